@@ -1,0 +1,180 @@
+"""Where configuration values come from: the file with its line numbers, the environment, the command line."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from windsock.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Key: TypeAlias = tuple[str | int, ...]
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_ENV_PREFIX = "WINDSOCK__"
+
+
+@dataclass
+class Source:
+    """Plain values, and for each key where it came from (`windsock.yaml:12`, `$WINDSOCK__CLUSTER`, `--web-listen`)."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    origins: dict[Key, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    file: str | None = None
+
+    def origin(self, key: Key) -> str:
+        """Where `key`, or what it stands in, came from."""
+        for end in range(len(key), 0, -1):
+            if key[:end] in self.origins:
+                return self.origins[key[:end]]
+        return self.file or "windsock.yaml"
+
+    def put(self, path: list[str], value: Any, origin: str) -> None:
+        """Set one value over what is there."""
+        place = self.values
+        for part in path[:-1]:
+            inner = place.get(part)
+            if not isinstance(inner, dict):
+                inner = place[part] = {}
+            place = inner
+        place[path[-1]] = value
+        self.origins[tuple(path)] = origin
+
+
+def find(path: str | Path | None, environ: Mapping[str, str], *, cwd: bool) -> Path | None:
+    """Return the configuration file; raises SettingsError where one was named that does not exist."""
+    for named, origin in ((path, "--config"), (environ.get("WINDSOCK_CONFIG"), "$WINDSOCK_CONFIG")):
+        if named:
+            if not Path(named).is_file():
+                raise SettingsError([f"{named}: no such file (from {origin})"])
+            return Path(named)
+    places = [Path("windsock.yaml")] if cwd else []
+    return next((place for place in [*places, Path("/etc/windsock/windsock.yaml")] if place.is_file()), None)
+
+
+def read(
+    path: str | Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    cwd: bool = True,
+    overrides: Mapping[str, Any] | None = None,
+) -> Source:
+    """Return the values of file, environment and command line, in rising order. Raises SettingsError."""
+    environ = os.environ if environ is None else environ
+    source = Source()
+    file = find(path, environ, cwd=cwd)
+    if file is not None:
+        source.file = str(file)
+        source.values = _parse(file, source)
+    for name, text in sorted(environ.items()):
+        if name.startswith(_ENV_PREFIX):
+            source.put(name[len(_ENV_PREFIX) :].lower().split("__"), _scalar(text), f"${name}")
+    for name, value in (overrides or {}).items():
+        source.put(name.split("."), value, f"--{name.split('.', 1)[-1].replace('.', '-').replace('_', '-')}")
+    return source
+
+
+def _scalar(text: str) -> Any:
+    # `["a", "b"]`, `true` and `5` mean what they mean in the file; what is no YAML is a string.
+    try:
+        value = yaml.load(text, Loader=_LOADER)  # noqa: S506  a safe loader
+    except yaml.YAMLError:
+        return text
+    return text if value is None or isinstance(value, dict) else value
+
+
+def _parse(file: Path, source: Source) -> dict[str, Any]:
+    try:
+        text = file.read_text(encoding="utf-8")
+        loader = _LOADER(text)
+        node = loader.get_single_node()
+        if node is None:
+            return {}
+        source.problems += _walk(node, (), file, source.origins)
+        value = loader.construct_document(node)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise SettingsError([f"{file}:{line}: not valid YAML: {error.problem or error.context}"]) from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError([f"{file}: can't be read: {error}"]) from None
+    if not isinstance(value, dict):
+        raise SettingsError([f"{file}:1: expected a mapping such as `cluster: airflow`, got {type(value).__name__}"])
+    return value
+
+
+def _walk(node: yaml.Node, key: Key, file: Path, origins: dict[Key, str]) -> Iterator[str]:
+    """Note the line of every key, and yield a problem for each key that stands twice."""
+    if isinstance(node, yaml.MappingNode):
+        for name, value in node.value:
+            here = (*key, str(name.value))
+            line = f"{file}:{name.start_mark.line + 1}"
+            if here in origins:
+                yield f"{line}: {dotted(here)}: stands twice, first in {origins[here]}"
+            origins[here] = line
+            yield from _walk(value, here, file, origins)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            origins[(*key, index)] = f"{file}:{item.start_mark.line + 1}"
+            yield from _walk(item, (*key, index), file, origins)
+
+
+def explain(error: ValidationError, source: Source, model: type[BaseModel]) -> list[str]:
+    """One line a problem: where, which key, what was expected, and the nearest valid key."""
+    lines: dict[str, None] = {}
+    for item in error.errors(include_url=False):
+        key, known = _resolve(item["loc"], model)
+        where = f"{source.origin(key)}: {dotted(key)}"
+        if item["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(str(key[-1]), known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
+            lines[f"{where}: unknown key; {hint}"] = None
+        else:
+            message = item["msg"].removeprefix("Value error, ")
+            got = item["input"]
+            # A string may be a pasted secret: only its type is named.
+            shown = type(got).__name__ if isinstance(got, (str, dict, list)) else repr(got)
+            lines[f"{where}: {message[:1].lower()}{message[1:]}, got {shown}"] = None
+    return list(lines)
+
+
+def _resolve(loc: Key, model: type[BaseModel]) -> tuple[Key, list[str]]:
+    """Take pydantic's own steps (the names of union members) out of `loc`; also the keys known at its last step."""
+    key: list[str | int] = []
+    here: Any = model
+    known: list[str] = []
+    for step in loc:
+        fields = {f.alias or name: f for name, f in here.model_fields.items()} if _is_model(here) else None
+        if fields is not None:
+            known = list(fields)
+            key.append(step)
+            here = fields[str(step)].annotation if str(step) in fields else None
+        elif here is not None:
+            inner = [arg for arg in get_args(here) if _is_model(arg)]
+            if inner:
+                key.append(step)
+            here = inner[0] if inner else None
+            if isinstance(step, int) and not inner:
+                key.append(step)
+    return tuple(key), known
+
+
+def _is_model(value: Any) -> bool:
+    return isinstance(value, type) and issubclass(value, BaseModel)
+
+
+def dotted(key: Key) -> str:
+    """`exporter.statsd.listen[0]`."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else str(part)
+    return text

@@ -1,0 +1,79 @@
+"""The alert event: a failure that a callback saw or that the reconciler found, and what makes two of them the same.
+
+Alertmanager takes all labels as the identity of an alert, so whatever differs between two senders or two tries of one
+failure (map index, try number, host, time, text) is an annotation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TASK_FAILED = "AirflowTaskFailed"
+TASK_RETRYING = "AirflowTaskRetrying"
+DAG_RUN_FAILED = "AirflowDagRunFailed"
+DEADLINE_MISSED = "AirflowDeadlineMissed"
+
+ALERTNAMES = (TASK_FAILED, TASK_RETRYING, DAG_RUN_FAILED, DEADLINE_MISSED)
+"""The names of alert events; no Prometheus rule uses one of them."""
+
+LIFETIME = timedelta(hours=24)
+"""How far ahead every sender sets `endsAt`: resolving is an explicit post, and Alertmanager's own default of five
+minutes would resolve a failure that lasts."""
+
+
+@dataclass(frozen=True)
+class Event:
+    """One failure. `team` and `severity` come from `windsock.teams.route`, so that every sender computes the same."""
+
+    alertname: str
+    cluster: str
+    dag_id: str
+    run_id: str
+    task_id: str | None = None
+    deadline: str | None = None
+    team: str = ""
+    severity: str = ""
+    annotations: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """The labels that say which failure this is; those of a level that it is not on are absent."""
+        labels = {
+            "alertname": self.alertname,
+            "cluster": self.cluster,
+            "dag_id": self.dag_id,
+            "task_id": self.task_id,
+            "run_id": self.run_id,
+            "deadline": self.deadline,
+        }
+        return {name: value for name, value in labels.items() if value}
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The identity and the two labels that Alertmanager routes by."""
+        routing = {"team": self.team, "severity": self.severity}
+        return {**self.identity, **{name: value for name, value in routing.items() if value}}
+
+    def alert(self, now: datetime, *, generator_url: str = "") -> dict[str, Any]:
+        """One element of the list that Alertmanager's `POST /api/v2/alerts` takes.
+
+        `startsAt` is the time of the post, not of the failure: an alert that starts further back than `group_wait`
+        goes out at once, and grouping is lost. The failure's own time is the annotation `failed_at`.
+        """
+        return {
+            "labels": self.labels,
+            "annotations": {name: value for name, value in self.annotations.items() if value},
+            "startsAt": rfc3339(now),
+            "endsAt": rfc3339(now + LIFETIME),
+            **({"generatorURL": generator_url} if generator_url else {}),
+        }
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC with milliseconds, as Alertmanager and Elasticsearch read it."""
+    return moment.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")

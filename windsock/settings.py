@@ -1,0 +1,293 @@
+"""Everything that can be configured, with its default: the schema of windsock.yaml.
+
+`load()` finds the file, puts single `WINDSOCK__SECTION__KEY` variables over it and validates the whole; what it
+returns is immutable. Durations are seconds (float), sizes bytes (int), shares between 0 and 1 (float).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from windsock import _source
+from windsock._units import Duration, Ratio, Size  # noqa: TC001  pydantic reads the annotations at run time
+from windsock.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+Severity = Literal["critical", "warning", "info"]
+Naming = Literal["prometheus", "helm-chart", "statsd-exporter"]
+
+_LISTEN = re.compile(r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+")
+_ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})")
+_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z][A-Za-z0-9_.-]{0,249}")
+_LOOKS_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{20,}|xox[a-z]-.*")
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d [A-Za-z_]+(/[A-Za-z_+\-0-9]+)*")
+
+
+def _listen(value: str) -> str:
+    match = _LISTEN.fullmatch(value)
+    if match is None or (match[2] and int(match[2]) > 65535):
+        raise ValueError("expected udp://HOST:PORT, tcp://HOST:PORT, unixgram:///PATH or unix:///PATH")
+    return value
+
+
+def _address(value: str) -> str:
+    match = _ADDRESS.fullmatch(value)
+    if match is None or int(match[1]) > 65535:
+        raise ValueError("expected HOST:PORT")
+    return value
+
+
+def _url(value: str) -> str:
+    if not re.match(r"https?://[^/\s]+", value):
+        raise ValueError("expected a URL that begins with http:// or https://")
+    return value.rstrip("/")
+
+
+def _reference(value: str) -> str:
+    # A pasted secret is refused without being repeated: error texts end up in logs.
+    if not _REFERENCE.fullmatch(value) or _LOOKS_LIKE_A_KEY.fullmatch(value):
+        raise ValueError("expected ${VARIABLE} or the id of an Airflow connection; a secret never stands in this file")
+    return value
+
+
+def _time_of_day(value: str) -> str:
+    if not _TIME_OF_DAY.fullmatch(value):
+        raise ValueError('expected a time of day with its zone, such as "06:00 Europe/Berlin"')
+    return value
+
+
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Listen = Annotated[str, AfterValidator(_listen)]
+Address = Annotated[str, AfterValidator(_address)]
+Url = Annotated[str, AfterValidator(_url)]
+Reference = Annotated[str, AfterValidator(_reference)]
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]
+
+
+class Section(BaseModel):
+    """A part of windsock.yaml: immutable, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class StatsD(Section):
+    """Where Airflow's StatsD lines arrive."""
+
+    listen: tuple[Listen, ...] = ("udp://127.0.0.1:9125",)
+    """Addresses to receive on."""
+    read_buffer: Size = 32 << 20
+    """The kernel's receive buffer of each datagram socket; the kernel may give less, and that is reported."""
+    prefix: str = "airflow"
+    """Airflow's `[metrics] statsd_prefix`."""
+
+
+class Web(Section):
+    """The exporter's HTTP side: /metrics, /-/healthy, /-/ready."""
+
+    listen: Address = "127.0.0.1:9102"
+    config_file: str | None = None
+    """TLS and basic authentication, in the Prometheus exporter toolkit's web configuration format."""
+
+
+class Budgets(Section):
+    """Upper bounds of what the exporter holds; what goes beyond is counted, not stored."""
+
+    series: int = Field(default=250_000, ge=1)
+    """All series together; a histogram counts as one."""
+
+
+class Exporter(Section):
+    """The StatsD-to-Prometheus exporter."""
+
+    statsd: StatsD = StatsD()
+    web: Web = Web()
+    naming: Naming = "prometheus"
+    mapping_config: str | None = None
+    """A statsd_exporter mapping file, used instead of the catalogue."""
+    budgets: Budgets = Budgets()
+
+
+class Metadata(Section):
+    """The reader of Airflow's metadata database."""
+
+    url: Reference | None = None
+    """None: AIRFLOW__DATABASE__SQL_ALCHEMY_CONN."""
+    interval: Duration = 15.0
+    timeout: Duration = 5.0
+
+
+class Http(Section):
+    """How to speak to Alertmanager; the names of Prometheus' http_config."""
+
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    username: str | None = None
+    password: Reference | None = None
+    bearer: Reference | None = None
+    headers: dict[str, str] = {}
+
+
+class Alertmanager(Section):
+    """The Alertmanagers that receive alert events; all of them get each event, as Prometheus does it."""
+
+    urls: tuple[Url, ...] = ()
+    http: Http = Http()
+    secrets_dir: str = "/etc/alertmanager/secrets"
+    """Where the generated alertmanager.yml looks for one file a secret, named like the variable in lower case."""
+
+
+class Spool(Section):
+    """What could not be delivered waits here."""
+
+    dir: str | None = None
+    max_files: int = Field(default=10_000, ge=0)
+    max_bytes: Size = 100 << 20
+
+
+class Callbacks(Section):
+    """What runs inside Airflow's processes."""
+
+    enabled: bool = True
+    budget: Duration = Field(default=10.0, gt=0, le=19)
+    """Seconds for everything a callback does; Airflow kills the process at 20."""
+    spool: Spool = Spool()
+    attach: tuple[dict[str, Any], ...] = ()
+
+
+class Links(Section):
+    """Base URLs of what an alert links to; without one the alert has no such link."""
+
+    airflow: Url | None = None
+    grafana: Url | None = None
+    runbooks: Url | None = None
+
+
+class SlackChannel(Section):
+    """One credential is needed: a bot token (any channel) or an incoming webhook (its own channel)."""
+
+    api_url: Url = "https://slack.com/api"
+    token: Reference | None = None
+    webhook: Reference | None = None
+
+
+class PagerDutyChannel(Section):
+    """PagerDuty's Events API v2."""
+
+    url: Url = "https://events.pagerduty.com/v2/enqueue"
+
+
+class EmailChannel(Section):
+    """The SMTP server."""
+
+    smarthost: Address | None = None
+    sender: str = "windsock@localhost"
+    username: str | None = None
+    password: Reference | None = None
+    tls: bool = True
+
+
+class Channels(Section):
+    """How each platform is reached, for all teams."""
+
+    slack: SlackChannel = SlackChannel()
+    pagerduty: PagerDutyChannel = PagerDutyChannel()
+    email: EmailChannel = EmailChannel()
+
+
+class Match(Section):
+    """Facts of a DAG; each key that is given must match (one of its patterns, with * and ?)."""
+
+    dag: Patterns = ()
+    owner: Patterns = ()
+    tag: Patterns = ()
+
+
+class Team(Section):
+    """Who is told about which DAGs, and where."""
+
+    match: Match = Match()
+    slack: str | None = None
+    pagerduty: Reference | None = None
+    email: Patterns = ()
+
+
+class Defaults(Section):
+    """What no team matches, and a failure's severity when no rule matches."""
+
+    slack: str | None = None
+    pagerduty: Reference | None = None
+    email: Patterns = ()
+    severity: Severity = "warning"
+
+
+class SeverityRule(Section):
+    """The first rule that matches decides."""
+
+    match: Match
+    is_: Severity = Field(alias="is")
+
+
+class Objective(Section):
+    """What is promised about one DAG."""
+
+    success: Ratio | None = None
+    fresh_within: Duration | None = None
+    finish_by: TimeOfDay | None = None
+
+
+class Settings(Section):
+    """The whole of windsock.yaml."""
+
+    cluster: str = Field(default="airflow", pattern=r"^[A-Za-z0-9_.:-]{1,64}$")
+    """This installation's name: on every series, every alert and every log line."""
+    exporter: Exporter = Exporter()
+    metadata: Metadata = Metadata()
+    reconcile: Literal["auto"] | bool = "auto"
+    alertmanager: Alertmanager = Alertmanager()
+    callbacks: Callbacks = Callbacks()
+    links: Links = Links()
+    channels: Channels = Channels()
+    teams: dict[str, Team] = {}
+    defaults: Defaults = Defaults()
+    severity: tuple[SeverityRule, ...] = ()
+    slo: dict[str, Objective] = {}
+
+
+def load(
+    path: str | Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    cwd: bool = True,
+    overrides: Mapping[str, Any] | None = None,
+) -> Settings:
+    """Return the effective settings.
+
+    The file is `path`, `$WINDSOCK_CONFIG`, `./windsock.yaml` (not with `cwd=False`: inside Airflow the working folder
+    is not ours) or `/etc/windsock/windsock.yaml`, whichever comes first; none at all is fine. `overrides` are dotted
+    keys with values from a command line. Raises SettingsError with every problem found, each with file, line and key.
+    """
+    return validate(_source.read(path, environ, cwd=cwd, overrides=overrides))
+
+
+def validate(source: _source.Source) -> Settings:
+    """Return the settings that `source` holds; raises SettingsError with all of its problems."""
+    problems = list(source.problems)
+    settings = Settings()
+    try:
+        settings = Settings.model_validate(source.values)
+    except ValidationError as error:
+        problems += _source.explain(error, source, Settings)
+    if problems:
+        raise SettingsError(problems)
+    return settings

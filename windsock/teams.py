@@ -1,0 +1,52 @@
+"""Who is told, and how loudly: computed from facts that every sender of an alert has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from windsock.settings import Match, Settings
+
+UNKNOWN = "default"
+"""The `team` label of a DAG that no team matches: `defaults` says where its alerts go."""
+
+
+@dataclass(frozen=True)
+class DagFacts:
+    """What the callback and the metadata database both know of a DAG; `owners` is Airflow's `a, b` taken apart."""
+
+    dag_id: str
+    owners: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+
+
+def owners_of(text: str | None) -> tuple[str, ...]:
+    """Airflow keeps a DAG's owners as one string: `data, airflow`."""
+    return tuple(owner.strip() for owner in (text or "").split(",") if owner.strip())
+
+
+def route(facts: DagFacts, settings: Settings) -> tuple[str, str]:
+    """Return the team's name and the severity. The first match wins, in the order of windsock.yaml."""
+    team = next((name for name, team in settings.teams.items() if matches(team.match, facts)), UNKNOWN)
+    severity = next((rule.is_ for rule in settings.severity if matches(rule.match, facts)), settings.defaults.severity)
+    return team, severity
+
+
+def matches(match: Match, facts: DagFacts) -> bool:
+    """Whether every key that `match` gives has a pattern for one of the DAG's values; a match without keys has none."""
+    wanted: list[tuple[Iterable[str], Iterable[str]]] = [
+        (patterns, values)
+        for patterns, values in (
+            (match.dag, (facts.dag_id,)),
+            (match.owner, facts.owners),
+            (match.tag, facts.tags),
+        )
+        if patterns
+    ]
+    return bool(wanted) and all(
+        any(fnmatchcase(value, pattern) for pattern in patterns for value in values) for patterns, values in wanted
+    )
