@@ -1,1 +1,1 @@
-"""TODO"""
+"""Rules, routes and runbooks, and the YAML that they make."""

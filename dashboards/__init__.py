@@ -1,1 +1,1 @@
-"""TODO"""
+"""Dashboards as Python, and the JSON that it makes."""

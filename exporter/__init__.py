@@ -1,1 +1,1 @@
-"""TODO"""
+"""StatsD in, Prometheus out."""

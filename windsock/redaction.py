@@ -10,7 +10,7 @@ _PATTERNS = tuple(
     re.compile(pattern, flags)
     for pattern, flags in (
         # user:password@ in any URL, SQLAlchemy's dialects included
-        (r"(?P<keep>[a-z][a-z0-9+.-]{1,30}://[^\s:/@]{0,256}:)[^\s/@]{1,256}(?=@)", re.IGNORECASE),
+        (r"(?P<keep>[a-z][a-z0-9+.-]{1,30}://[^\s:/@]{0,256}:)[^\s/]{1,256}(?=@)", re.IGNORECASE),
         # Authorization: Bearer …, Basic …
         (r"(?P<keep>\b(?:bearer|basic)\s{1,4})[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE),
         # password=…, "api_key": "…", --token …

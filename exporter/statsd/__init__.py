@@ -1,1 +1,1 @@
-"""TODO"""
+"""From a datagram to a series: receive, parse, translate, store, expose."""

@@ -1,1 +1,1 @@
-"""TODO"""
+"""The whole stack on one machine, without a container engine."""

@@ -1,0 +1,52 @@
+"""What windsock says about itself: name, type, help, labels."""
+
+from __future__ import annotations
+
+OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    # the exporter
+    (
+        "windsock_build_info",
+        "gauge",
+        "Always 1; the labels say which windsock and which Python run.",
+        ("version", "python"),
+    ),
+    ("windsock_datagrams_total", "counter", "Datagrams received, or stream reads that held lines.", ("listener",)),
+    (
+        "windsock_kernel_drops_total",
+        "counter",
+        "Datagrams that the kernel dropped: its buffer was full.",
+        ("listener",),
+    ),
+    ("windsock_read_buffer_bytes", "gauge", "Receive buffer that the kernel granted.", ("listener",)),
+    ("windsock_lines_total", "counter", "StatsD lines received.", ()),
+    ("windsock_samples_total", "counter", "Lines that were stored, by type.", ("type",)),
+    ("windsock_unmapped_total", "counter", "Lines whose name the catalogue does not know.", ("prefix",)),
+    (
+        "windsock_duplicates_total",
+        "counter",
+        "Lines that repeat a fact under its legacy or its untagged name.",
+        ("form",),
+    ),
+    ("windsock_sample_errors_total", "counter", "Lines that could not be stored, by reason.", ("reason",)),
+    ("windsock_corrections_total", "counter", "Values whose unit or sign was corrected, by reason.", ("reason",)),
+    ("windsock_ambiguous_ids_total", "counter", "Legacy names that several DAG and task ids could have made.", ()),
+    (
+        "windsock_ignored_total",
+        "counter",
+        "Lines that are nothing to store: a StatsD client's own telemetry.",
+        ("reason",),
+    ),
+    ("windsock_series", "gauge", "Series in the store; a histogram counts as one.", ()),
+    ("windsock_series_rejected_total", "counter", "New series that the budget kept out.", ("budget",)),
+    ("windsock_ingest_errors_total", "counter", "Batches that failed inside the exporter: always a bug.", ()),
+    ("windsock_scrape_duration_seconds", "gauge", "Time to render the last exposition.", ()),
+    ("windsock_airflow_version_info", "gauge", "Airflow's major version, by the metrics seen.", ("major", "dialect")),
+    # the callbacks, sent through Airflow's own StatsD
+    ("windsock_callback_sent_total", "counter", "Alert events that a callback delivered.", ("alertname", "dag_id")),
+    (
+        "windsock_callback_failed_total",
+        "counter",
+        "Alert events that a callback could not deliver.",
+        ("alertname", "dag_id", "reason"),
+    ),
+)

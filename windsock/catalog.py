@@ -1,0 +1,133 @@
+"""The catalogue: every metric that windsock exposes, in one place.
+
+Exporter, dashboards, rules, docs and tests read it. What Airflow registers is in data/airflow-VERSION.json (made by
+scripts/catalog.py for 3.3.2; written down from the code for 2.11.0, which has no registry), what the registry does not
+say in `_airflow_metrics.py`, windsock's own metrics in `_own_metrics.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from windsock._airflow_metrics import NOTES, Note
+from windsock._own_metrics import OWN_METRICS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Kind = Literal["counter", "gauge", "histogram"]
+Source = Literal["statsd", "windsock"]
+
+_DATA = Path(__file__).parent / "data"
+_REGISTRIES = (
+    ("2.11", "airflow-2.11.0.json"),
+    ("3.1.3", "airflow-3.1.3.json"),  # no registry either: what a capture of it holds beyond 2.11's
+    ("3.3.2", "airflow-3.3.2.json"),
+)
+_KINDS: Mapping[str, Kind] = {"counter": "counter", "gauge": "gauge", "timer": "histogram"}
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One metric. `family` is the name in the exposition, `name` the one that its source uses."""
+
+    name: str
+    family: str
+    kind: Kind
+    help: str
+    labels: tuple[str, ...]
+    source: Source
+    unit: str = ""
+    legacy: tuple[str, ...] = ()
+    """StatsD names with the labels inside, such as `ti.start.{dag_id}.{task_id}`."""
+    versions: tuple[tuple[str, str], ...] = (("", ""),)
+    """Airflow versions that emit it: (from, first one without it); an empty end is open."""
+    buckets: tuple[float, ...] = ()
+    note: Note = Note("")
+
+    def emitted_by(self, version: str) -> bool:
+        """Whether this Airflow version really sends it; a name in the registry is no proof."""
+        number = _number(version)
+        return any(
+            _number(since) <= number and (not until or number < _number(until)) for since, until in self.versions
+        )
+
+    @property
+    def sample(self) -> str:
+        """The name that a query of its values uses: a histogram's `_count`, else the family."""
+        return f"{self.family}_count" if self.kind == "histogram" else self.family
+
+
+@cache
+def airflow() -> tuple[Metric, ...]:
+    """Every metric that some supported Airflow sends over StatsD."""
+    merged: dict[str, tuple[str, list[str], list[str]]] = {}
+    for version, file in _REGISTRIES:
+        for row in json.loads((_DATA / file).read_text()):
+            _, legacy, seen_in = merged.setdefault(row["name"], (row["type"], [], []))
+            legacy += [form for form in row["legacy"] if form not in legacy]
+            seen_in.append(version)
+    return tuple(_metric(name, *row) for name, row in merged.items())
+
+
+@cache
+def own() -> tuple[Metric, ...]:
+    """Every metric that windsock exposes about itself."""
+    return tuple(
+        Metric(name, name, "counter" if kind == "counter" else "gauge", text, labels, "windsock")
+        for name, kind, text, labels in OWN_METRICS
+    )
+
+
+@cache
+def by_family() -> Mapping[str, Metric]:
+    """All metrics by the name of their family."""
+    return {metric.family: metric for metric in (*airflow(), *own())}
+
+
+def family(name: str) -> Metric:
+    """Return the metric with this exposed family name; raises KeyError for a name that nothing exposes."""
+    return by_family()[name]
+
+
+def exposed_name(name: str, kind: Kind) -> str:
+    """`ti.finish` → `airflow_ti_finish_total`: Airflow's name with the endings that Prometheus' conventions ask for."""
+    base = "airflow_" + re.sub(r"[^a-zA-Z0-9_]", "_", re.sub(r"\.?\{\w+\}\.?", _inside, name))
+    return base + {"counter": "_total", "gauge": "", "histogram": "_seconds"}[kind]
+
+
+def _inside(variable: re.Match[str]) -> str:
+    # A name that holds a variable keeps the variable's noun where nothing else would be left of it.
+    return "job" if variable[0] == "{job_name}" else ""
+
+
+def _metric(name: str, kind: str, legacy: list[str], seen_in: list[str]) -> Metric:
+    note = NOTES[name]
+    exposed = _KINDS[note.type or kind]
+    forms = (*legacy, *(form for form in note.legacy if form not in legacy))
+    if note.versions:
+        versions = tuple(span for span in note.versions if span != ("", "")) if note.versions != (("", ""),) else ()
+    else:
+        versions = ((seen_in[0], "" if "3.3.2" in seen_in else "3.0"),)
+    return Metric(
+        name=name,
+        family=exposed_name(name, exposed),
+        kind=exposed,
+        help=note.help,
+        labels=tuple(note.labels.split()),
+        source="statsd",
+        unit="seconds" if exposed == "histogram" else note.unit,
+        legacy=forms,
+        versions=versions,
+        buckets=note.buckets if exposed == "histogram" else (),
+        note=note,
+    )
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])
