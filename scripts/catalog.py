@@ -2,7 +2,8 @@
 
     python scripts/catalog.py PYTHON_OF_AIRFLOW [--check]
 
-Only facts are taken: name, type, legacy form, variables. With --check nothing is written; exit 1 where the file differs.
+Only facts are taken: name, type, legacy form, variables. With --check nothing is written, and it exits with 1 where
+the file differs.
 """
 
 from __future__ import annotations

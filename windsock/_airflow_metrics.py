@@ -50,8 +50,9 @@ _FAILURE = (("2.11", "3.0"), ("3.1.6", ""))
 _START_FINISH = (("2.11", "3.0"), ("3.1.8", ""))
 _ONLY_2 = (("2.11", "3.0"),)
 
-_EXECUTOR = {"labels": "executor_class_name", "aliases": {"name": "executor_class_name"}, "drop": ("status",)}
-_EDGE = {"labels": "worker_name"}
+
+def _executor(text: str) -> Note:
+    return Note(text, "executor_class_name", aliases={"name": "executor_class_name"}, drop=("status",))
 
 
 def _pool(state: str) -> Note:
@@ -175,9 +176,9 @@ NOTES: dict[str, Note] = {
     "dag_file_refresh_error": Note("DAG files that could not be read again.", "file_path", versions=_ONLY_2),
     "collect_db_dags": Note("Time to load all DAGs from the database.", stopwatch=True, versions=_ONLY_2),
     # executors and pools
-    "executor.open_slots": Note("Free slots of the executor.", **_EXECUTOR),  # type: ignore[arg-type]  one table, three metrics
-    "executor.queued_tasks": Note("Task instances queued in the executor.", **_EXECUTOR),  # type: ignore[arg-type]  as above
-    "executor.running_tasks": Note("Task instances running in the executor.", **_EXECUTOR),  # type: ignore[arg-type]  as above
+    "executor.open_slots": _executor("Free slots of the executor."),
+    "executor.queued_tasks": _executor("Task instances queued in the executor."),
+    "executor.running_tasks": _executor("Task instances running in the executor."),
     "pool.open_slots": _pool("free"),
     "pool.queued_slots": _pool("taken by queued task instances"),
     "pool.running_slots": _pool("taken by running task instances"),
@@ -197,14 +198,14 @@ NOTES: dict[str, Note] = {
     "ecs_executor.adopt_task_instances.duration": Note("Time to adopt task instances (ECS).", stopwatch=True),
     "lambda_executor.adopt_task_instances.duration": Note("Time to adopt task instances (Lambda).", stopwatch=True),
     "edge_executor.sync.duration": Note("Time of one synchronisation of the edge executor.", stopwatch=True),
-    "edge_worker.status": Note("State of an edge worker, as a number.", **_EDGE),
-    "edge_worker.connected": Note("Whether an edge worker is connected.", **_EDGE),
-    "edge_worker.maintenance": Note("Whether an edge worker is under maintenance.", **_EDGE),
-    "edge_worker.jobs_active": Note("Jobs that an edge worker runs.", **_EDGE),
-    "edge_worker.concurrency": Note("Jobs that an edge worker may run.", **_EDGE),
-    "edge_worker.free_concurrency": Note("Jobs that an edge worker could still take.", **_EDGE),
-    "edge_worker.num_queues": Note("Queues that an edge worker listens to.", **_EDGE),
-    "edge_worker.heartbeat_count": Note("Heartbeats of an edge worker.", **_EDGE),
+    "edge_worker.status": Note("State of an edge worker, as a number.", "worker_name"),
+    "edge_worker.connected": Note("Whether an edge worker is connected.", "worker_name"),
+    "edge_worker.maintenance": Note("Whether an edge worker is under maintenance.", "worker_name"),
+    "edge_worker.jobs_active": Note("Jobs that an edge worker runs.", "worker_name"),
+    "edge_worker.concurrency": Note("Jobs that an edge worker may run.", "worker_name"),
+    "edge_worker.free_concurrency": Note("Jobs that an edge worker could still take.", "worker_name"),
+    "edge_worker.num_queues": Note("Queues that an edge worker listens to.", "worker_name"),
+    "edge_worker.heartbeat_count": Note("Heartbeats of an edge worker.", "worker_name"),
     "edge_worker.ti.start": Note("Tries that started on edge workers.", "queue dag_id task_id"),
     "edge_worker.ti.finish": Note("Tries that ended on edge workers.", "queue state dag_id task_id"),
     # triggers

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -48,7 +48,7 @@ class Metric:
     versions: tuple[tuple[str, str], ...] = (("", ""),)
     """Airflow versions that emit it: (from, first one without it); an empty end is open."""
     buckets: tuple[float, ...] = ()
-    note: Note = Note("")
+    note: Note = field(default_factory=lambda: Note(""))
 
     def emitted_by(self, version: str) -> bool:
         """Whether this Airflow version really sends it; a name in the registry is no proof."""

@@ -15,8 +15,8 @@ _PATTERNS = tuple(
         (r"(?P<keep>\b(?:bearer|basic)\s{1,4})[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE),
         # password=…, "api_key": "…", --token …
         (
-            r"(?P<keep>[\w-]{0,64}(?:passw(?:or)?d|passwd|secret|token|api[_-]?key|access[_-]?key|credential)[\w-]{0,32}"
-            r"[\"']?\s{0,4}[=:]\s{0,4}[\"']?)[^\s\"',;&)}\]]{3,}",
+            r"(?P<keep>[\w-]{0,64}(?:passw(?:or)?d|secret|token|api[_-]?key|access[_-]?key|credential)[\w-]{0,32}[\"']?"
+            + r"\s{0,4}[=:]\s{0,4}[\"']?)[^\s\"',;&)}\]]{3,}",
             re.IGNORECASE,
         ),
         (r"(?P<keep>)\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b", 0),  # AWS access key ids
