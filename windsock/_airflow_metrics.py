@@ -38,6 +38,8 @@ class Note:
     """Major versions that send seconds where the protocol means milliseconds."""
     stopwatch: bool = False
     """Measured with Airflow's timer(), which sends seconds as milliseconds in the Datadog dialect."""
+    sent_twice: bool = False
+    """Airflow sends its legacy form twice in a row."""
     legacy: tuple[str, ...] = ()
     """Legacy forms that the registry leaves out."""
     versions: tuple[tuple[str, str], ...] = ()
@@ -115,7 +117,7 @@ NOTES: dict[str, Note] = {
     "dagrun.duration.failed": Note("Duration of failed runs.", "dag_id run_type", buckets=TASK),
     "dagrun.schedule_delay": Note("Delay of a run's start against its schedule.", "dag_id run_type", buckets=DELAY),
     "dagrun.first_task_scheduling_delay": Note(
-        "Delay of a run's first task against the run's schedule.", "dag_id run_type", buckets=DELAY
+        "Delay of a run's first task against the run's schedule.", "dag_id run_type", buckets=DELAY, sent_twice=True
     ),
     "dagrun.first_task_start_delay": Note(
         "Delay between a run's start and its first task's.", "dag_id run_type", buckets=DELAY

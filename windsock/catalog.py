@@ -84,6 +84,11 @@ def own() -> tuple[Metric, ...]:
     )
 
 
+def statsd() -> tuple[Metric, ...]:
+    """Every metric that can arrive as a StatsD line."""
+    return airflow()
+
+
 @cache
 def by_family() -> Mapping[str, Metric]:
     """All metrics by the name of their family."""

@@ -6,6 +6,11 @@ import re
 
 MASK = "***"
 
+_NAMED = (
+    r"(?P<keep>[\w-]{0,64}(?:passw(?:or)?d|secret|token|api[_-]?key|access[_-]?key|credential)[\w-]{0,32}[\"']?"
+    r"\s{0,4}[=:]\s{0,4}[\"']?)[^\s\"',;&)}\]]{3,}"
+)
+
 _PATTERNS = tuple(
     re.compile(pattern, flags)
     for pattern, flags in (
@@ -14,11 +19,7 @@ _PATTERNS = tuple(
         # Authorization: Bearer …, Basic …
         (r"(?P<keep>\b(?:bearer|basic)\s{1,4})[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE),
         # password=…, "api_key": "…", --token …
-        (
-            r"(?P<keep>[\w-]{0,64}(?:passw(?:or)?d|secret|token|api[_-]?key|access[_-]?key|credential)[\w-]{0,32}[\"']?"
-            + r"\s{0,4}[=:]\s{0,4}[\"']?)[^\s\"',;&)}\]]{3,}",
-            re.IGNORECASE,
-        ),
+        (_NAMED, re.IGNORECASE),
         (r"(?P<keep>)\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b", 0),  # AWS access key ids
         (r"(?P<keep>)\bAIza[0-9A-Za-z_-]{35}", 0),  # Google API keys
         (r"(?P<keep>)\bya29\.[0-9A-Za-z_-]{20,}", 0),  # Google OAuth tokens

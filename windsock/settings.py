@@ -97,6 +97,9 @@ class Web(Section):
     listen: Address = "127.0.0.1:9102"
     config_file: str | None = None
     """TLS and basic authentication, in the Prometheus exporter toolkit's web configuration format."""
+    birth_hold: Duration = 0.0
+    """A new counter is shown as 0 in its first scrape, and for so long after it: with several Prometheis, their
+    scrape interval."""
 
 
 class Budgets(Section):

@@ -1,0 +1,61 @@
+"""What a StatsD line becomes, and why: for people whose dashboards are empty."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .statsd.line import LineError, parse, split
+from .statsd.translate import Held, Rejected, Target, Translator
+
+if TYPE_CHECKING:
+    from .statsd.line import Sample
+
+_REASONS = {
+    "unmapped": "no metric of the catalogue has this name",
+    "duplicates": "the same fact comes under another name, and that one is stored",
+    "ignored": "a StatsD client's report about itself",
+    "sample_errors": "can't be stored",
+}
+
+
+def explain(line: bytes, translator: Translator) -> list[dict[str, Any]]:
+    """One entry for each sample that `line` holds: `sample`, `stored`, and either `series` or `reason`."""
+    return [{"sample": part.decode(errors="replace"), **_explain(part, translator)} for part in split(line)]
+
+
+def _explain(part: bytes, translator: Translator) -> dict[str, Any]:
+    try:
+        sample = parse(part)
+    except LineError as error:
+        return {"stored": False, "reason": f"not a StatsD line: {error}"}
+    verdict = translator.translate(sample.head)
+    about = {"dialect": sample.head.dialect, "type": sample.head.type}
+    if isinstance(verdict, Rejected):
+        return {**about, "stored": False, "reason": f"{_REASONS[verdict.kind]} ({verdict.reason})"}
+    if isinstance(verdict, Held):
+        # Alone, a legacy line can't tell whether its modern twin carries the ids; take it for the plain dialect.
+        translator.settle(verdict.metric)
+        inner = _explain(part, translator)
+        return {**inner, "note": "a legacy name: stored only where the modern line of the same fact has no tags"}
+    return {**about, "stored": True, **_series(sample, verdict)}
+
+
+def _series(sample: Sample, target: Target) -> dict[str, Any]:
+    labels = ",".join(f'{name}="{value}"' for name, value in target.labels)
+    effect = {"add": "adds", "set": "sets", "observe": "observes"}[target.operation]
+    value = sample.value * (target.factor / 1000 if target.operation == "observe" else 1)
+    corrections = []
+    if target.operation == "observe" and sample.head.type == "ms" and target.factor != 1:
+        corrections.append("the value is in seconds although the line says milliseconds")
+    if target.ambiguous:
+        corrections.append("the ids could be read in more than one way")
+    if target.once:
+        corrections.append("Airflow sends this line twice; the second is left out")
+    return {
+        "metric": target.metric.name,
+        "help": target.metric.help,
+        "series": f"{target.metric.family}{{{labels}}}" if labels else target.metric.family,
+        "effect": f"{effect} {value:g}{' s' if target.operation == 'observe' else ''}"
+        + (f", {round(1 / sample.head.rate)} times (sampled)" if sample.head.rate != 1 else ""),
+        "corrections": corrections,
+    }

@@ -1,0 +1,44 @@
+"""What the exporter says about itself, kept in a series store like everything else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from windsock import catalog
+
+from .statsd.store import Counter, Gauge, SeriesStore
+
+if TYPE_CHECKING:
+    from windsock.catalog import Metric
+
+_SERIES_PER_METRIC = 100
+_Kind = TypeVar("_Kind", Counter, Gauge)
+
+
+class OwnMetrics:
+    """windsock_* counters and gauges; a label value beyond the hundredth of its metric is counted as `other`."""
+
+    def __init__(self) -> None:
+        self.store = SeriesStore(budget=10_000)
+
+    def counter(self, name: str, **labels: str) -> Counter:
+        """Return the counter; add to its `value`."""
+        return self._series(catalog.family(name), labels, Counter)
+
+    def gauge(self, name: str, **labels: str) -> Gauge:
+        """Return the gauge; set `values[None]`, or call `set`."""
+        return self._series(catalog.family(name), labels, Gauge)
+
+    def set(self, name: str, value: float, **labels: str) -> None:
+        """Set a gauge."""
+        self.gauge(name, **labels).values[None] = value
+
+    def _series(self, metric: Metric, labels: dict[str, str], kind: type[_Kind]) -> _Kind:
+        key = tuple(sorted(labels.items()))
+        family = self.store.families.get(metric.family)
+        if family is not None and key not in family.series and len(family.series) >= _SERIES_PER_METRIC:
+            key = tuple((name, "other") for name in sorted(labels))
+        series = self.store.series(metric, key)
+        if not isinstance(series, kind):
+            raise TypeError(f"{metric.family} is a {metric.kind}")
+        return series

@@ -1,0 +1,197 @@
+"""What a datagram does, worked out when its text is seen for the first time, and remembered within bounds."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from .line import LineError, parse, parse_number, split
+from .store import Histogram
+from .translate import Held, Rejected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Sequence
+
+    from windsock.catalog import Metric
+    from windsock.exporter.own import OwnMetrics
+
+    from .store import SeriesStore
+    from .translate import Target, Translator
+
+# What a known datagram does to its series, with an amount; CHANGE is a gauge's value with a sign.
+ADD, SKIP, SET, CHANGE, GAUGE_ADD = range(5)
+Action = tuple[int, Any, float]
+
+_KNOWN_DATAGRAMS = 65_536
+_KNOWN_HEADS = 262_144
+_HELD_DATAGRAMS = 1000
+_TWIN_DUE = 1.0
+_REVIEW_EVERY = 60.0
+
+
+class Learner:
+    """The memory of the hot path: whole datagrams in `actions`, timers without their value in `timers`."""
+
+    def __init__(
+        self,
+        store: SeriesStore,
+        translator: Translator,
+        own: OwnMetrics,
+        feed: Callable[[Sequence[bytes], Hashable], None],
+    ) -> None:
+        self.actions: dict[bytes, Action] = {}
+        self.timers: dict[tuple[bytes, bytes], Callable[[bytes], None]] = {}
+        self.examples: dict[str, str] = {}
+        self._targets: dict[tuple[bytes, bytes], tuple[Target, float]] = {}
+        self._held: dict[str, tuple[Metric, float, list[tuple[bytes, Hashable]]]] = {}
+        self._store = store
+        self._translator = translator
+        self._own = own
+        self._feed = feed
+        self._generation = translator.generation
+        self._reviewed = time.monotonic()
+        self._extra_lines = own.counter("windsock_lines_total")
+        self._ambiguous = own.counter("windsock_ambiguous_ids_total")
+        for form in ("legacy", "untagged"):
+            own.counter("windsock_duplicates_total", form=form)
+
+    def learn(self, datagram: bytes, times: int, sender: Hashable) -> Action | None:
+        """Return what `datagram` does; None where that is done already (a timer, several samples) or put off."""
+        line = datagram.rstrip(b"\r\n")
+        if line != datagram:
+            # Of Airflow's clients only the Datadog one ends a datagram with a line feed.
+            self._translator.see_line_feed()
+        parts = split(line)
+        if parts != [line]:
+            self._extra_lines.value += line.count(b"\n") * times
+            for _ in range(times):
+                self._feed(parts, sender)
+            return None
+        action = self._action(datagram, line, times, sender)
+        if action is not None:
+            if len(self.actions) >= _KNOWN_DATAGRAMS:
+                self.actions.clear()
+            self.actions[datagram] = action
+        return action
+
+    def tick(self) -> None:
+        """Give up waiting for twins that did not come, and have contradicted decisions made anew."""
+        now = time.monotonic()
+        for metric, due, _ in list(self._held.values()):
+            if now >= due:
+                self._translator.settle(metric)
+        if now - self._reviewed >= _REVIEW_EVERY:
+            self._reviewed = now
+            self._translator.review()
+        self._renew()
+
+    def _action(self, datagram: bytes, line: bytes, times: int, sender: Hashable) -> Action | None:
+        head, _, rest = datagram.partition(b":")
+        value, _, tail = rest.partition(b"|")
+        target, rate = self._targets.get((head, tail), (None, 1.0))
+        number = parse_number(value.decode(errors="replace")) if target is not None else None
+        if target is None or number is None:
+            try:
+                sample = parse(line)
+            except LineError as error:
+                return self._reject(Rejected("sample_errors", error.reason), line)
+            verdict = self._translator.translate(sample.head)
+            self._renew()
+            if isinstance(verdict, Held):
+                self._hold(verdict.metric, datagram, times, sender)
+                return None
+            if isinstance(verdict, Rejected):
+                return self._reject(verdict, line)
+            target, number, rate = verdict, sample.value, sample.head.rate
+            # The sample of a line whose tags hold colons begins elsewhere: such a line is known only as a whole.
+            simple = parse_number(value.decode(errors="replace")) is not None
+            if target.operation == "observe":
+                self._observe(
+                    target, (head, tail) if simple else None, value if simple else b"%r" % number, times, rate
+                )
+                return None
+            if simple:
+                self._bound(self._targets)[head, tail] = target, rate
+        return self._change(target, number, value[:1] in b"+-", rate)
+
+    def _change(self, target: Target, number: float, signed: bool, rate: float) -> Action:
+        series = self._series(target)
+        if series is None:
+            return SKIP, self._own.counter("windsock_series_rejected_total", budget="series"), 0.0
+        amount: float = int(number) if number == number // 1 and abs(number) < 2**53 else number
+        if target.operation == "set":
+            return CHANGE if signed and target.relative else SET, series, amount
+        if number in (float("inf"), float("-inf")):
+            return self._reject(Rejected("sample_errors", "bad_value"), b"")
+        if target.metric.kind == "gauge":
+            return GAUGE_ADD, series, amount
+        if number < 0:
+            return self._reject(Rejected("sample_errors", "negative_counter"), b"")
+        return ADD, series, amount if rate == 1 else number / rate
+
+    def _observe(self, target: Target, key: tuple[bytes, bytes] | None, value: bytes, times: int, rate: float) -> None:
+        series = self._series(target)
+        if not isinstance(series, Histogram):
+            self._own.counter("windsock_series_rejected_total", budget="series").value += times
+            return
+        append = series.inbox(target.factor, round(1 / rate)).append
+        if target.once:
+            append = _Once(append)
+        for _ in range(times):
+            append(value)
+        self._own.counter("windsock_samples_total", type="timer").value += times
+        if key is not None:
+            self._bound(self.timers)[key] = append
+
+    def _series(self, target: Target) -> Any:
+        if target.ambiguous:
+            self._ambiguous.value += 1
+        return self._store.series(target.metric, target.labels)
+
+    def _reject(self, why: Rejected, line: bytes) -> Action:
+        label = {"unmapped": "prefix", "duplicates": "form"}.get(why.kind, "reason")
+        if why.kind == "unmapped" and why.reason not in self.examples and len(self.examples) < 100:
+            self.examples[why.reason] = line[:200].decode(errors="replace")
+        return SKIP, self._own.counter(f"windsock_{why.kind}_total", **{label: why.reason}), 0.0
+
+    def _hold(self, metric: Metric, datagram: bytes, times: int, sender: Hashable) -> None:
+        waiting = self._held.setdefault(metric.name, (metric, time.monotonic() + _TWIN_DUE, []))[2]
+        waiting += [(datagram, sender)] * min(times, _HELD_DATAGRAMS - len(waiting))
+        if len(waiting) >= _HELD_DATAGRAMS:
+            self._translator.settle(metric)
+            self._renew()
+
+    def _renew(self) -> None:
+        """After the translator learned something: forget what was worked out before, and let go what was held."""
+        if self._translator.generation == self._generation:
+            return
+        self._generation = self._translator.generation
+        self.actions.clear()
+        self.timers.clear()
+        self._targets.clear()
+        for metric in self._translator.take_abandoned():
+            self._store.drop(metric, ())
+        for name, (metric, _, waiting) in list(self._held.items()):
+            if self._translator.form(metric) is not None:
+                del self._held[name]
+                for datagram, sender in waiting:
+                    self._feed((datagram,), sender)
+
+    @staticmethod
+    def _bound(memory: dict[Any, Any]) -> dict[Any, Any]:
+        if len(memory) >= _KNOWN_HEADS:
+            memory.clear()
+        return memory
+
+
+class _Once:
+    """Appends a value unless it equals the one before."""
+
+    def __init__(self, append: Callable[[bytes], None]) -> None:
+        self._append = append
+        self._last = b""
+
+    def __call__(self, value: bytes) -> None:
+        if value != self._last:
+            self._last = value
+            self._append(value)

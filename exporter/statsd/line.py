@@ -1,0 +1,131 @@
+"""The StatsD protocol: from the bytes of one line to its samples.
+
+A line is `name[tags]:value|type[|@rate][|#tags][|…]`. Tags come in three dialects: InfluxDB (`name,key=value:…`),
+DogStatsD (`…|#key:value`) or none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal, cast
+
+Type = Literal["c", "g", "ms", "h", "d"]
+Dialect = Literal["plain", "influxdb", "datadog"]
+Tags = tuple[tuple[str, str], ...]
+
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?|[+-]?inf")
+_TYPES = frozenset({"c", "g", "ms", "h", "d"})
+# DogStatsD's container id, time stamp, external data and cardinality: accepted, of no meaning here.
+_IGNORED_FIELDS = ("c:", "T", "e:", "card:")
+
+
+class LineError(ValueError):
+    """A line, or a part of it, is no StatsD; `reason` is the label that it is counted under."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason.replace("_", " "))
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a line says apart from its value: what a series can be chosen by."""
+
+    name: str
+    type: Type
+    rate: float
+    tags: Tags
+    dialect: Dialect
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One value of one head; `signed` says that it carries a sign, which makes a gauge's value a delta."""
+
+    head: Head
+    value: float
+    signed: bool
+
+
+def split(text: bytes) -> list[bytes]:
+    """Take a datagram apart into lines of one sample each; most are one already.
+
+    `a:1|c:2|ms` packs samples, `a:1:2|ms|@0.5|#k:v` values. A part that makes no sense is returned as it is.
+    """
+    if b"\n" in text:
+        return [part for line in text.splitlines() if line.strip() for part in split(line)]
+    name, rest = _split(text)
+    value, bar, tail = rest.partition(b"|")
+    if b":" in value:
+        return [name + b":" + part + bar + tail for part in value.split(b":")]
+    if b":" in tail and b"|#" not in tail:
+        return [name + b":" + part for part in rest.split(b":")]
+    return [text]
+
+
+def parse(line: bytes) -> Sample:
+    """Return the sample of a line that holds one. Raises LineError."""
+    raw_name, raw = _split(line)
+    try:
+        name, value, fields = raw_name.decode(), *raw.decode().partition("|")[::2]
+    except UnicodeDecodeError:
+        raise LineError("invalid_utf8") from None
+    if not raw_name and not raw:
+        raise LineError("no_colon")
+    name, tags = _name_tags(name)
+    if not name:
+        raise LineError("no_name")
+    head = _head(name, fields.split("|"), tags)
+    number = parse_number(value)
+    if number is None:
+        raise LineError("bad_value")
+    return Sample(head, number, value[0] in "+-")
+
+
+def parse_number(text: str) -> float | None:
+    """A decimal number or an infinity; None for all else, `nan`, `1_000` and blanks too."""
+    return float(text) if _NUMBER.fullmatch(text) else None
+
+
+def _split(line: bytes) -> tuple[bytes, bytes]:
+    name, colon, rest = line.partition(b":")
+    if b"," in name and b"=" in name:
+        # A tag's value may hold colons (a run id has its time in it): the sample begins after the last one.
+        before, bar, after = line.partition(b"|")
+        name, colon, value = before.rpartition(b":")
+        rest = value + bar + after
+    return (name, rest) if colon else (b"", b"")
+
+
+def _head(name: str, fields: list[str], name_tags: Tags) -> Head:
+    type_ = fields[0]
+    if type_ not in _TYPES:
+        raise LineError("no_type" if not type_ else "set" if type_ == "s" else "unknown_type")
+    rate, tags = 1.0, name_tags
+    dialect: Dialect = "influxdb" if name_tags else "plain"
+    for field in fields[1:]:
+        if field.startswith("@"):
+            # A rate that can't be is no reason to lose the value.
+            given = parse_number(field[1:])
+            rate = given if given is not None and 0 < given <= 1 else 1.0
+        elif field.startswith("#"):
+            if name_tags:
+                raise LineError("mixed_tags")
+            tags, dialect = _datadog_tags(field[1:]), "datadog"
+        elif not field.startswith(_IGNORED_FIELDS):
+            raise LineError("unknown_field" if field else "empty_field")
+    return Head(name, cast("Type", type_), rate, tags, dialect)
+
+
+def _name_tags(text: str) -> tuple[str, Tags]:
+    name, comma, rest = text.partition(",")
+    if not comma:
+        return name, ()
+    pairs = (pair.partition("=") for pair in rest.split(","))
+    return name, tuple((key, value) for key, _, value in pairs if key and value)
+
+
+def _datadog_tags(text: str) -> Tags:
+    pairs = (pair.partition(":") for pair in text.split(","))
+    return tuple((key.removeprefix("#"), value) for key, _, value in pairs if key and value)

@@ -1,0 +1,109 @@
+"""Which metric of the catalogue a StatsD name is: its modern name, or a legacy form with the labels inside."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+
+from windsock import catalog
+
+_VARIABLE = re.compile(r"\{(\w+)\}")
+# What each variable can look like. An id may hold dots; what can't, helps to take a name apart.
+_SHAPES = {
+    "state": r"[a-z_]+|None",
+    "job_id": r"\d+",
+    "return_code": r"-?\d+",
+    "job_name": r"[a-z_]*job",
+    "queue": r"[^.]+",
+    "bundle_name": r"[^.]+",
+    "event_type": r"[^.]+",
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    """A metric, the labels that its name held, and the form in which the name came."""
+
+    metric: catalog.Metric
+    labels: dict[str, str]
+    form: str
+    """`modern`, or the legacy pattern."""
+    ambiguous: bool = False
+
+
+@dataclass
+class Ids:
+    """The DAG ids seen so far: they tell which of several readings of a legacy name is right."""
+
+    known: set[str] = field(default_factory=set)
+    mangled: dict[str, str] = field(default_factory=dict)
+    limit: int = 100_000
+
+    def learn(self, dag_id: str) -> None:
+        """Remember an id that is known to be whole."""
+        if dag_id not in self.known and len(self.known) < self.limit:
+            self.known.add(dag_id)
+            if "." in dag_id:
+                # Airflow 3 writes the dots of an id as `__` in legacy names.
+                self.mangled[dag_id.replace(".", "__")] = dag_id
+
+    def restore(self, dag_id: str) -> str:
+        """The true id of one that may have its dots replaced."""
+        return self.mangled.get(dag_id, dag_id)
+
+    def split(self, text: str) -> tuple[str, str, bool]:
+        """Take `dag.task` apart: the DAG id, the task id, and whether another reading is as good."""
+        parts = text.split(".")
+        readings = [(".".join(parts[:cut]), ".".join(parts[cut:])) for cut in range(1, len(parts))]
+        if len(readings) == 1:
+            return self.restore(readings[0][0]), readings[0][1], False
+        fitting = [reading for reading in readings if reading[0] in self.known]
+        dag_id, task_id = fitting[-1] if fitting else readings[0]
+        return dag_id, task_id, len(fitting) != 1
+
+
+class Names:
+    """The index from StatsD names, without their prefix, to metrics."""
+
+    def __init__(self, ids: Ids) -> None:
+        self._ids = ids
+        self._modern: dict[str, catalog.Metric] = {}
+        self._patterns: list[tuple[str, re.Pattern[str], str, catalog.Metric]] = []
+        for metric in catalog.statsd():
+            if _VARIABLE.search(metric.name):
+                self._add(metric.name, "modern", metric)
+            else:
+                self._modern[metric.name] = metric
+            for form in metric.legacy:
+                self._add(form, form, metric)
+        # The longest fixed beginning first, and of two equal ones that with more variables.
+        self._patterns.sort(key=lambda row: (-len(row[0]), -row[1].groups))
+
+    def find(self, name: str) -> Found | None:
+        """Return what `name` stands for, or None where the catalogue does not know it."""
+        metric = self._modern.get(name)
+        if metric is not None:
+            return Found(metric, {}, "modern")
+        for start, pattern, form, candidate in self._patterns:
+            match = pattern.fullmatch(name) if name.startswith(start) else None
+            if match is not None:
+                return self._found(candidate, match.groupdict(), form)
+        return None
+
+    def _add(self, form: str, kind: str, metric: catalog.Metric) -> None:
+        expression = re.escape(form).replace(r"\{", "{").replace(r"\}", "}")
+        expression = expression.replace(r"{dag_id}\.{task_id}", r"(?P<ids>.+\..+)")
+        expression = _VARIABLE.sub(lambda found: f"(?P<{found[1]}>{_SHAPES.get(found[1], '.+')})", expression)
+        self._patterns.append((form.partition("{")[0], re.compile(expression), kind, metric))
+
+    def _found(self, metric: catalog.Metric, labels: dict[str, str], form: str) -> Found:
+        ids = labels.pop("ids", None)
+        if ids is not None:
+            dag_id, task_id, ambiguous = self._ids.split(ids)
+            return Found(metric, {"dag_id": dag_id, "task_id": task_id, **labels}, form, ambiguous)
+        if "dag_id" in labels:
+            # Here the id stands alone between fixed text: unless its dots may have been replaced, it is whole.
+            if "__" not in labels["dag_id"]:
+                self._ids.learn(labels["dag_id"])
+            labels["dag_id"] = self._ids.restore(labels["dag_id"])
+        return Found(metric, labels, form)

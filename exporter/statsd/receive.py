@@ -1,0 +1,138 @@
+"""Sockets in, batches of datagrams out.
+
+On Linux many datagrams come with one system call (recvmmsg); elsewhere one by one. A batch that is not full is followed
+by a short sleep: the kernel's buffer holds far more than what arrives meanwhile, and few large batches cost less than
+half of many small ones.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import socket
+import struct
+import sys
+from typing import TYPE_CHECKING, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable
+
+BATCH = 512
+_LARGEST = 65_536
+# Not a multiple of the page size: else the beginnings of all slots would share the same few cache lines.
+_STRIDE = _LARGEST + 192
+_NAME = 32
+_SO_MEMINFO = 55
+_SK_MEMINFO_DROPS = 8
+
+Batch = tuple[list[bytes], list["Hashable"]]
+
+
+class _Iovec(ctypes.Structure):
+    _fields_ = (("base", ctypes.c_void_p), ("len", ctypes.c_size_t))
+
+
+class _Msghdr(ctypes.Structure):
+    _fields_ = (
+        ("name", ctypes.c_void_p),
+        ("namelen", ctypes.c_uint32),
+        ("iov", ctypes.c_void_p),
+        ("iovlen", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("controllen", ctypes.c_size_t),
+        ("flags", ctypes.c_int),
+    )
+
+
+class _Mmsghdr(ctypes.Structure):
+    _fields_ = (("hdr", _Msghdr), ("len", ctypes.c_uint32))
+
+
+class Datagrams:
+    """Reads the datagrams of one socket in batches, with each datagram's sender: its address without the port."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._reader = _recvmmsg(sock) if sys.platform == "linux" else None
+
+    def read(self) -> Batch:
+        """Up to `BATCH` datagrams that are there now, and their senders; both empty where there is none."""
+        if self._reader is not None:
+            return self._reader.read()
+        datagrams: list[bytes] = []
+        senders: list[Hashable] = []
+        while len(datagrams) < BATCH:
+            try:
+                datagram, address = self._sock.recvfrom(_LARGEST, socket.MSG_DONTWAIT)
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED):
+                    raise
+                break
+            datagrams.append(datagram)
+            senders.append(address[0] if isinstance(address, tuple) else "")
+        return datagrams, senders
+
+    def kernel_drops(self) -> int:
+        """Datagrams that the kernel dropped since the socket was opened: its buffer was full (Linux 4.12 or newer)."""
+        try:
+            values = self._sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * (_SK_MEMINFO_DROPS + 1))
+        except OSError:
+            return 0
+        return int(struct.unpack_from("=I", values, 4 * _SK_MEMINFO_DROPS)[0]) if len(values) >= 36 else 0
+
+    def buffer_bytes(self) -> int:
+        """The receive buffer that the kernel granted; it reports twice what is usable."""
+        return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // (2 if sys.platform == "linux" else 1)
+
+
+class _Recvmmsg:
+    """The memory that one socket's batches are read into, and the call."""
+
+    def __init__(self, sock: socket.socket, libc: ctypes.CDLL) -> None:
+        self._fd = sock.fileno()
+        self._family = sock.family
+        self._call = libc.recvmmsg
+        self._data = (ctypes.c_char * (_STRIDE * BATCH))()
+        self._names = (ctypes.c_char * (_NAME * BATCH))()
+        self._iovecs = (_Iovec * BATCH)()
+        self._headers = (_Mmsghdr * BATCH)()
+        data, names, iovecs = (ctypes.addressof(part) for part in (self._data, self._names, self._iovecs))
+        for index in range(BATCH):
+            self._iovecs[index] = _Iovec(data + index * _STRIDE, _LARGEST)
+            self._headers[index].hdr.name = names + index * _NAME
+            self._headers[index].hdr.namelen = _NAME
+            self._headers[index].hdr.iov = iovecs + index * ctypes.sizeof(_Iovec)
+            self._headers[index].hdr.iovlen = 1
+        # The kernel writes lengths into the headers: they are laid out anew before each call.
+        self._fresh = bytes(self._headers)
+        step = ctypes.sizeof(_Mmsghdr) // 4
+        self._lengths = memoryview(self._headers).cast("B").cast("I")[_Mmsghdr.len.offset // 4 :: step]
+        self._addresses = memoryview(self._names).cast("B").cast("I")[1 :: _NAME // 4]
+        self._starts = [index * _STRIDE for index in range(BATCH)]
+
+    def read(self) -> Batch:
+        ctypes.memmove(self._headers, self._fresh, len(self._fresh))
+        count = self._call(self._fd, self._headers, BATCH, socket.MSG_DONTWAIT, None)
+        if count <= 0:
+            code = ctypes.get_errno()
+            if count < 0 and code not in (errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED):
+                raise OSError(code, os.strerror(code))
+            return [], []
+        data = cast("bytes", self._data)  # a slice of a c_char array is bytes
+        lengths = self._lengths[:count].tolist()
+        datagrams = [data[start : start + length] for start, length in zip(self._starts, lengths, strict=False)]
+        return datagrams, self._senders(count)
+
+    def _senders(self, count: int) -> list[Hashable]:
+        if self._family == socket.AF_INET:
+            return cast("list[Hashable]", self._addresses[:count].tolist())
+        if self._family == socket.AF_INET6:
+            names = cast("bytes", self._names)
+            return [names[index + 8 : index + 24] for index in range(0, count * _NAME, _NAME)]
+        return [0] * count
+
+
+def _recvmmsg(sock: socket.socket) -> _Recvmmsg | None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    return _Recvmmsg(sock, libc) if hasattr(libc, "recvmmsg") else None

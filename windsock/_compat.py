@@ -1,0 +1,109 @@
+"""What differs between the Airflow versions that windsock runs in (2.11 and 3.x); no other module asks for a version.
+
+Airflow is imported inside the functions only: most of windsock runs where there is none.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_MASKERS = (
+    "airflow.sdk._shared.secrets_masker",  # 3.1 and later: what the task SDK has read
+    "airflow._shared.secrets_masker",  # 3.1 and later: what the core has read, in the dag processor
+    "airflow.sdk.execution_time.secrets_masker",  # 3.0
+    "airflow.utils.log.secrets_masker",  # 2.11
+)
+
+
+def read(thing: Any, name: str) -> Any:
+    """Return an attribute of one of Airflow's objects, or None where it can't be had.
+
+    The task instance of a killed task has no `start_date` in 3.x (it is built without validation), and in 2.11 an
+    object that has lost its database session raises DetachedInstanceError for what it had not loaded.
+    """
+    try:
+        return getattr(thing, name)
+    except Exception:  # noqa: BLE001  any property of Airflow's may raise anything; a missing fact is no error
+        return None
+
+
+def exception(context: Mapping[str, Any]) -> BaseException | str | None:
+    """Return what the task failed of; None where its process had no chance to say.
+
+    3.x leaves the key out for a killed task, 2.11 puts the heartbeat's report there: the text of a dict.
+    """
+    value = context.get("exception")
+    if isinstance(value, str) and value.startswith("{'DAG Id': "):
+        return None
+    return value if isinstance(value, (BaseException, str)) else None
+
+
+def is_dag_level(context: Mapping[str, Any]) -> bool:
+    """Whether a DAG's own callback was called, not a task's.
+
+    Both get a task instance. Only the DAG's context has a `reason`; a task's may have one by chance, since a Python
+    task's arguments are put into its context, but then it has run, and so it has an `exception`.
+    """
+    return "exception" not in context and ("reason" in context or context.get("task_instance") is None)
+
+
+def failed_task(context: Mapping[str, Any]) -> Any:
+    """Return the task instance that made the run fail, for a DAG-level context; None where Airflow does not say.
+
+    3.x hands over the latest failed one, without its state, when the reason is `task_failure`; 2.11 hands over any
+    one of the run, with its state.
+    """
+    instance = context.get("task_instance")
+    state = read(instance, "state")
+    failed = state is None or str(getattr(state, "value", state)) == "failed"
+    return instance if context.get("reason") == "task_failure" and failed else None
+
+
+def run_page(log_url: str) -> str:
+    """Return the run's page, from the link to a log in it: `…/runs/R/tasks/T` in 3.x, `…?dag_run_id=R&task_id=T` in 2.11."""
+    return log_url.partition("/tasks/")[0].partition("&task_id=")[0] if log_url else ""
+
+
+def mask(text: str) -> str:
+    """Let Airflow's own masker work on `text`: it knows the connections and variables that this process has read.
+
+    Each copy of it knows what was read through that copy, and one that was never imported knows nothing.
+    """
+    for name in _MASKERS:
+        module = sys.modules.get(name)
+        if module is not None:
+            try:
+                text = str(module.redact(text))
+            except Exception:  # noqa: BLE001, S112  2.11's raises where Airflow's logging is not set up
+                continue
+    return text
+
+
+def count(metric: str, tags: Mapping[str, str]) -> None:
+    """Add 1 to a counter through Airflow's own StatsD client: with its address, prefix and dialect.
+
+    The plain dialect sends no tags: there the values follow the name, in the order of `tags`, as in
+    `windsock.callback.sent.AirflowTaskFailed.my.dag`; a value with dots comes last. Raises what Airflow raises, and
+    ImportError where there is no Airflow.
+    """
+    try:
+        from airflow.sdk.configuration import conf  # noqa: PLC0415  only where something failed
+        from airflow.sdk.observability.stats import Stats  # noqa: PLC0415  3.2 and later
+    except ImportError:
+        from airflow.configuration import conf  # noqa: PLC0415
+        from airflow.stats import Stats  # noqa: PLC0415  up to 3.1
+
+    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
+        tagged = conf.getboolean("metrics", "statsd_datadog_metrics_tags", fallback=True)
+    elif conf.getboolean("metrics", "statsd_on", fallback=False):
+        tagged = conf.getboolean("metrics", "statsd_influxdb_enabled", fallback=False)
+    else:
+        tagged = True  # OpenTelemetry, or nothing that listens
+    if tagged:
+        Stats.incr(metric, tags=dict(tags))
+    else:
+        Stats.incr(".".join((metric, *tags.values())))
