@@ -80,8 +80,7 @@ def _lines(family: Family, zeros: set[Series]) -> Iterator[str]:
     series = list(family.series.values())
     if family.metric.kind == "counter":
         counters = cast("list[Counter]", series)
-        return iter([f"{one.text}{0 if one in zeros else one.value}
-" for one in counters])
+        return iter([f"{one.text}{0 if one in zeros else one.value}\n" for one in counters])
     if family.metric.kind == "gauge":
         return iter([f"{one.text}{_number(one.value)}\n" for one in cast("list[Gauge]", series)])
     return _histograms(family, cast("list[Histogram]", series), zeros)
