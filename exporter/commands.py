@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from windsock import cli
+from windsock import catalog, cli
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,7 +63,7 @@ def explain(config: Path | None, lines: tuple[str, ...], *, as_json: bool) -> No
     from .explanation import explain as explain_line  # noqa: PLC0415  --help needs none of it
     from .statsd.translate import Translator  # noqa: PLC0415  as above
 
-    translator = Translator(cli.load(config).exporter.statsd.prefix)
+    translator = Translator(catalog.statsd(), cli.load(config).exporter.statsd.prefix)
     for line in lines or sys.stdin:
         for entry in explain_line(line.rstrip("\r\n").encode(errors="surrogateescape"), translator):
             if as_json:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from windsock import catalog
+from windsock.settings import Budgets
 
+from .statsd.budget import Budget
 from .statsd.store import Counter, Gauge, SeriesStore
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ class OwnMetrics:
     """windsock_* counters and gauges; a label value beyond the hundredth of its metric is counted as `other`."""
 
     def __init__(self) -> None:
-        self.store = SeriesStore(budget=10_000)
+        self.store = SeriesStore(Budget(Budgets(series=10_000)))
 
     def counter(self, name: str, **labels: str) -> Counter:
         """Return the counter; add to its `value`."""

@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from windsock import __version__
 
+from . import state
+from .metrics import metrics
 from .own import OwnMetrics
+from .statsd.budget import Budget
 from .statsd.ingest import Ingest
 from .statsd.listen import Listener, Receiver
 from .statsd.store import SeriesStore
@@ -33,10 +36,11 @@ class Service:
     def __init__(self, settings: ExporterSettings) -> None:
         self.settings = settings
         self.own = OwnMetrics()
-        self.store = SeriesStore(settings.budgets.series)
-        self.translator = Translator(settings.statsd.prefix)
+        self.store = SeriesStore(Budget(settings.budgets))
+        self._metrics = metrics(settings)
+        self.translator = Translator(self._metrics, settings.statsd.prefix)
         self.rendering = threading.Lock()
-        self._ingest = Ingest(self.store, self.translator, self.own)
+        self._ingest = Ingest(self.store, self.translator, self.own, settings.expiry)
         with contextlib.ExitStack() as undo:
             self.web = Server(settings.web.listen, self)
             undo.callback(self.web.server_close)
@@ -51,6 +55,8 @@ class Service:
         self._warn_of_small_buffers()
 
     def __enter__(self) -> Self:
+        if self.settings.state_file:
+            state.load(self.settings.state_file, self.store, self.translator, self._metrics)
         self._receiver.start()
         self._serving.start()
         return self
@@ -59,6 +65,8 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._receiver.stop()
+        if self.settings.state_file:
+            state.save(self.settings.state_file, self.store, self.translator)
         self.web.shutdown()
         self.web.server_close()
 
@@ -81,7 +89,8 @@ class Service:
         self._receiver.report()
         own = self.own
         own.set("windsock_series", len(self.store))
-        own.counter("windsock_series_rejected_total", budget="series").value = self.store.rejected
+        for budget, times in self.store.budget.overflows.items():
+            own.counter("windsock_overflow_total", budget=budget).value = times
         own.counter("windsock_sample_errors_total", reason="bad_value").value = self.store.bad_values
         own.counter("windsock_corrections_total", reason="seconds_as_milliseconds").value = self.store.corrected
         if self.translator.major or self.translator.dialect:

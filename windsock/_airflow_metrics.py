@@ -7,7 +7,7 @@ datagrams of Airflow 2.11.0, 3.1.3 and 3.3.2.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -38,6 +38,8 @@ class Note:
     """Major versions that send seconds where the protocol means milliseconds."""
     stopwatch: bool = False
     """Measured with Airflow's timer(), which sends seconds as milliseconds in the Datadog dialect."""
+    policy: Literal["last", "max", "min", "sum"] = "last"
+    """What a gauge is when several senders (schedulers, DAG processors) set it."""
     sent_twice: bool = False
     """Airflow sends its legacy form twice in a row."""
     legacy: tuple[str, ...] = ()
@@ -54,7 +56,8 @@ _ONLY_2 = (("2.11", "3.0"),)
 
 
 def _executor(text: str) -> Note:
-    return Note(text, "executor_class_name", aliases={"name": "executor_class_name"}, drop=("status",))
+    # Each scheduler has an executor of its own.
+    return Note(text, "executor_class_name", aliases={"name": "executor_class_name"}, drop=("status",), policy="sum")
 
 
 def _pool(state: str) -> Note:
@@ -156,6 +159,7 @@ NOTES: dict[str, Note] = {
         "file_path",
         drop=("action",),
         type="gauge",
+        policy="sum",
     ),
     "dag_processing.processor_timeouts": Note("DAG files whose parsing took too long.", "file_path"),
     "dag_processing.other_callback_count": Note("Callbacks given to the DAG processor."),

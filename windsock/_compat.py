@@ -64,7 +64,7 @@ def failed_task(context: Mapping[str, Any]) -> Any:
 
 
 def run_page(log_url: str) -> str:
-    """Return the run's page, from the link to a log in it: `…/runs/R/tasks/T` in 3.x, `…?dag_run_id=R&task_id=T` in 2.11."""
+    """Return the run's page, from the link to a log in it: 3.x …/runs/R/tasks/T, 2.11 …/grid?dag_run_id=R&task_id=T."""
     return log_url.partition("/tasks/")[0].partition("&task_id=")[0] if log_url else ""
 
 

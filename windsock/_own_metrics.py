@@ -37,7 +37,7 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("reason",),
     ),
     ("windsock_series", "gauge", "Series in the store; a histogram counts as one.", ()),
-    ("windsock_series_rejected_total", "counter", "New series that the budget kept out.", ("budget",)),
+    ("windsock_overflow_total", "counter", "New series that a budget kept out.", ("budget",)),
     ("windsock_ingest_errors_total", "counter", "Batches that failed inside the exporter: always a bug.", ()),
     ("windsock_scrape_duration_seconds", "gauge", "Time to render the last exposition.", ()),
     ("windsock_airflow_version_info", "gauge", "Airflow's major version, by the metrics seen.", ("major", "dialect")),

@@ -48,6 +48,8 @@ class Metric:
     versions: tuple[tuple[str, str], ...] = (("", ""),)
     """Airflow versions that emit it: (from, first one without it); an empty end is open."""
     buckets: tuple[float, ...] = ()
+    ttl: float = 0
+    """Seconds after which a series goes that nothing updates; 0: by the rules of its kind."""
     note: Note = field(default_factory=lambda: Note(""))
 
     def emitted_by(self, version: str) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Severity = Literal["critical", "warning", "info"]
+Policy = Literal["last", "max", "min", "sum"]
 Naming = Literal["prometheus", "helm-chart", "statsd-exporter"]
 
 _LISTEN = re.compile(r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+")
@@ -103,10 +104,25 @@ class Web(Section):
 
 
 class Budgets(Section):
-    """Upper bounds of what the exporter holds; what goes beyond is counted, not stored."""
+    """Upper bounds of what the exporter holds; what goes beyond is added up in one series a metric, and counted."""
 
     series: int = Field(default=250_000, ge=1)
     """All series together; a histogram counts as one."""
+    metric: int = Field(default=100_000, ge=1)
+    """Series of one metric."""
+    dag: int = Field(default=20_000, ge=1)
+    """Series of one DAG."""
+    label: int = Field(default=100_000, ge=1)
+    """Values of one label."""
+
+
+class Expiry(Section):
+    """How long a series stays that nothing updates."""
+
+    gauges: Duration = Field(default=600.0, ge=1)
+    """A gauge, or what one sender says of it, goes after one to two of these."""
+    dags: Duration = Field(default=604_800.0, ge=1)
+    """Counters and histograms of a DAG go when nothing of that DAG was updated for so long; others stay."""
 
 
 class Exporter(Section):
@@ -118,6 +134,13 @@ class Exporter(Section):
     mapping_config: str | None = None
     """A statsd_exporter mapping file, used instead of the catalogue."""
     budgets: Budgets = Budgets()
+    expiry: Expiry = Expiry()
+    state_file: str | None = None
+    """Keeps counters over a clean stop; after a crash they start at 0, as Prometheus expects it."""
+    gauges: dict[str, Policy] = {}
+    """By exposed name: which value of several senders is shown."""
+    buckets: dict[str, Annotated[tuple[float, ...], Field(min_length=1)]] = {}
+    """By exposed name: a histogram's bounds in seconds."""
 
 
 class Metadata(Section):

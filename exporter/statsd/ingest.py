@@ -8,15 +8,18 @@ and the value's bytes are appended to their series' list. Whatever follows from 
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter as Tally
 from typing import TYPE_CHECKING
 
+from .expiry import Expiry
 from .learn import ADD, CHANGE, SET, SKIP, Learner
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
 
     from windsock.exporter.own import OwnMetrics
+    from windsock.settings import Expiry as ExpirySettings
 
     from .learn import Action
     from .store import Gauge, SeriesStore
@@ -30,9 +33,10 @@ _FOLD_AFTER = 50_000
 class Ingest:
     """Feeds lines into a store. One thread calls it."""
 
-    def __init__(self, store: SeriesStore, translator: Translator, own: OwnMetrics) -> None:
+    def __init__(self, store: SeriesStore, translator: Translator, own: OwnMetrics, expiry: ExpirySettings) -> None:
         self._store = store
         self._learner = Learner(store, translator, own, self._feed)
+        self._expiry = Expiry(store, expiry, time.monotonic())
         self._unfolded = 0
         self._lines = own.counter("windsock_lines_total")
         self._timers = own.counter("windsock_samples_total", type="timer")
@@ -53,6 +57,8 @@ class Ingest:
     def tick(self) -> None:
         """Do what waits for time to pass; about once a second."""
         self._learner.tick()
+        if self._expiry.step(time.monotonic()):
+            self._learner.forget()
 
     @property
     def examples(self) -> dict[str, str]:
@@ -92,7 +98,7 @@ class Ingest:
                 elif do == CHANGE and times > 1 and self._replay(datagrams, action, sender):
                     replayed.append(series)
                 else:
-                    series.values[sender] = series.values.get(sender, 0) + amount * times
+                    series.add(amount * times, sender)
                 series.last = sender
         self._counters.value += counted
         self._gauges.value += gauged

@@ -74,6 +74,11 @@ class Learner:
             self.actions[datagram] = action
         return action
 
+    def forget(self) -> None:
+        """Series were dropped: what refers to them must be looked up anew."""
+        self.actions.clear()
+        self.timers.clear()
+
     def tick(self) -> None:
         """Give up waiting for twins that did not come, and have contradicted decisions made anew."""
         now = time.monotonic()
@@ -117,7 +122,7 @@ class Learner:
     def _change(self, target: Target, number: float, signed: bool, rate: float) -> Action:
         series = self._series(target)
         if series is None:
-            return SKIP, self._own.counter("windsock_series_rejected_total", budget="series"), 0.0
+            return self._reject(Rejected("sample_errors", "over_budget"), b"")
         amount: float = int(number) if number == number // 1 and abs(number) < 2**53 else number
         if target.operation == "set":
             return CHANGE if signed and target.relative else SET, series, amount
@@ -132,7 +137,7 @@ class Learner:
     def _observe(self, target: Target, key: tuple[bytes, bytes] | None, value: bytes, times: int, rate: float) -> None:
         series = self._series(target)
         if not isinstance(series, Histogram):
-            self._own.counter("windsock_series_rejected_total", budget="series").value += times
+            self._own.counter("windsock_sample_errors_total", reason="type_conflict").value += times
             return
         append = series.inbox(target.factor, round(1 / rate)).append
         if target.once:
@@ -166,8 +171,7 @@ class Learner:
         if self._translator.generation == self._generation:
             return
         self._generation = self._translator.generation
-        self.actions.clear()
-        self.timers.clear()
+        self.forget()
         self._targets.clear()
         for metric in self._translator.take_abandoned():
             self._store.drop(metric, ())

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from windsock import catalog
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from windsock import catalog
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
 # What each variable can look like. An id may hold dots; what can't, helps to take a name apart.
@@ -65,11 +69,11 @@ class Ids:
 class Names:
     """The index from StatsD names, without their prefix, to metrics."""
 
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, metrics: Iterable[catalog.Metric], ids: Ids) -> None:
         self._ids = ids
         self._modern: dict[str, catalog.Metric] = {}
         self._patterns: list[tuple[str, re.Pattern[str], str, catalog.Metric]] = []
-        for metric in catalog.statsd():
+        for metric in metrics:
             if _VARIABLE.search(metric.name):
                 self._add(metric.name, "modern", metric)
             else:

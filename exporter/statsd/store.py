@@ -13,46 +13,69 @@ from typing import TYPE_CHECKING
 from .line import parse_number
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterable, Iterator
 
     from windsock.catalog import Metric
+    from windsock.settings import Policy
 
+    from .budget import Budget
     from .translate import Labels
 
 _DIGITS = b"0123456789.+-eE"
 _MILLISECONDS = 0.001
+_POLICIES: dict[str, Callable[[Iterable[float]], float]] = {"max": max, "min": min, "sum": sum}
 
 
 class Counter:
     """A sum that only grows."""
 
-    __slots__ = ("text", "value")
+    __slots__ = ("mark", "text", "value")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.value: float = 0
+        self.mark: float = -1
+        """What expiry saw at its last visit."""
 
 
 class Gauge:
-    """The last value of each sender; a sender is an address without its port."""
+    """The last value of each sender; a sender is an address without its port.
 
-    __slots__ = ("last", "text", "values")
+    `values` are those since the last visit of expiry, `older` those of the time between its last two visits.
+    """
 
-    def __init__(self, text: str) -> None:
+    __slots__ = ("last", "older", "policy", "text", "values")
+
+    def __init__(self, text: str, policy: Policy) -> None:
         self.text = text
+        self.policy = policy
         self.values: dict[Hashable, float] = {}
+        self.older: dict[Hashable, float] = {}
         self.last: Hashable = None
 
     @property
     def value(self) -> float:
-        """What was set last, by whomever."""
-        return self.values.get(self.last, 0)
+        """One value out of what several senders say, by the policy."""
+        senders = {**self.older, **self.values}
+        if self.policy == "last" or len(senders) < 2:
+            return senders.get(self.last, 0)
+        return _POLICIES[self.policy](senders.values())
+
+    def add(self, amount: float, sender: Hashable) -> None:
+        """Change what `sender` said."""
+        before = self.values.get(sender)
+        self.values[sender] = amount + (self.older.get(sender, 0) if before is None else before)
+
+    def age(self) -> bool:
+        """Forget what was not said again since the last but one call; returns whether nothing is left."""
+        self.older, self.values = self.values, {}
+        return not self.older
 
 
 class Histogram:
     """Observations in milliseconds, in buckets of seconds; `counts` is not cumulative, its last element is +Inf."""
 
-    __slots__ = ("bounds", "counts", "pending", "sum", "text")
+    __slots__ = ("bounds", "counts", "mark", "pending", "sum", "text")
 
     def __init__(self, text: str, bounds: tuple[float, ...]) -> None:
         self.text = text
@@ -60,6 +83,13 @@ class Histogram:
         self.counts = [0] * (len(bounds) + 1)
         self.sum = 0.0
         self.pending: dict[tuple[float, int], list[bytes]] = {}
+        self.mark: float = -1
+        """What expiry saw at its last visit."""
+
+    @property
+    def observed(self) -> int:
+        """A number that grows with every observation."""
+        return sum(self.counts) + sum(map(len, self.pending.values()))
 
     def inbox(self, factor: float, times: int) -> list[bytes]:
         """Where to append raw values: each times `factor` is milliseconds, and counts `times` times (sampling)."""
@@ -110,37 +140,45 @@ class Family:
         self.unborn: dict[Series, float | None] = {}
         """Counters and histograms that no scrape has shown as 0 yet, or only since the time given."""
 
+    def add(self, labels: Labels) -> Series:
+        """Make a series that is not there."""
+        series = _new(self.metric, labels)
+        if not isinstance(series, Gauge):
+            self.unborn[series] = None
+        self.series[labels] = series
+        return series
+
 
 class SeriesStore:
-    """All families by their exposed name, within a budget of series."""
+    """All families by their exposed name, within their budgets."""
 
-    def __init__(self, budget: int) -> None:
+    def __init__(self, budget: Budget) -> None:
         self.families: dict[str, Family] = {}
-        self.rejected = 0
+        self.budget = budget
         self.bad_values = 0
         self.corrected = 0
-        self._budget = budget
-        self._count = 0
         self._folding = threading.Lock()
 
     def __len__(self) -> int:
-        return self._count
+        return self.budget.series
 
     def series(self, metric: Metric, labels: Labels) -> Series | None:
-        """Return the series, made where it is new; None where the budget is used up."""
+        """Return the series, made where it is new.
+
+        Where a budget keeps it out, counters and histograms get the series that all of their metric share then, so that
+        sums stay right; a gauge gets None.
+        """
         family = self.families.get(metric.family)
         if family is None:
             family = self.families[metric.family] = Family(metric)
         series = family.series.get(labels)
         if series is None:
-            if self._count >= self._budget:
-                self.rejected += 1
-                return None
-            self._count += 1
-            series = _new(metric, labels)
-            if not isinstance(series, Gauge):
-                family.unborn[series] = None
-            family.series[labels] = series
+            refusal = self.budget.admit(metric.family, labels)
+            if refusal is not None:
+                if metric.kind == "gauge":
+                    return None
+                labels = (("overflow", refusal),)
+            series = family.series.get(labels) or family.add(labels)
         return series
 
     def drop(self, metric: Metric, labels: Labels) -> None:
@@ -149,7 +187,8 @@ class SeriesStore:
         series = family.series.pop(labels, None) if family is not None else None
         if family is not None and series is not None:
             family.unborn.pop(series, None)
-            self._count -= 1
+            if len(labels) != 1 or labels[0][0] != "overflow":
+                self.budget.release(metric.family, labels)
 
     def fold(self, *, wait: bool = True) -> None:
         """Turn raw timer values into buckets; with `wait=False` it does nothing while another thread is at it."""
@@ -176,7 +215,7 @@ def _new(metric: Metric, labels: Labels) -> Series:
     if metric.kind == "counter":
         return Counter(f"{metric.family}{{{text}}} " if text else f"{metric.family} ")
     if metric.kind == "gauge":
-        return Gauge(f"{metric.family}{{{text}}} " if text else f"{metric.family} ")
+        return Gauge(f"{metric.family}{{{text}}} " if text else f"{metric.family} ", metric.note.policy)
     return Histogram(text, metric.buckets)
 
 

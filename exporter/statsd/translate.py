@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from .names import Ids, Names
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from windsock.catalog import Metric
 
     from .line import Head, Tags
@@ -72,13 +74,13 @@ class Translator:
     `generation` grows whenever that changes the meaning of heads that were translated before.
     """
 
-    def __init__(self, prefix: str = "airflow") -> None:
+    def __init__(self, metrics: Iterable[Metric], prefix: str = "airflow") -> None:
         self.ids = Ids()
         self.generation = 0
         self.major = ""
         self.dialect = ""
         self._prefix = f"{prefix}." if prefix else ""
-        self._names = Names(self.ids)
+        self._names = Names(metrics, self.ids)
         self._forms: dict[str, Form] = {}
         self._waiting: set[str] = set()
         self._doubted: set[str] = set()
@@ -113,6 +115,23 @@ class Translator:
             relative=self.dialect != "datadog",
             once=found.metric.note.sent_twice and found.form != "modern",
         )
+
+    def learned(self) -> dict[str, Any]:
+        """What a restart should not have to learn again; plain JSON values."""
+        return {
+            "forms": self._forms,
+            "dag_ids": sorted(self.ids.known),
+            "major": self.major,
+            "dialect": self.dialect,
+        }
+
+    def relearn(self, learned: dict[str, Any]) -> None:
+        """Take over what `learned` gave."""
+        self._forms.update(learned["forms"])
+        for dag_id in learned["dag_ids"]:
+            self.ids.learn(dag_id)
+        self.major = learned["major"]
+        self.dialect = learned["dialect"]
 
     def form(self, metric: Metric) -> Form | None:
         """The form of `metric` that is stored, None while that is open."""
