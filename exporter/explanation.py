@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .statsd.forms import Held
 from .statsd.line import LineError, parse, split
-from .statsd.translate import Held, Rejected, Target, Translator
+from .statsd.translate import Rejected, Target, Translator
 
 if TYPE_CHECKING:
     from .statsd.line import Sample
@@ -34,7 +35,7 @@ def _explain(part: bytes, translator: Translator) -> dict[str, Any]:
         return {**about, "stored": False, "reason": f"{_REASONS[verdict.kind]} ({verdict.reason})"}
     if isinstance(verdict, Held):
         # Alone, a legacy line can't tell whether its modern twin carries the ids; take it for the plain dialect.
-        translator.settle(verdict.metric)
+        translator.forms.settle(verdict.key)
         inner = _explain(part, translator)
         return {**inner, "note": "a legacy name: stored only where the modern line of the same fact has no tags"}
     return {**about, "stored": True, **_series(sample, verdict)}

@@ -48,7 +48,7 @@ def is_dag_level(context: Mapping[str, Any]) -> bool:
     Both get a task instance. Only the DAG's context has a `reason`; a task's may have one by chance, since a Python
     task's arguments are put into its context, but then it has run, and so it has an `exception`.
     """
-    return "exception" not in context and ("reason" in context or context.get("task_instance") is None)
+    return context.get("task_instance") is None or ("reason" in context and "exception" not in context)
 
 
 def failed_task(context: Mapping[str, Any]) -> Any:

@@ -28,6 +28,8 @@ _REGISTRIES = (
     ("2.11", "airflow-2.11.0.json"),
     ("3.1.3", "airflow-3.1.3.json"),  # no registry either: what a capture of it holds beyond 2.11's
     ("3.3.2", "airflow-3.3.2.json"),
+    ("3.3.2", "airflow-unregistered.json"),  # sent by 3.3.2, though its registry does not know of it
+    ("3.4.0", "airflow-3.4.0b2.json"),
 )
 _KINDS: Mapping[str, Kind] = {"counter": "counter", "gauge": "gauge", "timer": "histogram"}
 
@@ -105,7 +107,7 @@ def family(name: str) -> Metric:
 def exposed_name(name: str, kind: Kind) -> str:
     """`ti.finish` → `airflow_ti_finish_total`: Airflow's name with the endings that Prometheus' conventions ask for."""
     base = "airflow_" + re.sub(r"[^a-zA-Z0-9_]", "_", re.sub(r"\.?\{\w+\}\.?", _inside, name))
-    return base + {"counter": "_total", "gauge": "", "histogram": "_seconds"}[kind]
+    return base.rstrip("_") + {"counter": "_total", "gauge": "", "histogram": "_seconds"}[kind]
 
 
 def _inside(variable: re.Match[str]) -> str:
@@ -120,7 +122,7 @@ def _metric(name: str, kind: str, legacy: list[str], seen_in: list[str]) -> Metr
     if note.versions:
         versions = tuple(span for span in note.versions if span != ("", "")) if note.versions != (("", ""),) else ()
     else:
-        versions = ((seen_in[0], "" if "3.3.2" in seen_in else "3.0"),)
+        versions = ((seen_in[0], "" if seen_in[-1] != "2.11" else "3.0"),)
     return Metric(
         name=name,
         family=exposed_name(name, exposed),

@@ -6,10 +6,20 @@ returns is immutable. Durations are seconds (float), sizes bytes (int), shares b
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from windsock import _source
 from windsock._units import Duration, Ratio, Size  # noqa: TC001  pydantic reads the annotations at run time
@@ -25,6 +35,7 @@ Naming = Literal["prometheus", "helm-chart", "statsd-exporter"]
 
 _LISTEN = re.compile(r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+")
 _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})")
+_RELAY = re.compile(r"udp://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]+):(\d{1,5})")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z][A-Za-z0-9_.-]{0,249}")
 _LOOKS_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{20,}|xox[a-z]-.*")
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d [A-Za-z_]+(/[A-Za-z_+\-0-9]+)*")
@@ -41,6 +52,25 @@ def _address(value: str) -> str:
     match = _ADDRESS.fullmatch(value)
     if match is None or int(match[1]) > 65535:
         raise ValueError("expected HOST:PORT")
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        pass
+    try:
+        wider = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("expected a network such as 10.0.0.0/8, or one address") from None
+    raise ValueError(f"expected a network without bits behind its mask, such as {wider}")
+
+
+def _relay(value: str) -> str:
+    match = _RELAY.fullmatch(value)
+    if match is None or not 0 < int(match[1]) <= 65535:
+        raise ValueError("expected udp://HOST:PORT")
     return value
 
 
@@ -69,6 +99,8 @@ def _one_or_more(value: Any) -> Any:
 
 Listen = Annotated[str, AfterValidator(_listen)]
 Address = Annotated[str, AfterValidator(_address)]
+Network = Annotated[str, AfterValidator(_network)]
+Relay = Annotated[str, AfterValidator(_relay)]
 Url = Annotated[str, AfterValidator(_url)]
 Reference = Annotated[str, AfterValidator(_reference)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
@@ -90,6 +122,17 @@ class StatsD(Section):
     """The kernel's receive buffer of each datagram socket; the kernel may give less, and that is reported."""
     prefix: str = "airflow"
     """Airflow's `[metrics] statsd_prefix`."""
+    allow: tuple[Network, ...] = ()
+    """Networks whose senders are listened to, over UDP and TCP; none: all of them."""
+    relay: Relay | None = None
+    """Another StatsD server, as udp://HOST:PORT, that gets every datagram too."""
+
+    @field_validator("relay")
+    @classmethod
+    def _no_loop(cls, relay: str | None, info: ValidationInfo) -> str | None:
+        if relay is not None and relay in info.data.get("listen", ()):
+            raise ValueError("expected another server than this one: its datagrams would go round for ever")
+        return relay
 
 
 class Web(Section):

@@ -13,16 +13,15 @@ from collections import Counter as Tally
 from typing import TYPE_CHECKING
 
 from .expiry import Expiry
-from .learn import ADD, CHANGE, SET, SKIP, Learner
+from .learn import ADD, SET, SKIP, Learner
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterable, Sequence
 
     from windsock.exporter.own import OwnMetrics
     from windsock.settings import Expiry as ExpirySettings
 
-    from .learn import Action
-    from .store import Gauge, SeriesStore
+    from .store import SeriesStore
     from .translate import Translator
 
 log = logging.getLogger(__name__)
@@ -65,13 +64,10 @@ class Ingest:
         """A line for each unmapped prefix."""
         return self._learner.examples
 
-    def _feed(self, datagrams: Sequence[bytes], sender: Hashable) -> None:  # noqa: C901  a call a line would cost more
+    def _feed(self, datagrams: Sequence[bytes], sender: Hashable) -> None:
         actions, timers = self._learner.actions, self._learner.timers
         counted = gauged = timed = 0
-        replayed: list[Gauge] = []
-        # Counting from the end and going through the counts from their end keeps the order of last appearances, and
-        # of a gauge only the last value matters.
-        for datagram, times in reversed(Tally(reversed(datagrams)).items()):
+        for datagram, times in _tally(datagrams):
             action = actions.get(datagram)
             if action is None:
                 head, _, rest = datagram.partition(b":")
@@ -91,12 +87,10 @@ class Ingest:
                 counted += times
             elif do == SKIP:
                 series.value += times
-            elif series not in replayed:
+            else:
                 gauged += times
                 if do == SET:
                     series.values[sender] = amount
-                elif do == CHANGE and times > 1 and self._replay(datagrams, action, sender):
-                    replayed.append(series)
                 else:
                     series.add(amount * times, sender)
                 series.last = sender
@@ -108,14 +102,14 @@ class Ingest:
             self._unfolded = 0
             self._store.fold(wait=False)
 
-    def _replay(self, datagrams: Sequence[bytes], action: Action, sender: Hashable) -> bool:
-        """A change that came several times: where a value was set in between, that and what changed it afterwards."""
-        total = 0.0
-        for datagram in reversed(datagrams):
-            do, series, amount = self._learner.actions.get(datagram, (SKIP, None, 0.0))
-            if series is action[1]:
-                total += amount
-                if do == SET:
-                    action[1].values[sender] = total
-                    return True
-        return False
+
+def _tally(datagrams: Sequence[bytes]) -> Iterable[tuple[bytes, int]]:
+    """Each distinct datagram once, in the order of last appearances, with the number of times that it is there.
+
+    Of a gauge only the last value matters. A value with a sign is a change of what is there, so its place matters too:
+    a batch that may hold one is gone through as it came.
+    """
+    text = b"\n".join(datagrams)
+    if b":-" in text or b":+" in text:
+        return [(datagram, 1) for datagram in datagrams]
+    return reversed(Tally(reversed(datagrams)).items())

@@ -5,25 +5,28 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from .forms import Held
 from .line import LineError, parse, parse_number, split
 from .store import Histogram
-from .translate import Held, Rejected
+from .translate import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
-    from windsock.catalog import Metric
     from windsock.exporter.own import OwnMetrics
 
+    from .forms import Key
     from .store import SeriesStore
     from .translate import Target, Translator
 
-# What a known datagram does to its series, with an amount; CHANGE is a gauge's value with a sign.
-ADD, SKIP, SET, CHANGE, GAUGE_ADD = range(5)
+# What a known datagram does to its series, with an amount; CHANGE is what a gauge's value with a sign does.
+ADD, SKIP, SET, CHANGE = range(4)
 Action = tuple[int, Any, float]
 
 _KNOWN_DATAGRAMS = 65_536
 _KNOWN_HEADS = 262_144
+# Airflow's names have 250 characters at most; what is far longer is not worth its memory.
+_KNOWN_BYTES = 1024
 _HELD_DATAGRAMS = 1000
 _TWIN_DUE = 1.0
 _REVIEW_EVERY = 60.0
@@ -43,7 +46,8 @@ class Learner:
         self.timers: dict[tuple[bytes, bytes], Callable[[bytes], None]] = {}
         self.examples: dict[str, str] = {}
         self._targets: dict[tuple[bytes, bytes], tuple[Target, float]] = {}
-        self._held: dict[str, tuple[Metric, float, list[tuple[bytes, Hashable]]]] = {}
+        self._once: dict[tuple[Histogram, float, int], _Once] = {}
+        self._held: dict[Key, tuple[float, list[tuple[bytes, Hashable]]]] = {}
         self._store = store
         self._translator = translator
         self._own = own
@@ -63,12 +67,12 @@ class Learner:
             self._translator.see_line_feed()
         parts = split(line)
         if parts != [line]:
-            self._extra_lines.value += line.count(b"\n") * times
+            self._extra_lines.value += (sum(bool(one.strip()) for one in line.splitlines()) - 1) * times
             for _ in range(times):
                 self._feed(parts, sender)
             return None
         action = self._action(datagram, line, times, sender)
-        if action is not None:
+        if action is not None and len(datagram) <= _KNOWN_BYTES:
             if len(self.actions) >= _KNOWN_DATAGRAMS:
                 self.actions.clear()
             self.actions[datagram] = action
@@ -78,22 +82,24 @@ class Learner:
         """Series were dropped: what refers to them must be looked up anew."""
         self.actions.clear()
         self.timers.clear()
+        self._once.clear()
 
     def tick(self) -> None:
         """Give up waiting for twins that did not come, and have contradicted decisions made anew."""
         now = time.monotonic()
-        for metric, due, _ in list(self._held.values()):
+        for key, (due, _) in list(self._held.items()):
             if now >= due:
-                self._translator.settle(metric)
+                self._settle(key)
         if now - self._reviewed >= _REVIEW_EVERY:
             self._reviewed = now
-            self._translator.review()
+            self._translator.forms.review()
         self._renew()
 
     def _action(self, datagram: bytes, line: bytes, times: int, sender: Hashable) -> Action | None:
         head, _, rest = datagram.partition(b":")
         value, _, tail = rest.partition(b"|")
         target, rate = self._targets.get((head, tail), (None, 1.0))
+        signed = value[:1] in b"+-"
         number = parse_number(value.decode(errors="replace")) if target is not None else None
         if target is None or number is None:
             try:
@@ -103,13 +109,13 @@ class Learner:
             verdict = self._translator.translate(sample.head)
             self._renew()
             if isinstance(verdict, Held):
-                self._hold(verdict.metric, datagram, times, sender)
+                self._hold(verdict.key, datagram, times, sender)
                 return None
             if isinstance(verdict, Rejected):
                 return self._reject(verdict, line)
-            target, number, rate = verdict, sample.value, sample.head.rate
+            target, number, signed, rate = verdict, sample.value, sample.signed, sample.head.rate
             # The sample of a line whose tags hold colons begins elsewhere: such a line is known only as a whole.
-            simple = parse_number(value.decode(errors="replace")) is not None
+            simple = len(line) <= _KNOWN_BYTES and parse_number(value.decode(errors="replace")) is not None
             if target.operation == "observe":
                 self._observe(
                     target, (head, tail) if simple else None, value if simple else b"%r" % number, times, rate
@@ -117,21 +123,21 @@ class Learner:
                 return None
             if simple:
                 self._bound(self._targets)[head, tail] = target, rate
-        return self._change(target, number, value[:1] in b"+-", rate)
+        return self._change(target, number, signed, rate)
 
     def _change(self, target: Target, number: float, signed: bool, rate: float) -> Action:
+        if target.operation == "add" and number in (float("inf"), float("-inf")):
+            return self._reject(Rejected("sample_errors", "bad_value"), b"")
+        if target.metric.kind == "counter" and number < 0:
+            return self._reject(Rejected("sample_errors", "negative_counter"), b"")
         series = self._series(target)
         if series is None:
             return self._reject(Rejected("sample_errors", "over_budget"), b"")
         amount: float = int(number) if number == number // 1 and abs(number) < 2**53 else number
         if target.operation == "set":
             return CHANGE if signed and target.relative else SET, series, amount
-        if number in (float("inf"), float("-inf")):
-            return self._reject(Rejected("sample_errors", "bad_value"), b"")
         if target.metric.kind == "gauge":
-            return GAUGE_ADD, series, amount
-        if number < 0:
-            return self._reject(Rejected("sample_errors", "negative_counter"), b"")
+            return CHANGE, series, amount
         return ADD, series, amount if rate == 1 else number / rate
 
     def _observe(self, target: Target, key: tuple[bytes, bytes] | None, value: bytes, times: int, rate: float) -> None:
@@ -139,9 +145,11 @@ class Learner:
         if not isinstance(series, Histogram):
             self._own.counter("windsock_sample_errors_total", reason="type_conflict").value += times
             return
-        append = series.inbox(target.factor, round(1 / rate)).append
+        times_each = round(1 / rate)
+        append = series.inbox(target.factor, times_each).append
         if target.once:
-            append = _Once(append)
+            # Shared by all spellings of the series: the two lines differ where the DAG's id has dots.
+            append = self._once.setdefault((series, target.factor, times_each), _Once(append))
         for _ in range(times):
             append(value)
         self._own.counter("windsock_samples_total", type="timer").value += times
@@ -159,12 +167,22 @@ class Learner:
             self.examples[why.reason] = line[:200].decode(errors="replace")
         return SKIP, self._own.counter(f"windsock_{why.kind}_total", **{label: why.reason}), 0.0
 
-    def _hold(self, metric: Metric, datagram: bytes, times: int, sender: Hashable) -> None:
-        waiting = self._held.setdefault(metric.name, (metric, time.monotonic() + _TWIN_DUE, []))[2]
-        waiting += [(datagram, sender)] * min(times, _HELD_DATAGRAMS - len(waiting))
-        if len(waiting) >= _HELD_DATAGRAMS:
-            self._translator.settle(metric)
-            self._renew()
+    def _hold(self, key: Key, datagram: bytes, times: int, sender: Hashable) -> None:
+        _, waiting = self._held.setdefault(key, (time.monotonic() + _TWIN_DUE, []))
+        waiting += [(datagram, sender)] * times
+        if len(waiting) >= _HELD_DATAGRAMS or len(self._held) > _HELD_DATAGRAMS:
+            self._settle(key)
+
+    def _settle(self, key: Key) -> None:
+        """Stop waiting for a twin: where none came, the legacy line is all that there is."""
+        if self._translator.forms.is_open(key):
+            self._translator.forms.settle(key)
+        self._release(key)
+
+    def _release(self, key: Key) -> None:
+        _, waiting = self._held.pop(key)
+        for datagram, sender in waiting:
+            self._feed((datagram,), sender)
 
     def _renew(self) -> None:
         """After the translator learned something: forget what was worked out before, and let go what was held."""
@@ -173,13 +191,11 @@ class Learner:
         self._generation = self._translator.generation
         self.forget()
         self._targets.clear()
-        for metric in self._translator.take_abandoned():
+        for metric in self._translator.forms.take_abandoned():
             self._store.drop(metric, ())
-        for name, (metric, _, waiting) in list(self._held.items()):
-            if self._translator.form(metric) is not None:
-                del self._held[name]
-                for datagram, sender in waiting:
-                    self._feed((datagram,), sender)
+        for key in list(self._held):
+            if key in self._held and not self._translator.forms.is_open(key):
+                self._release(key)
 
     @staticmethod
     def _bound(memory: dict[Any, Any]) -> dict[Any, Any]:

@@ -1,7 +1,7 @@
 """The StatsD protocol: from the bytes of one line to its samples.
 
-A line is `name[tags]:value|type[|@rate][|#tags][|…]`. Tags come in three dialects: InfluxDB (`name,key=value:…`),
-DogStatsD (`…|#key:value`) or none.
+A line is `name:value|type[|@rate][|#tags][|…]`. Tags come after the type (DogStatsD: `|#key:value,key:value`) or in the
+name: `name,key=value:…` (InfluxDB), `name#key=value:…` (Librato), `na[key=value]me:…` (SignalFX).
 """
 
 from __future__ import annotations
@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Literal, cast
 
 Type = Literal["c", "g", "ms", "h", "d"]
-Dialect = Literal["plain", "influxdb", "datadog"]
+Dialect = Literal["plain", "influxdb", "datadog", "librato", "signalfx"]
 Tags = tuple[tuple[str, str], ...]
 
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?|[+-]?inf")
 _TYPES = frozenset({"c", "g", "ms", "h", "d"})
+_TAGS_BEGIN = re.compile(r"[,#\[]")
+_NAME_DIALECTS: dict[str, Dialect] = {",": "influxdb", "#": "librato", "[": "signalfx"}
 # DogStatsD's container id, time stamp, external data and cardinality: accepted, of no meaning here.
 _IGNORED_FIELDS = ("c:", "T", "e:", "card:")
 
@@ -73,10 +75,10 @@ def parse(line: bytes) -> Sample:
         raise LineError("invalid_utf8") from None
     if not raw_name and not raw:
         raise LineError("no_colon")
-    name, tags = _name_tags(name)
+    name, tags, dialect = _name_tags(name)
     if not name:
         raise LineError("no_name")
-    head = _head(name, fields.split("|"), tags)
+    head = _head(name, fields.split("|"), tags, dialect)
     number = parse_number(value)
     if number is None:
         raise LineError("bad_value")
@@ -90,7 +92,7 @@ def parse_number(text: str) -> float | None:
 
 def _split(line: bytes) -> tuple[bytes, bytes]:
     name, colon, rest = line.partition(b":")
-    if b"," in name and b"=" in name:
+    if b"=" in name and (b"," in name or b"#" in name or b"[" in name):
         # A tag's value may hold colons (a run id has its time in it): the sample begins after the last one.
         before, bar, after = line.partition(b"|")
         name, colon, value = before.rpartition(b":")
@@ -98,12 +100,11 @@ def _split(line: bytes) -> tuple[bytes, bytes]:
     return (name, rest) if colon else (b"", b"")
 
 
-def _head(name: str, fields: list[str], name_tags: Tags) -> Head:
+def _head(name: str, fields: list[str], name_tags: Tags, dialect: Dialect) -> Head:
     type_ = fields[0]
     if type_ not in _TYPES:
         raise LineError("no_type" if not type_ else "set" if type_ == "s" else "unknown_type")
     rate, tags = 1.0, name_tags
-    dialect: Dialect = "influxdb" if name_tags else "plain"
     for field in fields[1:]:
         if field.startswith("@"):
             # A rate that can't be is no reason to lose the value.
@@ -118,12 +119,19 @@ def _head(name: str, fields: list[str], name_tags: Tags) -> Head:
     return Head(name, cast("Type", type_), rate, tags, dialect)
 
 
-def _name_tags(text: str) -> tuple[str, Tags]:
-    name, comma, rest = text.partition(",")
-    if not comma:
-        return name, ()
+def _name_tags(text: str) -> tuple[str, Tags, Dialect]:
+    begin = _TAGS_BEGIN.search(text)
+    if begin is None:
+        return text, (), "plain"
+    name, rest = text[: begin.start()], text[begin.end() :]
+    if begin[0] == "[":
+        rest, bracket, after = rest.partition("]")
+        if not bracket:
+            return text, (), "plain"
+        name += after
     pairs = (pair.partition("=") for pair in rest.split(","))
-    return name, tuple((key, value) for key, _, value in pairs if key and value)
+    tags = tuple((key, value) for key, _, value in pairs if key and value)
+    return name, tags, _NAME_DIALECTS[begin[0]] if tags else "plain"
 
 
 def _datadog_tags(text: str) -> Tags:

@@ -17,6 +17,7 @@ _SHAPES = {
     "state": r"[a-z_]+|None",
     "job_id": r"\d+",
     "return_code": r"-?\d+",
+    "status": r"[a-z]+",
     "job_name": r"[a-z_]*job",
     "queue": r"[^.]+",
     "bundle_name": r"[^.]+",
@@ -41,6 +42,9 @@ class Ids:
 
     known: set[str] = field(default_factory=set)
     mangled: dict[str, str] = field(default_factory=dict)
+    unresolved: set[str] = field(default_factory=set)
+    restored: int = 0
+    """Grows whenever an id turns out to be that of a legacy name that was read before."""
     limit: int = 100_000
 
     def learn(self, dag_id: str) -> None:
@@ -49,11 +53,18 @@ class Ids:
             self.known.add(dag_id)
             if "." in dag_id:
                 # Airflow 3 writes the dots of an id as `__` in legacy names.
-                self.mangled[dag_id.replace(".", "__")] = dag_id
+                mangled = dag_id.replace(".", "__")
+                self.mangled[mangled] = dag_id
+                if mangled in self.unresolved:
+                    self.unresolved.discard(mangled)
+                    self.restored += 1
 
     def restore(self, dag_id: str) -> str:
         """The true id of one that may have its dots replaced."""
-        return self.mangled.get(dag_id, dag_id)
+        known = self.mangled.get(dag_id)
+        if known is None and "__" in dag_id and len(self.unresolved) < self.limit:
+            self.unresolved.add(dag_id)
+        return known or dag_id
 
     def split(self, text: str) -> tuple[str, str, bool]:
         """Take `dag.task` apart: the DAG id, the task id, and whether another reading is as good."""

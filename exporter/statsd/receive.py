@@ -24,12 +24,15 @@ _LARGEST = 65_536
 _STRIDE = _LARGEST + 192
 _NAME = 32
 _SO_MEMINFO = 55
+_SK_MEMINFO_RMEM_ALLOC = 0
 _SK_MEMINFO_DROPS = 8
 
 Batch = tuple[list[bytes], list["Hashable"]]
 
 
-class _Iovec(ctypes.Structure):
+class Iovec(ctypes.Structure):
+    """struct iovec: one piece of memory."""
+
     _fields_ = (("base", ctypes.c_void_p), ("len", ctypes.c_size_t))
 
 
@@ -45,7 +48,9 @@ class _Msghdr(ctypes.Structure):
     )
 
 
-class _Mmsghdr(ctypes.Structure):
+class Mmsghdr(ctypes.Structure):
+    """struct mmsghdr: one datagram of recvmmsg and sendmmsg."""
+
     _fields_ = (("hdr", _Msghdr), ("len", ctypes.c_uint32))
 
 
@@ -75,15 +80,22 @@ class Datagrams:
 
     def kernel_drops(self) -> int:
         """Datagrams that the kernel dropped since the socket was opened: its buffer was full (Linux 4.12 or newer)."""
-        try:
-            values = self._sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * (_SK_MEMINFO_DROPS + 1))
-        except OSError:
-            return 0
-        return int(struct.unpack_from("=I", values, 4 * _SK_MEMINFO_DROPS)[0]) if len(values) >= 36 else 0
+        return self._meminfo(_SK_MEMINFO_DROPS)
+
+    def backlog_bytes(self) -> int:
+        """The kernel's memory that unread datagrams take up, with its overhead for each (Linux 4.12 or newer)."""
+        return self._meminfo(_SK_MEMINFO_RMEM_ALLOC)
 
     def buffer_bytes(self) -> int:
         """The receive buffer that the kernel granted; it reports twice what is usable."""
         return self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) // (2 if sys.platform == "linux" else 1)
+
+    def _meminfo(self, index: int) -> int:
+        try:
+            values = self._sock.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, 4 * (_SK_MEMINFO_DROPS + 1))
+        except OSError:
+            return 0
+        return int(struct.unpack_from("=I", values, 4 * index)[0]) if len(values) >= 4 * (index + 1) else 0
 
 
 class _Recvmmsg:
@@ -95,19 +107,19 @@ class _Recvmmsg:
         self._call = libc.recvmmsg
         self._data = (ctypes.c_char * (_STRIDE * BATCH))()
         self._names = (ctypes.c_char * (_NAME * BATCH))()
-        self._iovecs = (_Iovec * BATCH)()
-        self._headers = (_Mmsghdr * BATCH)()
+        self._iovecs = (Iovec * BATCH)()
+        self._headers = (Mmsghdr * BATCH)()
         data, names, iovecs = (ctypes.addressof(part) for part in (self._data, self._names, self._iovecs))
         for index in range(BATCH):
-            self._iovecs[index] = _Iovec(data + index * _STRIDE, _LARGEST)
+            self._iovecs[index] = Iovec(data + index * _STRIDE, _LARGEST)
             self._headers[index].hdr.name = names + index * _NAME
             self._headers[index].hdr.namelen = _NAME
-            self._headers[index].hdr.iov = iovecs + index * ctypes.sizeof(_Iovec)
+            self._headers[index].hdr.iov = iovecs + index * ctypes.sizeof(Iovec)
             self._headers[index].hdr.iovlen = 1
         # The kernel writes lengths into the headers: they are laid out anew before each call.
         self._fresh = bytes(self._headers)
-        step = ctypes.sizeof(_Mmsghdr) // 4
-        self._lengths = memoryview(self._headers).cast("B").cast("I")[_Mmsghdr.len.offset // 4 :: step]
+        step = ctypes.sizeof(Mmsghdr) // 4
+        self._lengths = memoryview(self._headers).cast("B").cast("I")[Mmsghdr.len.offset // 4 :: step]
         self._addresses = memoryview(self._names).cast("B").cast("I")[1 :: _NAME // 4]
         self._starts = [index * _STRIDE for index in range(BATCH)]
 

@@ -1,9 +1,4 @@
-"""What a line's head means: which metric and series, which operation, which unit, or why nothing is stored.
-
-Airflow sends most facts twice, under a legacy name with the ids inside and under a modern name with (or, in the plain
-dialect, without) tags. Which of the two is stored is decided metric by metric, from what arrives: a modern line that
-carries its ids wins over the legacy one, and a legacy one over a modern line without ids.
-"""
+"""What a line's head means: which metric and series, which operation, which unit, or why nothing is stored."""
 
 from __future__ import annotations
 
@@ -11,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from .forms import Forms, Held
 from .names import Ids, Names
 
 if TYPE_CHECKING:
@@ -22,15 +18,14 @@ if TYPE_CHECKING:
 
 Labels = tuple[tuple[str, str], ...]
 Operation = Literal["add", "set", "observe"]
-Form = Literal["legacy", "modern", "untagged"]
 
 _LABEL = re.compile(r"[^a-zA-Z0-9_]")
 _RESERVED = frozenset({"le", "quantile"})
-_VARIABLE = re.compile(r"\{(\w+)\}")
 _TELEMETRY = "datadog.dogstatsd.client."
+# One value a run, a job or a call: as a label they would never stop to grow.
+_NEVER = frozenset({"run_id", "dagrun_id", "job_id", "result", "kwargs"})
 _OPERATIONS: dict[tuple[str, str], Operation] = {
     ("counter", "c"): "add",
-    ("gauge", "c"): "add",
     ("gauge", "g"): "set",
     ("histogram", "ms"): "observe",
     ("histogram", "h"): "observe",
@@ -61,54 +56,50 @@ class Rejected:
     reason: str
 
 
-@dataclass(frozen=True)
-class Held:
-    """A legacy line whose modern twin, due in the next datagram, tells whether to store it."""
-
-    metric: Metric
-
-
 class Translator:
-    """Holds what was learned from the lines so far: forms, ids, Airflow's major version, the dialect.
-
-    `generation` grows whenever that changes the meaning of heads that were translated before.
-    """
+    """Holds what was learned from the lines so far: forms, ids, Airflow's major version, the dialect."""
 
     def __init__(self, metrics: Iterable[Metric], prefix: str = "airflow") -> None:
         self.ids = Ids()
-        self.generation = 0
+        self.forms = Forms()
         self.major = ""
         self.dialect = ""
         self._prefix = f"{prefix}." if prefix else ""
         self._names = Names(metrics, self.ids)
-        self._forms: dict[str, Form] = {}
-        self._waiting: set[str] = set()
-        self._doubted: set[str] = set()
-        self._abandoned: list[Metric] = []
+        self._changes = 0
 
-    def translate(self, head: Head) -> Target | Rejected | Held:
+    @property
+    def generation(self) -> int:
+        """Grows whenever heads that were translated before would be translated differently now."""
+        return self._changes + self.forms.generation + self.ids.restored
+
+    def translate(self, head: Head) -> Target | Rejected | Held:  # noqa: PLR0911  one for each way not to be stored
         """Return what to do with the values of `head`."""
         self._see_dialect(head)
         if not head.name.startswith(self._prefix):
             if head.name.startswith(_TELEMETRY):
                 return Rejected("ignored", "client_telemetry")
             return Rejected("unmapped", _first(head.name))
-        found = self._names.find(head.name[len(self._prefix) :])
+        name = head.name[len(self._prefix) :]
+        found = self._names.find(name)
         if found is None:
-            return Rejected("unmapped", _first(head.name[len(self._prefix) :]))
-        operation = _OPERATIONS.get((found.metric.kind, head.type))
+            return Rejected("unmapped", _first(name))
+        operation = _operation(found.metric, head)
         if operation is None:
             return Rejected("sample_errors", "type_conflict")
         labels = {**found.labels, **_labels(head.tags, found.metric)}
         if "dag_id" in labels and found.form == "modern":
             self.ids.learn(labels["dag_id"])
         self._see_version(found.metric, found.form, labels)
-        verdict = self._choose(found.metric, found.form, labels)
-        if verdict is not None:
+        verdict = self.forms.choose(found, name, labels)
+        if isinstance(verdict, Held):
             return verdict
+        if verdict is not None:
+            return Rejected("duplicates", verdict)
+        dropped = _NEVER.union(found.metric.note.drop)
         return Target(
             found.metric,
-            tuple(sorted((key, value) for key, value in labels.items() if key not in found.metric.note.drop)),
+            tuple(sorted(item for item in labels.items() if item[0] not in dropped)),
             operation,
             self._factor(found.metric, head),
             ambiguous=found.ambiguous,
@@ -119,7 +110,7 @@ class Translator:
     def learned(self) -> dict[str, Any]:
         """What a restart should not have to learn again; plain JSON values."""
         return {
-            "forms": self._forms,
+            "forms": self.forms.decided,
             "dag_ids": sorted(self.ids.known),
             "major": self.major,
             "dialect": self.dialect,
@@ -127,63 +118,15 @@ class Translator:
 
     def relearn(self, learned: dict[str, Any]) -> None:
         """Take over what `learned` gave."""
-        self._forms.update(learned["forms"])
+        self.forms.decided.update(learned["forms"])
         for dag_id in learned["dag_ids"]:
             self.ids.learn(dag_id)
         self.major = learned["major"]
         self.dialect = learned["dialect"]
 
-    def form(self, metric: Metric) -> Form | None:
-        """The form of `metric` that is stored, None while that is open."""
-        return self._forms.get(metric.name)
-
-    def take_abandoned(self) -> list[Metric]:
-        """Metrics whose series without labels was stored before their legacy form appeared: to be dropped."""
-        taken, self._abandoned = self._abandoned, []
-        return taken
-
     def see_line_feed(self) -> None:
         """A datagram ended with a line feed, as only Datadog's client sends them."""
         self._set_dialect("datadog")
-
-    def settle(self, metric: Metric) -> None:
-        """No modern twin came: the legacy form is all that there is."""
-        self._decide(metric, "legacy")
-
-    def review(self) -> None:
-        """Once a minute: forget decisions that later lines contradicted, so that the next lines decide anew."""
-        for name in self._doubted:
-            self._forms.pop(name, None)
-        self.generation += bool(self._doubted)
-        self._doubted.clear()
-
-    def _choose(self, metric: Metric, form: str, labels: dict[str, str]) -> Rejected | Held | None:
-        if not metric.legacy:
-            return None
-        decided = self._forms.get(metric.name)
-        if form != "modern":
-            if decided is None:
-                self._waiting.add(metric.name)
-                return Held(metric)
-            if decided == "untagged":
-                self._decide(metric, "legacy")
-                self._abandoned.append(metric)
-            return Rejected("duplicates", "legacy") if decided == "modern" else None
-        if any(variable in labels for legacy in metric.legacy for variable in _VARIABLE.findall(legacy)):
-            self._decide(metric, "modern")
-            return None
-        if decided is None:
-            self._decide(metric, "legacy" if metric.name in self._waiting else "untagged")
-        elif decided == "modern":
-            # Airflow may have been switched to the plain dialect, or this one line lost its tags.
-            self._doubted.add(metric.name)
-        return None if self._forms[metric.name] == "untagged" else Rejected("duplicates", "untagged")
-
-    def _decide(self, metric: Metric, form: Form) -> None:
-        if self._forms.get(metric.name) != form:
-            self._forms[metric.name] = form
-            self._waiting.discard(metric.name)
-            self.generation += 1
 
     def _see_dialect(self, head: Head) -> None:
         dialect = "datadog" if head.name.startswith(_TELEMETRY) else head.dialect
@@ -193,7 +136,7 @@ class Translator:
     def _set_dialect(self, dialect: str) -> None:
         if dialect != self.dialect:
             self.dialect = dialect
-            self.generation += 1
+            self._changes += 1
 
     def _see_version(self, metric: Metric, form: str, labels: dict[str, str]) -> None:
         first, until = metric.versions[0] if len(metric.versions) == 1 else ("", "")
@@ -204,7 +147,7 @@ class Translator:
             major = "3"
         if major and major != self.major:
             self.major = major
-            self.generation += 1
+            self._changes += 1
 
     def _factor(self, metric: Metric, head: Head) -> float:
         """Timers are kept in milliseconds, which is what nearly all lines carry; some say so and send seconds."""
@@ -214,6 +157,13 @@ class Translator:
         stopwatch = metric.note.stopwatch or f"{self.major}-datadog" in seconds_in
         seconds = (self.major or "3") in seconds_in or (stopwatch and self.dialect == "datadog")
         return 1000.0 if seconds or head.type != "ms" else 1.0
+
+
+def _operation(metric: Metric, head: Head) -> Operation | None:
+    if metric.note.type == "gauge" and head.type == "c":
+        # Airflow counts it up and down.
+        return "add"
+    return _OPERATIONS.get((metric.kind, head.type))
 
 
 def _labels(tags: Tags, metric: Metric) -> dict[str, str]:
