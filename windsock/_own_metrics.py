@@ -79,12 +79,20 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         (),
     ),
     ("windsock_airflow_version_info", "gauge", "Airflow's major version, by the metrics seen.", ("major", "dialect")),
-    # the callbacks, sent through Airflow's own StatsD
-    ("windsock_callback_sent_total", "counter", "Alert events that a callback delivered.", ("alertname", "dag_id")),
+)
+
+CALLBACK_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    # What callbacks send through Airflow's own StatsD: name there, name in its plain dialect, help, labels.
     (
-        "windsock_callback_failed_total",
-        "counter",
+        "windsock.callback.sent",
+        "windsock.callback.sent.{alertname}.{dag_id}",
+        "Alert events that a callback delivered.",
+        ("alertname", "dag_id"),
+    ),
+    (
+        "windsock.callback.failed",
+        "windsock.callback.failed.{reason}.{alertname}.{dag_id}",
         "Alert events that a callback could not deliver.",
-        ("alertname", "dag_id", "reason"),
+        ("reason", "alertname", "dag_id"),
     ),
 )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from windsock._airflow_metrics import NOTES, Note
-from windsock._own_metrics import OWN_METRICS
+from windsock._own_metrics import CALLBACK_METRICS, OWN_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -88,15 +88,24 @@ def own() -> tuple[Metric, ...]:
     )
 
 
+@cache
+def callbacks() -> tuple[Metric, ...]:
+    """What windsock's callbacks report through Airflow's own StatsD."""
+    return tuple(
+        Metric(name, f"{name.replace('.', '_')}_total", "counter", text, labels, "windsock", legacy=(plain,))
+        for name, plain, text, labels in CALLBACK_METRICS
+    )
+
+
 def statsd() -> tuple[Metric, ...]:
     """Every metric that can arrive as a StatsD line."""
-    return airflow()
+    return (*airflow(), *callbacks())
 
 
 @cache
 def by_family() -> Mapping[str, Metric]:
     """All metrics by the name of their family."""
-    return {metric.family: metric for metric in (*airflow(), *own())}
+    return {metric.family: metric for metric in (*airflow(), *callbacks(), *own())}
 
 
 def family(name: str) -> Metric:

@@ -18,6 +18,8 @@ _SHAPES = {
     "job_id": r"\d+",
     "return_code": r"-?\d+",
     "status": r"[a-z]+",
+    "alertname": r"[A-Za-z]+",
+    "reason": r"[a-z_]+",
     "job_name": r"[a-z_]*job",
     "queue": r"[^.]+",
     "bundle_name": r"[^.]+",
