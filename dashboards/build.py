@@ -1,0 +1,35 @@
+"""The dashboards as files: Python in, JSON out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from windsock.settings import Settings
+
+from .overview import overview
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_DASHBOARDS = {"overview.json": overview}
+
+
+def files(settings: Settings | None = None) -> dict[str, str]:
+    """Return the JSON of every dashboard by its file name; the same settings give the same text."""
+    settings = settings or Settings()
+    return {name: make(settings) for name, make in sorted(_DASHBOARDS.items())}
+
+
+def write(texts: dict[str, str], out: Path) -> None:
+    """Write `texts` into the folder `out`; a file that is right already is not touched. Raises OSError."""
+    out.mkdir(parents=True, exist_ok=True)
+    for name in differing(texts, out):
+        if name in texts:
+            (out / name).write_text(texts[name], encoding="utf-8")
+
+
+def differing(texts: dict[str, str], out: Path) -> list[str]:
+    """Return the names in `out` that are missing, that hold something else, or that no dashboard makes."""
+    there = {path.name for path in out.glob("*.json")}
+    changed = {name for name, text in texts.items() if name not in there or (out / name).read_text("utf-8") != text}
+    return sorted(changed | (there - texts.keys()))

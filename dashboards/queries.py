@@ -1,0 +1,72 @@
+"""PromQL for panels: every selector gets the dashboard's variables, and every metric is one of the catalogue."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from windsock import catalog
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from windsock.catalog import Metric
+
+_SAMPLE = re.compile(r"\b(airflow_\w+|windsock_\w+|up|ALERTS)\b(?:\{([^}]*)\})?")
+_HISTOGRAM_SUFFIX = re.compile(r"_(bucket|sum|count)$")
+_FROM_PROMETHEUS = frozenset({"up", "ALERTS"})
+"""What Prometheus itself makes."""
+
+
+@dataclass(frozen=True)
+class Query:
+    """One PromQL expression with the name of its series; `instant`: one value instead of a line."""
+
+    expr: str
+    legend: str = ""
+    instant: bool = False
+
+    @property
+    def scoped(self) -> str:
+        """The expression, looking at the chosen clusters and DAGs only. Raises KeyError for an unknown metric."""
+        return _SAMPLE.sub(_scope, self.expr)
+
+
+def metrics(queries: Iterable[Query]) -> list[Metric]:
+    """Return the catalogue's metrics that `queries` read, in the order of their first use."""
+    names = [match[1] for query in queries for match in _SAMPLE.finditer(query.expr)]
+    found = [_metric(name) for name in names if name not in _FROM_PROMETHEUS]
+    return list({metric.family: metric for metric in found}.values())
+
+
+def provenance(queries: Iterable[Query]) -> str:
+    """Say which of Airflow's metrics feed a panel, and from which versions on: silence has a reason there."""
+    by_versions: dict[str, list[str]] = {}
+    for metric in metrics(queries):
+        if metric.source == "statsd":
+            by_versions.setdefault(_versions(metric), []).append(f"`{metric.name}`")
+    return "\n\n".join(f"StatsD {', '.join(names)}: Airflow {text}." for text, names in by_versions.items())
+
+
+def _scope(match: re.Match[str]) -> str:
+    name, given = match[1], match[2]
+    matchers = ['cluster=~"$cluster"']
+    if name not in _FROM_PROMETHEUS and "dag_id" in _metric(name).labels:
+        matchers.append('dag_id=~"$dag_id"')
+    return f"{name}{{{','.join([*matchers, *([given] if given else [])])}}}"
+
+
+def _metric(name: str) -> Metric:
+    try:
+        return catalog.family(name)
+    except KeyError:
+        found = catalog.family(_HISTOGRAM_SUFFIX.sub("", name))
+        if found.kind != "histogram":
+            raise
+        return found
+
+
+def _versions(metric: Metric) -> str:
+    spans = [f"{since} until {until}" if until else f"{since} and later" for since, until in metric.versions]
+    return ", ".join(spans) or "none"

@@ -1,0 +1,179 @@
+"""The dashboards as Grafana would read them, and a Prometheus that holds a sample of every catalogued metric."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from windsock import catalog
+from windsock.dashboards import build
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+RANGE = 600
+STEP = 30
+SAMPLES = 41
+END = 1_790_000_000 // STEP * STEP
+
+GRAFANA = {
+    "$__rate_interval": "1m",
+    "$__range": f"{RANGE}s",
+    "$__interval": "30s",
+    "$cluster": ".*",
+    "$dag_id": ".*",
+}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One query of one panel, as Grafana sends it with "All" chosen."""
+
+    panel: dict[str, Any]
+    json: dict[str, Any]
+
+    @property
+    def where(self) -> str:
+        return f"{self.panel['title']} {self.json['refId']}"
+
+    @property
+    def query(self) -> str:
+        return interpolate(self.json["expr"])
+
+
+def interpolate(expr: str) -> str:
+    for name, value in GRAFANA.items():
+        expr = expr.replace(name, value)
+    assert "$" not in expr, f"a variable that Grafana would not know: {expr}"
+    return expr
+
+
+@pytest.fixture(scope="session")
+def boards() -> dict[str, dict[str, Any]]:
+    return {name: json.loads(text) for name, text in build.files().items()}
+
+
+@pytest.fixture(scope="session")
+def panels(boards) -> list[dict[str, Any]]:
+    return [panel for board in boards.values() for panel in board["panels"] if panel["type"] != "row"]
+
+
+@pytest.fixture(scope="session")
+def targets(panels) -> list[Target]:
+    return [Target(panel, target) for panel in panels for target in panel["targets"]]
+
+
+@pytest.fixture(scope="session")
+def prometheus(tmp_path_factory) -> Iterator[str]:
+    """The URL of a real Prometheus with twenty minutes of every metric, up to END."""
+    folder = tmp_path_factory.mktemp("prometheus")
+    (folder / "prometheus.yml").write_text("global: {}\n")
+    (folder / "data.txt").write_text("\n".join([*_samples(), "# EOF"]) + "\n")
+    subprocess.run(
+        [_program("promtool"), "tsdb", "create-blocks-from", "openmetrics", folder / "data.txt", folder / "data"],
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [
+                _program("prometheus"),
+                f"--config.file={folder / 'prometheus.yml'}",
+                f"--storage.tsdb.path={folder / 'data'}",
+                "--storage.tsdb.retention.time=100y",
+                f"--web.listen-address=127.0.0.1:{port}",
+            ],
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        _await(f"{url}/-/ready", process, folder / "log")
+        yield url
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+def _program(name: str) -> str:
+    return shutil.which(name) or pytest.fail(f"{name} is not installed: apt-get install prometheus")
+
+
+def _await(url: str, process: subprocess.Popen[bytes], log) -> None:
+    for _ in range(300):
+        with contextlib.suppress(requests.ConnectionError):
+            if requests.get(url, timeout=5).ok:
+                return
+        if process.poll() is not None:
+            break
+        time.sleep(0.1)
+    pytest.fail(f"Prometheus did not come up: {log.read_text()[-2000:]}")
+
+
+VALUES = {
+    "dag_id": ("orders", "billing"),
+    "state": ("success", "failed", "up_for_retry"),
+    "major": ("3",),
+}
+TRIES = {"success": 4, "failed": 1, "up_for_retry": 1}
+
+
+def growth(family: str, labels: dict[str, str]) -> int:
+    """What a counter grows by in each step."""
+    if family != "airflow_ti_finish_total":
+        return 1
+    return 3 if labels["dag_id"] == "orders" and labels["state"] == "failed" else TRIES[labels["state"]]
+
+
+def _samples() -> Iterator[str]:
+    common = 'cluster="prod",instance="exporter:9102",job="windsock"'
+    for metric in catalog.by_family().values():
+        for labels in _combinations(metric.labels):
+            text = ",".join([common, *(f'{name}="{value}"' for name, value in labels.items())])
+            for index in range(SAMPLES):
+                at = END - (SAMPLES - 1 - index) * STEP
+                yield from _lines(metric, text, index * growth(metric.family, labels), at)
+    for index in range(SAMPLES):
+        at = END - (SAMPLES - 1 - index) * STEP
+        yield f"up{{{common}}} 1 {at}"
+        for name, severity in (("AirflowSchedulerSilent", "critical"), ("Watchdog", "info")):
+            yield f'ALERTS{{{common},alertname="{name}",alertstate="firing",severity="{severity}"}} 1 {at}'
+
+
+def _lines(metric: catalog.Metric, labels: str, count: int, at: int) -> Iterator[str]:
+    if metric.kind == "counter":
+        yield f"{metric.family}{{{labels}}} {count} {at}"
+    elif metric.kind == "gauge":
+        yield f"{metric.family}{{{labels}}} 1 {at}"
+    else:
+        # Every observation is just under the third bound.
+        value = metric.buckets[2]
+        for bound in (*metric.buckets, "+Inf"):
+            inside = count if bound == "+Inf" or bound >= value else 0
+            yield f'{metric.family}_bucket{{{labels},le="{bound}"}} {inside} {at}'
+        yield f"{metric.family}_sum{{{labels}}} {count * value} {at}"
+        yield f"{metric.family}_count{{{labels}}} {count} {at}"
+
+
+def _combinations(names: tuple[str, ...]) -> Iterator[dict[str, str]]:
+    if not names:
+        yield {}
+        return
+    for value in VALUES.get(names[0], (f"a-{names[0]}",)):
+        for rest in _combinations(names[1:]):
+            yield {names[0]: value, **rest}

@@ -1,0 +1,99 @@
+"""The rules of the tree that no type checker and no linter knows."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+
+import pytest
+
+LONGEST = 400
+
+
+def python_files(root, *places):
+    for place in places:
+        for path in sorted((root / place).rglob("*.py")):
+            if not any(part.is_symlink() for part in (path, *path.parents)) and "__pycache__" not in path.parts:
+                yield path
+
+
+def test_every_folder_is_linked_into_the_package(root, folders):
+    for folder in folders:
+        link = root / "windsock" / folder
+        assert link.is_symlink()
+        assert str(link.readlink()) == f"../{folder}"
+        assert (root / folder).is_dir()
+        assert not (root / folder).is_symlink()
+
+
+@pytest.mark.parametrize("module", ["logging", "logging.handlers", "logging.config"])
+def test_the_standard_librarys_logging_is_not_shadowed_at_the_root(root, module):
+    code = f"import {module}, logging; logging.getLogger; print(logging.__file__)"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False, cwd=root
+    )
+    assert result.returncode == 0, result.stderr
+    assert str(root / "logging") not in result.stdout
+    assert not (root / "logging/__init__.py").exists()
+
+
+def test_the_five_folders_do_not_import_one_another(root, folders):
+    wrong = []
+    for folder in folders:
+        for path in python_files(root, folder):
+            for node in ast.walk(ast.parse(path.read_text())):
+                others = [name for name in folders if name != folder]
+                wrong += [f"{path.relative_to(root)}:{node.lineno}: {name}" for name in _imported(node, others)]
+    assert not wrong, "across folders only the core is imported"
+
+
+def _imported(node: ast.AST, folders: list[str]) -> list[str]:
+    """What an import takes out of one of `folders`."""
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and not node.level:
+        names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+    else:
+        return []
+    parts = [name.split(".") for name in names]
+    return [".".join(part) for part in parts if part[0] == "windsock" and len(part) > 1 and part[1] in folders]
+
+
+def test_a_relative_import_stays_in_its_folder(root, folders):
+    wrong = []
+    for folder in folders:
+        for path in python_files(root, folder):
+            depth = len(path.relative_to(root / folder).parts)
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ImportFrom) and node.level > depth:
+                    wrong.append(f"{path.relative_to(root)}:{node.lineno}")
+    assert not wrong
+
+
+def test_tests_import_the_package_by_its_name_only(root, folders):
+    wrong = []
+    for path in python_files(root, "tests"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            tops = set()
+            if isinstance(node, ast.Import):
+                tops = {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                tops = {node.module.split(".")[0]}
+            # `logging` is the standard library's wherever it is imported.
+            wrong += [f"{path.relative_to(root)}:{node.lineno}" for top in tops if top in folders and top != "logging"]
+    assert not wrong
+
+
+def test_no_tests_folder_is_a_package(root):
+    assert not list((root / "tests").rglob("__init__.py"))
+
+
+def test_no_file_is_longer_than_one_reads_in_a_sitting(root, folders):
+    places = ("windsock", *folders, "scripts", "benchmarks", "tests")
+    long = {
+        str(path.relative_to(root)): lines
+        for path in python_files(root, *places)
+        if (lines := path.read_text().count("\n")) > LONGEST
+    }
+    assert not long
