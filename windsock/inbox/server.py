@@ -1,0 +1,145 @@
+"""The inbox as a whole: its sockets, its threads, and what a test asks of it."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+from typing import TYPE_CHECKING, Any
+
+from windsock.exceptions import StackError, UsageError
+
+from .faults import Fault, Faults
+from .mail import MailServer
+from .messages import KEEP, Attempt, Message, Platform, Store
+from .pagerduty import PagerDuty
+from .slack import Slack
+from .web import HttpPlatform, WebServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+
+class Inbox:
+    """`with Inbox() as inbox:` serves on free loopback ports until the block ends.
+
+    `listen` and `smtp_listen` are HOST:PORT; port 0 takes a free one. `rate_limit` holds Slack's senders to one message
+    a second a channel. Raises UsageError for an address that is not loopback, StackError for one that is taken.
+    """
+
+    def __init__(
+        self,
+        listen: str = "127.0.0.1:0",
+        smtp_listen: str = "127.0.0.1:0",
+        *,
+        keep: int = KEEP,
+        rate_limit: bool = False,
+    ) -> None:
+        self._addresses = (_address(listen, "--listen"), _address(smtp_listen, "--smtp-listen"))
+        self._store = Store(keep)
+        self._faults = Faults()
+        self._rate_limit = rate_limit
+
+    def __enter__(self) -> Self:
+        sockets: list[socket.socket] = []
+        try:
+            for address, option in zip(self._addresses, ("--listen", "--smtp-listen"), strict=True):
+                sockets.append(_bind(address, option))
+        except StackError:
+            for bound in sockets:
+                bound.close()
+            raise
+        self.url = f"http://{_shown(sockets[0])}"
+        """Of the page, without a slash at its end."""
+        self.smtp_address = _shown(sockets[1])
+        """HOST:PORT."""
+        platforms: dict[Platform, HttpPlatform] = {
+            "slack": Slack(self._store, rate_limit=self._rate_limit),
+            "pagerduty": PagerDuty(self._store),
+        }
+        self._web = WebServer(sockets[0], self._store, self._faults, platforms, self.addresses)
+        self._mail = MailServer(sockets[1], self._store, self._faults)
+        self._web.start()
+        self._mail.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._store.close()
+        self._web.stop()
+        self._mail.stop()
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """What to configure a sender with."""
+        return {
+            "url": self.url,
+            "slack_webhook": f"{self.url}/slack/services/T0WINDSOCK/B0WINDSOCK/inbox",
+            "slack_api": f"{self.url}/slack/api",
+            "pagerduty": f"{self.url}/pagerduty/v2/enqueue",
+            "smtp": self.smtp_address,
+        }
+
+    def messages(self, platform: str | None = None, channel: str | None = None, since: int = 0) -> list[Message]:
+        """Oldest first: those of `platform` and `channel` that arrived or were edited after the number `since`."""
+        return self._store.messages(platform, channel, since)
+
+    def attempts(self, platform: str | None = None) -> list[Attempt]:
+        """Every request to a platform, oldest first, refused ones too."""
+        return self._store.attempts(platform)
+
+    def wait_for(self, test: Callable[[Message], bool], timeout: float = 10.0) -> Message:
+        """The first message that `test` is true of. Raises TimeoutError, saying what there is instead."""
+        found = self._store.wait(lambda: next((m for m in self.messages() if test(m)), None), timeout)
+        if found is None:
+            seen = [f"{m.platform} {m.channel}: {m.text[:200]!r}" for m in self.messages()]
+            seen += [f"refused by {a.platform}: {a.error or a.fault} {a.details}" for a in self.attempts() if a.refused]
+            raise TimeoutError(f"no such message within {timeout:g} s; there are: {'; '.join(seen) or 'none'}")
+        return found
+
+    def fault(self, **fault: Any) -> None:
+        """Misbehave: the fields of `Fault`, as in `fault(platform="slack", kind="status", status=429, count=1)`."""
+        self._faults.add(Fault(**fault))
+
+    def clear(self) -> None:
+        """Forget all messages, attempts and faults."""
+        self._store.clear()
+        self._faults.clear()
+
+
+def _address(text: str, option: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
+    if not port.isdecimal() or int(port) > 65535:
+        raise UsageError(f"{option} {text}: expected HOST:PORT, such as 127.0.0.1:0 for a free port")
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = False
+    if not is_loopback:
+        raise UsageError(
+            f"{option} {text}: the inbox takes messages from anyone, so it listens on loopback only; "
+            f"use 127.0.0.1:{port} or [::1]:{port}"
+        )
+    return host, int(port)
+
+
+def _bind(address: tuple[str, int], option: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    try:
+        return socket.create_server(address, family=family, backlog=128)
+    except OSError as error:
+        host, port = address
+        raise StackError(
+            f"the inbox can't listen on {host}:{port}: {os.strerror(error.errno or 0)}; "
+            f"choose another port with {option} {host}:0"
+        ) from None
+
+
+def _shown(bound: socket.socket) -> str:
+    host, port = bound.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
