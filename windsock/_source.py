@@ -107,6 +107,8 @@ def _parse(file: Path, source: Source) -> dict[str, Any]:
         raise SettingsError([f"{file}:{line}: not valid YAML: {error.problem or error.context}"]) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError([f"{file}: can't be read: {error}"]) from None
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         raise SettingsError([f"{file}:1: expected a mapping such as `cluster: airflow`, got {type(value).__name__}"])
     return value

@@ -16,8 +16,8 @@ _PATTERNS = tuple(
     for pattern, flags in (
         # user:password@ in any URL, SQLAlchemy's dialects included
         (r"(?P<keep>[a-z][a-z0-9+.-]{1,30}://[^\s:/@]{0,256}:)[^\s/]{1,256}(?=@)", re.IGNORECASE),
-        # Authorization: Bearer …, Basic …
-        (r"(?P<keep>\b(?:bearer|basic)\s{1,4})[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE),
+        # Authorization: Bearer …, Basic …; a plain lower-case word is none: "basic authentication"
+        (r"(?P<keep>\b(?i:bearer|basic)\s{1,4})(?=[a-z]{16}|[a-z]{0,15}[A-Z0-9_~+/=-])[A-Za-z0-9._~+/=-]{8,}", 0),
         # password=…, "api_key": "…", --token …
         (_NAMED, re.IGNORECASE),
         (r"(?P<keep>)\b(?:AKIA|ASIA|ABIA|ACCA)[A-Z0-9]{16}\b", 0),  # AWS access key ids

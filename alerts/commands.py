@@ -1,0 +1,172 @@
+"""`windsock alerts`: rules for Prometheus, routes and messages for Alertmanager, made from windsock.yaml."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from windsock import cli, links
+from windsock.exceptions import UsageError, WindsockError
+from windsock.settings import Settings
+
+from . import build as files
+from . import receivers, tools
+from .coverage import TESTS
+from .coverage import coverage as covered
+from .rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_OUT = Path("alerts/generated")
+
+
+@click.group(epilog="Example: windsock alerts build --out /etc/windsock/alerts")
+def alerts() -> None:
+    """Build and test Prometheus rules and Alertmanager routes."""
+
+
+@alerts.command(epilog="Example: windsock alerts build --config windsock.yaml --out /etc/windsock/alerts")
+@click.option("--out", type=click.Path(path_type=Path), default=_OUT, show_default=True, help="Where the files go.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit 1 where the files there are not what would be written."
+)
+@cli.config_option
+def build(config: Path | None, out: Path, *, check: bool) -> None:
+    """Write rules.yml for Prometheus, alertmanager.yml and windsock.tmpl for Alertmanager."""
+    settings = cli.load(config)
+    texts = files.files(settings)
+    for note in files.notes(settings):
+        click.echo(f"note: {note}", err=True)
+    if check:
+        stale = [str(out / name) for name, text in texts.items() if _read(out / name) != text]
+        if stale:
+            raise WindsockError(f"not what `windsock alerts build --out {out}` makes: {', '.join(stale)}")
+        click.echo(f"{out}: up to date")
+        return
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (out / name).write_text(text, encoding="utf-8")
+            click.echo(str(out / name))
+    except OSError as error:
+        raise WindsockError(f"{error.filename}: can't be written: {error.strerror}") from None
+    for path, reference in files.secrets(settings).items():
+        click.echo(f"note: Alertmanager reads {path}, which must hold {reference} and no newline", err=True)
+
+
+@alerts.command("list", epilog="Example: windsock alerts list --json")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@cli.config_option
+def list_(config: Path | None, *, as_json: bool) -> None:
+    """List the alerts that Prometheus raises."""
+    settings = cli.load(config)
+    rows = [
+        {
+            "alert": rule.name,
+            "severity": rule.severity,
+            "for": rule.for_,
+            "labels": list(rule.by),
+            "runbook": links.runbook(settings.links, rule.name) or f"runbooks/{rule.name}.md",
+        }
+        for rule in RULES
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    for row in rows:
+        click.echo(f"{row['alert']:32} {row['severity']:9} for {row['for']:4} {row['runbook']}")
+
+
+@alerts.command(epilog="Example: windsock alerts test --config windsock.yaml")
+@cli.config_option
+def test(config: Path | None) -> None:
+    """Test what `build` would write, with promtool and amtool.
+
+    The rules' own unit tests are written for rules without links, which are the only part that settings change.
+    """
+    with _built(cli.load(config)) as made, _built(Settings()) as plain:
+        shutil.copytree(TESTS, plain.parent / "tests")
+        unit_tests = sorted((plain.parent / "tests").glob("*.yml"))
+        steps: dict[str, Callable[[], str]] = {
+            "promtool check rules": lambda: tools.run("promtool", "check", "rules", made / files.RULES),
+            f"promtool test rules ({len(unit_tests)} files)": lambda: tools.run(
+                "promtool", "test", "rules", *unit_tests
+            ),
+            "amtool check-config": lambda: tools.run("amtool", "check-config", made / files.ALERTMANAGER),
+        }
+        failures = []
+        for title, step in steps.items():
+            try:
+                step()
+            except WindsockError as error:
+                failures.append(str(error))
+                click.echo(f"{title}: failed")
+            else:
+                click.echo(f"{title}: ok")
+    if failures:
+        raise WindsockError("\n".join(failures))
+
+
+@alerts.command(epilog="Example: windsock alerts routes --label team=payments --label severity=critical")
+@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label of the alert; repeatable.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@cli.config_option
+def routes(config: Path | None, labels: tuple[str, ...], *, as_json: bool) -> None:
+    """Say who is told about an alert with these labels; without labels: of each team."""
+    wrong = [label for label in labels if "=" not in label]
+    if wrong:
+        raise UsageError(f"--label {wrong[0]}: expected NAME=VALUE, such as severity=critical")
+    settings = cli.load(config)
+    known = {receivers.name(*key): str(to) for key, to in receivers.channels(settings).items()}
+    names = list(known)
+    if labels:
+        with _built(settings) as made:
+            tested = tools.run(
+                "amtool", "config", "routes", "test", "--config.file", made / files.ALERTMANAGER, *labels
+            )
+        names = tested.split(",")
+    if as_json:
+        click.echo(json.dumps([{"receiver": name, "tells": known.get(name, "nobody")} for name in names], indent=2))
+        return
+    for name in names:
+        click.echo(f"{name:24} {known.get(name, 'nobody')}")
+
+
+@alerts.command(epilog="Example: windsock alerts coverage")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def coverage(*, as_json: bool) -> None:
+    """Say which alerts have all of their tests and a runbook; exit 1 where one lacks something."""
+    rows = covered()
+    if as_json:
+        click.echo(json.dumps([{"alert": row.alert, "missing": row.missing} for row in rows], indent=2))
+    else:
+        for row in rows:
+            tests = f"{len(row.needed) - len([m for m in row.missing if m != 'runbook'])}/{len(row.needed)} tests"
+            click.echo(f"{row.alert:32} {tests:10} {'lacks ' + ', '.join(row.missing) if row.missing else 'complete'}")
+    if any(row.missing for row in rows):
+        raise WindsockError("some alerts lack a test or a runbook")
+
+
+@contextmanager
+def _built(settings: Settings) -> Iterator[Path]:
+    """A folder with what `build` would write, for the programs that test it."""
+    with tempfile.TemporaryDirectory(prefix="windsock-") as folder:
+        made = Path(folder) / "generated"
+        made.mkdir()
+        for name, text in files.files(settings).items():
+            (made / name).write_text(text, encoding="utf-8")
+        yield made
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None

@@ -1,0 +1,139 @@
+"""alertmanager.yml: which alert goes to whom, which alert makes another one redundant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from windsock import teams
+from windsock.events import ALERTNAMES, DAG_RUN_FAILED, TASK_FAILED
+
+from . import receivers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from windsock.settings import Settings
+
+RECORDED = "recorded"
+"""The receiver of `info`: Alertmanager shows these alerts and tells nobody."""
+WATCHDOG = "watchdog"
+"""The receiver of the alert that always fires; it does nothing until a dead man's switch is put in."""
+
+_ABOUT_FAILURES = ("AirflowFailureRateHigh", "AirflowTaskFailuresUnnotified")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long Alertmanager collects a group before its first message, between messages, and before it repeats one."""
+
+    group_wait: str = "5s"
+    group_interval: str = "1m"
+    repeat_interval: str = "12h"
+
+
+def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, Any]:
+    """Return the content of alertmanager.yml. Raises SettingsError where a team names what nothing reaches."""
+    receivers.check(settings)
+    timing = timing or Timing()
+    server = receivers.mail_server(settings)
+    return {
+        **({"global": server} if server else {}),
+        "templates": ["windsock.tmpl"],
+        "route": {
+            "receiver": receivers.name(teams.UNKNOWN, "warning"),
+            "group_by": ["cluster", "alertname", "dag_id"],
+            "group_wait": timing.group_wait,
+            "group_interval": timing.group_interval,
+            "repeat_interval": timing.repeat_interval,
+            "routes": [
+                {"matchers": [_is("alertname", "Watchdog")], "receiver": WATCHDOG, "repeat_interval": "5m"},
+                {"matchers": [_is("severity", "info")], "receiver": RECORDED},
+                *(
+                    {
+                        "matchers": [_is("team", team)],
+                        "receiver": receivers.name(team, "warning"),
+                        "routes": [_critical(team)],
+                    }
+                    for team in settings.teams
+                ),
+                _critical(teams.UNKNOWN),
+            ],
+        },
+        "inhibit_rules": _inhibitions(),
+        "receivers": [
+            *(
+                receivers.render(receivers.name(team, severity), to, settings)
+                for (team, severity), to in receivers.channels(settings).items()
+            ),
+            {"name": RECORDED},
+            {"name": WATCHDOG},
+        ],
+    }
+
+
+def notes(settings: Settings) -> list[str]:
+    """What is valid, but perhaps not meant: who is never told, and what is ignored."""
+    lines = [
+        f"{severity} alerts of {'no known team' if team == teams.UNKNOWN else f'team {team}'} reach nobody:"
+        f" set a channel in {'`defaults`' if team == teams.UNKNOWN else f'`teams.{team}` or `defaults`'}"
+        for (team, severity), to in receivers.channels(settings).items()
+        if not to
+    ]
+    slack = settings.channels.slack
+    names = {to.slack for to in receivers.channels(settings).values() if to.slack}
+    if slack.webhook and not slack.token and len(names) > 1:
+        lines.append(
+            "channels.slack.webhook: an incoming webhook posts to its own channel, whatever a team's `slack` says;"
+            " a bot token (channels.slack.token) reaches " + ", ".join(sorted(names))
+        )
+    return lines
+
+
+def _critical(team: str) -> dict[str, Any]:
+    return {"matchers": [_is("severity", "critical")], "receiver": receivers.name(team, "critical")}
+
+
+def _inhibitions() -> list[dict[str, Any]]:
+    return [
+        # A failed task fails its run: one message, the task's, which has the exception.
+        *_held_back((TASK_FAILED,), (DAG_RUN_FAILED,), ["cluster", "dag_id", "run_id"]),
+        # Who was told of a failure needs no second message that there are failures.
+        *_held_back((TASK_FAILED, DAG_RUN_FAILED), _ABOUT_FAILURES, ["cluster", "dag_id"]),
+        {
+            "source_matchers": [_is("alertname", "WindsockExporterDown")],
+            "target_matchers": [_is("alertname", "AirflowSchedulerHeartbeatAbsent")],
+            "equal": ["cluster"],
+        },
+        # The same failure, which two senders judged differently.
+        {
+            "source_matchers": [_in("alertname", ALERTNAMES), _is("severity", "critical")],
+            "target_matchers": [_in("alertname", ALERTNAMES), _is("severity", "warning")],
+            "equal": ["alertname", "cluster", "dag_id", "task_id", "run_id", "deadline"],
+        },
+    ]
+
+
+def _held_back(sources: Sequence[str], targets: Sequence[str], equal: list[str]) -> list[dict[str, Any]]:
+    """Two inhibitions, so that an alert silences none that is louder, and one that is only recorded silences none.
+
+    A label that both alerts lack is equal: the sources are held to those that have all of `equal`.
+    """
+    complete = [f'{label}!=""' for label in equal]
+    return [
+        {
+            "source_matchers": [_in("alertname", sources), _is("severity", severity), *complete],
+            "target_matchers": [_in("alertname", targets), *louder],
+            "equal": equal,
+        }
+        for severity, louder in (("critical", []), ("warning", ['severity!="critical"']))
+    ]
+
+
+def _is(label: str, value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    return f'{label}="{escaped}"'
+
+
+def _in(label: str, values: Sequence[str]) -> str:
+    return _is(label, values[0]) if len(values) == 1 else f'{label}=~"{"|".join(values)}"'

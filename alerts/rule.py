@@ -1,0 +1,91 @@
+"""What a rule is, and the form in which Prometheus reads it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from windsock import links
+from windsock.events import ALERTNAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from windsock.settings import Links, Severity
+
+
+@dataclass(frozen=True)
+class Record:
+    """A recording rule: a value that several rules and panels need, computed once."""
+
+    name: str
+    expr: str
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def render(self) -> dict[str, Any]:
+        """One element of a group's `rules`."""
+        return {"record": self.name, "expr": self.expr, **({"labels": dict(self.labels)} if self.labels else {})}
+
+
+@dataclass(frozen=True)
+class Rule:
+    """An alerting rule. `summary` and `description` are Prometheus' templates, `for_` its duration.
+
+    Raises ValueError where the name is that of an alert event: the two would be one alert in Alertmanager's eyes, and
+    the rule, which knows no run, would never resolve what the event says.
+    """
+
+    name: str
+    expr: str
+    severity: Severity
+    summary: str
+    description: str
+    by: tuple[str, ...] = ("cluster",)
+    """The labels that the expression leaves on the alert."""
+    for_: str = "0s"
+
+    def __post_init__(self) -> None:
+        if self.name in ALERTNAMES:
+            raise ValueError(f"{self.name} is the name of an alert event: no rule may use it")
+
+    def annotations(self, config: Links) -> dict[str, str]:
+        """The texts, and a link to the runbook and to the dashboard where their base URLs are configured."""
+        dashboard = links.dashboard(config, "")
+        if dashboard and "dag_id" in self.by:
+            # Prometheus fills the DAG in.
+            dashboard += "{{ $labels.dag_id | urlquery }}"
+        else:
+            dashboard = dashboard.partition("?")[0]
+        texts = {
+            "summary": self.summary,
+            "description": self.description,
+            "runbook_url": links.runbook(config, self.name),
+            "dashboard_url": dashboard,
+        }
+        return {name: text for name, text in texts.items() if text}
+
+    def render(self, config: Links) -> dict[str, Any]:
+        """One element of a group's `rules`."""
+        return {
+            "alert": self.name,
+            "expr": self.expr,
+            **({"for": self.for_} if self.for_ != "0s" else {}),
+            "labels": {"severity": self.severity},
+            "annotations": self.annotations(config),
+        }
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rules that Prometheus evaluates one after the other, so that an alert reads what was recorded before it."""
+
+    name: str
+    rules: Sequence[Rule]
+    records: Sequence[Record] = ()
+
+    def render(self, config: Links) -> dict[str, Any]:
+        """One element of a rule file's `groups`."""
+        return {
+            "name": self.name,
+            "rules": [*(record.render() for record in self.records), *(rule.render(config) for rule in self.rules)],
+        }

@@ -1,0 +1,45 @@
+"""Exception texts that are safe to send: without secrets, of bounded size."""
+
+from __future__ import annotations
+
+from windsock import _compat
+from windsock.redaction import redact
+
+LIMIT = 1000
+"""Characters of an annotation: it is to be read in a chat."""
+
+_MARK = "… [cut]"
+_WINDOW = 20_000
+"""Characters that are searched for secrets; an exception may carry megabytes, and the task waits."""
+_MARGIN = 2000
+"""Where the window cuts a secret in two, no pattern knows the rest: so much of the window's end is never shown."""
+
+
+def describe(error: BaseException | str) -> str:
+    """Return `ValueError: its message`, safe to send; a text stands for itself."""
+    if isinstance(error, str):
+        return safe(error)
+    name = type(error).__name__
+    try:
+        message = str(error)
+    except Exception:  # noqa: BLE001  the author's own __str__
+        message = ""
+    return safe(f"{name}: {message}" if message.strip() else name)
+
+
+def safe(text: str, limit: int = LIMIT) -> str:
+    """Return `text` without secrets and no longer than `limit` characters; a cut is marked."""
+    window = redact(_compat.mask(text[:_WINDOW]))
+    if len(text) > _WINDOW:
+        window = window[:-_MARGIN] + _MARK
+    return shorten(window.strip(), limit)
+
+
+def shorten(text: str, limit: int) -> str:
+    """Return `text`, or as much of it as leaves room for the mark that says so."""
+    return text if len(text) <= limit else text[: limit - len(_MARK)].removesuffix(_MARK).rstrip() + _MARK
+
+
+def line(text: str, limit: int) -> str:
+    """Return `text` on one line of at most `limit` characters."""
+    return shorten(" ".join(text.split()), limit)

@@ -1,0 +1,295 @@
+"""Real Alertmanagers and Prometheis, and what stands for Slack, PagerDuty and a mail server at their other end."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from email import message_from_bytes, policy
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import requests
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult
+
+from windsock.alerts import build
+from windsock.alerts.routes import Timing
+from windsock.events import Event
+
+INSTALL = {
+    "alertmanager": "apt-get install prometheus-alertmanager",
+    "amtool": "apt-get install prometheus-alertmanager",
+    "prometheus": "apt-get install prometheus",
+    "promtool": "apt-get install prometheus",
+}
+
+
+def program(*names):
+    """The first of these programs that is installed; Debian's names differ from upstream's."""
+    for name in names:
+        path = shutil.which(name)
+        if path:
+            return path
+    pytest.fail(f"{names[0]} is not installed: {INSTALL[names[0]]}")
+
+
+SECRETS = {
+    # As an editor leaves them, where Alertmanager does not mind.
+    "${SLACK_TOKEN}": "xoxb-for-tests\n",
+    "${PD_PAYMENTS}": "0123456789abcdef0123456789abcdef\n",
+    "${PD_DEFAULT}": "fedcba9876543210fedcba9876543210\n",
+}
+
+
+def wait_for(condition, timeout, what):
+    """The first true value of `condition()`; fails after `timeout` seconds."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.05)
+    pytest.fail(f"{what}: not within {timeout} s")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@dataclass
+class Post:
+    path: str
+    headers: dict
+    body: dict
+
+
+class Platforms:
+    """An HTTP server that answers as Slack and PagerDuty do when all is well, and keeps what they were sent."""
+
+    def __init__(self):
+        self.posts = []
+        posts = self.posts
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                posts.append(Post(self.path, dict(self.headers), body))
+                answer = b'{"ok": true, "status": "success", "dedup_key": "x"}'
+                self.send_response(202 if "enqueue" in self.path else 200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *args):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def slack(self, channel=None):
+        """The messages, or those of one channel, each as its only attachment."""
+        posts = [post for post in self.posts if "enqueue" not in post.path]
+        return [post.body["attachments"][0] for post in posts if channel in (None, post.body.get("channel"))]
+
+    def pagerduty(self):
+        return [post.body for post in self.posts if post.path == "/v2/enqueue"]
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class Mails:
+    """An SMTP server that keeps what it gets."""
+
+    def __init__(self):
+        self.received = []
+        self.logins = []
+        self._controller = Controller(
+            self,
+            hostname="127.0.0.1",
+            port=free_port(),
+            authenticator=self._log_in,
+            auth_require_tls=False,
+            # aiosmtpd asks for the user's name in other words than Alertmanager knows.
+            auth_exclude_mechanism=["LOGIN"],
+        )
+        self._controller.start()
+        self.address = f"127.0.0.1:{self._controller.port}"
+
+    async def handle_DATA(  # noqa: N802  aiosmtpd calls it so
+        self, server, session, envelope
+    ):
+        self.received.append((envelope.rcpt_tos, message_from_bytes(envelope.content, policy=policy.default)))
+        return "250 OK"
+
+    def _log_in(self, server, session, envelope, mechanism, data):
+        self.logins.append((data.login, data.password))
+        return AuthResult(success=True)
+
+    def close(self):
+        self._controller.stop()
+
+
+@contextlib.contextmanager
+def served(names, flags, folder):
+    """One of Prometheus' programs in its own process group and folder, from ready to gone."""
+    url = f"http://127.0.0.1:{free_port()}"
+    command = [program(*names), f"--web.listen-address={url.removeprefix('http://')}", *flags]
+    log = folder / "server.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, start_new_session=True)
+    try:
+        wait_for(lambda: process.poll() is not None or _answers(f"{url}/-/ready"), 30, f"{names[0]} is ready")
+        assert process.poll() is None, log.read_text()
+        yield url
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def _answers(url):
+    try:
+        return requests.get(url, timeout=1).ok
+    except OSError:
+        return False
+
+
+@dataclass
+class Alertmanager:
+    """A running one."""
+
+    url: str
+    folder: Path
+
+    def post(self, *alerts):
+        requests.post(f"{self.url}/api/v2/alerts", json=list(alerts), timeout=5).raise_for_status()
+
+    def fire(self, *events):
+        """Post what a callback posts."""
+        now = datetime.now(timezone.utc)
+        self.post(*(event.alert(now) for event in events))
+
+    def resolve(self, *events):
+        """Post that they are over."""
+        now = datetime.now(timezone.utc)
+        started = (now - timedelta(minutes=5)).isoformat()
+        self.post(*({**event.alert(now), "startsAt": started, "endsAt": now.isoformat()} for event in events))
+
+    def alerts(self, **labels):
+        filters = [f'{name}="{value}"' for name, value in labels.items()]
+        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=5)
+        answer.raise_for_status()
+        return answer.json()
+
+    @property
+    def complaints(self):
+        """The errors in its log."""
+        return [line for line in (self.folder / "server.log").read_text().splitlines() if "level=error" in line]
+
+
+def _failed_task(task_id="load", run_id="manual__2026-11-22T09:00:00+00:00", **given):
+    annotations = {
+        "summary": f"Task {task_id} of DAG orders failed",
+        "exception": "ValueError: row 17 has no price",
+        "failed_at": "2026-11-22T09:01:02.123Z",
+        "try": "3 of 3",
+        "log_url": f"https://airflow.example.org/dags/orders/runs/{run_id}/tasks/{task_id}?try_number=3",
+        "run_url": "https://airflow.example.org/dags/orders/runs/manual",
+        "dashboard_url": "https://grafana.example.org/d/windsock-overview?var-dag_id=orders",
+        "runbook_url": "https://runbooks.example.org/AirflowTaskFailed.md",
+        "owner": "payments",
+        **given.pop("annotations", {}),
+    }
+    labels = {
+        "alertname": "AirflowTaskFailed",
+        "cluster": "prod",
+        "dag_id": "orders",
+        "team": "payments",
+        "severity": "warning",
+        **given,
+    }
+    return Event(run_id=run_id, task_id=task_id, annotations=annotations, **labels)
+
+
+@pytest.fixture
+def failed_task():
+    """Make an alert event with all annotations that a callback gives it."""
+    return _failed_task
+
+
+@pytest.fixture
+def eventually():
+    """`eventually(condition, what)`: the condition's first true value, within ten seconds."""
+    return lambda condition, what: wait_for(condition, 10, what)
+
+
+@pytest.fixture
+def tool():
+    """Run promtool or amtool."""
+
+    def run(name, *arguments):
+        command = [program(name), *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    return run
+
+
+@pytest.fixture
+def platforms():
+    server = Platforms()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def mails():
+    server = Mails()
+    yield server
+    server.close()
+
+
+@contextlib.contextmanager
+def _alertmanager(folder, config, secrets=None):
+    """An Alertmanager with what `build` makes of the settings, only faster."""
+    for name, text in build.files(config, Timing(group_wait="200ms", group_interval="1s")).items():
+        (folder / name).write_text(text)
+    for path, reference in build.secrets(config).items():
+        Path(path).parent.mkdir(exist_ok=True)
+        Path(path).write_text((secrets or SECRETS)[reference])
+    flags = ["--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address="]
+    with served(("alertmanager", "prometheus-alertmanager"), flags, folder) as url:
+        yield Alertmanager(url, folder)
+
+
+@pytest.fixture(scope="session")
+def alertmanagers():
+    """`with alertmanagers(folder, settings, secrets=None) as alertmanager`."""
+    return _alertmanager
+
+
+@pytest.fixture
+def serve():
+    """`with serve(names, flags, folder) as url`: another of Prometheus' programs."""
+    return served

@@ -1,0 +1,134 @@
+"""Every metric and every label that an expression reads exists: in the catalogue, as a record, or on the targets."""
+
+from __future__ import annotations
+
+import re
+
+import promql_parser as promql
+import pytest
+
+from windsock import catalog
+from windsock.alerts import rules
+from windsock.alerts.rule import Rule
+
+TARGET = {"cluster", "instance", "job"}
+"""What Prometheus puts on every series that it scrapes; `cluster` is a label of the scrape targets."""
+RECORDS = {record.name: record for group in rules.GROUPS for record in group.records}
+EXPRESSIONS = {
+    **{rule.name: rule.expr for rule in rules.RULES},
+    **{f"{name} {dict(record.labels)}": record.expr for name, record in RECORDS.items()},
+}
+
+
+def labels_of(metric):
+    """The labels of a series of this name; KeyError where nothing makes it."""
+    if metric == "up":
+        return TARGET
+    if metric in RECORDS:
+        return set(outcome(promql.parse(RECORDS[metric].expr))) | set(RECORDS[metric].labels)
+    base = re.sub(r"_(bucket|sum|count)$", "", metric)
+    if base != metric and base in catalog.by_family():
+        assert catalog.family(base).kind == "histogram", metric
+        return {*catalog.family(base).labels, *TARGET, *(["le"] if metric.endswith("_bucket") else [])}
+    known = catalog.family(metric)
+    assert known.kind != "histogram", f"{metric}: a histogram has no series of this name"
+    return {*known.labels, *TARGET}
+
+
+def outcome(node):
+    """The labels that the result of an expression can have; fails on one that reads what does not exist."""
+    if isinstance(node, promql.ParenExpr):
+        return outcome(node.expr)
+    if isinstance(node, promql.UnaryExpr):
+        return outcome(node.expr)
+    if isinstance(node, (promql.NumberLiteral, promql.StringLiteral)):
+        return frozenset()
+    if isinstance(node, promql.VectorSelector):
+        known = labels_of(node.name)
+        for matcher in node.matchers.matchers:
+            assert matcher.name in known, f"{node.name} has no label {matcher.name}"
+        return frozenset(known)
+    if isinstance(node, promql.MatrixSelector):
+        return outcome(node.vector_selector)
+    if isinstance(node, promql.Call):
+        inner = [outcome(argument) for argument in node.args]
+        return frozenset() if node.func.name in ("absent", "vector") else frozenset().union(*inner)
+    if isinstance(node, promql.AggregateExpr):
+        inner = outcome(node.expr)
+        by = frozenset(node.modifier.labels if node.modifier else ())
+        assert not node.modifier or node.modifier.type == promql.AggModifierType.By, "aggregate by, so that it is said"
+        assert by <= inner, f"by {sorted(by - inner)}, which are not there"
+        return by
+    assert isinstance(node, promql.BinaryExpr), type(node)
+    left, right = outcome(node.lhs), outcome(node.rhs)
+    matching = node.modifier.matching if node.modifier else None
+    if matching:
+        assert matching.type == promql.LabelModifierType.Include, "match on, so that it is said"
+        assert set(matching.labels) <= left & right, f"on {matching.labels}"
+    return left | right if str(node.op) == "or" else left
+
+
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_every_metric_and_label_exists(name):
+    outcome(promql.parse(EXPRESSIONS[name]))
+
+
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.name)
+def test_an_alert_has_the_labels_that_it_says_and_its_texts_use_no_others(rule):
+    assert outcome(promql.parse(rule.expr)) == set(rule.by)
+    used = set(re.findall(r"\$labels\.(\w+)", rule.summary + rule.description))
+    assert used <= set(rule.by)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in rules.RULES if rule.name != "Watchdog"], ids=lambda rule: rule.name)
+def test_clusters_are_kept_apart(rule):
+    assert "cluster" in rule.by
+
+    def check(node):
+        if isinstance(node, promql.AggregateExpr):
+            assert "cluster" in node.modifier.labels, node.prettify()
+        if isinstance(node, promql.BinaryExpr) and node.modifier and node.modifier.matching:
+            assert "cluster" in node.modifier.matching.labels, node.prettify()
+
+    promql.walk(promql.parse(rule.expr), check)
+
+
+def test_only_the_exporters_own_job_is_read():
+    for expression in EXPRESSIONS.values():
+        assert all(selector == 'up{job="windsock"}' for selector in re.findall(r"\bup\b(?:\{[^}]*\})?", expression))
+
+
+@pytest.mark.parametrize(
+    ("expression", "problem"),
+    [
+        ("airflow_scheduler_heartbeats_total > 0", "airflow_scheduler_heartbeats_total"),
+        ("airflow_task_duration_seconds > 0", "no series of this name"),
+        ("airflow_ti_failures_total_bucket", "airflow_ti_failures_total"),
+        ('airflow_ti_failures_total{dag="x"}', "no label dag"),
+        ("sum by (cluster, run_id) (airflow_ti_failures_total)", "run_id"),
+        ("sum by (dag_id) (sum by (cluster) (airflow_ti_failures_total))", "dag_id"),
+        ("airflow_ti_failures_total * on (pool_name) airflow_ti_successes_total", "pool_name"),
+        ("sum without (task_id) (airflow_ti_failures_total)", "aggregate by"),
+    ],
+)
+def test_a_wrong_expression_is_found(expression, problem):
+    with pytest.raises((AssertionError, KeyError), match=problem):
+        outcome(promql.parse(expression))
+
+
+def test_one_side_or_the_other_has_the_labels_of_both():
+    assert outcome(promql.parse("sum by (cluster) (up) or sum by (instance) (up)")) == {"cluster", "instance"}
+    assert outcome(promql.parse("sum by (cluster) (up) and sum by (instance) (up)")) == {"cluster"}
+
+
+def test_histograms_are_read_by_their_three_series():
+    buckets = "sum by (cluster, dag_id, le) (rate(airflow_task_duration_seconds_bucket[5m]))"
+    assert outcome(promql.parse(buckets)) == {"cluster", "dag_id", "le"}
+    assert "dag_id" in outcome(promql.parse("rate(airflow_task_duration_seconds_sum[5m])"))
+
+
+def test_a_rule_that_says_other_labels_than_it_has_is_found():
+    rule = Rule(
+        name="X", expr="sum by (cluster) (up)", severity="info", summary="", description="", by=("cluster", "dag_id")
+    )
+    assert outcome(promql.parse(rule.expr)) != set(rule.by)

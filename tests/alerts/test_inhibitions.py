@@ -1,0 +1,128 @@
+"""Which alert makes which other one redundant: asked of a real Alertmanager."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+
+import pytest
+
+from windsock.settings import Settings
+
+_clusters = (f"cluster-{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="module")
+def alertmanager(tmp_path_factory, alertmanagers):
+    with alertmanagers(tmp_path_factory.mktemp("inhibitions"), Settings()) as running:
+        yield running
+
+
+@pytest.fixture
+def cluster():
+    """A cluster for each test, so that all can use one Alertmanager."""
+    return next(_clusters)
+
+
+@pytest.fixture
+def silenced(alertmanager, cluster, eventually):
+    """Post alerts; the names of those that Alertmanager holds back."""
+
+    def post(*alerts):
+        plain = []
+        for alert in alerts:
+            if dataclasses.is_dataclass(alert):
+                alertmanager.fire(dataclasses.replace(alert, cluster=cluster))
+                plain.append(alert)
+            else:
+                labels = {"cluster": cluster, "severity": "warning", **alert}
+                alertmanager.post({"labels": {name: value for name, value in labels.items() if value}})
+                plain.append(alert)
+        found = eventually(
+            lambda: len(held := alertmanager.alerts(cluster=cluster)) == len(plain) and held, "all alerts are there"
+        )
+        return sorted(alert["labels"]["alertname"] for alert in found if alert["status"]["inhibitedBy"])
+
+    return post
+
+
+def run_failed(failed_task, **given):
+    return dataclasses.replace(failed_task(alertname="AirflowDagRunFailed", **given), task_id=None)
+
+
+def test_a_failed_task_silences_its_run(silenced, failed_task):
+    assert silenced(failed_task(), run_failed(failed_task)) == ["AirflowDagRunFailed"]
+
+
+def test_it_does_not_silence_another_run(silenced, failed_task):
+    assert silenced(failed_task(run_id="one"), run_failed(failed_task, run_id="two")) == []
+
+
+def test_it_does_not_silence_the_same_run_id_of_another_dag(silenced, failed_task):
+    assert silenced(failed_task(), run_failed(failed_task, dag_id="other")) == []
+
+
+def test_it_does_not_silence_what_is_louder(silenced, failed_task):
+    assert silenced(failed_task(severity="warning"), run_failed(failed_task, severity="critical")) == []
+
+
+def test_a_critical_task_silences_its_run(silenced, failed_task):
+    assert silenced(failed_task(severity="critical"), run_failed(failed_task)) == ["AirflowDagRunFailed"]
+
+
+def test_what_is_only_recorded_silences_no_run(silenced, failed_task):
+    assert silenced(failed_task(severity="info"), run_failed(failed_task)) == []
+
+
+def test_what_is_only_recorded_silences_no_rule(silenced, failed_task):
+    assert silenced(failed_task(severity="info"), {"alertname": "AirflowFailureRateHigh", "dag_id": "orders"}) == []
+
+
+@pytest.mark.parametrize("rule", ["AirflowFailureRateHigh", "AirflowTaskFailuresUnnotified"])
+@pytest.mark.parametrize("event", ["task", "run"])
+def test_an_event_silences_the_rules_about_failures_of_its_dag(silenced, failed_task, rule, event):
+    alert = failed_task() if event == "task" else run_failed(failed_task)
+    assert silenced(alert, {"alertname": rule, "dag_id": "orders"}) == [rule]
+
+
+def test_it_does_not_silence_those_of_another_dag_or_of_none(silenced, failed_task):
+    rule = {"alertname": "AirflowFailureRateHigh"}
+    assert silenced(failed_task(), {**rule, "dag_id": "other"}, {**rule, "dag_id": ""}) == []
+
+
+def test_a_retry_or_a_missed_deadline_silences_no_rule_about_failures(silenced, failed_task):
+    events = [
+        failed_task(alertname=name, severity="warning") for name in ("AirflowTaskRetrying", "AirflowDeadlineMissed")
+    ]
+    assert silenced(*events, {"alertname": "AirflowFailureRateHigh", "dag_id": "orders"}) == []
+
+
+def test_a_dead_exporter_silences_the_absent_heartbeat_of_its_cluster(silenced):
+    down = {"alertname": "WindsockExporterDown", "severity": "critical", "instance": "exporter:9102"}
+    absent = {"alertname": "AirflowSchedulerHeartbeatAbsent", "severity": "critical"}
+    stopped = {"alertname": "AirflowSchedulerHeartbeatStopped", "severity": "critical"}
+    assert silenced(down, absent, stopped) == ["AirflowSchedulerHeartbeatAbsent"]
+
+
+def test_a_failure_at_two_severities_is_told_once(silenced, failed_task):
+    assert silenced(failed_task(severity="critical"), failed_task(severity="warning")) == ["AirflowTaskFailed"]
+
+
+def test_a_critical_task_does_not_silence_another_task(silenced, failed_task):
+    assert silenced(failed_task("load", severity="critical"), failed_task("check", severity="warning")) == []
+
+
+def test_another_cluster_is_not_silenced(alertmanager, failed_task, eventually):
+    one, two = next(_clusters), next(_clusters)
+    alertmanager.fire(failed_task(cluster=one), dataclasses.replace(run_failed(failed_task), cluster=two))
+    found = eventually(lambda: alertmanager.alerts(cluster=two), "the run's alert is there")
+    assert not found[0]["status"]["inhibitedBy"]
+
+
+def test_the_run_speaks_when_the_task_is_over(alertmanager, cluster, failed_task, eventually):
+    task, run = failed_task(cluster=cluster), run_failed(failed_task, cluster=cluster)
+    alertmanager.fire(task, run)
+    name = run.alertname
+    eventually(lambda: alertmanager.alerts(cluster=cluster, alertname=name)[0]["status"]["inhibitedBy"], "held back")
+    alertmanager.resolve(task)
+    eventually(lambda: not alertmanager.alerts(cluster=cluster, alertname=name)[0]["status"]["inhibitedBy"], "free")

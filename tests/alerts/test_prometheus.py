@@ -1,0 +1,115 @@
+"""The generated rules in a real Prometheus, which scrapes an exporter and speaks to a real Alertmanager."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+import requests
+import yaml
+
+from windsock.alerts import build
+from windsock.settings import Settings
+
+LABELS = 'dag_id="orders",task_id="load"'
+
+
+class Exporter:
+    """What stands for the exporter: an exposition that a test changes."""
+
+    def __init__(self):
+        self.failed = 0
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                body = (
+                    "# TYPE airflow_scheduler_heartbeat_total counter\nairflow_scheduler_heartbeat_total 7\n"
+                    "# TYPE airflow_ti_finish_total counter\n"
+                    f'airflow_ti_finish_total{{{LABELS},state="failed"}} {outer.failed}\n'
+                ).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "text/plain; version=0.0.4")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *args):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
+        self._thread.start()
+        self.address = f"127.0.0.1:{self._server.server_port}"
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def exporter():
+    server = Exporter()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def prometheus(serve, tmp_path):
+    """`with prometheus({cluster: address}, alertmanager) as url`: the generated rules, each second."""
+
+    def start(targets, alertmanager):
+        folder = tmp_path / "prometheus"
+        folder.mkdir()
+        (folder / "rules.yml").write_text(build.files(Settings())[build.RULES])
+        scraped = [{"targets": [address], "labels": {"cluster": cluster}} for cluster, address in targets.items()]
+        peers = [{"targets": [alertmanager.url.removeprefix("http://")]}]
+        config = {
+            "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+            "rule_files": ["rules.yml"],
+            "scrape_configs": [{"job_name": "windsock", "static_configs": scraped}],
+            "alerting": {"alertmanagers": [{"static_configs": peers}]},
+        }
+        (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+        # What fires before Alertmanager is discovered would be sent again after a minute.
+        flags = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--rules.alert.resend-delay=1s"]
+        return serve(("prometheus",), flags, folder)
+
+    return start
+
+
+def query(url, expression):
+    answer = requests.get(f"{url}/api/v1/query", params={"query": expression}, timeout=5).json()
+    assert answer["status"] == "success", answer
+    return [(series["metric"], float(series["value"][1])) for series in answer["data"]["result"]]
+
+
+def pending(url):
+    return {(alert["alertname"], alert["cluster"]) for alert, _ in query(url, 'ALERTS{alertstate="pending"}')}
+
+
+def test_rules_read_what_is_scraped_and_reach_alertmanager(prometheus, alertmanagers, exporter, tmp_path, eventually):
+    (tmp_path / "alertmanager").mkdir()
+    targets = {"prod": exporter.address, "test": "127.0.0.1:1"}
+    with (
+        alertmanagers(tmp_path / "alertmanager", Settings()) as alertmanager,
+        prometheus(targets, alertmanager) as url,
+    ):
+        eventually(lambda: alertmanager.alerts(alertname="Watchdog"), "the watchdog")
+        seen = 'airflow_ti_finish_total{cluster="prod",state="failed"} == 0'
+        eventually(lambda: query(url, seen), "the first scrape")
+        exporter.failed = 3
+        grown = 'cluster_dag_id:airflow_ti_finish_failed:growth1h{cluster="prod",dag_id="orders"} == 3'
+        eventually(lambda: query(url, grown), "three failures, counted without extrapolation")
+        # `for` takes minutes: that they wait shows that the expressions hold.
+        expected = {
+            ("AirflowTaskFailuresUnnotified", "prod"),
+            ("AirflowSchedulerHeartbeatStopped", "prod"),
+            ("AirflowSchedulerHeartbeatAbsent", "test"),
+            ("WindsockExporterDown", "test"),
+        }
+        eventually(lambda: pending(url) == expected, f"these alerts wait: {expected}")
+        rules = requests.get(f"{url}/api/v1/rules", timeout=5).json()["data"]["groups"]
+        assert {rule["health"] for group in rules for rule in group["rules"]} == {"ok"}

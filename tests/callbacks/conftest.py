@@ -1,0 +1,339 @@
+"""Contexts as real Airflows give them, a real Alertmanager, and servers that misbehave."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+
+import pytest
+
+RUN_ID = "manual__2026-11-22T09:51:06.965451+00:00"
+START = datetime(2026, 11, 22, 9, 51, 12, 947624, tzinfo=timezone.utc)
+END = START + timedelta(milliseconds=112)
+PAGE_3 = "http://localhost:8080/dags/{dag}/runs/manual__2026-11-22T09%3A51%3A06.965451%2B00%3A00"
+PAGE_2 = "http://localhost:8080/dags/{dag}/grid?dag_run_id=manual__2026-11-22T09%3A51%3A06.965451%2B00%3A00"
+
+
+class Detached(SimpleNamespace):
+    """2.11's ORM objects: what was not loaded before the session went away raises, and not AttributeError."""
+
+    def __getattr__(self, name):
+        raise LookupError(f"Instance is not bound to a Session; lazy load operation of attribute {name!r}")
+
+
+def _dag(dag_id, tags):
+    return SimpleNamespace(dag_id=dag_id, owner="ada, data-eng", tags=tags)
+
+
+def _task(dag, task_id):
+    return SimpleNamespace(dag=dag, task_id=task_id, owner="ada", operator_name="@task", retries=1)
+
+
+class Airflow3:
+    """What 3.3.2 hands over: plain dicts; the task instance has no duration, the killed one no start_date either."""
+
+    major = 3
+
+    @staticmethod
+    def instance(dag, task_id="grp.fails", map_index=-1, **facts):
+        mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
+        return SimpleNamespace(
+            task=_task(dag, task_id),
+            dag_id=dag.dag_id,
+            task_id=task_id,
+            run_id=RUN_ID,
+            map_index=map_index,
+            try_number=2,
+            hostname="worker-1",
+            log_url=f"{PAGE_3.format(dag=dag.dag_id)}/tasks/{task_id}{mapped}?try_number=2",
+            **{"max_tries": 1, "start_date": START, "end_date": END, "state": "failed", **facts},
+        )
+
+    @classmethod
+    def context(cls, instance, **extra):
+        run = SimpleNamespace(run_id=RUN_ID, start_date=START, end_date=None, logical_date=None)
+        given = {"dag": instance.task.dag, "dag_run": run, "run_id": RUN_ID, "task": instance.task}
+        return {**given, "task_instance": instance, "ti": instance, **extra}
+
+    @classmethod
+    def task_failure(cls, error, map_index=-1, dag_id="zoo.fail", **extra):
+        dag = _dag(dag_id, {"tier:1", "team:payments"})
+        return cls.context(cls.instance(dag, map_index=map_index), exception=error, **extra)
+
+    @classmethod
+    def killed(cls):
+        instance = cls.instance(_dag("zoo.fail", {"tier:1", "team:payments"}), end_date=None, state=None)
+        del instance.start_date
+        return cls.context(instance)
+
+    @classmethod
+    def dag_failure(cls, reason="task_failure"):
+        instance = cls.instance(_dag("zoo.fail", {"tier:1", "team:payments"}), end_date=None, state=None)
+        del instance.start_date
+        context = cls.context(instance, reason=reason)
+        context["dag_run"].end_date = START + timedelta(seconds=14)
+        return context
+
+
+class Airflow2:
+    """What 2.11 hands over: ORM objects that have lost their session; a killed task's error is the text of a dict."""
+
+    major = 2
+
+    @staticmethod
+    def instance(dag, task_id="grp.fails", map_index=-1, **facts):
+        mapped = f"&map_index={map_index}" if map_index >= 0 else ""
+        page = PAGE_2.format(dag=dag.dag_id)
+        return Detached(
+            task=_task(dag, task_id),
+            dag_id=dag.dag_id,
+            task_id=task_id,
+            run_id=RUN_ID,
+            map_index=map_index,
+            try_number=2,
+            max_tries=1,
+            start_date=START,
+            end_date=END,
+            duration=0.112,
+            operator="_PythonDecoratedOperator",
+            hostname="worker-1",
+            log_url=f"{page}&task_id={task_id}{mapped}&base_date=2026-11-22T09%3A51%3A06.965451%2B0000&tab=logs",
+            **{"state": "failed", **facts},
+        )
+
+    @classmethod
+    def context(cls, instance, **extra):
+        run = Detached(run_id=RUN_ID, start_date=START, end_date=None, execution_date=START)
+        given = {"dag": instance.task.dag, "dag_run": run, "run_id": RUN_ID, "task": instance.task}
+        return {**given, "task_instance": instance, "ti": instance, **extra}
+
+    @classmethod
+    def task_failure(cls, error, map_index=-1, dag_id="zoo.fail", **extra):
+        dag = _dag(dag_id, ["tier:1", "team:payments"])
+        return cls.context(cls.instance(dag, map_index=map_index), exception=error, **extra)
+
+    @classmethod
+    def killed(cls):
+        report = {"DAG Id": "zoo.fail", "Task Id": "grp.fails", "Run Id": RUN_ID, "Hostname": "worker-1"}
+        return cls.task_failure(str(report))
+
+    @classmethod
+    def dag_failure(cls, reason="task_failure", state="failed"):
+        instance = cls.instance(_dag("zoo.fail", ["tier:1", "team:payments"]), state=state)
+        context = cls.context(instance, reason=reason)
+        context["dag_run"].end_date = START + timedelta(seconds=14)
+        return context
+
+
+@pytest.fixture(params=[Airflow3, Airflow2], ids=["3.3.2", "2.11.0"])
+def airflow(request):
+    """The contexts of one Airflow version."""
+    return request.param
+
+
+@pytest.fixture
+def airflow3():
+    return Airflow3
+
+
+@pytest.fixture
+def airflow2():
+    return Airflow2
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch, tmp_path):
+    """No configuration of this machine, and a working folder whose windsock.yaml is not ours."""
+    for name in list(os.environ):
+        if name.startswith("WINDSOCK_"):
+            monkeypatch.delenv(name)
+    (tmp_path / "windsock.yaml").write_text("this: is not ours\n")
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def configure(monkeypatch, tmp_path):
+    """Write windsock.yaml and point Airflow's processes at it."""
+
+    def write(**sections):
+        file = tmp_path / "windsock-of-the-test.yaml"
+        file.write_text(json.dumps(sections))
+        monkeypatch.setenv("WINDSOCK_CONFIG", str(file))
+        return file
+
+    return write
+
+
+@pytest.fixture
+def lines(caplog):
+    """What was logged to windsock.callbacks at INFO and above."""
+    caplog.set_level(logging.INFO, logger="windsock.callbacks")
+
+    def read():
+        return [(r.levelname, r.getMessage()) for r in caplog.records if r.name == "windsock.callbacks"]
+
+    return read
+
+
+def _free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class RealAlertmanager:
+    def __init__(self, url):
+        self.url = url
+
+    def alerts(self):
+        with urllib.request.urlopen(f"{self.url}/api/v2/alerts", timeout=5) as answer:
+            return json.load(answer)
+
+    def post(self, *alerts):
+        body = json.dumps(alerts).encode()
+        request = urllib.request.Request(f"{self.url}/api/v2/alerts", body, {"Content-Type": "application/json"})
+        urllib.request.urlopen(request, timeout=5).close()
+
+
+@pytest.fixture
+def alertmanager(tmp_path):
+    """A prometheus-alertmanager of its own, empty."""
+    program = shutil.which("prometheus-alertmanager")
+    if program is None:
+        pytest.fail("prometheus-alertmanager is not installed: apt-get install prometheus-alertmanager")
+    home = tmp_path / "alertmanager"
+    home.mkdir()
+    (home / "alertmanager.yml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
+    url = f"http://127.0.0.1:{_free_port()}"
+    command = [program, "--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address="]
+    with (home / "log").open("w") as log:
+        process = subprocess.Popen(
+            [*command, f"--web.listen-address={url.removeprefix('http://')}"],
+            cwd=home,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        _wait_until_ready(url, process, home / "log")
+        yield RealAlertmanager(url)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait(10)
+
+
+def _wait_until_ready(url, process, log):
+    for _ in range(200):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"{url}/-/ready", timeout=1).close()
+            return
+        if process.poll() is not None:
+            break
+        time.sleep(0.05)
+    pytest.fail(f"Alertmanager did not start:\n{log.read_text()}")
+
+
+def _answer(status):
+    def behave(connection):
+        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops".encode())
+
+    return behave
+
+
+def _drip(connection):
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+    for _ in range(100):
+        connection.sendall(b"x")
+        time.sleep(0.1)
+
+
+def _hang(connection):
+    time.sleep(10)
+
+
+def _close_in_the_middle(connection):
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
+
+
+def _close_at_once(connection):
+    del connection
+
+
+def _not_http(connection):
+    connection.sendall(b"220 mail.example.org ESMTP\r\n")
+
+
+def _redirect(connection):
+    connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+
+BEHAVIOURS = {
+    "redirecting to a log-in page": (_redirect, "rejected"),
+    "hanging": (_hang, "timeout"),
+    "dripping": (_drip, "timeout"),
+    "closing at once": (_close_at_once, "unreachable"),
+    "closing in the middle": (_close_in_the_middle, "unreachable"),
+    "not HTTP": (_not_http, "unreachable"),
+    "answering 500": (_answer("500 Internal Server Error"), "server_error"),
+    "answering 400": (_answer("400 Bad Request"), "rejected"),
+    "answering 401": (_answer("401 Unauthorized"), "rejected"),
+}
+
+
+@pytest.fixture
+def hostile():
+    """A server that accepts, reads the request and then behaves as named; returns its URL."""
+    sockets = []
+
+    def start(name):
+        behave = BEHAVIOURS[name][0]
+        server = socket.create_server(("127.0.0.1", 0))
+        sockets.append(server)
+
+        def serve(connection):
+            with contextlib.suppress(OSError), connection:
+                connection.recv(65536)
+                behave(connection)
+
+        def accept():
+            with contextlib.suppress(OSError):
+                while True:
+                    connection, _ = server.accept()
+                    threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+        threading.Thread(target=accept, daemon=True).start()
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
+
+    yield start
+    for server in sockets:
+        server.close()
+
+
+@pytest.fixture
+def never_accepting():
+    """A port whose queue is full: a connection to it is never established."""
+    with socket.socket() as server, contextlib.ExitStack() as clients:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(4):
+            client = clients.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+
+
+@pytest.fixture
+def refusing():
+    return f"http://127.0.0.1:{_free_port()}"

@@ -1,0 +1,169 @@
+"""The callback where everything around it is broken: bounded in time, silent towards the task."""
+
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from windsock.callbacks import on_failure
+
+TEAMS = {"payments": {"match": {"tag": ["team:payments"]}}}
+BUDGET = 1.0
+TOO_LONG = BUDGET + 1.0
+"""The budget, and what two busy cores may add to it."""
+
+
+def timed(context):
+    start = time.monotonic()
+    on_failure(context)
+    return time.monotonic() - start
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        ("hanging", "timeout"),
+        ("dripping", "timeout"),
+        ("closing at once", "unreachable"),
+        ("closing in the middle", "unreachable"),
+        ("not HTTP", "unreachable"),
+        ("answering 500", "server_error"),
+        ("redirecting to a log-in page", "rejected"),
+        ("answering 400", "rejected"),
+        ("answering 401", "rejected"),
+    ],
+)
+def test_a_broken_alertmanager_costs_no_more_than_the_budget(airflow3, hostile, configure, lines, behaviour, reason):
+    configure(alertmanager={"urls": [hostile(behaviour)]}, callbacks={"budget": BUDGET})
+
+    assert timed(airflow3.task_failure(ValueError("x"))) < TOO_LONG
+
+    ((level, line),) = lines()
+    assert level == "WARNING"
+    assert line.startswith(f"AirflowTaskFailed of zoo.fail grp.fails not delivered ({reason}): http://127.0.0.1:")
+
+
+def test_a_port_that_accepts_nobody(airflow3, never_accepting, configure, lines):
+    configure(alertmanager={"urls": [never_accepting]}, callbacks={"budget": BUDGET})
+    assert timed(airflow3.task_failure(ValueError("x"))) < TOO_LONG
+    ((_, line),) = lines()
+    assert "not delivered (timeout)" in line
+
+
+@pytest.mark.parametrize("url", ["http://no-such-host.invalid:9093", "http://127.0.0.1:1"])
+def test_nobody_there(airflow3, configure, lines, url):
+    configure(alertmanager={"urls": [url]}, callbacks={"budget": BUDGET})
+    assert timed(airflow3.task_failure(ValueError("x"))) < TOO_LONG
+    ((_, line),) = lines()
+    assert f"not delivered (unreachable): {url}: " in line
+
+
+def test_name_resolution_that_hangs(airflow3, configure, lines, monkeypatch):
+    # A resolver that never answers: requests has no timeout for it.
+    def resolve(*_, **__):
+        time.sleep(5)
+        raise socket.gaierror
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+    configure(alertmanager={"urls": ["http://alertmanager.example.org"]}, callbacks={"budget": BUDGET})
+    assert timed(airflow3.task_failure(ValueError("x"))) < TOO_LONG
+    ((_, line),) = lines()
+    assert "not delivered (timeout)" in line
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_one_peer_that_accepts_is_enough(airflow3, alertmanager, hostile, configure, lines, first):
+    broken = hostile("hanging")
+    urls = [broken, alertmanager.url] if first else [alertmanager.url, broken]
+    configure(alertmanager={"urls": urls}, callbacks={"budget": BUDGET})
+
+    assert timed(airflow3.task_failure(ValueError("x"))) < TOO_LONG
+
+    assert len(alertmanager.alerts()) == 1
+    ((level, line),) = lines()
+    assert level == "INFO"
+    assert f"delivered to 1 of 2 Alertmanagers ({broken}: no answer" in line
+
+
+def test_a_look_up_that_fails_does_not_stop_the_post(airflow3, alertmanager, refusing, configure, lines):
+    configure(alertmanager={"urls": [refusing, alertmanager.url]})
+    on_failure(airflow3.task_failure(ValueError("x")))
+    assert len(alertmanager.alerts()) == 1
+    assert lines()[0][0] == "INFO"
+
+
+def test_an_earlier_alert_is_found_at_the_second_peer(airflow3, alertmanager, refusing, configure):
+    configure(cluster="prod", teams=TEAMS, alertmanager={"urls": [alertmanager.url]})
+    on_failure(airflow3.task_failure(ValueError("x")))
+    configure(cluster="prod", alertmanager={"urls": [refusing, alertmanager.url]})
+    on_failure(airflow3.task_failure(ValueError("y")))
+    (alert,) = alertmanager.alerts()
+    assert alert["labels"]["team"] == "payments"
+
+
+def test_an_earlier_alert_is_found_behind_a_peer_that_hangs(airflow3, alertmanager, hostile, configure):
+    configure(cluster="prod", teams=TEAMS, alertmanager={"urls": [alertmanager.url]})
+    on_failure(airflow3.task_failure(ValueError("x")))
+    configure(cluster="prod", alertmanager={"urls": [hostile("hanging"), alertmanager.url]}, callbacks={"budget": 3})
+    on_failure(airflow3.task_failure(ValueError("y")))
+    (alert,) = alertmanager.alerts()
+    assert alert["labels"]["team"] == "payments"
+
+
+class ExitsError(Exception):
+    def __str__(self):
+        raise SystemExit(1)
+
+
+class HangsError(Exception):
+    def __str__(self):
+        time.sleep(10)
+        return ""
+
+
+def test_what_an_exception_does_when_it_is_printed_stays_inside(airflow, configure, refusing, lines):
+    configure(alertmanager={"urls": [refusing]}, callbacks={"budget": BUDGET})
+    on_failure(airflow.task_failure(ExitsError()))
+    assert timed(airflow.task_failure(HangsError())) < TOO_LONG
+    assert ["(internal): RuntimeError: SystemExit" in lines()[0][1], "(timeout)" in lines()[1][1]] == [True, True]
+
+
+class TaskTimeout(BaseException):
+    """As Airflow's AirflowTaskTimeout and AirflowTaskTerminated: raised by a signal, to end the task."""
+
+
+def test_what_airflow_raises_to_end_the_task_passes_through(airflow3, hostile, configure):
+    configure(alertmanager={"urls": [hostile("hanging")]})
+
+    def end_the_task(*_):
+        raise TaskTimeout
+
+    before = signal.signal(signal.SIGALRM, end_the_task)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    start = time.monotonic()
+    try:
+        with pytest.raises(TaskTimeout):
+            on_failure(airflow3.task_failure(ValueError("x")))
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - start < 3
+
+
+def test_threads_left_behind_do_not_keep_a_process_alive(airflow3, hostile, configure):
+    configure(alertmanager={"urls": [hostile("hanging")]}, callbacks={"budget": BUDGET})
+    on_failure(airflow3.task_failure(ValueError("x")))
+    ours = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    assert ours
+    assert all(thread.daemon for thread in ours)
+
+
+def test_no_thread_fails_aloud(airflow3, hostile, configure, monkeypatch):
+    heard = []
+    monkeypatch.setattr(threading, "excepthook", heard.append)
+    for behaviour in ("closing at once", "closing in the middle", "not HTTP", "answering 500"):
+        configure(alertmanager={"urls": [hostile(behaviour)]}, callbacks={"budget": BUDGET})
+        on_failure(airflow3.task_failure(ValueError("x")))
+    assert [str(what) for what in heard] == []
