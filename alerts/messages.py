@@ -1,8 +1,8 @@
 """windsock.tmpl: what an alert says in Slack, in PagerDuty and in an e-mail, in Go's template language.
 
-Every message is bounded, however many alerts a group has and however long their texts are: Slack shows the first five,
-the others the first ten, and then how many more there are. A text is cut before it is escaped, so that no escape is cut
-in two, and a link that is too long for a message is left out.
+Every message is bounded, however many alerts a group has and however long their texts are: Slack shows the newest and
+five more, the others the first ten, and then how many there are. A text is cut before it is escaped, so that no escape
+is cut in two, and a link that is too long for a message is left out.
 """
 
 from __future__ import annotations
@@ -84,20 +84,29 @@ _SLACK = r"""
 {{ end }}
 {{- end }}
 
-{{ define "windsock.slack.text" -}}
-{{ $size := 1500 }}{{ if gt (len .Alerts.Firing) 1 }}{{ $size = 250 }}{{ end -}}
-{{ range $index, $alert := .Alerts.Firing }}{{ if lt $index 5 -}}
+{{ define "windsock.slack.alert" -}}
 {{ template "windsock.slack.what" . }}
 {{- with .Annotations.try }}, try {{ template "windsock.slack.plain" (printf "%.20s" .) }}{{ end -}}
 , since {{ template "windsock.since" . }}
 {{ template "windsock.slack.links" .Annotations -}}
 {{ with .Annotations.exception -}}
-```{{ template "windsock.slack.plain" (printf "%.*s" $size .) }}```
+```{{ template "windsock.slack.plain" (printf "%.1500s" .) }}```
 {{ else }}{{ with or .Annotations.description (and .Labels.run_id .Annotations.summary) -}}
-{{ template "windsock.slack.plain" (printf "%.*s" $size .) }}
-{{ end }}{{ end }}{{ end }}{{ end -}}
-{{ if gt (len .Alerts.Firing) 5 }}_and {{ len (slice .Alerts.Firing 5) }} more_
-{{ end -}}
+{{ template "windsock.slack.plain" (printf "%.1500s" .) }}
+{{ end }}{{ end }}
+{{- end }}
+
+{{- /* The newest in full, others in a line each: who reads it again wants to know what is new. */ -}}
+{{ define "windsock.slack.text" -}}
+{{ if .Alerts.Firing -}}
+{{ $newest := index .Alerts.Firing 0 -}}
+{{ range .Alerts.Firing }}{{ if .StartsAt.After $newest.StartsAt }}{{ $newest = . }}{{ end }}{{ end -}}
+{{ template "windsock.slack.alert" $newest -}}
+{{ range $index, $alert := .Alerts.Firing }}{{ if and (lt $index 5) (ne .Fingerprint $newest.Fingerprint) -}}
+• {{ template "windsock.slack.what" . }}, since {{ template "windsock.since" . }}
+{{ end }}{{ end -}}
+{{ if gt (len .Alerts.Firing) 5 }}_{{ len .Alerts.Firing }} in all_
+{{ end }}{{ end -}}
 {{ range $index, $alert := .Alerts.Resolved }}{{ if lt $index 5 -}}
 :white_check_mark: {{ template "windsock.slack.what" . }}, resolved {{ template "windsock.until" . }}
 {{ end }}{{ end -}}

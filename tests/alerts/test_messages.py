@@ -81,13 +81,25 @@ def test_a_group_is_one_bounded_message(alertmanager, platforms, failed_task, ev
     message = eventually(lambda: titled(platforms, "[FIRING:500]"), "a message of all")[0]
     assert message["title"] == "[FIRING:500] AirflowTaskFailed orders (prod)"
     assert message["text"].count("*task_") == 5
-    assert "_and 495 more_" in message["text"]
+    assert "_500 in all_" in message["text"]
     assert len(message["text"]) < 4000
 
     alertmanager.resolve(*tasks[:20])
     message = eventually(lambda: titled(platforms, "[FIRING:480]"), "a message of the rest")[0]
     assert message["text"].count(":white_check_mark: *task_") == 5
     assert "_and 15 more resolved_" in message["text"]
+
+
+def test_the_newest_failure_comes_first_in_full(alertmanager, platforms, failed_task, eventually):
+    alertmanager.fire(failed_task(run_id="z_first", annotations={"exception": "ValueError: old"}))
+    eventually(lambda: platforms.slack("#payments"), "a message")
+    alertmanager.fire(failed_task(run_id="a_second", annotations={"exception": "KeyError: new"}))
+    message = eventually(lambda: titled(platforms, "[FIRING:2]"), "a message of both")[0]
+    lines = message["text"].splitlines()
+    assert lines[0].startswith("*load* in run `a_second`")
+    assert "```KeyError: new```" in lines
+    assert lines[-1].startswith("• *load* in run `z_first`, since ")
+    assert "ValueError" not in message["text"]
 
 
 def test_the_worst_texts_stay_bounded_and_are_no_markup(alertmanager, platforms, failed_task, eventually):

@@ -178,7 +178,6 @@ def test_a_webhook_and_a_connection_are_files_too():
             },
             "channels.email.username: without a password",
         ),
-        ({"teams": {"default": {"match": {"dag": "x"}}}}, "a team can't be called `default`"),
         (
             {"teams": {"a": {"pagerduty": "${PD}"}, "b": {"pagerduty": "pd"}}},
             "would be the same file /etc/alertmanager/secrets/pd",
