@@ -2,56 +2,183 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import resource
+import select
 import signal
+import socket
 import sys
-import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import click
+from click.core import ParameterSource
 
-from windsock import catalog, cli
+from windsock import cli
+from windsock.exceptions import UsageError, WindsockError
+from windsock.settings import Naming
+
+from .mapping.commands import import_mapping
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from windsock.settings import Exporter as ExporterSettings
+    from windsock.settings import Settings
 
-@click.command(epilog="Example: windsock exporter --statsd-listen udp://0.0.0.0:9125 --web-listen 0.0.0.0:9102")
+    from .metadata.collector import Collector
+    from .service import Service
+
+log = logging.getLogger(__name__)
+
+_STATUS_EVERY = 10.0
+_FILES = 8192
+
+
+@click.group(
+    invoke_without_command=True,
+    subcommand_metavar="[COMMAND]",
+    epilog="Example: windsock exporter --statsd-listen udp://0.0.0.0:9125 --web-listen 0.0.0.0:9102",
+)
 @click.option(
     "--statsd-listen", multiple=True, metavar="URL", help="udp://HOST:PORT, tcp://…, unixgram:///PATH; again for more."
 )
 @click.option("--web-listen", metavar="HOST:PORT", help="Where /metrics is served.")
 @click.option("--read-buffer", metavar="BYTES", help="The kernel's receive buffer, such as 32MiB.")
+@click.option(
+    "--naming",
+    type=click.Choice(get_args(Naming)),
+    help="Whose metric names: windsock's own (prometheus), the official Helm chart's, or statsd_exporter's.",
+)
+@click.option("--mapping-config", metavar="FILE", help="A statsd_exporter mapping file, used as it is.")
 @click.option("--check-config", is_flag=True, help="Check the configuration and end.")
 @cli.config_option
-def exporter(
+@click.pass_context
+def exporter(  # noqa: PLR0913  one for each option
+    context: click.Context,
+    *,
     config: Path | None,
     statsd_listen: tuple[str, ...],
     web_listen: str | None,
     read_buffer: str | None,
-    *,
+    naming: str | None,
+    mapping_config: str | None,
     check_config: bool,
 ) -> None:
     """StatsD in, Prometheus out: Airflow's metrics under right names, with right units, each fact once."""
-    settings = cli.load(
-        config,
-        exporter__statsd__listen=list(statsd_listen) or None,
-        exporter__web__listen=web_listen,
-        exporter__statsd__read_buffer=read_buffer,
-    )
+    if context.invoked_subcommand is not None:
+        return
+    from . import configuration, systemd  # noqa: PLC0415  --help needs none of it
+
+    given = {
+        "exporter__statsd__listen": list(statsd_listen) or None,
+        "exporter__web__listen": web_listen,
+        "exporter__statsd__read_buffer": read_buffer,
+        "exporter__naming": naming,
+        "exporter__mapping_config": mapping_config,
+    }
+
+    def read() -> ExporterSettings:
+        return cli.load(config, **given).exporter
+
+    settings = read()
+    origin = configuration.origin(config, _options())
     if check_config:
-        click.echo("the configuration is good")
+        for line in configuration.check(settings, origin):
+            click.echo(line)
         return
     from .service import Service  # noqa: PLC0415  --help and --check-config need no sockets
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    stopped = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopped.set())
-    with Service(settings.exporter) as service:
-        click.echo(f"receiving on {', '.join(service.addresses())}; metrics on http://{service.web.address}/metrics")
-        stopped.wait()
+    _allow_files()
+    inherited = systemd.sockets(settings.web.listen)
+    collector = _collector(cli.load(config, **given))
+    with (
+        _signals() as signals,
+        Service(settings, reread=read, origin=origin, inherited=inherited, collector=collector) as service,
+    ):
+        click.echo(f"receiving on {', '.join(service.addresses())}; metrics on {service.web.url}")
+        _attend(service, signals)
+
+
+def _collector(settings: Settings) -> Collector | None:
+    """The reader of the metadata database, where one is known. Raises WindsockError where one is configured in vain.
+
+    Airflow's own variable may only happen to be there: then what is missing is a warning.
+    """
+    from .metadata.url import find_url  # noqa: PLC0415  --help needs none of it
+
+    url = find_url(settings.metadata.url)
+    if url is None:
+        return None
+    try:
+        from .metadata.collector import Collector  # noqa: PLC0415  only where there is a database
+
+        return Collector(settings, url)
+    except ImportError as error:
+        problem = f"the metadata database needs the package {error.name}: pip install 'windsock[exporter]' brings it"
+    except UsageError as error:
+        problem = str(error)
+    if settings.metadata.url is not None:
+        raise UsageError(problem)
+    log.warning("the metadata database is not read: %s", problem)
+    return None
+
+
+def _options() -> list[str]:
+    """The options that were given and that set something."""
+    context = click.get_current_context()
+    return [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name not in (None, "config", "check_config")
+        and context.get_parameter_source(parameter.name) is ParameterSource.COMMANDLINE
+    ]
+
+
+@contextlib.contextmanager
+def _signals() -> Iterator[socket.socket]:
+    """A socket from which the numbers of signals can be read, whichever thread they arrive in."""
+    reader, writer = socket.socketpair()
+    with reader, writer:
+        writer.setblocking(False)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        signal.set_wakeup_fd(writer.fileno())
+        try:
+            yield reader
+        finally:
+            signal.set_wakeup_fd(-1)
+
+
+def _attend(service: Service, signals: socket.socket) -> None:
+    """Do what signals ask for, and tell the service manager how it goes, until a signal ends it."""
+    from . import systemd  # noqa: PLC0415  --help needs none of it
+
+    watchdog = systemd.watchdog_seconds()
+    wait = min(_STATUS_EVERY, watchdog / 2) if watchdog else _STATUS_EVERY
+    systemd.notify("READY=1", f"STATUS={service.status()}")
+    while True:
+        arrived = signals.recv(64) if select.select([signals], [], [], wait)[0] else b""
+        if signal.SIGTERM in arrived or signal.SIGINT in arrived:
+            break
+        if signal.SIGHUP in arrived:
+            with contextlib.suppress(WindsockError):  # it is logged, and the old configuration stays
+                service.reload()
+        systemd.notify(*(["WATCHDOG=1"] if service.alive() else []), f"STATUS={service.status()}")
+    systemd.notify("STOPPING=1")
+
+
+def _allow_files() -> None:
+    """Let the process have as many connections as its listeners allow: the usual limit of 1024 files is too low."""
+    with contextlib.suppress(ValueError, OSError):
+        now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, _FILES)), most))
+
+
+exporter.add_command(import_mapping)
 
 
 @click.command(epilog="Example: windsock explain 'airflow.ti.finish,dag_id=d,task_id=t,state=failed:1|c'")
@@ -61,9 +188,11 @@ def exporter(
 def explain(config: Path | None, lines: tuple[str, ...], *, as_json: bool) -> None:
     """Say what each StatsD line becomes, and why; without LINES, those on standard input."""
     from .explanation import explain as explain_line  # noqa: PLC0415  --help needs none of it
-    from .statsd.translate import Translator  # noqa: PLC0415  as above
+    from .mapping.choice import choose  # noqa: PLC0415  as above
+    from .metrics import metrics  # noqa: PLC0415  as above
 
-    translator = Translator(catalog.statsd(), cli.load(config).exporter.statsd.prefix)
+    settings = cli.load(config).exporter
+    translator, _ = choose(settings, metrics(settings))
     for line in lines or sys.stdin:
         for entry in explain_line(line.rstrip("\r\n").encode(errors="surrogateescape"), translator):
             if as_json:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _REASONS = {
     "unmapped": "no metric of the catalogue has this name",
     "duplicates": "the same fact comes under another name, and that one is stored",
-    "ignored": "a StatsD client's report about itself",
+    "ignored": "left out on purpose",
     "sample_errors": "can't be stored",
 }
 

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+from .mapping.number import go_float
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from windsock.catalog import Metric
+
+    from .mapping.summary import Summary
     from .statsd.store import Counter, Family, Gauge, Histogram, Series, SeriesStore
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+END = b"# EOF\n"
+_PIECE = 2000
 
 
 def content_type(accept: str) -> str:
@@ -30,15 +37,19 @@ def content_type(accept: str) -> str:
 
 def render(stores: Iterable[SeriesStore], content: str, *, birth: Birth | None = None) -> bytes:
     """Return the exposition of all series in `stores`; only with `birth`, for a scraper, are new ones shown as 0."""
-    blocks: list[str] = []
+    return b"".join([*pieces(stores, content, birth=birth), END if content == OPENMETRICS else b""])
+
+
+def pieces(stores: Iterable[SeriesStore], content: str, *, birth: Birth | None = None) -> Iterator[bytes]:
+    """The exposition without OpenMetrics' end, a few thousand series at a time: less memory is touched."""
     for store in stores:
         store.fold()
         for _, family in sorted(store.families.items()):
-            blocks.append(_heading(family, content))
-            blocks.extend(_lines(family, birth.zeros(family) if birth else set()))
-    if content == OPENMETRICS:
-        blocks.append("# EOF\n")
-    return "".join(blocks).encode()
+            yield _heading(family, content, store.families).encode()
+            zeros = birth.zeros(family) if birth else set()
+            series = list(family.series.values())
+            for start in range(0, len(series), _PIECE):
+                yield "".join(_lines(family, series[start : start + _PIECE], zeros, content)).encode()
 
 
 class Birth:
@@ -65,30 +76,38 @@ class Birth:
         return zeros
 
 
-def _heading(family: Family, content: str) -> str:
+def _heading(family: Family, content: str, others: Mapping[str, Family]) -> str:
     metric = family.metric
     name = metric.family
     text = metric.help.replace("\\", r"\\").replace("\n", r"\n")
     if content == OPENMETRICS:
-        name = name.removesuffix("_total") if metric.kind == "counter" else name
+        kind: str = metric.kind
+        if kind == "counter":
+            base = name.removesuffix("_total")
+            # There a counter ends in _total, and its heading stands without; what a mapping calls a counter need not.
+            name, kind = (name, "unknown") if base == name or base in others else (base, kind)
         unit = f"# UNIT {name} {metric.unit}\n" if metric.unit and name.endswith(f"_{metric.unit}") else ""
-        return f"# HELP {name} {text}\n# TYPE {name} {metric.kind}\n{unit}"
+        return f"# HELP {name} {text}\n# TYPE {name} {kind}\n{unit}"
     return f"# HELP {name} {text}\n# TYPE {name} {metric.kind}\n"
 
 
-def _lines(family: Family, zeros: set[Series]) -> Iterator[str]:
-    series = list(family.series.values())
+def _lines(family: Family, series: list[Series], zeros: set[Series], content: str) -> Iterable[str]:
     if family.metric.kind == "counter":
         counters = cast("list[Counter]", series)
-        return iter([f"{one.text}{0 if one in zeros else one.value}\n" for one in counters])
+        if not zeros:
+            return [f"{one.text}{one.value}\n" for one in counters]
+        return [f"{one.text}{0 if one in zeros else one.value}\n" for one in counters]
     if family.metric.kind == "gauge":
-        return iter([f"{one.text}{_number(one.value)}\n" for one in cast("list[Gauge]", series)])
-    return _histograms(family, cast("list[Histogram]", series), zeros)
+        return [f"{one.text}{_number(one.value)}\n" for one in cast("list[Gauge]", series)]
+    if family.metric.kind == "summary":
+        return _summaries(family, cast("list[Summary]", series), zeros, content)
+    return _histograms(family, cast("list[Histogram]", series), zeros, content)
 
 
-def _histograms(family: Family, series: list[Histogram], zeros: set[Series]) -> Iterator[str]:
+def _histograms(family: Family, series: list[Histogram], zeros: set[Series], content: str) -> Iterator[str]:
     name = family.metric.family
-    bounds = [f'le="{bound}"}} ' for bound in (*family.metric.buckets, "+Inf")]
+    edges = [_edge(bound, family.metric, content) for bound in family.metric.buckets]
+    bounds = [f'le="{edge}"}} ' for edge in (*edges, "+Inf")]
     for one in series:
         start = f"{name}_bucket{{{one.text}," if one.text else f"{name}_bucket{{"
         labels = f"{{{one.text}}} " if one.text else " "
@@ -103,6 +122,23 @@ def _histograms(family: Family, series: list[Histogram], zeros: set[Series]) -> 
             rows.append(f"{start}{bound}{total}\n")
         rows.append(f"{name}_count{labels}{total}\n{name}_sum{labels}{_number(one.sum)}\n")
         yield "".join(rows)
+
+
+def _summaries(family: Family, series: list[Summary], zeros: set[Series], content: str) -> Iterator[str]:
+    name = family.metric.family
+    for one in series:
+        start = f"{name}{{{one.text}," if one.text else f"{name}{{"
+        labels = f"{{{one.text}}} " if one.text else " "
+        for quantile, value in zip(one.quantiles, one.values(), strict=True):
+            shown = float("nan") if one in zeros else value
+            yield f'{start}quantile="{_edge(quantile, family.metric, content)}"}} {_number(shown)}\n'
+        count, total = (0, 0.0) if one in zeros else (one.counts[0], one.sum)
+        yield f"{name}_sum{labels}{_number(total)}\n{name}_count{labels}{count}\n"
+
+
+def _edge(value: float, metric: Metric, content: str) -> str:
+    """A bound or a quantile as a label: `1.0`, and `1` where statsd_exporter's series go on."""
+    return go_float(value) if metric.source == "mapping" and content == TEXT else repr(float(value))
 
 
 def _number(value: float) -> str:

@@ -6,58 +6,105 @@ import contextlib
 import logging
 import platform
 import threading
+import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from windsock import __version__
+from windsock.exceptions import WindsockError
 
-from . import state
+from . import configuration, state, systemd
+from .access import Access
+from .mapping.choice import choose, chosen_mapping
+from .mapping.translate import MappedTranslator
 from .metrics import metrics
+from .minute import Minute
 from .own import OwnMetrics
 from .statsd.budget import Budget
-from .statsd.ingest import Ingest
-from .statsd.listen import Listener, Receiver
+from .statsd.listen import Receiver
+from .statsd.listener import Listener
+from .statsd.relay import Relay
+from .statsd.senders import Senders
 from .statsd.store import SeriesStore
-from .statsd.translate import Translator
 from .web import Server
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
 
     from windsock.settings import Exporter as ExporterSettings
 
+    from .metadata.collector import Collector
+
 log = logging.getLogger(__name__)
+
+_STUCK_AFTER = 10.0
+_METRICS_SHOWN = 50
 
 
 class Service:
-    """A running exporter. `with Service(settings) as service:` receives and serves until the block ends."""
+    """A running exporter. `with Service(settings) as service:` receives and serves until the block ends.
 
-    def __init__(self, settings: ExporterSettings) -> None:
+    `reread` reads the settings again for a reload, `origin` says where they come from, and `inherited` are the sockets
+    that a service manager opened.
+    """
+
+    def __init__(
+        self,
+        settings: ExporterSettings,
+        *,
+        reread: Callable[[], ExporterSettings] | None = None,
+        origin: Sequence[str] = (),
+        inherited: systemd.Sockets | None = None,
+        collector: Collector | None = None,
+    ) -> None:
         self.settings = settings
+        self.collector = collector
+        self.origin = origin
+        self.reloaded = "never"
+        """What came of the last reload."""
+        self.started = time.time()
+        self._reread = reread or (lambda: self.settings)
+        self._reloading = threading.Lock()
+        self._bad_timers = 0
+        inherited = inherited or systemd.Sockets()
         self.own = OwnMetrics()
+        self.minute = Minute(self.own)
         self.store = SeriesStore(Budget(settings.budgets))
         self._metrics = metrics(settings)
-        self.translator = Translator(self._metrics, settings.statsd.prefix)
+        self.translator, ingest = choose(settings, self._metrics)
+        if isinstance(self.translator, MappedTranslator):
+            # What a mapping names is not known before its first line: its counters start at 0.
+            self._metrics = ()
         self.rendering = threading.Lock()
-        self._ingest = Ingest(self.store, self.translator, self.own, settings.expiry)
+        self._ingest = ingest(self.store, self.translator, self.own, settings.expiry)
+        access = Access(settings.web.config_file)
         with contextlib.ExitStack() as undo:
-            self.web = Server(settings.web.listen, self)
+            self.web = Server(settings.web.listen, self, access, inherited.web)
             undo.callback(self.web.server_close)
-            listeners = []
+            listeners = [Listener.inherit(sock, settings.statsd.read_buffer) for sock in inherited.statsd]
             for url in settings.statsd.listen:
-                listeners.append(Listener(url, settings.statsd.read_buffer))
-                undo.callback(listeners[-1].close)
-            self._receiver = Receiver(listeners, self._ingest, self.own)
+                if urlsplit(url).scheme not in inherited.kinds():
+                    listeners.append(Listener(url, settings.statsd.read_buffer))
+                    undo.callback(listeners[-1].close)
+            self._receiver = Receiver(listeners, self._ingest, self.own, self.minute)
             undo.pop_all()
-        self._serving = threading.Thread(target=self.web.serve_forever, name="web", daemon=True)
+        self._receiver.senders = self._senders(settings)
+        self._serving = threading.Thread(target=self.web.run, name="web", daemon=True)
         self.own.set("windsock_build_info", 1, version=__version__, python=platform.python_version())
+        self._note_reload(good=True)
         self._warn_of_small_buffers()
 
     def __enter__(self) -> Self:
         if self.settings.state_file:
             state.load(self.settings.state_file, self.store, self.translator, self._metrics)
+        self._receiver.relay = self._relay(self.settings)
         self._receiver.start()
+        if self.collector is not None:
+            self.collector.learn = self.translator.ids.learn
+            self.collector.start()
         self._serving.start()
         return self
 
@@ -65,6 +112,10 @@ class Service:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._receiver.stop()
+        if self._receiver.relay is not None:
+            self._receiver.relay.stop()
+        if self.collector is not None:
+            self.collector.stop()
         if self.settings.state_file:
             state.save(self.settings.state_file, self.store, self.translator)
         self.web.shutdown()
@@ -78,25 +129,102 @@ class Service:
         """A line for each unmapped prefix."""
         return self._ingest.examples
 
+    def listeners(self) -> tuple[Listener, ...]:
+        """What is listened on."""
+        return self._receiver.listeners
+
+    def relay(self) -> Relay | None:
+        """Where datagrams are passed on to, if they are."""
+        return self._receiver.relay
+
+    def rejected(self) -> dict[str, str]:
+        """The last line that was rejected for each reason."""
+        return self._ingest.rejected
+
     def alive(self) -> bool:
         """Whether lines are still being received."""
-        return self._receiver.is_alive()
+        return self._receiver.is_alive() and time.monotonic() - self._receiver.woke < _STUCK_AFTER
 
     ready = alive
 
-    def stores(self) -> tuple[SeriesStore, SeriesStore]:
-        """The two stores to expose, with windsock's own figures brought up to date."""
+    def stores(self) -> Iterator[SeriesStore]:
+        """The stores to expose; rendering Airflow's changes figures of the last, windsock's own."""
+        yield self.store
+        if self.collector is not None:
+            yield from self.collector.stores()
         self._receiver.report()
         own = self.own
         own.set("windsock_series", len(self.store))
+        own.set_all("windsock_metric_series", "metric", self.store.budget.metrics, _METRICS_SHOWN)
         for budget, times in self.store.budget.overflows.items():
             own.counter("windsock_overflow_total", budget=budget).value = times
-        own.counter("windsock_sample_errors_total", reason="bad_value").value = self.store.bad_values
+        # Lines other than timers are found bad at once and counted there.
+        bad, self._bad_timers = self.store.bad_values - self._bad_timers, self.store.bad_values
+        own.counter("windsock_sample_errors_total", reason="bad_value").value += bad
         own.counter("windsock_corrections_total", reason="seconds_as_milliseconds").value = self.store.corrected
         if self.translator.major or self.translator.dialect:
             dialect, major = self.translator.dialect or "plain", self.translator.major
             own.set("windsock_airflow_version_info", 1, major=major, dialect=dialect)
-        return self.store, own.store
+        yield own.store
+
+    def status(self) -> str:
+        """One line about how it goes."""
+        lines = self.minute.rate(self.own.counter("windsock_lines_total"), time.monotonic())
+        return f"receiving on {', '.join(self.addresses())}: {lines:,.0f} lines/s, {len(self.store):,} series"
+
+    def reload(self) -> str:
+        """Read the configuration again; returns what came of it. Raises WindsockError, and then nothing has changed."""
+        with self._reloading:
+            systemd.notify_reloading()
+            try:
+                settings, taken, waiting = configuration.take_over(self.settings, self._reread())
+                self._apply(settings)
+            except WindsockError as error:
+                self.reloaded = f"failed: {error}"
+                self._note_reload(good=False)
+                log.error("the configuration stays as it was: %s", error)  # noqa: TRY400  no traceback for users
+                raise
+            finally:
+                systemd.notify("READY=1")
+            told = [f"taken over: {', '.join(taken) or 'nothing, nothing had changed'}"]
+            told += [f"needs a restart: {', '.join(waiting)}"] if waiting else []
+            self.reloaded = "; ".join(told)
+            self._note_reload(good=True)
+            log.info("the configuration was read again; %s", self.reloaded)
+            return "\n".join(told)
+
+    def _apply(self, settings: ExporterSettings) -> None:
+        """Take over what can change while running. Raises WindsockError, and then nothing has changed."""
+        access = Access(settings.web.config_file)
+        mapping = chosen_mapping(settings)
+        # Nothing fails from here on.
+        if mapping is not None and isinstance(self.translator, MappedTranslator):
+            self.translator.use(mapping)
+        self.web.access = access
+        self._receiver.senders = self._senders(settings)
+        if settings.statsd.relay != self.settings.statsd.relay:
+            before, self._receiver.relay = self._receiver.relay, self._relay(settings)
+            if before is not None:
+                before.stop()
+        self.store.budget.limits = settings.budgets
+        self.settings = settings
+
+    def _relay(self, settings: ExporterSettings) -> Relay | None:
+        if settings.statsd.relay is None:
+            return None
+        ports = {one.sock.getsockname()[1] for one in self.listeners() if one.kind == "udp"}
+        relay = Relay(settings.statsd.relay, self.own, ports)
+        relay.start()
+        return relay
+
+    @staticmethod
+    def _senders(settings: ExporterSettings) -> Senders | None:
+        return Senders(settings.statsd.allow) if settings.statsd.allow else None
+
+    def _note_reload(self, *, good: bool) -> None:
+        self.own.set("windsock_config_reload_success", int(good))
+        if good:
+            self.own.set("windsock_config_reload_timestamp_seconds", round(time.time(), 3))
 
     def _warn_of_small_buffers(self) -> None:
         asked = self.settings.statsd.read_buffer

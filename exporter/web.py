@@ -1,45 +1,66 @@
-"""The exporter's HTTP side: /metrics, /-/healthy, /-/ready and a page for people."""
+"""The exporter's HTTP side: /metrics, /-/healthy, /-/ready, /-/reload and a page for people."""
 
 from __future__ import annotations
 
-import gzip
-import html
+import contextlib
+import http.client
 import logging
 import socket
+import ssl
 import time
+import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from windsock import __version__
 from windsock.exceptions import WindsockError
 
-from .exposition import Birth, content_type, render
+from . import page, tls
+from .connections import Connections
+from .exposition import Birth, content_type, pieces
+from .process import Process
+from .request import Head
 
 if TYPE_CHECKING:
+    from .access import Access
     from .service import Service
 
 log = logging.getLogger(__name__)
 
-_REQUEST_TIMEOUT = 30
+_GZIP = 31  # zlib writes a gzip header with this many window bits
+
+_CONNECTIONS = 64
+_SENDING = 16
+_PATIENCE = 90.0
+_POLL = 0.2
+_BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
 class Server(ThreadingHTTPServer):
-    """Serves one exporter; a connection that says nothing for half a minute is closed."""
+    """Serves one exporter, on `address` or on a socket that listens already. `access` may be exchanged meanwhile."""
 
     daemon_threads = True
-    request_queue_size = 128
+    request_queue_size = 1024
+    allow_reuse_port = False
 
-    def __init__(self, address: str, service: Service) -> None:
+    def __init__(self, address: str, service: Service, access: Access, sock: socket.socket | None = None) -> None:
         host, _, port = address.rpartition(":")
         host = host.strip("[]")
         self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.service = service
+        self.access = access
+        self.connections = Connections(_CONNECTIONS, _SENDING, _PATIENCE)
+        self.process = Process()
         try:
-            super().__init__((host, int(port)), _Handler)
+            super().__init__((host, int(port)), _Handler, bind_and_activate=sock is None)
         except OSError as error:
             raise WindsockError(
                 f"can't serve metrics on {address}: {error.strerror or error}; choose another with --web-listen"
             ) from None
+        if sock is not None:
+            self.socket.close()
+            self.socket = sock
+            self.server_address = sock.getsockname()
 
     @property
     def address(self) -> str:
@@ -47,42 +68,148 @@ class Server(ThreadingHTTPServer):
         host, port = self.server_address[:2]
         return f"[{host!s}]:{port}" if ":" in str(host) else f"{host!s}:{port}"
 
+    @property
+    def url(self) -> str:
+        """Where the metrics are."""
+        return f"{'https' if self.access.rules.context else 'http'}://{self.address}/metrics"
+
+    def run(self) -> None:
+        """Serve until `shutdown`."""
+        self.serve_forever(_POLL)
+
     def server_bind(self) -> None:
         """Bind without the look-up of the host's full name that the base class makes."""
+        # One that was killed leaves connections behind, which hold the address for a minute.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         socket.socket.bind(self.socket, self.server_address)
         self.server_address = self.socket.getsockname()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Accept a connection; of TLS nothing has been spoken yet."""
+        connection, address = super().get_request()
+        connection.settimeout(_PATIENCE)
+        context = self.access.refresh().context
+        if context is not None:
+            connection = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+        return connection, address
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answer in a thread of its own, where there is a place."""
+        if self.connections.open(request):
+            super().process_request(request, client_address)
+            return
+        if not isinstance(request, ssl.SSLSocket):
+            with contextlib.suppress(OSError):
+                request.send(_BUSY)
+        self.shutdown_request(request)
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        """Answer all requests of one connection."""
+        if isinstance(request, ssl.SSLSocket):
+            request.do_handshake()
+            if not tls.is_allowed(request.getpeercert(), self.access.rules.allowed_sans):
+                return
+        super().finish_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Close the connection."""
+        self.connections.close(request)
+        super().shutdown_request(request)
+
+    def service_actions(self) -> None:
+        """Now and then: hang up on those who say nothing."""
+        self.connections.expire()
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A scraper that hangs up in the middle is no news."""
         del request
-        log.debug("request from %s failed", client_address)
+        log.warning("request from %s failed", client_address, exc_info=True)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "windsock"
     sys_version = ""
-    timeout = _REQUEST_TIMEOUT
+    default_request_version = "HTTP/1.0"  # else what is no request is answered as in 1991, without a status
+    error_message_format = "%(code)d %(message)s\n"
+    error_content_type = "text/plain; charset=utf-8"
+    disable_nagle_algorithm = True
     server: Server
 
+    def version_string(self) -> str:
+        return self.server_version
+
+    def setup(self) -> None:
+        super().setup()
+        self.head = Head(self.rfile)
+        self.rfile = self.head  # type: ignore[assignment]  # http.server only reads lines from it
+
+    def handle_one_request(self) -> None:
+        self.server.connections.waits(self.connection)
+        self.head.begin()
+        try:
+            super().handle_one_request()
+        except http.client.LineTooLong:
+            self.requestline = self.request_version = self.command = ""
+            self.send_error(431)
+
+    def parse_request(self) -> bool:
+        """Read the head; a request that may not be answered is answered here."""
+        if not super().parse_request():
+            return False
+        if "Transfer-Encoding" in self.headers or self.headers.get("Content-Length", "0") != "0":
+            self.close_connection = True  # nobody reads the body
+        rules = self.server.access.rules
+        if rules.limit is not None and not rules.limit.take():
+            self._answer(429, "too many requests\n")
+            return False
+        given = self.headers.get("Authorization", "")
+        if rules.users is not None and not (given and rules.users.admits(given)):
+            self._answer(401, "who are you?\n", headers={"WWW-Authenticate": 'Basic realm="windsock"'})
+            return False
+        self.server.connections.works(self.connection)
+        return True
+
     def do_GET(self) -> None:
-        """Answer one request."""
+        try:
+            self._get()
+        except OSError:
+            raise  # hung up
+        except Exception:
+            log.exception("%s can't be answered", self.path)
+            self._answer(500, "that is a bug; the exporter's log shows its traceback\n")
+
+    def _get(self) -> None:
         path = self.path.partition("?")[0]
         service = self.server.service
         if path == "/metrics":
             self._metrics(service)
         elif path == "/-/healthy":
             alive = service.alive()
-            self._answer(200 if alive else 503, b"ok\n" if alive else b"the receiving thread has ended\n")
+            self._answer(200 if alive else 503, "ok\n" if alive else "nothing is being received any more\n")
         elif path == "/-/ready":
             ready = service.ready()
-            self._answer(200 if ready else 503, b"ok\n" if ready else b"not listening yet\n")
+            self._answer(200 if ready else 503, "ok\n" if ready else "not listening yet\n")
         elif path == "/":
-            self._answer(200, _page(service).encode(), "text/html; charset=utf-8")
+            html = page.render(service)
+            self._answer(200, html, "text/html; charset=utf-8", {"Content-Security-Policy": page.POLICY})
+        elif path == "/-/reload":
+            self._answer(405, "POST it\n", headers={"Allow": "POST"})
         else:
-            self._answer(404, b"there are /metrics, /-/healthy, /-/ready and /\n")
+            self._answer(404, "there are /metrics, /-/healthy, /-/ready, /-/reload and /\n")
 
     do_HEAD = do_GET  # noqa: N815  http.server calls it by this name
+
+    def do_POST(self) -> None:
+        if self.path.partition("?")[0] != "/-/reload":
+            self._answer(405, "only /-/reload takes a POST\n", headers={"Allow": "GET, HEAD"})
+            return
+        try:
+            told = self.server.service.reload()
+        except WindsockError as error:
+            self._answer(400, f"the configuration stays as it was:\n{error}\n")
+            return
+        self._answer(200, f"{told}\n")
 
     def _metrics(self, service: Service) -> None:
         started = time.perf_counter()
@@ -90,55 +217,41 @@ class _Handler(BaseHTTPRequestHandler):
         # Only Prometheus itself says how long it waits; someone who looks with curl must not use up a series' 0.
         scraped = "X-Prometheus-Scrape-Timeout-Seconds" in self.headers
         birth = Birth(time.monotonic(), service.settings.web.birth_hold) if scraped else None
-        with service.rendering:
-            body = render(service.stores(), content, birth=birth)
         headers = {}
-        if "gzip" in self.headers.get("Accept-Encoding", ""):
-            body = gzip.compress(body, 1)
-            headers["Content-Encoding"] = "gzip"
+        with service.rendering:
+            parts = chain(pieces(service.stores(), content, birth=birth), [self.server.process.exposition(content)])
+            if "gzip" in self.headers.get("Accept-Encoding", ""):
+                gzip = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
+                body = b"".join([*map(gzip.compress, parts), gzip.flush()])
+                headers["Content-Encoding"] = "gzip"
+            else:
+                body = b"".join(parts)
         service.own.set("windsock_scrape_duration_seconds", round(time.perf_counter() - started, 6))
         self._answer(200, body, content, headers)
 
     def _answer(
         self,
         status: int,
-        body: bytes,
+        body: str | bytes,
         content: str = "text/plain; charset=utf-8",
         headers: dict[str, str] | None = None,
     ) -> None:
+        data = body.encode() if isinstance(body, str) else body
+        self.server.connections.sends(self.connection)
         self.send_response(status)
-        self.send_header("Content-Type", content)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in (headers or {}).items():
+        for name, value in {
+            "Content-Type": content,
+            "Content-Length": str(len(data)),
+            "X-Content-Type-Options": "nosniff",
+            **(headers or {}),
+            **(self.server.access.rules.headers or {}),
+            **({"Connection": "close"} if self.close_connection else {}),
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(data)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it
         """Requests are logged for debugging only."""
         log.debug(format, *args)
-
-
-def _page(service: Service) -> str:
-    rows = [
-        ("Version", __version__),
-        ("Listening on", ", ".join(service.addresses())),
-        ("Airflow's prefix", service.settings.statsd.prefix),
-        ("Dialect seen", service.translator.dialect or "plain, or nothing yet"),
-        ("Airflow seen", f"{service.translator.major}.x" if service.translator.major else "can't tell yet"),
-        ("Lines received", f"{service.own.counter('windsock_lines_total').value:,}"),
-        ("Series", f"{len(service.store):,}"),
-    ]
-    unmapped = "".join(
-        f"<tr><td>{html.escape(prefix)}</td><td><code>{html.escape(line)}</code></td></tr>"
-        for prefix, line in sorted(service.examples().items())
-    )
-    table = "".join(f"<tr><th>{name}</th><td>{html.escape(str(value))}</td></tr>" for name, value in rows)
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>windsock exporter</title>"
-        "<style>body{font:16px system-ui;margin:2rem auto;max-width:60rem;padding:0 1rem}"
-        "th{text-align:left;padding-right:2rem}td,th{padding:.2rem .6rem .2rem 0;vertical-align:top}</style>"
-        f"<h1>windsock exporter</h1><p><a href=metrics>metrics</a></p><table>{table}</table>"
-        + (f"<h2>Lines that no metric of the catalogue matches</h2><table>{unmapped}</table>" if unmapped else "")
-    )

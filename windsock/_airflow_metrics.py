@@ -100,9 +100,7 @@ NOTES: dict[str, Note] = {
     "task_removed_from_dag": Note("Tasks that vanished from a DAG that has runs of them.", "dag_id"),
     "task_restored_to_dag": Note("Tasks that came back to a DAG.", "dag_id"),
     "task_instance_created": Note("Task instances created, by operator.", "dag_id run_type task_type"),
-    "task.duration": Note(
-        "Run time of a try.", _DAG_TASK, buckets=TASK, seconds_in=("2-datadog",), versions=_OUTCOME
-    ),
+    "task.duration": Note("Run time of a try.", _DAG_TASK, buckets=TASK, seconds_in=("2-datadog",), versions=_OUTCOME),
     "task.scheduled_duration": Note(
         "Time from scheduled to queued.", "dag_id task_id queue", buckets=DELAY, seconds_in=("2",)
     ),

@@ -66,7 +66,7 @@ def read(
     environ: Mapping[str, str] | None = None,
     *,
     cwd: bool = True,
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, tuple[Any, str]] | None = None,
 ) -> Source:
     """Return the values of file, environment and command line, in rising order. Raises SettingsError."""
     environ = os.environ if environ is None else environ
@@ -78,8 +78,8 @@ def read(
     for name, text in sorted(environ.items()):
         if name.startswith(_ENV_PREFIX):
             source.put(name[len(_ENV_PREFIX) :].lower().split("__"), _scalar(text), f"${name}")
-    for name, value in (overrides or {}).items():
-        source.put(name.split("."), value, f"--{name.split('.', 1)[-1].replace('.', '-').replace('_', '-')}")
+    for name, (value, origin) in (overrides or {}).items():
+        source.put(name.split("."), value, origin)
     return source
 
 

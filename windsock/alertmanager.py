@@ -16,7 +16,7 @@ import ssl
 import threading
 import time
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote, urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -77,18 +77,15 @@ class Alertmanager:
     def _request(self, method: str, url: str, path: str, body: bytes | None, timeout: float) -> tuple[int, bytes]:
         """Raises OSError, HTTPException, and ValueError for what can't be put into a request."""
         parts = urlsplit(url)
-        address = parts.netloc.rpartition("@")[2]
         connection = (
-            http.client.HTTPSConnection(address, timeout=timeout, context=self._tls())
+            http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=self._tls())
             if parts.scheme == "https"
-            else http.client.HTTPConnection(address, timeout=timeout)
+            else http.client.HTTPConnection(parts.netloc, timeout=timeout)
         )
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self._http.headers}
-        user, password = unquote(parts.username or ""), unquote(parts.password or "")
         if self._http.username:
-            user, password = self._http.username, self._secrets.get("password", "")
-        if user:
-            headers["Authorization"] = f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+            login = f"{self._http.username}:{self._secrets.get('password', '')}"
+            headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
         if "bearer" in self._secrets:
             headers["Authorization"] = f"Bearer {self._secrets['bearer']}"
         try:

@@ -2,7 +2,8 @@
 
 Exporter, dashboards, rules, docs and tests read it. What Airflow registers is in data/airflow-VERSION.json (made by
 scripts/catalog.py for 3.3.2; written down from the code for 2.11.0, which has no registry), what the registry does not
-say in `_airflow_metrics.py`, windsock's own metrics in `_own_metrics.py`.
+say in `_airflow_metrics.py`, what the metadata database holds in `_db_metrics.py`, windsock's own metrics in
+`_own_metrics.py`.
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 
 from windsock._airflow_metrics import NOTES, Note
+from windsock._db_metrics import COLLECTOR_METRICS, DB_METRICS
 from windsock._own_metrics import CALLBACK_METRICS, OWN_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Kind = Literal["counter", "gauge", "histogram"]
-Source = Literal["statsd", "windsock"]
+Kind = Literal["counter", "gauge", "histogram", "summary"]
+Source = Literal["statsd", "metadata", "windsock", "mapping"]
 
 _DATA = Path(__file__).parent / "data"
 _REGISTRIES = (
@@ -84,7 +86,16 @@ def own() -> tuple[Metric, ...]:
     """Every metric that windsock exposes about itself."""
     return tuple(
         Metric(name, name, "counter" if kind == "counter" else "gauge", text, labels, "windsock")
-        for name, kind, text, labels in OWN_METRICS
+        for name, kind, text, labels in (*OWN_METRICS, *COLLECTOR_METRICS)
+    )
+
+
+@cache
+def metadata() -> tuple[Metric, ...]:
+    """Every metric that is read from Airflow's metadata database, for every version of Airflow."""
+    return tuple(
+        Metric(name, name, cast("Kind", kind), text, tuple(labels.split()), "metadata", unit, buckets=buckets)
+        for name, kind, text, labels, unit, buckets in DB_METRICS
     )
 
 
@@ -105,7 +116,7 @@ def statsd() -> tuple[Metric, ...]:
 @cache
 def by_family() -> Mapping[str, Metric]:
     """All metrics by the name of their family."""
-    return {metric.family: metric for metric in (*airflow(), *callbacks(), *own())}
+    return {metric.family: metric for metric in (*airflow(), *callbacks(), *metadata(), *own())}
 
 
 def family(name: str) -> Metric:

@@ -23,6 +23,7 @@ COMMANDS = {
     "inbox": ("windsock.inbox.commands", "A local Slack, PagerDuty and mail server with a page to look at."),
     "exporter": ("windsock.exporter.commands", "StatsD in, Prometheus out."),
     "explain": ("windsock.exporter.commands", "Say what a StatsD line becomes, and why."),
+    "metadata": ("windsock.exporter.metadata.commands", "Read Airflow's metadata database once; a role for it."),
     "dashboards": ("windsock.dashboards.commands", "Build Grafana dashboards."),
     "alerts": ("windsock.alerts.commands", "Build and test Prometheus rules and Alertmanager routes."),
     "notify": ("windsock.callbacks.commands", "Send a test alert, as a failed task would."),
@@ -87,7 +88,15 @@ def config_option(command: _Command) -> _Command:
 def load(config: Path | None, **overrides: Any) -> settings.Settings:
     """Return the settings with what was given on the command line over them: `exporter__web__listen="…"`."""
     given = {key.replace("__", "."): value for key, value in overrides.items() if value not in (None, ())}
-    return settings.load(config, overrides=given)
+    return settings.load(config, overrides={key: (value, _option(key)) for key, value in given.items()})
+
+
+def _option(key: str) -> str:
+    """The option of the running command that sets `key`: exporter.statsd.read_buffer is --read-buffer."""
+    context = click.get_current_context(silent=True)
+    options = [option for option in context.command.params if option.name] if context else []
+    fitting = [option for option in options if key.replace(".", "_").endswith(f"_{option.name}")]
+    return max(fitting, key=lambda option: len(option.name or "")).opts[0] if fitting else key
 
 
 def main() -> None:

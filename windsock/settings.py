@@ -12,6 +12,7 @@ import ipaddress
 import re
 from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
     AfterValidator,
@@ -80,6 +81,8 @@ def _relay(value: str) -> str:
 def _url(value: str) -> str:
     if not re.match(r"https?://[^/\s]+", value):
         raise ValueError("expected a URL that begins with http:// or https://")
+    if "@" in value.split("/")[2]:
+        raise ValueError("expected a URL without a user or a password; a secret never stands in this file")
     return value.rstrip("/")
 
 
@@ -93,6 +96,11 @@ def _reference(value: str) -> str:
 def _time_of_day(value: str) -> str:
     if not _TIME_OF_DAY.fullmatch(value):
         raise ValueError('expected a time of day with its zone, such as "06:00 Europe/Berlin"')
+    zone = value.partition(" ")[2]
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"expected a time zone that this machine knows, such as Europe/Berlin, not {zone}") from None
     return value
 
 
@@ -136,7 +144,7 @@ class StatsD(Section):
 
     listen: tuple[Listen, ...] = ("udp://127.0.0.1:9125",)
     """Addresses to receive on."""
-    read_buffer: Size = 32 << 20
+    read_buffer: Size = Field(default=32 << 20, le=2**31 - 1)
     """The kernel's receive buffer of each datagram socket; the kernel may give less, and that is reported."""
     prefix: str = "airflow"
     """Airflow's `[metrics] statsd_prefix`."""
@@ -208,9 +216,11 @@ class Metadata(Section):
     """The reader of Airflow's metadata database."""
 
     url: Reference | None = None
-    """None: AIRFLOW__DATABASE__SQL_ALCHEMY_CONN."""
-    interval: Duration = 15.0
-    timeout: Duration = 5.0
+    """None: AIRFLOW__DATABASE__SQL_ALCHEMY_CONN; where that is not set either, no database is read."""
+    interval: Duration = Field(default=15.0, ge=1)
+    """Time from the start of one pass over the database to the start of the next."""
+    timeout: Duration = Field(default=5.0, ge=0.2)
+    """Time of a whole pass; a single statement gets a quarter of it, on the server's side."""
 
 
 class Http(Section):
@@ -356,13 +366,14 @@ def load(
     environ: Mapping[str, str] | None = None,
     *,
     cwd: bool = True,
-    overrides: Mapping[str, Any] | None = None,
+    overrides: Mapping[str, tuple[Any, str]] | None = None,
 ) -> Settings:
     """Return the effective settings.
 
     The file is `path`, `$WINDSOCK_CONFIG`, `./windsock.yaml` (not with `cwd=False`: inside Airflow the working folder
     is not ours) or `/etc/windsock/windsock.yaml`, whichever comes first; none at all is fine. `overrides` are dotted
-    keys with values from a command line. Raises SettingsError with every problem found, each with file, line and key.
+    keys, each with its value and the option that gave it. Raises SettingsError with every problem found, each with its
+    file, line and key.
     """
     return validate(_source.read(path, environ, cwd=cwd, overrides=overrides))
 

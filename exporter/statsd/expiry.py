@@ -1,6 +1,6 @@
 """Series that nothing updates any more go: gauges soon, the counters and histograms of a DAG with the whole DAG.
 
-Runs in the thread that stores, one family a step, so that no line can meet a series on its way out.
+Runs in the thread that stores, some families a step, so that no line can meet a series on its way out.
 """
 
 from __future__ import annotations
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .translate import Labels
 
 
+_SERIES_PER_STEP = 5000
+
+
 class Expiry:
     """Looks at each family once in a period; what it saw the last time is the series' `mark`."""
 
@@ -27,16 +30,21 @@ class Expiry:
         self._dags: dict[str, float] = {}
 
     def step(self, now: float) -> bool:
-        """Visit the family that waits longest, if one is due; returns whether a series was dropped."""
-        due = [
+        """Visit the families that wait longest, a few thousand series at most; returns whether any were dropped."""
+        due = sorted(
             (self._visited.get(name, self._started) + self._period(family), name)
             for name, family in list(self._store.families.items())
-        ]
-        first, name = min(due, default=(now + 1, ""))
-        if first > now:
-            return False
-        self._visited[name] = now
-        return self._visit(self._store.families[name], now)
+        )
+        dropped = False
+        seen = 0
+        for time, name in due:
+            if time > now or seen > _SERIES_PER_STEP:
+                break
+            self._visited[name] = now
+            seen += len(self._store.families[name].series)
+            dropped |= self._visit(self._store.families[name], now)
+            self._store.forget_empty(name)
+        return dropped
 
     def _period(self, family: Family) -> float:
         return family.metric.ttl or self.settings.gauges

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from windsock.exporter.own import OwnMetrics
     from windsock.settings import Expiry as ExpirySettings
 
+    from .learn import Action
     from .store import SeriesStore
     from .translate import Translator
 
@@ -43,15 +44,25 @@ class Ingest:
         self._gauges = own.counter("windsock_samples_total", type="gauge")
         self._errors = own.counter("windsock_ingest_errors_total")
 
+    def _learn(self, datagram: bytes, times: int, sender: Hashable) -> Action | None:
+        try:
+            return self._learner.learn(datagram, times, sender)
+        except Exception as error:  # noqa: BLE001  a bug met by one datagram must not cost the rest of its batch
+            self._fail(error)
+            return None
+
+    def _fail(self, error: Exception) -> None:
+        self._errors.value += 1
+        if self._errors.value == 1:
+            log.error("a datagram failed inside the exporter; further ones are only counted", exc_info=error)
+
     def feed(self, datagrams: Sequence[bytes], sender: Hashable = None) -> None:
         """Store what one sender's datagrams say. Never raises: what can't be stored is counted."""
         self._lines.value += len(datagrams)
         try:
             self._feed(datagrams, sender)
-        except Exception:
-            self._errors.value += 1
-            if self._errors.value == 1:
-                log.exception("a batch failed inside the exporter; further ones are only counted")
+        except Exception as error:  # noqa: BLE001  the thread goes on; what failed is counted and logged
+            self._fail(error)
 
     def tick(self) -> None:
         """Do what waits for time to pass; about once a second."""
@@ -63,6 +74,11 @@ class Ingest:
     def examples(self) -> dict[str, str]:
         """A line for each unmapped prefix."""
         return self._learner.examples
+
+    @property
+    def rejected(self) -> dict[str, str]:
+        """The last line that was rejected for each reason."""
+        return self._learner.rejected
 
     def _feed(self, datagrams: Sequence[bytes], sender: Hashable) -> None:
         actions, timers = self._learner.actions, self._learner.timers
@@ -78,7 +94,7 @@ class Ingest:
                     for _ in range(times):
                         append(value)
                     continue
-                action = self._learner.learn(datagram, times, sender)
+                action = self._learn(datagram, times, sender)
                 if action is None:
                     continue
             do, series, amount = action
@@ -109,7 +125,8 @@ def _tally(datagrams: Sequence[bytes]) -> Iterable[tuple[bytes, int]]:
     Of a gauge only the last value matters. A value with a sign is a change of what is there, so its place matters too:
     a batch that may hold one is gone through as it came.
     """
-    text = b"\n".join(datagrams)
+    tally = Tally(reversed(datagrams))
+    text = b"\n".join(tally)
     if b":-" in text or b":+" in text:
         return [(datagram, 1) for datagram in datagrams]
-    return reversed(Tally(reversed(datagrams)).items())
+    return reversed(tally.items())

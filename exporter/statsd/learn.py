@@ -45,6 +45,7 @@ class Learner:
         self.actions: dict[bytes, Action] = {}
         self.timers: dict[tuple[bytes, bytes], Callable[[bytes], None]] = {}
         self.examples: dict[str, str] = {}
+        self.rejected: dict[str, str] = {}
         self._targets: dict[tuple[bytes, bytes], tuple[Target, float]] = {}
         self._once: dict[tuple[Histogram, float, int], _Once] = {}
         self._held: dict[Key, tuple[float, list[tuple[bytes, Hashable]]]] = {}
@@ -62,9 +63,6 @@ class Learner:
     def learn(self, datagram: bytes, times: int, sender: Hashable) -> Action | None:
         """Return what `datagram` does; None where that is done already (a timer, several samples) or put off."""
         line = datagram.rstrip(b"\r\n")
-        if line != datagram:
-            # Of Airflow's clients only the Datadog one ends a datagram with a line feed.
-            self._translator.see_line_feed()
         parts = split(line)
         if parts != [line]:
             self._extra_lines.value += (sum(bool(one.strip()) for one in line.splitlines()) - 1) * times
@@ -106,7 +104,7 @@ class Learner:
                 sample = parse(line)
             except LineError as error:
                 return self._reject(Rejected("sample_errors", error.reason), line)
-            verdict = self._translator.translate(sample.head)
+            verdict = self._translator.translate(sample.head, line_feed=line != datagram)
             self._renew()
             if isinstance(verdict, Held):
                 self._hold(verdict.key, datagram, times, sender)
@@ -126,6 +124,7 @@ class Learner:
         return self._change(target, number, signed, rate)
 
     def _change(self, target: Target, number: float, signed: bool, rate: float) -> Action:
+        number *= target.factor
         if target.operation == "add" and number in (float("inf"), float("-inf")):
             return self._reject(Rejected("sample_errors", "bad_value"), b"")
         if target.metric.kind == "counter" and number < 0:
@@ -165,6 +164,8 @@ class Learner:
         label = {"unmapped": "prefix", "duplicates": "form"}.get(why.kind, "reason")
         if why.kind == "unmapped" and why.reason not in self.examples and len(self.examples) < 100:
             self.examples[why.reason] = line[:200].decode(errors="replace")
+        if why.kind == "sample_errors" and line:
+            self.rejected[why.reason] = line[:200].decode(errors="replace")
         return SKIP, self._own.counter(f"windsock_{why.kind}_total", **{label: why.reason}), 0.0
 
     def _hold(self, key: Key, datagram: bytes, times: int, sender: Hashable) -> None:

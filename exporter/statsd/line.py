@@ -20,6 +20,8 @@ _TAGS_BEGIN = re.compile(r"[,#\[]")
 _NAME_DIALECTS: dict[str, Dialect] = {",": "influxdb", "#": "librato", "[": "signalfx"}
 # DogStatsD's container id, time stamp, external data and cardinality: accepted, of no meaning here.
 _IGNORED_FIELDS = ("c:", "T", "e:", "card:")
+_SMALLEST_RATE = 1e-9
+_FIELDS_WITH_COLON = (b"c", b"e", b"card")
 
 
 class LineError(ValueError):
@@ -62,7 +64,7 @@ def split(text: bytes) -> list[bytes]:
     if b":" in value:
         return [name + b":" + part + bar + tail for part in value.split(b":")]
     if b":" in tail and b"|#" not in tail:
-        return [name + b":" + part for part in rest.split(b":")]
+        return [name + b":" + part for part in _samples(rest)]
     return [text]
 
 
@@ -90,6 +92,18 @@ def parse_number(text: str) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
+def _samples(packed: bytes) -> list[bytes]:
+    samples: list[bytes] = []
+    for part in packed.split(b":"):
+        *before, field = samples[-1].split(b"|") if samples else [b""]
+        # Behind a value and a type `|c:` begins a container id, no further sample.
+        if len(before) > 1 and field in _FIELDS_WITH_COLON:
+            samples[-1] += b":" + part
+        else:
+            samples.append(part)
+    return samples
+
+
 def _split(line: bytes) -> tuple[bytes, bytes]:
     name, colon, rest = line.partition(b":")
     if b"=" in name and (b"," in name or b"#" in name or b"[" in name):
@@ -109,11 +123,11 @@ def _head(name: str, fields: list[str], name_tags: Tags, dialect: Dialect) -> He
         if field.startswith("@"):
             # A rate that can't be is no reason to lose the value.
             given = parse_number(field[1:])
-            rate = given if given is not None and 0 < given <= 1 else 1.0
+            rate = given if given is not None and _SMALLEST_RATE <= given <= 1 else 1.0
         elif field.startswith("#"):
             if name_tags:
                 raise LineError("mixed_tags")
-            tags, dialect = _datadog_tags(field[1:]), "datadog"
+            tags, dialect = (*tags, *_datadog_tags(field[1:])), "datadog"
         elif not field.startswith(_IGNORED_FIELDS):
             raise LineError("unknown_field" if field else "empty_field")
     return Head(name, cast("Type", type_), rate, tags, dialect)

@@ -3,109 +3,62 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
-import os
 import selectors
 import socket
-import stat
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
-from urllib.parse import urlsplit
-
-from windsock.exceptions import WindsockError
 
 from .receive import BATCH, Datagrams
+from .stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
+    from windsock.exporter.minute import Minute
     from windsock.exporter.own import OwnMetrics
 
     from .ingest import Ingest
+    from .listener import Listener
+    from .relay import Relay
+    from .senders import Senders
+    from .store import Counter
 
 log = logging.getLogger(__name__)
 
 _PAUSE = 0.003
 _WAIT = 0.5
+_DRAIN = 1.0
 _STREAM_READ = 65_536
 _LONGEST_LINE = 65_536
 _CONNECTIONS = 1000
-_SO_RCVBUFFORCE = 33
-
-
-class Listener:
-    """One address; `kind` is udp, unixgram, tcp or unix."""
-
-    def __init__(self, url: str, read_buffer: int) -> None:
-        parts = urlsplit(url)
-        self.url = url
-        self.kind = parts.scheme
-        self.sock = self._bind(parts.hostname or "", parts.port or 0, parts.path)
-        self.sock.setblocking(False)
-        if self.kind in {"tcp", "unix"}:
-            self.sock.listen(128)
-            self.datagrams = None
-        else:
-            self._ask_for_buffer(read_buffer)
-            self.datagrams = Datagrams(self.sock)
-
-    @property
-    def address(self) -> str:
-        """The address with the port that it really got."""
-        name = self.sock.getsockname()
-        if isinstance(name, tuple):
-            return f"{self.kind}://[{name[0]}]:{name[1]}" if ":" in name[0] else f"{self.kind}://{name[0]}:{name[1]}"
-        return f"{self.kind}://{os.fsdecode(name)}"
-
-    def close(self) -> None:
-        """Close the socket, and remove its file where it has one."""
-        path = self.sock.getsockname() if self.kind in {"unix", "unixgram"} else ""
-        self.sock.close()
-        if path:
-            with contextlib.suppress(OSError):
-                Path(os.fsdecode(path)).unlink()
-
-    def _bind(self, host: str, port: int, path: str) -> socket.socket:
-        kind = socket.SOCK_STREAM if self.kind in {"tcp", "unix"} else socket.SOCK_DGRAM
-        try:
-            if self.kind in {"unix", "unixgram"}:
-                _remove_stale(path, kind)
-                sock = socket.socket(socket.AF_UNIX, kind)
-                sock.bind(path)
-                return sock
-            family, _, _, _, address = socket.getaddrinfo(host or None, port, type=kind, flags=socket.AI_PASSIVE)[0]
-            sock = socket.socket(family, kind)
-            if kind == socket.SOCK_STREAM:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind(address)
-        except OSError as error:
-            hint = ": another program has it; choose another port" if error.errno == errno.EADDRINUSE else ""
-            raise WindsockError(f"can't listen on {self.url}: {error.strerror or error}{hint}") from None
-        return sock
-
-    def _ask_for_buffer(self, size: int) -> None:
-        try:
-            # Beyond net.core.rmem_max only with CAP_NET_ADMIN.
-            self.sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
-        except OSError:
-            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+_COMPLAIN_EVERY = 60.0
 
 
 class Receiver(threading.Thread):
-    """Receives on all listeners until `stop`."""
+    """Receives on all listeners until `stop`. `senders` and `relay` may be exchanged while it runs."""
 
-    def __init__(self, listeners: Iterable[Listener], ingest: Ingest, own: OwnMetrics) -> None:
+    def __init__(self, listeners: Iterable[Listener], ingest: Ingest, own: OwnMetrics, minute: Minute) -> None:
         super().__init__(name="receiver", daemon=True)
         self.listeners = tuple(listeners)
+        self.senders: Senders | None = None
+        """Who is listened to; None: everyone."""
+        self.relay: Relay | None = None
+        self.woke = time.monotonic()
+        """When the thread last looked for something to read."""
         self._ingest = ingest
         self._own = own
+        self._minute = minute
         self._stopping = threading.Event()
         self._selector = selectors.DefaultSelector()
-        self._streams: dict[socket.socket, _Stream] = {}
-        self._received = {one.url: own.counter("windsock_datagrams_total", listener=one.url) for one in self.listeners}
+        self._alarm, self._bell = socket.socketpair()
+        self._selector.register(self._alarm, selectors.EVENT_READ)
+        self._streams: dict[socket.socket, Stream] = {}
+        self._complained: dict[str, float] = {}
+        self._received = self._counters("windsock_datagrams_total")
+        self._refused = self._counters("windsock_refused_total")
+        self._drops = self._counters("windsock_kernel_drops_total")
         for listener in self.listeners:
             self._selector.register(listener.sock, selectors.EVENT_READ, listener)
 
@@ -113,22 +66,34 @@ class Receiver(threading.Thread):
         """Receive; an error of one socket is logged and does not end the others."""
         ticked = time.monotonic()
         while not self._stopping.is_set():
+            asked = time.monotonic()
+            ready = self._selector.select(_WAIT)
+            # What came while the thread waited woke it at once; what it finds may be as old as its last look.
+            since = time.monotonic() - (asked - self.woke)
+            self.woke = time.monotonic()
             busy = False
-            for key, _ in self._selector.select(_WAIT):
+            for key, _ in ready:
+                if key.data is None:
+                    break
+                listener: Listener = key.data
                 try:
-                    busy |= self._serve(key)
+                    more = self._serve(listener, cast("socket.socket", key.fileobj))
                 except OSError as error:
-                    log.warning("%s: %s", key.data.url, error.strerror or error)
+                    self._complain(listener, error)
+                    continue
+                listener.lag.note(since, time.monotonic(), more=more)
+                busy |= more
             if not busy:
                 time.sleep(_PAUSE)
             if time.monotonic() - ticked >= 1:
                 ticked = time.monotonic()
-                self._ingest.tick()
+                self._tick(ticked)
         self._drain()
 
     def stop(self) -> None:
         """Take what has arrived, then close; returns when that is done."""
         self._stopping.set()
+        self._bell.close()
         if self.is_alive():
             self.join()
         for sock in list(self._streams):
@@ -136,19 +101,31 @@ class Receiver(threading.Thread):
         for listener in self.listeners:
             listener.close()
         self._selector.close()
+        self._alarm.close()
 
     def report(self) -> None:
         """Bring the figures that the kernel keeps up to date, for a scrape."""
         for listener in self.listeners:
+            url = listener.url
+            self._own.set("windsock_receive_pause_seconds", round(listener.lag.longest, 6), listener=url)
             if listener.datagrams is not None:
-                drops = self._own.counter("windsock_kernel_drops_total", listener=listener.url)
-                drops.value = listener.datagrams.kernel_drops()
-                self._own.set("windsock_read_buffer_bytes", listener.datagrams.buffer_bytes(), listener=listener.url)
+                self._drops[url].value = listener.datagrams.kernel_drops()
+                self._own.set("windsock_read_buffer_bytes", listener.datagrams.buffer_bytes(), listener=url)
+                self._own.set("windsock_read_buffer_asked_bytes", listener.read_buffer, listener=url)
+                self._own.set("windsock_receive_backlog_bytes", listener.datagrams.backlog_bytes(), listener=url)
 
-    def _serve(self, key: selectors.SelectorKey) -> bool:
+    def _counters(self, name: str) -> dict[str, Counter]:
+        return {one.url: self._own.counter(name, listener=one.url) for one in self.listeners}
+
+    def _tick(self, now: float) -> None:
+        self._ingest.tick()
+        self.report()
+        self._minute.tick(now)
+        for listener in self.listeners:
+            listener.lag.tick()
+
+    def _serve(self, listener: Listener, sock: socket.socket) -> bool:
         """Returns whether there is more to read at once."""
-        listener: Listener = key.data
-        sock = cast("socket.socket", key.fileobj)
         if listener.datagrams is not None:
             return self._read_batch(listener, listener.datagrams)
         if sock is listener.sock:
@@ -158,12 +135,18 @@ class Receiver(threading.Thread):
 
     def _accept(self, listener: Listener) -> None:
         connection, address = listener.sock.accept()
+        sender = address[0] if isinstance(address, tuple) else ""
+        if self._refuses(listener, sender):
+            self._refused[listener.url].value += 1
+            connection.close()
+            return
         if len(self._streams) >= _CONNECTIONS:
             self._own.counter("windsock_sample_errors_total", reason="too_many_connections").value += 1
             connection.close()
             return
         connection.setblocking(False)
-        self._streams[connection] = _Stream(address[0] if isinstance(address, tuple) else "")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self._streams[connection] = Stream(sender)
         self._selector.register(connection, selectors.EVENT_READ, listener)
 
     def _read_batch(self, listener: Listener, source: Datagrams) -> bool:
@@ -172,13 +155,13 @@ class Receiver(threading.Thread):
             return False
         self._received[listener.url].value += len(datagrams)
         if senders.count(senders[0]) == len(senders):
-            self._ingest.feed(datagrams, senders[0])
+            self._take(listener, datagrams, senders[0])
         else:
             by_sender: dict[Hashable, list[bytes]] = {}
             for datagram, sender in zip(datagrams, senders, strict=True):
                 by_sender.setdefault(sender, []).append(datagram)
             for sender, own in by_sender.items():
-                self._ingest.feed(own, sender)
+                self._take(listener, own, sender)
         return len(datagrams) == BATCH
 
     def _read_stream(self, listener: Listener, sock: socket.socket) -> bool:
@@ -189,7 +172,6 @@ class Receiver(threading.Thread):
         except OSError:
             data = b""
         if not data:
-            self._selector.unregister(sock)
             self._hang_up(sock)
             return False
         stream = self._streams[sock]
@@ -198,53 +180,40 @@ class Receiver(threading.Thread):
         if len(stream.rest) > _LONGEST_LINE:
             self._own.counter("windsock_sample_errors_total", reason="line_too_long").value += 1
             stream.skip()
-        self._ingest.feed(lines, stream.sender)
+        self._take(listener, lines, stream.sender)
         return len(data) == _STREAM_READ
 
+    def _take(self, listener: Listener, lines: list[bytes], sender: Hashable) -> None:
+        if self._refuses(listener, sender):
+            self._refused[listener.url].value += len(lines)
+            return
+        if self.relay is not None:
+            self.relay.offer(lines)
+        self._ingest.feed(lines, sender)
+
+    def _refuses(self, listener: Listener, sender: Hashable) -> bool:
+        return self.senders is not None and listener.remote and not self.senders.allows(sender)
+
     def _hang_up(self, sock: socket.socket) -> None:
+        listener: Listener = self._selector.unregister(sock).data
         stream = self._streams.pop(sock)
         if stream.rest:
-            self._ingest.feed([stream.rest], stream.sender)
+            self._take(listener, [stream.rest], stream.sender)
         sock.close()
 
     def _drain(self) -> None:
-        for listener in self.listeners:
-            if listener.datagrams is not None:
-                with contextlib.suppress(OSError):
-                    while self._read_batch(listener, listener.datagrams):
-                        pass
+        until = time.monotonic() + _DRAIN
+        for key in list(self._selector.get_map().values()):
+            listener, sock = key.data, cast("socket.socket", key.fileobj)
+            if listener is None or (listener.datagrams is None and sock is listener.sock):
+                continue
+            with contextlib.suppress(OSError):
+                while self._serve(listener, sock) and time.monotonic() < until:
+                    pass
 
-
-class _Stream:
-    """What one connection sent after its last line feed."""
-
-    def __init__(self, sender: Hashable) -> None:
-        self.sender = sender
-        self.rest = b""
-        self._skipping = False
-
-    def take(self, data: bytes) -> list[bytes]:
-        """The lines that `data` completes."""
-        *lines, self.rest = (self.rest + data).split(b"\n")
-        if self._skipping and lines:
-            self._skipping = False
-            del lines[0]
-        if self._skipping:
-            self.rest = b""
-        return [line for line in lines if line]
-
-    def skip(self) -> None:
-        """Forget the line that is coming in, up to its end."""
-        self._skipping = True
-        self.rest = b""
-
-
-def _remove_stale(path: str, kind: socket.SocketKind) -> None:
-    """Remove a socket file that is left over from a crash: nobody answers on it."""
-    with contextlib.suppress(FileNotFoundError), socket.socket(socket.AF_UNIX, kind) as probe:
-        if not stat.S_ISSOCK(Path(path).stat().st_mode):
-            return
-        try:
-            probe.connect(path)
-        except ConnectionRefusedError:
-            Path(path).unlink()
+    def _complain(self, listener: Listener, error: OSError) -> None:
+        """Log an error, but not each time: what is wrong with a socket tends to stay so."""
+        now = time.monotonic()
+        if now - self._complained.get(listener.url, -_COMPLAIN_EVERY) >= _COMPLAIN_EVERY:
+            self._complained[listener.url] = now
+            log.warning("%s: %s", listener.url, error.strerror or error)

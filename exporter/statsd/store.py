@@ -10,6 +10,8 @@ import threading
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
+from windsock.exporter.mapping.metric import MappedMetric
+
 from .line import parse_number
 
 if TYPE_CHECKING:
@@ -190,6 +192,12 @@ class SeriesStore:
             if len(labels) != 1 or labels[0][0] != "overflow":
                 self.budget.release(metric.family, labels)
 
+    def forget_empty(self, name: str) -> None:
+        """Forget a family without series that a mapping file named: there may be ever new ones."""
+        family = self.families[name]
+        if not family.series and family.metric.source == "mapping":
+            del self.families[name]
+
     def fold(self, *, wait: bool = True) -> None:
         """Turn raw timer values into buckets; with `wait=False` it does nothing while another thread is at it."""
         if not self._folding.acquire(blocking=wait):
@@ -204,7 +212,7 @@ class SeriesStore:
 
     def _histograms(self) -> Iterator[Histogram]:
         for family in list(self.families.values()):
-            if family.metric.kind == "histogram":
+            if family.metric.kind in ("histogram", "summary"):
                 for series in list(family.series.values()):
                     if isinstance(series, Histogram):
                         yield series
@@ -216,6 +224,10 @@ def _new(metric: Metric, labels: Labels) -> Series:
         return Counter(f"{metric.family}{{{text}}} " if text else f"{metric.family} ")
     if metric.kind == "gauge":
         return Gauge(f"{metric.family}{{{text}}} " if text else f"{metric.family} ", metric.note.policy)
+    if metric.kind == "summary" and isinstance(metric, MappedMetric):
+        from windsock.exporter.mapping.summary import Summary  # noqa: PLC0415  it is a Histogram, and needs this module
+
+        return Summary(text, metric)
     return Histogram(text, metric.buckets)
 
 

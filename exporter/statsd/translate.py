@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -21,6 +22,7 @@ Operation = Literal["add", "set", "observe"]
 
 _LABEL = re.compile(r"[^a-zA-Z0-9_]")
 _RESERVED = frozenset({"le", "quantile"})
+_TURN_EVERY = 60.0
 _TELEMETRY = "datadog.dogstatsd.client."
 # One value a run, a job or a call: as a label they would never stop to grow.
 _NEVER = frozenset({"run_id", "dagrun_id", "job_id", "result", "kwargs"})
@@ -67,15 +69,22 @@ class Translator:
         self._prefix = f"{prefix}." if prefix else ""
         self._names = Names(metrics, self.ids)
         self._changes = 0
+        self._turned: dict[str, float] = {}
 
     @property
     def generation(self) -> int:
         """Grows whenever heads that were translated before would be translated differently now."""
         return self._changes + self.forms.generation + self.ids.restored
 
-    def translate(self, head: Head) -> Target | Rejected | Held:  # noqa: PLR0911  one for each way not to be stored
-        """Return what to do with the values of `head`."""
+    def translate(  # noqa: PLR0911  one return for each way not to be stored
+        self, head: Head, *, line_feed: bool = False
+    ) -> Target | Rejected | Held:
+        """Return what to do with the values of `head`, which came in a datagram that may have ended with a line feed.
+
+        Of Airflow's clients only Datadog's ends one so. People who type a line do it too: it says nothing about others.
+        """
         self._see_dialect(head)
+        dialect = "datadog" if line_feed and head.dialect == "plain" else self.dialect
         if not head.name.startswith(self._prefix):
             if head.name.startswith(_TELEMETRY):
                 return Rejected("ignored", "client_telemetry")
@@ -101,9 +110,9 @@ class Translator:
             found.metric,
             tuple(sorted(item for item in labels.items() if item[0] not in dropped)),
             operation,
-            self._factor(found.metric, head),
+            self._factor(found.metric, head, dialect),
             ambiguous=found.ambiguous,
-            relative=self.dialect != "datadog",
+            relative=dialect != "datadog",
             once=found.metric.note.sent_twice and found.form != "modern",
         )
 
@@ -124,17 +133,9 @@ class Translator:
         self.major = learned["major"]
         self.dialect = learned["dialect"]
 
-    def see_line_feed(self) -> None:
-        """A datagram ended with a line feed, as only Datadog's client sends them."""
-        self._set_dialect("datadog")
-
     def _see_dialect(self, head: Head) -> None:
         dialect = "datadog" if head.name.startswith(_TELEMETRY) else head.dialect
-        if dialect != "plain":
-            self._set_dialect(dialect)
-
-    def _set_dialect(self, dialect: str) -> None:
-        if dialect != self.dialect:
+        if dialect not in ("plain", self.dialect) and self._may_turn("dialect"):
             self.dialect = dialect
             self._changes += 1
 
@@ -145,17 +146,25 @@ class Translator:
             major = "2"
         elif first.startswith("3") or "bundle_name" in labels:
             major = "3"
-        if major and major != self.major:
+        if major and major != self.major and self._may_turn("major"):
             self.major = major
             self._changes += 1
 
-    def _factor(self, metric: Metric, head: Head) -> float:
+    def _may_turn(self, what: str) -> bool:
+        # Two installations at one exporter must not turn it back and forth with every line.
+        now = time.monotonic()
+        if now - self._turned.get(what, -_TURN_EVERY) < _TURN_EVERY:
+            return False
+        self._turned[what] = now
+        return True
+
+    def _factor(self, metric: Metric, head: Head, dialect: str) -> float:
         """Timers are kept in milliseconds, which is what nearly all lines carry; some say so and send seconds."""
         if metric.kind != "histogram":
             return 1.0
         seconds_in = metric.note.seconds_in
         stopwatch = metric.note.stopwatch or f"{self.major}-datadog" in seconds_in
-        seconds = (self.major or "3") in seconds_in or (stopwatch and self.dialect == "datadog")
+        seconds = (self.major or "3") in seconds_in or (stopwatch and dialect == "datadog")
         return 1000.0 if seconds or head.type != "ms" else 1.0
 
 

@@ -182,6 +182,16 @@ def test_every_problem_is_named_at_once(problems):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
+        (
+            "teams: {default: {}}\n",
+            "windsock.yaml:1: teams: a team can't be called `default`: that is where the alerts of no team go,"
+            " see `defaults`, got dict",
+        ),
+        (
+            "alertmanager: {urls: ['http://me:hunter2@am:9093']}\n",
+            "windsock.yaml:1: alertmanager.urls[0]: expected a URL without a user or a password; a secret never stands"
+            " in this file, got str",
+        ),
         ("cluster: a\ncluster: b\n", "windsock.yaml:2: cluster: stands twice, first in windsock.yaml:1"),
         (
             "teams:\n  a: {slack: '#x'}\n  b: {}\n  a: {}\n",
@@ -216,7 +226,8 @@ class TestWhereValuesComeFrom:
     def test_the_command_line_goes_before_the_environment_before_the_file(self, load):
         assert load("cluster: file\n").cluster == "file"
         assert load("cluster: file\n", WINDSOCK__CLUSTER="variable").cluster == "variable"
-        assert load("cluster: file\n", {"cluster": "option"}, WINDSOCK__CLUSTER="variable").cluster == "option"
+        option = {"cluster": ("option", "--cluster")}
+        assert load("cluster: file\n", option, WINDSOCK__CLUSTER="variable").cluster == "option"
 
     def test_a_variable_names_section_and_key(self, load):
         found = load(

@@ -1,0 +1,43 @@
+"""Which names the exporter gives: the catalogue's, a mapping file's, the Helm chart's, or statsd_exporter's own."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from windsock.exporter.statsd.ingest import Ingest
+from windsock.exporter.statsd.translate import Translator
+
+from .chart import helm_chart
+from .file import load
+from .mapping import Mapping
+from .sender import SenderlessIngest
+from .translate import MappedTranslator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from windsock.catalog import Metric
+    from windsock.settings import Exporter as ExporterSettings
+
+log = logging.getLogger(__name__)
+
+
+def choose(settings: ExporterSettings, metrics: Iterable[Metric]) -> tuple[Translator, type[Ingest]]:
+    """The translator that is configured, and what feeds it; `metrics` are the catalogue's. Raises SettingsError."""
+    mapping = chosen_mapping(settings)
+    if mapping is None:
+        return Translator(metrics, settings.statsd.prefix), Ingest
+    return MappedTranslator(mapping), SenderlessIngest
+
+
+def chosen_mapping(settings: ExporterSettings) -> Mapping | None:
+    """The mapping that is configured, read anew; None where the catalogue's names are. Raises SettingsError."""
+    if settings.mapping_config is not None:
+        file = load(settings.mapping_config)
+        for remark in file.remarks:
+            log.warning("%s", remark)
+        return file.mapping
+    if settings.naming == "helm-chart":
+        return helm_chart(settings.statsd.prefix)
+    return Mapping([]) if settings.naming == "statsd-exporter" else None

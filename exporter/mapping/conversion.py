@@ -1,0 +1,116 @@
+"""From a mapping file to windsock.yaml: what the catalogue knows by itself, what needs the file, what is lost."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from windsock import catalog
+
+from .chart import helm_chart
+from .rule import Observer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from windsock.catalog import Metric
+
+    from .file import MappingFile
+    from .mapping import Mapping
+    from .rule import LineKind, Rule
+
+_VARIABLE = re.compile(r"\{\w+\}")
+_LINES: dict[str, LineKind] = {"counter": "counter", "gauge": "gauge", "histogram": "observer"}
+
+
+@dataclass(frozen=True)
+class Known:
+    """A rule, and a metric of the catalogue whose lines it is for."""
+
+    rule: Rule
+    metric: Metric
+
+    @property
+    def old(self) -> str:
+        """The name that the rule gives, with its labels."""
+        return _with_labels(self.rule.name, [label for label, _ in self.rule.labels])
+
+    @property
+    def new(self) -> str:
+        """The name that the catalogue gives, with its labels."""
+        return _with_labels(self.metric.family, self.metric.labels)
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What becomes of a mapping file."""
+
+    configuration: dict[str, Any]
+    """The `exporter` section of windsock.yaml."""
+    known: tuple[Known, ...]
+    unknown: tuple[Rule, ...]
+    """The catalogue has no metric for these."""
+    lost: tuple[str, ...]
+
+
+def convert(path: str, file: MappingFile, prefix: str) -> Conversion:
+    """Work out what becomes of a mapping file; `prefix` is Airflow's `statsd_prefix`."""
+    matched = tuple(_matched(file.mapping, prefix))
+    known = tuple(one for one in matched if not one.rule.drop)
+    rules = {id(one.rule) for one in matched}
+    unknown = tuple(rule for rule in file.mapping.rules if id(rule) not in rules and not rule.drop)
+    lost = list(file.remarks)
+    if _is_chart(file.mapping, prefix):
+        configuration: dict[str, Any] = {"naming": "helm-chart"}
+    elif unknown:
+        configuration = {"mapping_config": path}
+    else:
+        buckets = {one.metric.family: list(one.rule.observer.buckets) for one in known if _has_buckets(one)}
+        configuration = {"naming": "prometheus", **({"buckets": buckets} if buckets else {})}
+        lost += _lost_in_catalogue(file.mapping, matched)
+    return Conversion(configuration, known, unknown, tuple(lost))
+
+
+def _matched(mapping: Mapping, prefix: str) -> Iterator[Known]:
+    start = f"{prefix}." if prefix else ""
+    for metric in catalog.airflow():
+        rules = {}
+        for form in (metric.name, *metric.legacy):
+            rule = mapping.find(start + _VARIABLE.sub("x", form), _LINES[metric.kind]).rule
+            rules[id(rule)] = rule
+        yield from (Known(rule, metric) for rule in rules.values() if rule is not mapping.default)
+
+
+def _is_chart(mapping: Mapping, prefix: str) -> bool:
+    rules, chart = (
+        {(rule.match, rule.name, frozenset(rule.labels), rule.drop) for rule in one.rules}
+        for one in (mapping, helm_chart(prefix))
+    )
+    return bool(rules) and rules <= chart
+
+
+def _has_buckets(one: Known) -> bool:
+    observer = one.rule.observer
+    return one.metric.kind == observer.kind == "histogram" and observer.buckets != Observer.buckets
+
+
+def _lost_in_catalogue(mapping: Mapping, matched: Sequence[Known]) -> Iterator[str]:
+    known = [one for one in matched if not one.rule.drop]
+    dropped = [one.metric.family for one in matched if one.rule.drop]
+    if any(one.metric.kind == "histogram" and one.rule.observer.kind == "summary" for one in known):
+        yield 'summaries become histograms: x{quantile="0.9"} is histogram_quantile(0.9, rate(x_bucket[5m])) then'
+    if any(isfinite(one.rule.ttl) for one in known):
+        yield "ttl: gauges go after exporter.expiry.gauges, counters and histograms with their DAG"
+    for rule in {one.rule.match: one.rule for one in known if one.rule.scale != 1}.values():
+        yield f"scale of {rule.match}: the catalogue has each metric's unit"
+    if mapping.find("a.name.that.no.rule.means", "counter").rule is mapping.default:
+        yield "what no mapping matches: the catalogue counts names that it does not know, but does not expose them"
+    if dropped:
+        names = ", ".join(dropped[:3]) + (f" and {len(dropped) - 3} more" if len(dropped) > 3 else "")
+        yield f"what the mapping drops: {names}; Prometheus can drop them (metric_relabel_configs)"
+
+
+def _with_labels(name: str, labels: Sequence[str]) -> str:
+    return f"{name}{{{', '.join(labels)}}}" if labels else name

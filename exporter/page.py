@@ -1,0 +1,214 @@
+"""The page for people, at /: what comes in, what becomes of it, and what to do about what does not fit."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import heapq
+import platform
+import time
+from operator import itemgetter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from windsock import __version__
+
+from . import markup
+from .markup import Html
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from .markup import Cell
+    from .service import Service
+    from .statsd.listener import Listener
+    from .statsd.store import Counter
+
+_STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
+POLICY = (
+    f"default-src 'none'; style-src 'sha256-{_HASH}'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+"""The page's Content-Security-Policy: it holds no script, and could load none."""
+
+_ICON = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Cpath d='M5 3v26' "
+    "stroke='%23808a99' stroke-width='3' stroke-linecap='round'/%3E%3Cpath d='M7 6l20 4v6L7 20z' fill='%23e8590c'/%3E"
+    "%3C/svg%3E"
+)
+_LISTENER = (
+    "Address",
+    "Datagrams",
+    "Per second",
+    "Dropped",
+    "Refused",
+    "Buffer",
+    "Asked for",
+    "Unread",
+    "Longest wait",
+)
+_BECAME = {
+    "windsock_samples_total": "stored: {}",
+    "windsock_duplicates_total": "left out: the {} form of a stored fact",
+    "windsock_ignored_total": "left out: {}",
+    "windsock_corrections_total": "corrected: {}",
+    "windsock_sample_errors_total": "rejected: {}",
+}
+_TOP = 10
+
+
+def render(service: Service) -> str:
+    """Return the whole page."""
+    with service.rendering:
+        for _ in service.stores():
+            pass  # brings its figures up to date
+    attention = list(_attention(service))
+    unmapped = list(_unmapped(service))
+    body = [
+        _header(service),
+        markup.section("What needs attention", markup.bullets(attention)) if attention else "",
+        markup.section("Overview", markup.facts(_overview(service))),
+        markup.section("Listeners", markup.table(_LISTENER, (_listener(service, one) for one in service.listeners()))),
+        markup.section("Lines", markup.table(("", "Lines", "Per second", "For example"), _lines(service))),
+        markup.section(
+            "Lines with names that nothing maps",
+            markup.table(("Name begins with", "Lines", "Per second", "For example"), unmapped),
+        )
+        if unmapped
+        else "",
+        markup.section("Where the series are", *_cardinality(service)),
+    ]
+    return markup.document("windsock exporter", _ICON, _STYLE, body)
+
+
+def _header(service: Service) -> Html:
+    state, words = ("good", "receiving") if service.alive() else ("bad", "not receiving")
+    return Html(
+        f'<header><h1>windsock <span>exporter</span></h1><p class="{state}">{words}</p>'
+        '<nav><a href="metrics">metrics</a> <a href="-/healthy">healthy</a> <a href="-/ready">ready</a></nav></header>'
+    )
+
+
+def _attention(service: Service) -> Iterator[str]:
+    """What somebody should do something about, in sentences."""
+    for one in service.listeners():
+        drops = int(service.own.counter("windsock_kernel_drops_total", listener=one.url).value)
+        if drops:
+            yield f"{one.address}: the kernel dropped {drops:,} datagrams, because the receive buffer was full."
+        granted = one.datagrams.buffer_bytes() if one.datagrams is not None else one.read_buffer
+        if granted < one.read_buffer:
+            yield (
+                f"{one.address}: the kernel grants a receive buffer of {_bytes(granted)}, not the "
+                f"{_bytes(one.read_buffer)} asked for. To raise it: sysctl -w net.core.rmem_max={one.read_buffer}"
+            )
+    relay = service.relay()
+    if relay is not None and relay.problem:
+        yield f"The relay {relay.url} gets nothing: {relay.problem}."
+    if service.reloaded.startswith("failed"):
+        yield f"The last reload {service.reloaded}"
+    for budget, times in service.store.budget.overflows.items():
+        if times:
+            yield f"The budget of exporter.budgets.{budget} kept {times:,} new series out."
+    errors = int(service.own.counter("windsock_ingest_errors_total").value)
+    if errors:
+        yield f"{errors:,} batches failed inside the exporter. That is a bug; the log shows its traceback."
+
+
+def _overview(service: Service) -> Iterator[tuple[str, Cell]]:
+    own = service.own
+    yield "Version", f"windsock {__version__}, Python {platform.python_version()}"
+    yield "Up for", _duration(time.time() - service.started)
+    yield from _airflow(service)
+    yield "Naming", service.settings.mapping_config or service.settings.naming
+    yield "Series", f"{len(service.store):,} of {service.store.budget.limits.series:,}"
+    yield "Configuration", Html(", ".join(map(markup.code, service.origin or ["defaults"])))
+    yield "Last reload", service.reloaded
+    relay = service.relay()
+    if relay is not None:
+        outcomes = ("relayed", "dropped", "refused")
+        counts = ((name, own.counter("windsock_relay_datagrams_total", outcome=name).value) for name in outcomes)
+        yield "Relay", f"{relay.url}: " + ", ".join(f"{count:,.0f} {name}" for name, count in counts)
+
+
+def _airflow(service: Service) -> Iterator[tuple[str, str]]:
+    """What the lines tell about their sender; other names than windsock's own take every line as it is."""
+    translator = service.translator
+    yield "Dialect", translator.dialect or "plain, or nothing received yet"
+    if service.settings.mapping_config or service.settings.naming != "prometheus":
+        return
+    repeated = service.own.counter("windsock_duplicates_total", form="legacy").value
+    legacy = repeated or "legacy" in translator.forms.decided.values()
+    yield "Airflow", f"{translator.major}.x" if translator.major else "can't tell yet"
+    yield "Legacy names", "on: most facts come twice, and are stored once" if legacy else "none seen"
+
+
+def _listener(service: Service, one: Listener) -> list[Cell]:
+    received, drops, refused = (
+        service.own.counter(f"windsock_{name}_total", listener=one.url)
+        for name in ("datagrams", "kernel_drops", "refused")
+    )
+    source = one.datagrams
+    buffer = [source.buffer_bytes(), one.read_buffer, source.backlog_bytes()] if source is not None else []
+    return [
+        markup.code(one.address),
+        received.value,
+        _rate(service, received),
+        drops.value,
+        refused.value,
+        *([_bytes(size) for size in buffer] or [""] * 3),
+        f"{one.lag.longest * 1000:.1f} ms",
+    ]
+
+
+def _lines(service: Service) -> Iterator[list[Cell]]:
+    total = service.own.counter("windsock_lines_total")
+    yield ["received", total.value, _rate(service, total), ""]
+    examples = service.rejected()
+    for name, words in _BECAME.items():
+        for reason, counter in service.own.counters(name):
+            if counter.value:
+                example = examples.get(reason, "") if name == "windsock_sample_errors_total" else ""
+                said = words.format(reason.replace("_", " "))
+                yield [said, counter.value, _rate(service, counter), markup.code(example)]
+
+
+def _unmapped(service: Service) -> Iterator[list[Cell]]:
+    for prefix, line in sorted(service.examples().items()):
+        counter = service.own.counter("windsock_unmapped_total", prefix=prefix)
+        yield [markup.code(prefix), counter.value, _rate(service, counter), markup.code(line)]
+
+
+def _cardinality(service: Service) -> Iterator[Html]:
+    budget = service.store.budget
+    values = {name: len(found) for name, found in dict(budget.labels).items()}
+    for title, unit, counts in (
+        ("Metrics", "Series", budget.metrics),
+        ("DAGs", "Series", budget.dags),
+        ("Labels", "Values", values),
+    ):
+        yield markup.table((title, unit), _most(counts))
+
+
+def _most(counts: Mapping[str, int]) -> Iterator[list[Cell]]:
+    for name, count in heapq.nlargest(_TOP, dict(counts).items(), key=itemgetter(1)):
+        yield [markup.code(name), count]
+
+
+def _rate(service: Service, counter: Counter) -> str:
+    rate = service.minute.rate(counter, time.monotonic())
+    return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}" if rate else "0"
+
+
+def _bytes(size: int) -> str:
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} B"
+
+
+def _duration(seconds: float) -> str:
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
+    if days:
+        return f"{days} d {hours % 24} h"
+    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min {int(seconds) % 60} s"

@@ -1,0 +1,160 @@
+"""Senders over real sockets, certificates made by openssl, and raw HTTP."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from types import SimpleNamespace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import bcrypt
+import pytest
+import requests
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from windsock.exporter.service import Service
+
+LINE = "airflow.scheduler_heartbeat:1|c"
+
+
+@pytest.fixture
+def send() -> Callable[..., None]:
+    """Send lines to a listener's address, each as a datagram, or all over one connection."""
+
+    def to(address: str, *lines: str, source: str = "") -> None:
+        parts = urlsplit(address)
+        kind = socket.SOCK_STREAM if parts.scheme in {"tcp", "unix"} else socket.SOCK_DGRAM
+        if parts.scheme in {"unix", "unixgram"}:
+            family, place = socket.AF_UNIX, parts.path
+        else:
+            family = socket.AF_INET6 if ":" in (parts.hostname or "") else socket.AF_INET
+            place = (parts.hostname, parts.port)
+        with socket.socket(family, kind) as sock:
+            if source:
+                sock.bind((source, 0))
+            sock.connect(place)
+            if kind == socket.SOCK_STREAM:
+                sock.sendall("".join(f"{line}\n" for line in lines).encode())
+            else:
+                for line in lines:
+                    sock.send(line.encode())
+
+    return to
+
+
+@pytest.fixture
+def peer() -> Iterator[Callable[[], socket.socket]]:
+    """Another StatsD server: a UDP socket that somebody reads from."""
+    opened = []
+
+    def start() -> socket.socket:
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        opened.append(sock)
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(10)
+        return sock
+
+    yield start
+    for sock in opened:
+        sock.close()
+
+
+@pytest.fixture
+def talk() -> Callable[..., bytes]:
+    """Write bytes to the web server as they are, and read until it hangs up."""
+
+    def say(service: Service, data: bytes, *, timeout: float = 10) -> bytes:
+        host, _, port = service.web.address.rpartition(":")
+        with socket.create_connection((host, int(port)), timeout=timeout) as sock:
+            sock.sendall(data)
+            answer = b""
+            while chunk := sock.recv(65536):
+                answer += chunk
+        return answer
+
+    return say
+
+
+class Authority:
+    """Signs certificates; files are PEM."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.certificate = folder / f"{name}.crt"
+        self.key = folder / f"{name}.key"
+        self._openssl(
+            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"),
+            *("-subj", f"/CN={name}", "-keyout", self.key, "-out", self.certificate),
+        )
+
+    def sign(self, name: str, sans: str = "DNS:localhost,IP:127.0.0.1", *, encrypt: bool = False) -> tuple[Path, Path]:
+        """Return a certificate and its key."""
+        request, certificate, key = (self.folder / f"{name}{end}" for end in (".csr", ".crt", ".key"))
+        extensions = self.folder / f"{name}.ext"
+        extensions.write_text(f"subjectAltName={sans}\n")
+        self._openssl(
+            *("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", f"/CN={name}"),
+            *("-keyout", key, "-out", request, *(("-passout", "pass:secret") if encrypt else ("-nodes",))),
+        )
+        self._openssl(
+            *("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial"),
+            *("-days", "2", "-extfile", extensions, "-out", certificate),
+        )
+        return certificate, key
+
+    @staticmethod
+    def _openssl(*arguments: object) -> None:
+        if shutil.which("openssl") is None:
+            pytest.fail("openssl is not installed: apt-get install openssl")
+        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("authority"), "authority")
+
+
+@pytest.fixture(scope="session")
+def pair(authority) -> tuple[Path, Path]:
+    """A server's certificate and key."""
+    return authority.sign("server")
+
+
+@pytest.fixture
+def get(authority):
+    """Ask for a path, by the scheme that is in force."""
+
+    def fetch(service, path="/-/healthy", **options):
+        url = service.web.url.removesuffix("/metrics") + path
+        return requests.get(url, timeout=10, **{"verify": str(authority.certificate), **options})
+
+    return fetch
+
+
+@pytest.fixture(scope="session")
+def hashed() -> Callable[..., str]:
+    """Hash a password; cost 4 is the least that bcrypt takes."""
+    return lambda password, cost=4: bcrypt.hashpw(password.encode(), bcrypt.gensalt(cost)).decode()
+
+
+@pytest.fixture
+def web_file(tmp_path) -> Callable[[str], str]:
+    """Write a web configuration file; returns its path."""
+
+    def write(text: str) -> str:
+        file = tmp_path / "web.yml"
+        file.write_text(text)
+        return str(file)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def lines() -> SimpleNamespace:
+    """A line that is stored, and the series that it adds 1 to."""
+    return SimpleNamespace(heartbeat=LINE, series="airflow_scheduler_heartbeat_total")

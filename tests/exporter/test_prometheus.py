@@ -1,0 +1,123 @@
+"""A real Prometheus scrapes the real exporter."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+import pytest
+import requests
+
+LINE = b"airflow.ti_failures,dag_id=d,task_id=t:1|c"
+FAILED = 'airflow_ti_failures_total{dag_id="d",task_id="t"}'
+
+
+@pytest.fixture
+def prometheus(tmp_path, eventually):
+    """Start a Prometheus that scrapes one address each second; gives a function that asks it."""
+    started = []
+
+    def start(target: str):
+        binary = shutil.which("prometheus") or pytest.fail("prometheus is not installed: apt-get install prometheus")
+        (tmp_path / "prometheus.yml").write_text(
+            "scrape_configs:\n  - job_name: windsock\n    scrape_interval: 1s\n    scrape_timeout: 1s\n"
+            f"    static_configs: [{{targets: ['{target}'], labels: {{cluster: test}}}}]\n"
+        )
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        started.append(
+            subprocess.Popen(
+                [
+                    binary,
+                    f"--config.file={tmp_path}/prometheus.yml",
+                    f"--storage.tsdb.path={tmp_path}/data",
+                    f"--web.listen-address=127.0.0.1:{port}",
+                ],
+                stdout=subprocess.DEVNULL,
+                stderr=(tmp_path / "prometheus.log").open("w"),
+                start_new_session=True,
+            )
+        )
+
+        def ask(query: str) -> list[dict]:
+            answer = requests.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": query}, timeout=10)
+            return answer.json()["data"]["result"]
+
+        def up() -> bool:
+            try:
+                return bool(ask("up == 1"))
+            except requests.RequestException:
+                return False
+
+        eventually(up, 30)
+        return ask
+
+    yield start
+    for process in started:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(20)
+
+
+def send(service, *datagrams: bytes) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        for datagram in datagrams:
+            sender.sendto(datagram, ("127.0.0.1", int(service.addresses()[0].rpartition(":")[2])))
+
+
+def test_the_first_failure_of_a_dag_is_an_increase_of_1(serve, prometheus, eventually):
+    """Prometheus takes the series' 0 as its beginning, so it adds nothing in front; at the end it adds, as it always
+    does, what the last scrape interval may have brought: a little more than 1, and less the longer the range.
+    """
+    service = serve("udp://127.0.0.1:0")
+    ask = prometheus(service.web.address)
+    send(service, LINE)
+    eventually(lambda: [one["value"][1] for one in ask(f"{FAILED} == 1")], 15)
+    points = [float(value) for _, value in ask(f"{FAILED}[1m]")[0]["values"]]
+    assert points[0] == 0
+    assert points[1] == 1
+
+    time.sleep(4)
+    (increase,) = ask(f"increase({FAILED}[1m])")
+    assert 1 <= float(increase["value"][1]) <= 1.4
+    # A histogram's count begins at 0 too.
+    send(service, b"airflow.task.duration,dag_id=d,task_id=t:1500|ms")
+    name = 'airflow_task_duration_seconds_count{dag_id="d",task_id="t"}'
+    eventually(lambda: [one["value"][1] for one in ask(f"{name} == 1")], 15)
+    assert [float(value) for _, value in ask(f"{name}[1m]")[0]["values"]][:2] == [0, 1]
+
+
+def test_a_capture_arrives_whole_and_with_its_kinds(serve, prometheus, captures, scrape, eventually):
+    service = serve("udp://127.0.0.1:0")
+    ask = prometheus(service.web.address)
+    lines = captures["airflow-3.3.2-influxdb"]
+    for start in range(0, len(lines), 500):
+        send(service, *lines[start : start + 500])
+        time.sleep(0.01)
+    eventually(lambda: ask(f"windsock_lines_total == {len(lines)}"), 20)
+    time.sleep(2)
+
+    shown = scrape(service)
+    stored = {
+        one["metric"]["__name__"] + str(sorted(one["metric"].items())): float(one["value"][1])
+        for one in ask('{__name__=~"airflow_.+"}')
+    }
+    airflow = [name for name in shown if name.startswith("airflow_")]
+    assert len(stored) == len(airflow) > 900
+    assert sum(stored.values()) == pytest.approx(sum(shown[name] for name in airflow))
+    names = {one["metric"]["__name__"] for one in ask('count by (__name__) ({__name__=~"airflow_.+"})')}
+    assert len(names) >= 30
+    assert float(ask("histogram_quantile(0.5, sum by (le) (airflow_task_duration_seconds_bucket))")[0]["value"][1]) < 5
+
+
+def test_odd_label_values_reach_prometheus(serve, prometheus, eventually):
+    service = serve("udp://127.0.0.1:0")
+    ask = prometheus(service.web.address)
+    odd = 'a"b\\c é漢 {x}'
+    send(service, f"airflow.pool.open_slots,pool_name={odd}:3|g".encode())
+    found = eventually(lambda: ask("airflow_pool_open_slots"))
+    assert found[0]["metric"]["pool_name"] == odd
+    assert found[0]["value"][1] == "3"
