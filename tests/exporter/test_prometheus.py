@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import signal
@@ -121,3 +122,39 @@ def test_odd_label_values_reach_prometheus(serve, prometheus, eventually):
     found = eventually(lambda: ask("airflow_pool_open_slots"))
     assert found[0]["metric"]["pool_name"] == odd
     assert found[0]["value"][1] == "3"
+
+
+def grown(points: list[list]) -> float:
+    """What a counter grew by: each step up, and after a reset all that it came to. `increase()` before it adds what may
+    have happened outside of its samples.
+    """
+    values = [float(value) for _, value in points]
+    return sum(after - before if after >= before else after for before, after in itertools.pairwise(values))
+
+
+@pytest.mark.parametrize(("number", "kept"), [(signal.SIGTERM, True), (signal.SIGKILL, False)])
+def test_a_restart_loses_and_invents_nothing(number, kept, program, prometheus, eventually, tmp_path):
+    """A clean stop keeps the counters; after a kill they begin at 0, which Prometheus understands."""
+    state = {"WINDSOCK__EXPORTER__STATE_FILE": str(tmp_path / "state.json")}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    first = program("--statsd-listen", "udp://127.0.0.1:0", "--web-listen", address, environ=state)
+    ask = prometheus(address)
+
+    def send_to(running, count: int) -> None:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+            for _ in range(count):
+                sender.sendto(LINE, ("127.0.0.1", running.port("udp")))
+
+    send_to(first, 100)
+    eventually(lambda: ask(f"{FAILED} == 100"), 15)
+    send_to(first, 50)
+    eventually(lambda: ask(f"{FAILED} == 150"), 15)
+    first.end(number)
+    assert (tmp_path / "state.json").exists() == kept
+
+    second = program("--statsd-listen", "udp://127.0.0.1:0", "--web-listen", address, environ=state)
+    send_to(second, 30)
+    eventually(lambda: ask(f"{FAILED} == {180 if kept else 30}"), 15)
+    assert grown(ask(f"{FAILED}[5m]")[0]["values"]) == 180
+    assert not (tmp_path / "state.json").exists()

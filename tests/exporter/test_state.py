@@ -1,0 +1,91 @@
+"""What a clean stop keeps, and files that are none of it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from windsock.exporter import state
+
+LINE = "airflow.ti_failures,dag_id=d,task_id=t:1|c"
+FAILED = 'airflow_ti_failures_total{dag_id="d",task_id="t"}'
+TIMER = "airflow.task.duration,dag_id=d,task_id=t:1500|ms"
+COUNT = 'airflow_task_duration_seconds_count{dag_id="d",task_id="t"}'
+
+
+@pytest.fixture
+def run(make_pipeline, tmp_path):
+    """One life of an exporter with a state file: `with run() as pipeline:`."""
+    file = tmp_path / "state.json"
+
+    class Run:
+        def __enter__(self):
+            self.pipeline = make_pipeline()
+            service = self.pipeline.service
+            state.load(str(file), service.store, service.translator, service._metrics)
+            return self.pipeline
+
+        def __exit__(self, *_):
+            state.save(str(file), self.pipeline.service.store, self.pipeline.service.translator)
+
+    Run.file = file
+    return Run
+
+
+def test_counters_and_histograms_go_on(run):
+    with run() as pipeline:
+        pipeline.feed(LINE, LINE, TIMER)
+    with run() as pipeline:
+        pipeline.feed(LINE, TIMER)
+        found = pipeline.airflow()
+    assert found[FAILED] == 3
+    assert found[COUNT] == 2
+    assert found[COUNT.replace("count", "sum")] == 3
+
+
+def test_gauges_are_forgotten(run):
+    with run() as pipeline:
+        pipeline.feed("airflow.pool.open_slots,pool_name=p:5|g")
+    with run() as pipeline:
+        assert pipeline.airflow() == {}
+
+
+def test_what_was_learned_is_kept(run):
+    """A legacy line after the restart is known to be a duplicate's form, a mangled id is known to be dotted."""
+    with run() as pipeline:
+        pipeline.feed("airflow.ti.start.a__b.t:1|c", "airflow.ti.start:1|c").wait()
+        pipeline.feed("airflow.dagrun.dependency-check.a.b:5|ms").wait()
+    with run() as pipeline:
+        pipeline.feed("airflow.ti.start.a__b.t2:1|c")
+        assert pipeline.airflow()['airflow_ti_start_total{dag_id="a.b",task_id="t2"}'] == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{", "[]", "null", '{"format": "other"}', '{"format": "windsock exporter state 1"}', "\x00" * 100]
+)
+def test_a_torn_or_foreign_file_is_set_aside(run, text, caplog):
+    run.file.write_text(text)
+    with run() as pipeline:
+        pipeline.feed(LINE)
+        assert pipeline.airflow()[FAILED] == 1
+        assert "set aside as state.json.bad" in caplog.text
+        assert run.file.with_name("state.json.bad").read_text() == text
+
+
+def test_a_file_with_wrong_values_changes_nothing(run):
+    with run() as pipeline:
+        pipeline.feed(LINE)
+    content = json.loads(run.file.read_text())
+    content["series"].append([*content["series"][0][:3], "many"])
+    run.file.write_text(json.dumps(content))
+    with run() as pipeline:
+        assert pipeline.airflow() == {}
+        assert run.file.with_name("state.json.bad").exists()
+
+
+def test_a_folder_that_can_not_be_written_is_only_logged(run, caplog):
+    run.file.mkdir()
+    with run() as pipeline:
+        pipeline.feed(LINE)
+    assert "can't be kept, counters will start at 0" in caplog.text
