@@ -123,7 +123,7 @@ class Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A scraper that hangs up in the middle is no news."""
         del request
-        log.warning("request from %s failed", client_address, exc_info=True)
+        log.debug("request from %s failed", client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):

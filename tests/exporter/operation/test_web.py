@@ -149,6 +149,17 @@ class TestRequests:
             assert re.match(rb"HTTP/1\.[01] (\d+) |<!DOCTYPE", answer)[1] == str(status).encode()
         assert scrape(service)
 
+    @pytest.mark.parametrize("path", ["/", "/metrics"])
+    def test_a_bug_is_a_500_and_a_traceback_in_the_log(self, path, serve, scrape, caplog, monkeypatch):
+        service = serve()
+        with monkeypatch.context() as broken:
+            broken.setattr(service, "stores", lambda: 1 / 0)
+            answer = requests.get(f"http://{service.web.address}{path}", timeout=5)
+        assert (answer.status_code, answer.text) == (500, "that is a bug; the exporter's log shows its traceback\n")
+        assert f"{path} can't be answered" in caplog.text
+        assert "ZeroDivisionError" in caplog.text
+        assert scrape(service)
+
     def test_what_a_body_holds_is_not_taken_for_a_request(self, serve, talk):
         smuggled = b"GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n"
         for head in (f"Content-Length: {len(smuggled)}", "Transfer-Encoding: chunked"):
