@@ -6,7 +6,7 @@ import difflib
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -160,13 +160,12 @@ def _resolve(loc: Key, model: type[BaseModel]) -> tuple[Key, list[str]]:
             known = list(fields)
             key.append(step)
             here = fields[str(step)].annotation if str(step) in fields else None
-        elif here is not None:
-            inner = [arg for arg in get_args(here) if _is_model(arg)]
-            if inner:
-                key.append(step)
-            here = inner[0] if inner else None
-            if isinstance(step, int) and not inner:
-                key.append(step)
+            continue
+        while get_origin(here) is Annotated:
+            here = get_args(here)[0]
+        if get_origin(here) in (dict, list, tuple):
+            key.append(step)
+            here = get_args(here)[1 if get_origin(here) is dict else 0]
     return tuple(key), known
 
 
