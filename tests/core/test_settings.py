@@ -34,6 +34,8 @@ severity: [{match: {tag: ["tier:1"]}, is: critical}]
 slo: {orders_daily: {success: 99.5%, fresh_within: 6h, finish_by: "06:00 Europe/Berlin"}}
 """
 LISTEN = "expected udp://HOST:PORT, tcp://HOST:PORT, unixgram:///PATH or unix:///PATH"
+NO_DEFAULT = "a team can't be called `default`: that is where the alerts of no team go, see `defaults`"
+NO_LOGIN = "expected a URL without a user or a password; a secret never stands in this file"
 TIME_OF_DAY = 'expected a time of day with its zone, such as "06:00 Europe/Berlin"'
 
 
@@ -184,13 +186,11 @@ def test_every_problem_is_named_at_once(problems):
     [
         (
             "teams: {default: {}}\n",
-            "windsock.yaml:1: teams: a team can't be called `default`: that is where the alerts of no team go,"
-            " see `defaults`, got dict",
+            "windsock.yaml:1: teams: " + NO_DEFAULT + ", got dict",
         ),
         (
             "alertmanager: {urls: ['http://me:hunter2@am:9093']}\n",
-            "windsock.yaml:1: alertmanager.urls[0]: expected a URL without a user or a password; a secret never stands"
-            " in this file, got str",
+            "windsock.yaml:1: alertmanager.urls[0]: " + NO_LOGIN + ", got str",
         ),
         ("cluster: a\ncluster: b\n", "windsock.yaml:2: cluster: stands twice, first in windsock.yaml:1"),
         (

@@ -1,0 +1,74 @@
+# `make demo` and `make test` are all the set-up there is: each installs what is missing.
+
+.DEFAULT_GOAL := help
+.PHONY: help install programs test-programs demo test check requirements build clean
+
+# Given to what a target runs: make demo ARGS=--check, make test ARGS="tests/stack -x"
+ARGS ?=
+# Asked anew where it is used: `programs` may have installed it.
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11 python3.10,$(shell \
+	$(name) -c 'import ensurepip, sys; (3, 10) <= sys.version_info < (3, 15) and print("$(name)")' 2>/dev/null)))
+BIN := .venv/bin
+AIRFLOW := .windsock/airflow-3.3.2
+REQUIREMENTS := windsock/stack/requirements
+
+help: ## Say what there is
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
+	@echo "Next: make demo"
+
+install: .venv/installed $(AIRFLOW)/installed ## Install what is missing: programs, windsock into .venv, the demo's Airflow
+	@echo "Next: make demo, or make test"
+
+.venv/installed: pyproject.toml | programs
+	@test -n "$(PYTHON)" || { echo "Python 3.10 to 3.14 is needed, with its venv module" >&2; exit 1; }
+	@echo "installing windsock into .venv"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.8"
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --editable ".[dev]"
+	@touch $@
+
+# The start of the demo keeps it up to date by itself.
+$(AIRFLOW)/installed: $(REQUIREMENTS)/airflow-3.3.2.txt | .venv/installed
+	@$(BIN)/windsock up --prepare
+	@touch $@
+
+programs:
+	@scripts/programs.sh
+
+test-programs:
+	@scripts/programs.sh test
+
+demo: .venv/installed ## Start everything on this machine, until Ctrl-C; ARGS=--check: until the first page
+	@$(BIN)/windsock up $(ARGS)
+	@echo "Next: README.md says how to attach an Airflow of your own"
+
+test: test-programs .venv/installed $(AIRFLOW)/installed ## Run all tests, on real parts; ARGS: what pytest is given
+	@$(BIN)/python -m pytest $(ARGS)
+	@echo "Next: make check"
+
+check: .venv/installed $(AIRFLOW)/installed ## Lint, types, and whether what is generated is up to date
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python scripts/catalog.py $(AIRFLOW)/bin/python --check
+	@$(BIN)/windsock alerts build --check
+	@$(BIN)/windsock dashboards build --check
+	@echo "Next: make build"
+
+requirements: .venv/installed ## Pin the demo's Airflow anew
+	@cd $(REQUIREMENTS) && for file in airflow-*.in; do \
+		$(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --upgrade \
+			"$$file" --output-file "$${file%.in}.txt" || exit 1; done
+	@echo "Next: make test"
+
+build: .venv/installed ## Build the wheel and the sdist into dist/
+	@$(BIN)/uv build --quiet
+	@ls dist
+	@echo "Next: pip install dist/*.whl, in an environment of your own"
+
+clean: ## Remove all that these targets made
+	@if [ -e .windsock/lock ] && ! flock --nonblock .windsock/lock true; then \
+		echo "the demo runs: end it with Ctrl-C first" >&2; exit 1; fi
+	@rm -rf .venv .windsock build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	@echo "Next: make install"

@@ -1,0 +1,1 @@
+"""The metadata collector: a cheap, read-only look at Airflow's database, every few seconds."""

@@ -1,0 +1,117 @@
+"""What the database has: tables and columns, and what they are called in each Airflow.
+
+Nothing here asks for a version: a column is there or it is not. A query that needs one that is not there says so by
+UnsupportedError, and the others go on.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+
+from windsock.exceptions import WindsockError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy.sql.elements import ColumnElement
+    from sqlalchemy.sql.expression import TableClause
+
+    from .session import Session
+
+TABLES = (
+    "dag",
+    "dag_tag",
+    "dag_run",
+    "task_instance",
+    "slot_pool",
+    "job",
+    "trigger",
+    "import_error",
+    "asset",
+    "asset_event",
+    "dataset",
+    "dataset_event",
+    "deadline",
+    "backfill",
+    "backfill_dag_run",
+    "log",
+)
+"""All tables that are read, where there are such."""
+
+UNFINISHED = (
+    "scheduled",
+    "queued",
+    "running",
+    "restarting",
+    "up_for_retry",
+    "up_for_reschedule",
+    "deferred",
+    "awaiting_input",
+)
+FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
+"""States of task instances: airflow.utils.state of 2.11.0 and 3.3.2."""
+ACTIVE_RUNS = ("queued", "running")
+FINISHED_RUNS = ("success", "failed")
+"""States of runs."""
+
+
+class UnsupportedError(WindsockError):
+    """The schema lacks a table or a column that a query needs."""
+
+
+class Schema:
+    """The tables and their columns, as they were found."""
+
+    def __init__(self, found: Iterable[Sequence[Any]]) -> None:
+        columns: defaultdict[str, set[str]] = defaultdict(set)
+        for table, column in found:
+            columns[table].add(column)
+        self.columns = dict(columns)
+
+    def tables(self) -> list[str]:
+        """Those of `TABLES` that there are."""
+        return [name for name in TABLES if name in self.columns]
+
+    def has(self, table: str, *columns: str) -> bool:
+        """Whether the table and these columns are there."""
+        return table in self.columns and self.columns[table].issuperset(columns)
+
+    def table(self, name: str, *columns: str) -> TableClause:
+        """The table with these columns. Raises UnsupportedError."""
+        if name not in self.columns:
+            raise UnsupportedError(f"there is no table {name}")
+        missing = [column for column in columns if column not in self.columns[name]]
+        if missing:
+            raise UnsupportedError(f"the table {name} has no column {', '.join(missing)}")
+        return sa.table(name, *map(sa.column, columns))
+
+    def either(self, table: str, *names: str) -> str:
+        """The first of these columns that the table has. Raises UnsupportedError."""
+        for name in names:
+            if self.has(table, name):
+                return name
+        raise UnsupportedError(f"the table {table} has none of the columns {', '.join(names)}")
+
+    def runs(self, *columns: str) -> tuple[TableClause, ColumnElement[Any]]:
+        """dag_run, and the expression for when a run was due: `run_after`, or the end of its interval in 2.11."""
+        if self.has("dag_run", "run_after"):
+            runs = self.table("dag_run", *columns, "run_after")
+            return runs, runs.c.run_after
+        runs = self.table("dag_run", *columns, "data_interval_end", "execution_date")
+        return runs, sa.func.coalesce(runs.c.data_interval_end, runs.c.execution_date)
+
+    def assets(self) -> tuple[TableClause, TableClause, ColumnElement[Any], ColumnElement[Any]]:
+        """The assets, their events, an asset's name, and the events' reference to it; datasets in 2.11."""
+        if "asset" in self.columns:
+            assets, events = self.table("asset", "id", "name"), self.table("asset_event", "asset_id", "timestamp")
+            return assets, events, assets.c.name, events.c.asset_id
+        assets, events = self.table("dataset", "id", "uri"), self.table("dataset_event", "dataset_id", "timestamp")
+        return assets, events, assets.c.uri, events.c.dataset_id
+
+
+def look(session: Session) -> Schema:
+    """Return what the database has of `TABLES`."""
+    return Schema(session.execute(session.dialect.columns(TABLES)))

@@ -1,0 +1,64 @@
+"""Promises about a DAG: how fresh its data is, and by which time of day its run is done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta, timezone
+from functools import cache
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+if TYPE_CHECKING:
+    from .facts import Facts
+
+
+@dataclass(frozen=True)
+class FinishBy:
+    """A time of day in a zone: the same time on the clock in summer and winter."""
+
+    at: time
+    zone: ZoneInfo
+
+    @classmethod
+    @cache
+    def parse(cls, text: str) -> FinishBy:
+        """Of `06:00 Europe/Berlin`. Raises ValueError or ZoneInfoNotFoundError."""
+        at, _, zone = text.partition(" ")
+        return cls(time.fromisoformat(at), ZoneInfo(zone))
+
+    def window(self, now: float) -> tuple[float, float]:
+        """The last two of these times of day that are not after `now`: days may have 23 or 25 hours.
+
+        A time that the clock skips in spring is taken as the moment an hour later on the clock; of one that comes twice
+        in autumn the first counts.
+        """
+        today = datetime.fromtimestamp(now, timezone.utc).astimezone(self.zone).date()
+        times = [
+            datetime.combine(today - timedelta(days=days), self.at, self.zone).timestamp() for days in (-1, 0, 1, 2, 3)
+        ]
+        past = [one for one in times if one <= now]
+        return past[1], past[0]
+
+
+def is_fresh(dag_id: str, within: float, facts: Facts, now: float) -> bool:
+    """Whether the latest success is not older than `within` seconds; a DAG without a success has no fresh data."""
+    past = facts.history.dags.get(dag_id)
+    success = past.last_success if past is not None else None
+    return success is not None and success.end is not None and now - success.end <= within
+
+
+def is_missed(dag_id: str, before: float, by: float, facts: Facts) -> bool:
+    """Whether the last run that was due until `by` has not succeeded, nor a later one.
+
+    A run that should be there and was not created is as good as one that did not finish. On a day on which no run was
+    due nothing was promised, unless an older one is still at work.
+    """
+    dag = facts.dags.get(dag_id)
+    if dag is not None and not dag.paused and dag.next_due is not None and dag.next_due <= by:
+        return True
+    past = facts.history.dags.get(dag_id)
+    finished = past.all() if past is not None else []
+    active = [run for run in facts.active if run.dag_id == dag_id]
+    succeeded = max((run.due for run in finished if run.state == "success"), default=0.0)
+    last = max((run.due for run in (*finished, *active) if run.due <= by), default=0.0)
+    return succeeded < last and (last > before or any(run.due == last for run in active))

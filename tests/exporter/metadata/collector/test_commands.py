@@ -1,0 +1,137 @@
+"""`windsock metadata once` and `grants`, `windsock exporter` beside a database, and the role that all of it needs."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+import sqlalchemy as sa
+
+
+def windsock(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("WINDSOCK", "AIRFLOW"))}
+    command = [sys.executable, "-m", "windsock", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=kept | environ, cwd="/", check=False)
+
+
+def test_once_prints_the_exposition_and_the_time_of_each_query(database):
+    database.dag("d", owners="ann")
+    done = windsock("metadata", "once", "--url", database.url)
+    assert done.returncode == 0, done.stderr
+    assert 'airflow_db_dag_info{dag_id="d",owner="ann",severity="warning",tags="",team="default"} 1' in done.stdout
+    assert re.search(r"^ +\d+\.\d ms  task_instances$", done.stderr, re.MULTILINE)
+    assert re.search(r"^ +\d+\.\d ms  \d+ statements$", done.stderr, re.MULTILINE)
+
+
+def test_once_as_json_and_with_the_url_of_airflow_s_own_setting(pg_database):
+    url = pg_database.url.replace("postgresql:", "postgresql+asyncpg:")
+    done = windsock("metadata", "once", "--json", AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=url)
+    found = json.loads(done.stdout)
+    assert found["failed"] == {}
+    assert found["statements"] <= 20
+    assert {"dags", "runs", "finished"} <= found["seconds"].keys()
+
+
+def test_once_reads_the_url_from_the_variable_that_the_configuration_names(pg_database, tmp_path):
+    (tmp_path / "w.yaml").write_text("metadata: {url: '${MY_DB}'}\n")
+    config = ("--config", str(tmp_path / "w.yaml"))
+    assert windsock("metadata", "once", *config, MY_DB=pg_database.url).returncode == 0
+    done = windsock("metadata", "once", *config)
+    assert (done.returncode, done.stderr) == (
+        2,
+        "windsock: windsock.yaml: metadata.url: the environment has no MY_DB\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 2, "which database? give --url, set metadata.url"),
+        (("--url", "oracle://scott:tiger@h/d"), 2, "no metadata database of Airflow: oracle"),
+        (("--url", "no url"), 2, "the metadata database's URL can't be read"),
+        (("--url", "sqlite:////no/such/file"), 1, "unable to open database file"),
+        (("--url", "postgresql://u:tiger@127.0.0.1:1/d"), 1, "Connection refused"),
+    ],
+)
+def test_what_can_t_be_read_is_said_without_a_password(arguments, code, said):
+    done = windsock("metadata", "once", *arguments)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "tiger" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_grants_make_a_role_that_reads_everything_needed_and_nothing_else(databases, database, look):
+    server = database.server
+    printed = windsock("metadata", "grants", "--url", database.url, "--role", "reader")
+    assert printed.returncode == 0, printed.stderr
+    if server.name == "sqlite":
+        assert "read-only" in printed.stdout
+        return
+    role = f"r{os.urandom(4).hex()}"
+    for statement in printed.stdout.replace("reader", role).replace("<choose one>", "pw").splitlines():
+        database.execute(statement)
+    database.dag("d")
+    url = server.url(database.name, f"{role}:pw")
+    eye = look(url)
+    found = eye(everything=True)
+    assert found['airflow_db_dag_paused{dag_id="d"}'] == 0
+    assert eye.collector.failing() == {}
+    driver = {"postgresql": "postgresql+psycopg2", "mysql": "mysql+pymysql"}[server.name]
+    engine = sa.create_engine(url.replace(server.name, driver, 1), poolclass=sa.pool.NullPool, future=True)
+    for refused in ("UPDATE dag SET is_paused = NULL", "DELETE FROM job", "SELECT * FROM secret"):
+        database.execute("DROP TABLE IF EXISTS secret")
+        database.execute("CREATE TABLE secret (x integer)")
+        with pytest.raises(sa.exc.DBAPIError), engine.begin() as connection:
+            connection.execute(sa.text(refused))
+    database.execute("DROP TABLE secret")
+
+
+def test_the_collector_itself_can_t_write(database, look):
+    eye = look(database.url)
+    eye()
+    with pytest.raises(sa.exc.DBAPIError):
+        eye.collector.session._connection.execute(sa.text("DELETE FROM job"))
+
+
+def test_the_exporter_reads_the_database_that_airflow_s_own_variable_names(pg_database, tmp_path):
+    pg_database.dag("d")
+    environ = {
+        **{key: value for key, value in os.environ.items() if not key.startswith(("WINDSOCK", "AIRFLOW"))},
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": pg_database.url,
+        "WINDSOCK__METADATA__INTERVAL": "1s",
+    }
+    command = [sys.executable, "-m", "windsock", "exporter", "--statsd-listen", "udp://127.0.0.1:0"]
+    process = subprocess.Popen(
+        [*command, "--web-listen", "127.0.0.1:0"],
+        stdout=subprocess.PIPE,
+        stderr=(tmp_path / "log").open("w"),
+        text=True,
+        env=environ,
+        cwd=tmp_path,
+        start_new_session=True,
+    )
+    try:
+        url = re.search(r"http://\S+", process.stdout.readline())[0]
+        end = time.monotonic() + 20
+        while 'airflow_db_dag_paused{dag_id="d"} 0' not in (text := requests.get(url, timeout=5).text):
+            assert time.monotonic() < end, text[-2000:] + (tmp_path / "log").read_text()
+            time.sleep(0.1)
+        assert "windsock_metadata_leader 1" in text
+        openmetrics = requests.get(url, headers={"Accept": "application/openmetrics-text; version=1.0.0"}, timeout=5)
+        assert "# TYPE airflow_db_dag_paused gauge" in openmetrics.text
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
+        process.stdout.close()
+
+
+def test_an_exporter_without_a_driver_for_airflow_s_database_goes_on(tmp_path):
+    command = ["exporter", "--check-config"]
+    assert windsock(*command, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN="oracle://u:tiger@h/d").returncode == 0

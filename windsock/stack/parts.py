@@ -1,0 +1,112 @@
+"""What the stack consists of: the command, the environment and the health check of each part."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+from windsock.exceptions import StackError
+
+from . import airflow, grafana
+from .process import Part
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .addresses import Addresses
+    from .folder import Folder
+    from .programs import Programs
+
+WINDSOCK = (sys.executable, "-m", "windsock")
+
+
+def parts(programs: Programs, folder: Folder, addresses: Addresses, venv: Path | None) -> list[Part]:
+    """All parts, in the order in which they are started: who waits for whom does not matter, Airflow takes longest."""
+    base, run = _environment(folder), folder.run
+    found = [
+        Part(
+            "exporter",
+            (*WINDSOCK, "exporter", "--config", str(folder.settings)),
+            base,
+            f"{addresses.url('exporter')}/-/ready",
+        ),
+        Part(
+            "inbox",
+            (*WINDSOCK, "inbox", "--listen", addresses.inbox, "--smtp-listen", addresses.smtp),
+            base,
+            f"{addresses.url('inbox')}/healthz",
+        ),
+        Part(
+            "alertmanager",
+            (
+                programs.alertmanager,
+                f"--config.file={run / 'alerts' / 'alertmanager.yml'}",
+                f"--storage.path={run / 'alertmanager'}",
+                f"--web.listen-address={addresses.alertmanager}",
+                f"--web.external-url={addresses.url('alertmanager')}",
+                "--cluster.listen-address=",
+            ),
+            base,
+            f"{addresses.url('alertmanager')}/-/ready",
+        ),
+        Part(
+            "prometheus",
+            (
+                programs.prometheus,
+                f"--config.file={run / 'prometheus.yml'}",
+                f"--storage.tsdb.path={run / 'prometheus'}",
+                f"--web.listen-address={addresses.prometheus}",
+                f"--web.external-url={addresses.url('prometheus')}",
+                "--web.enable-lifecycle",
+            ),
+            base,
+            f"{addresses.url('prometheus')}/-/ready",
+        ),
+    ]
+    if venv:
+        found.insert(
+            0,
+            Part(
+                "airflow",
+                (str(venv / "bin" / "airflow"),),
+                {**base, **airflow.environment(venv, folder, addresses)},
+                f"{addresses.url('airflow')}/api/v2/monitor/health",
+                patience=180,
+                is_ready=airflow.is_healthy,
+                arguments=("standalone",),
+            ),
+        )
+    if programs.grafana:
+        found.append(grafana.part(programs.grafana, folder, addresses, base))
+    return found
+
+
+def generate(folder: Folder, *, dashboards: bool) -> None:
+    """Have rules, routes and dashboards written by the commands that everyone uses for it. Raises StackError."""
+    _run(folder, "alerts", "build", "--config", str(folder.settings), "--out", str(folder.run / "alerts"))
+    if dashboards:
+        _run(folder, "dashboards", "build", "--config", str(folder.settings), "--out", str(folder.run / "dashboards"))
+
+
+def _run(folder: Folder, *arguments: str) -> None:
+    done = subprocess.run(
+        [*WINDSOCK, *arguments],
+        env=_environment(folder),
+        cwd=folder.run / "tmp",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise StackError(f"`windsock {' '.join(arguments)}` failed:\n{(done.stderr or done.stdout).strip()}")
+
+
+def _environment(folder: Folder) -> dict[str, str]:
+    return {
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "HOME": str(folder.run / "tmp"),
+        "TMPDIR": str(folder.run / "tmp"),
+        "LANG": "C.UTF-8",
+        "PYTHONUNBUFFERED": "1",
+    }

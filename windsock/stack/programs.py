@@ -1,0 +1,44 @@
+"""The programs that the stack needs from the system, and how to get those that are missing."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+
+from windsock.exceptions import MissingProgramError
+
+DOWNLOADS = "see https://prometheus.io/download and put it on the PATH"
+GRAFANA = "not installed: see https://grafana.com/grafana/download"
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Paths; `grafana` is the beginning of its command line, and empty where it is not installed."""
+
+    prometheus: str
+    alertmanager: str
+    grafana: tuple[str, ...] = ()
+
+
+def find() -> Programs:
+    """Look on the PATH. Raises MissingProgramError with the command that installs what is missing."""
+    return Programs(
+        prometheus=_find("prometheus", package="prometheus"),
+        # Debian gives it a longer name than its makers do.
+        alertmanager=_find("prometheus-alertmanager", "alertmanager", package="prometheus-alertmanager"),
+        grafana=_grafana(),
+    )
+
+
+def _find(*names: str, package: str) -> str:
+    for name in names:
+        if path := shutil.which(name):
+            return path
+    how = f"apt-get install {package}" if shutil.which("apt-get") else DOWNLOADS
+    raise MissingProgramError(names[0], how)
+
+
+def _grafana() -> tuple[str, ...]:
+    if path := shutil.which("grafana"):
+        return (path, "server")
+    return (path,) if (path := shutil.which("grafana-server")) else ()

@@ -1,0 +1,76 @@
+"""The whole: environment, files and processes of one run, in the order in which they need each other."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import requests
+
+from windsock import settings
+from windsock.exceptions import StackError
+
+from . import addresses, configuration, parts
+from .process import Process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from windsock._source import Source
+
+    from .addresses import Addresses
+    from .folder import Folder
+    from .programs import Programs
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack that runs and whose parts have all said that they are ready."""
+
+    addresses: Addresses
+    processes: tuple[Process, ...]
+    session: requests.Session
+
+
+def start(
+    folder: Folder,
+    programs: Programs,
+    source: Source,
+    venv: Path | None,
+    say: Callable[[str], None],
+) -> Stack:
+    """Start everything; `venv` is Airflow's environment, None for a stack without one.
+
+    `source` is the user's windsock.yaml. Raises SettingsError, and StackError with the end of the log
+    of the part that does not start; ending the processes is the keeper's.
+    """
+    folder.renew()
+    places = addresses.choose(
+        source, settings.validate(source), own_airflow=venv is not None, grafana=bool(programs.grafana)
+    )
+    configuration.write(folder, source, places)
+    parts.generate(folder, dashboards=bool(programs.grafana))
+    processes = tuple(Process(part, folder) for part in parts.parts(programs, folder, places, venv))
+    say(f"starting {', '.join(process.part.name for process in processes)}")
+    session = requests.Session()
+    session.trust_env = False  # all of it is on this machine: no proxy, no .netrc
+    _wait(processes, session, say)
+    return Stack(places, processes, session)
+
+
+def _wait(processes: tuple[Process, ...], session: requests.Session, say: Callable[[str], None]) -> None:
+    begun = time.monotonic()
+    waiting = list(processes)
+    while waiting:
+        for process in tuple(waiting):
+            name = process.part.name
+            if death := process.death():
+                raise StackError(f"{name} ended while it started ({death}); {process.tail()}")
+            if process.is_ready(session):
+                waiting.remove(process)
+                say(f"{name} is ready")
+            elif time.monotonic() - begun > process.part.patience:
+                raise StackError(f"{name} was not ready after {process.part.patience:g} s; {process.tail()}")
+        time.sleep(0.2)
