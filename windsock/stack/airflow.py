@@ -51,7 +51,7 @@ def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, s
             "statsd_prefix": "airflow",
             "statsd_influxdb_enabled": True,
         },
-        # On a busy machine the API server's first answers take longer than the default of 5 s: the task fails unstarted.
+        # On a busy machine the API server's first answers take longer than the default of 5 s: tasks fail unstarted.
         "workers": {"execution_api_timeout": 60},
         "dag_processor": {"dag_bundle_storage_path": home / "bundles"},
     }
