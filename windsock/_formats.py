@@ -1,0 +1,90 @@
+"""The texts of windsock.yaml that must have a form: addresses, URLs, references to secrets, times of day."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, BeforeValidator
+
+_LISTEN = re.compile(r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+")
+_ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})")
+_RELAY = re.compile(r"udp://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]+):(\d{1,5})")
+_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z][A-Za-z0-9_.-]{0,249}")
+_LOOKS_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{20,}|xox[a-z]-.*")
+_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d [A-Za-z_]+(/[A-Za-z_+\-0-9]+)*")
+
+
+def _listen(value: str) -> str:
+    match = _LISTEN.fullmatch(value)
+    if match is None or (match[2] and int(match[2]) > 65535):
+        raise ValueError("expected udp://HOST:PORT, tcp://HOST:PORT, unixgram:///PATH or unix:///PATH")
+    return value
+
+
+def _address(value: str) -> str:
+    match = _ADDRESS.fullmatch(value)
+    if match is None or int(match[1]) > 65535:
+        raise ValueError("expected HOST:PORT")
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ipaddress.ip_network(value))
+    except ValueError:
+        pass
+    try:
+        wider = ipaddress.ip_network(value, strict=False)
+    except ValueError:
+        raise ValueError("expected a network such as 10.0.0.0/8, or one address") from None
+    raise ValueError(f"expected a network without bits behind its mask, such as {wider}")
+
+
+def _relay(value: str) -> str:
+    match = _RELAY.fullmatch(value)
+    if match is None or not 0 < int(match[1]) <= 65535:
+        raise ValueError("expected udp://HOST:PORT")
+    return value
+
+
+def _url(value: str) -> str:
+    if not re.match(r"https?://[^/\s]+", value):
+        raise ValueError("expected a URL that begins with http:// or https://")
+    if "@" in value.split("/")[2]:
+        raise ValueError("expected a URL without a user or a password; a secret never stands in this file")
+    return value.rstrip("/")
+
+
+def _reference(value: str) -> str:
+    # A pasted secret is refused without being repeated: error texts end up in logs.
+    if not _REFERENCE.fullmatch(value) or _LOOKS_LIKE_A_KEY.fullmatch(value):
+        raise ValueError("expected ${VARIABLE} or the id of an Airflow connection; a secret never stands in this file")
+    return value
+
+
+def _time_of_day(value: str) -> str:
+    if not _TIME_OF_DAY.fullmatch(value):
+        raise ValueError('expected a time of day with its zone, such as "06:00 Europe/Berlin"')
+    zone = value.partition(" ")[2]
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"expected a time zone that this machine knows, such as Europe/Berlin, not {zone}") from None
+    return value
+
+
+def _one_or_more(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Listen = Annotated[str, AfterValidator(_listen)]
+Address = Annotated[str, AfterValidator(_address)]
+Network = Annotated[str, AfterValidator(_network)]
+Relay = Annotated[str, AfterValidator(_relay)]
+Url = Annotated[str, AfterValidator(_url)]
+Reference = Annotated[str, AfterValidator(_reference)]
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+Patterns = Annotated[tuple[str, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]
