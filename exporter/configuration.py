@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Sockets are opened, and meanings given to what is stored already, at the start only.
 _AT_START: Mapping[str, tuple[str, ...]] = {
     "": ("naming", "mapping_config", "expiry", "state_file", "gauges", "buckets"),
-    "statsd": ("listen", "read_buffer", "prefix"),
+    "statsd": ("listen", "read_buffer", "prefix", "airflow", "timer_unit_consistency"),
     "web": ("listen",),
 }
 

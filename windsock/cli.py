@@ -102,7 +102,8 @@ def _option(key: str) -> str:
 def main() -> None:
     """Run the command; exit 0: good, 1: it failed, 2: wrong usage or configuration."""
     try:
-        windsock.main(standalone_mode=False)
+        code = windsock.main(standalone_mode=False)
+        sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         error.show()
         sys.exit(2)

@@ -65,6 +65,10 @@ class StatsD(Section):
     """The kernel's receive buffer of each datagram socket; the kernel may give less, and that is reported."""
     prefix: str = "airflow"
     """Airflow's `[metrics] statsd_prefix`."""
+    airflow: Literal["auto", "2", "3"] = "auto"
+    """Airflow's major version, which decides about units; auto: by the metrics that arrive."""
+    timer_unit_consistency: bool = False
+    """Airflow 2's `[metrics] timer_unit_consistency`: with it the queue and schedule times are in milliseconds."""
     allow: tuple[Network, ...] = ()
     """Networks whose senders are listened to, over UDP and TCP; none: all of them."""
     relay: Relay | None = None

@@ -27,7 +27,7 @@ def choose(settings: ExporterSettings, metrics: Iterable[Metric]) -> tuple[Trans
     """The translator that is configured, and what feeds it; `metrics` are the catalogue's. Raises SettingsError."""
     mapping = chosen_mapping(settings)
     if mapping is None:
-        return Translator(metrics, settings.statsd.prefix), Ingest
+        return Translator(metrics, settings.statsd), Ingest
     return MappedTranslator(mapping), SenderlessIngest
 
 

@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 from windsock import catalog
 from windsock.exporter.statsd.translate import Operation, Rejected, Target, Translator
+from windsock.settings import StatsD
 
 from .escape import escape, escape_label
 from .metric import MappedMetric
@@ -33,7 +34,7 @@ class MappedTranslator(Translator):
     """
 
     def __init__(self, mapping: Mapping) -> None:
-        super().__init__((), "")
+        super().__init__((), StatsD(prefix=""))
         self._mapping = mapping
         self._metrics: WeakValueDictionary[str, catalog.Metric] = WeakValueDictionary(
             {metric.family: metric for metric in (*catalog.own(), *catalog.metadata())}

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from windsock.settings import StatsD
+
 from .forms import Forms, Held
 from .names import Ids, Names
 
@@ -61,12 +63,15 @@ class Rejected:
 class Translator:
     """Holds what was learned from the lines so far: forms, ids, Airflow's major version, the dialect."""
 
-    def __init__(self, metrics: Iterable[Metric], prefix: str = "airflow") -> None:
+    def __init__(self, metrics: Iterable[Metric], config: StatsD | None = None) -> None:
+        config = config or StatsD()
         self.ids = Ids()
         self.forms = Forms()
-        self.major = ""
+        self.major: str = config.airflow if config.airflow != "auto" else ""
         self.dialect = ""
-        self._prefix = f"{prefix}." if prefix else ""
+        self._told = bool(self.major)
+        self._consistent = config.timer_unit_consistency
+        self._prefix = f"{config.prefix}." if config.prefix else ""
         self._names = Names(metrics, self.ids)
         self._changes = 0
         self._turned: dict[str, float] = {}
@@ -130,7 +135,7 @@ class Translator:
         self.forms.decided.update(learned["forms"])
         for dag_id in learned["dag_ids"]:
             self.ids.learn(dag_id)
-        self.major = learned["major"]
+        self.major = self.major or learned["major"]
         self.dialect = learned["dialect"]
 
     def _see_dialect(self, head: Head) -> None:
@@ -146,7 +151,7 @@ class Translator:
             major = "2"
         elif first.startswith("3") or "bundle_name" in labels:
             major = "3"
-        if major and major != self.major and self._may_turn("major"):
+        if major and not self._told and major != self.major and self._may_turn("major"):
             self.major = major
             self._changes += 1
 
@@ -164,7 +169,10 @@ class Translator:
             return 1.0
         seconds_in = metric.note.seconds_in
         stopwatch = metric.note.stopwatch or f"{self.major}-datadog" in seconds_in
-        seconds = (self.major or "3") in seconds_in or (stopwatch and dialect == "datadog")
+        major = self.major or "3"
+        seconds = (major in seconds_in and not (major == "2" and self._consistent)) or (
+            stopwatch and dialect == "datadog"
+        )
         return 1000.0 if seconds or head.type != "ms" else 1.0
 
 

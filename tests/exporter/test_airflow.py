@@ -178,6 +178,16 @@ class TestUnits:
         count = sum(v for k, v in found.items() if re.match(rf"{family}_seconds_count\b.*{ids}", k))
         return sum(v for k, v in found.items() if re.match(rf"{family}_seconds_sum\b.*{ids}", k)) / count
 
+    @pytest.mark.parametrize(
+        ("statsd", "seconds"),
+        [({}, 7), ({"timer_unit_consistency": True}, 0.007), ({"airflow": "2"}, 7), ({"airflow": "3"}, 0.007)],
+    )
+    def test_the_unit_can_be_told(self, make_pipeline, statsd, seconds):
+        """Airflow 2's queue time is in seconds, and in milliseconds with an option of Airflow that no line shows."""
+        pipeline = make_pipeline(statsd=statsd)
+        pipeline.feed("airflow.dag.d.t.queued_duration:7|ms", "airflow.task.queued_duration:7|ms").wait()
+        assert self.mean(pipeline, "airflow_task_queued_duration") == pytest.approx(seconds)
+
     def test_the_dialects_agree_on_the_time_that_everything_takes(self, captures, make_pipeline):
         """The same DAGs on the same machine: a wrong unit would be a factor of 1000."""
         datadog = make_pipeline().feed(*captures["airflow-3.3.2-datadog"]).wait()
