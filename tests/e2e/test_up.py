@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -111,8 +112,10 @@ def test_an_own_airflow_is_told_how_to_attach_and_its_metrics_arrive(up, free):
     address = settings["AIRFLOW__METRICS__STATSD_HOST"], int(settings["AIRFLOW__METRICS__STATSD_PORT"])
     with socket.socket(type=socket.SOCK_DGRAM) as sender:
         sender.sendto(b"airflow.scheduler_heartbeat:1|c", address)
-    exposed = requests.get(f"{stack.url('Exporter')}", timeout=10).text
-    assert "airflow_scheduler_heartbeat_total" in exposed
+    deadline = time.monotonic() + 10
+    while "airflow_scheduler_heartbeat_total" not in requests.get(stack.url("Exporter"), timeout=10).text:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
     assert stack.end(signal.SIGTERM) == 0
     assert stack.is_gone(within=0)
 
