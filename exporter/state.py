@@ -1,8 +1,9 @@
 """What survives a restart: the series and what the translator learned, in one JSON file.
 
 Only a clean stop leaves it, and loading takes it away. After a crash there is none, on purpose: a state older than the
-last scrape would let counters go back, which Prometheus takes for a reset and adds once more (measured: 10 lost events
-became an `increase` of 110,000). Without it they start at 0, which Prometheus understands.
+last scrape would let counters go back, which Prometheus takes for a reset and adds once more (measured: a counter that
+went back from 100,010 to 99,990 gave an `increase` of some 110,000). Without it they start at 0, which Prometheus
+understands.
 """
 
 from __future__ import annotations

@@ -102,9 +102,10 @@ class Forms:
         if decided != "modern":
             return None
         bare = _bare(name)
-        if bare in self._twins:
-            return "legacy"
-        return None if bare in self._single else Held(("name", bare))
+        if bare in self._single:
+            return None
+        # Beyond the limit no twin is remembered: a fact that is lost is better than all facts counted twice.
+        return "legacy" if bare in self._twins or len(self._twins) >= _LIMIT else Held(("name", bare))
 
     def _meet_twins(self, metric: Metric, labels: dict[str, str]) -> None:
         for form in metric.legacy:
@@ -113,9 +114,8 @@ class Forms:
                 if bare in self._single:
                     self._single.discard(bare)
                     self.generation += 1
-                if len(self._twins) >= _LIMIT:
-                    self._twins.clear()
-                self._twins.add(bare)
+                if len(self._twins) < _LIMIT:
+                    self._twins.add(bare)
 
     def _decide(self, metric: Metric, form: Form) -> None:
         if self.decided.get(metric.name) != form:

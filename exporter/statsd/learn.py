@@ -171,6 +171,8 @@ class Learner:
     def _hold(self, key: Key, datagram: bytes, times: int, sender: Hashable) -> None:
         _, waiting = self._held.setdefault(key, (time.monotonic() + _TWIN_DUE, []))
         waiting += [(datagram, sender)] * times
+        if len(self._held) > _HELD_DATAGRAMS:
+            self._release_met()
         if len(waiting) >= _HELD_DATAGRAMS or len(self._held) > _HELD_DATAGRAMS:
             self._settle(key)
 
@@ -179,6 +181,12 @@ class Learner:
         if self._translator.forms.is_open(key):
             self._translator.forms.settle(key)
         self._release(key)
+
+    def _release_met(self) -> None:
+        """Let go what has met its twin, or whose form is decided."""
+        for key in list(self._held):
+            if key in self._held and not self._translator.forms.is_open(key):
+                self._release(key)
 
     def _release(self, key: Key) -> None:
         _, waiting = self._held.pop(key)
@@ -194,9 +202,7 @@ class Learner:
         self._targets.clear()
         for metric in self._translator.forms.take_abandoned():
             self._store.drop(metric, ())
-        for key in list(self._held):
-            if key in self._held and not self._translator.forms.is_open(key):
-                self._release(key)
+        self._release_met()
 
     @staticmethod
     def _bound(memory: dict[Any, Any]) -> dict[Any, Any]:

@@ -6,6 +6,8 @@ from itertools import permutations
 
 import pytest
 
+from windsock.exporter.statsd import forms
+
 HEARTBEAT = "airflow_scheduler_heartbeat_total"
 DAGS = "airflow_dagbag_size"
 LOOP = "airflow_scheduler_scheduler_loop_duration_seconds"
@@ -215,3 +217,28 @@ def test_the_prefix_is_configurable(prefix, make_pipeline):
 def test_the_clients_own_telemetry_is_no_error(pipeline):
     pipeline.feed("datadog.dogstatsd.client.metrics:1|c|#client:py,client_version:0.49.1")
     assert pipeline.accounted() == {'ignored_total{reason="client_telemetry"}': 1}
+
+
+def test_a_burst_of_new_tasks_is_counted_once(pipeline):
+    """More legacy names than are held back at once, each with its modern twin right behind it."""
+    tasks = range(3000)
+    for number in tasks:
+        pipeline.feed(f"airflow.ti.start.d.task_{number}:1|c", f"airflow.ti.start,dag_id=d,task_id=task_{number}:1|c")
+    found = {name: value for name, value in pipeline.wait().airflow().items() if "ti_start" in name}
+    assert len(found) == len(tasks)
+    assert set(found.values()) == {1}
+    assert pipeline.accounted()['duplicates_total{form="legacy"}'] == len(tasks)
+
+
+def test_more_twins_than_are_remembered_are_not_counted_twice(pipeline, monkeypatch):
+    monkeypatch.setattr(forms, "_LIMIT", 3)
+    pairs = [
+        line
+        for number in range(9)
+        for line in (f"airflow.ti.start.d.t{number}:1|c", f"airflow.ti.start,dag_id=d,task_id=t{number}:1|c")
+    ]
+    pipeline.feed(*pairs).wait()
+    # The whole datagrams are forgotten, as when too many are known, while what was decided stays.
+    pipeline.service._ingest._learner.actions.clear()
+    pipeline.feed(*pairs).wait()
+    assert set(pipeline.airflow().values()) == {2}
