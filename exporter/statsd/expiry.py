@@ -43,7 +43,8 @@ class Expiry:
             self._visited[name] = now
             seen += len(self._store.families[name].series)
             dropped |= self._visit(self._store.families[name], now)
-            self._store.forget_empty(name)
+            if self._store.forget_empty(name):
+                del self._visited[name]
         return dropped
 
     def _period(self, family: Family) -> float:

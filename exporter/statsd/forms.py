@@ -66,7 +66,9 @@ class Forms:
     def is_open(self, key: Key) -> bool:
         """Whether what a held line waits for is still to come."""
         kind, name = key
-        return name not in self.decided if kind == "metric" else name not in self._twins and name not in self._single
+        if kind == "metric":
+            return name not in self.decided
+        return len(self._twins) < _LIMIT and name not in self._twins and name not in self._single
 
     def settle(self, key: Key) -> None:
         """No modern twin came: the legacy form is all that there is."""

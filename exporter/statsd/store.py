@@ -192,11 +192,13 @@ class SeriesStore:
             if len(labels) != 1 or labels[0][0] != "overflow":
                 self.budget.release(metric.family, labels)
 
-    def forget_empty(self, name: str) -> None:
-        """Forget a family without series that a mapping file named: there may be ever new ones."""
+    def forget_empty(self, name: str) -> bool:
+        """Forget a family without series that a mapping file named, for there may be ever new ones; whether it was."""
         family = self.families[name]
-        if not family.series and family.metric.source == "mapping":
+        empty = not family.series and family.metric.source == "mapping"
+        if empty:
             del self.families[name]
+        return empty
 
     def fold(self, *, wait: bool = True) -> None:
         """Turn raw timer values into buckets; with `wait=False` it does nothing while another thread is at it."""

@@ -230,15 +230,17 @@ def test_a_burst_of_new_tasks_is_counted_once(pipeline):
     assert pipeline.accounted()['duplicates_total{form="legacy"}'] == len(tasks)
 
 
-def test_more_twins_than_are_remembered_are_not_counted_twice(pipeline, monkeypatch):
+@pytest.mark.parametrize("paired", [True, False], ids=["one by one", "all legacy names first"])
+def test_more_twins_than_are_remembered_are_not_counted_twice(pipeline, monkeypatch, paired):
     monkeypatch.setattr(forms, "_LIMIT", 3)
-    pairs = [
-        line
-        for number in range(9)
-        for line in (f"airflow.ti.start.d.t{number}:1|c", f"airflow.ti.start,dag_id=d,task_id=t{number}:1|c")
-    ]
-    pipeline.feed(*pairs).wait()
+    legacy = [f"airflow.ti.start.d.t{number}:1|c" for number in range(9)]
+    modern = [f"airflow.ti.start,dag_id=d,task_id=t{number}:1|c" for number in range(9)]
+    lines = [line for pair in zip(legacy, modern, strict=True) for line in pair] if paired else [*legacy, *modern]
+    pipeline.feed(modern[0]).feed(*lines).wait()
     # The whole datagrams are forgotten, as when too many are known, while what was decided stays.
     pipeline.service._ingest._learner.actions.clear()
-    pipeline.feed(*pairs).wait()
-    assert set(pipeline.airflow().values()) == {2}
+    pipeline.feed(*lines).wait()
+    found = pipeline.airflow()
+    assert found.pop('airflow_ti_start_total{dag_id="d",task_id="t0"}') == 3
+    assert set(found.values()) == {2}
+    assert len(found) == 8
