@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, get_args
 import click
 
 from windsock import cli
-from windsock.alertmanager import Alertmanager
+from windsock.alertmanager import Alertmanager, credentials
 from windsock.events import TASK_FAILED, Event, rfc3339
 from windsock.exceptions import SettingsError, UsageError, WindsockError
 from windsock.redaction import redact
 from windsock.settings import Severity
 from windsock.teams import UNKNOWN, DagFacts, route
 
-from .delivery import NOT_CONFIGURED, secrets
+from .delivery import NOT_CONFIGURED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,7 +48,7 @@ def test(config: Path | None, team: str | None, severity: str | None) -> None:
     event = _test_event(settings, team or UNKNOWN, severity or settings.defaults.severity)
     now = datetime.now(timezone.utc)
     alert = {**event.alert(now), "endsAt": rfc3339(now + _TEST_LIFETIME)}
-    client = Alertmanager(settings.alertmanager, secrets(settings.alertmanager.http))
+    client = Alertmanager(settings.alertmanager, credentials(settings.alertmanager.http))
     outcomes = client.post([alert], _TIMEOUT)
     for url, problem in outcomes:
         click.echo(redact(f"{url}: {'accepted' if problem is None else problem}"))

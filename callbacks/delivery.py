@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from windsock.alertmanager import Alertmanager
-from windsock.exceptions import SettingsError
+from windsock.alertmanager import Alertmanager, credentials
 
 from . import bounded
 
@@ -18,7 +16,6 @@ if TYPE_CHECKING:
     from windsock.alertmanager import Outcome
     from windsock.events import Event
     from windsock.settings import Alertmanager as AlertmanagerSettings
-    from windsock.settings import Http
 
 _LOOK_UP = 0.2
 """The share of the time that asking for an earlier alert may take: the post is what counts."""
@@ -45,7 +42,7 @@ def deliver(event: Event, config: AlertmanagerSettings, deadline: float) -> Deli
     """
     if not config.urls:
         return Delivery("unconfigured", NOT_CONFIGURED)
-    client = Alertmanager(config, secrets(config.http))
+    client = Alertmanager(config, credentials(config.http))
     event = _adopt(event, client, (deadline - time.monotonic()) * _LOOK_UP, len(config.urls))
     outcomes = client.post([event.alert(datetime.now(timezone.utc))], deadline - time.monotonic())
     failures = [(url, problem) for url, problem in outcomes if problem is not None]
@@ -54,22 +51,6 @@ def deliver(event: Event, config: AlertmanagerSettings, deadline: float) -> Deli
         accepted = f"{len(outcomes) - len(failures)} of {len(outcomes)} Alertmanagers"
         return Delivery("", f"{accepted} ({detail})" if detail else accepted)
     return Delivery(_word(outcomes), detail)
-
-
-def secrets(http: Http) -> dict[str, str]:
-    """Return the values of the credentials that `http` names. Raises SettingsError for one that can't be had here."""
-    found = {}
-    for name, reference in (("password", http.password), ("bearer", http.bearer)):
-        if reference is None:
-            continue
-        variable = re.fullmatch(r"\$\{(\w+)\}", reference)
-        if variable is None:
-            # Looking a connection up costs 12 to 36 ms, and once 5 s: not for what every failure needs.
-            raise SettingsError([f"alertmanager.http.{name}: expected ${{VARIABLE}}; connections are not read here"])
-        if variable[1] not in os.environ:
-            raise SettingsError([f"alertmanager.http.{name}: the environment variable {variable[1]} is not set"])
-        found[name] = os.environ[variable[1]]
-    return found
 
 
 def _adopt(event: Event, client: Alertmanager, seconds: float, peers: int) -> Event:

@@ -21,6 +21,14 @@ DEADLINE_MISSED = "AirflowDeadlineMissed"
 ALERTNAMES = (TASK_FAILED, TASK_RETRYING, DAG_RUN_FAILED, DEADLINE_MISSED)
 """The names of alert events; no Prometheus rule uses one of them."""
 
+RECONCILING = "WindsockReconciling"
+"""What a reconciler keeps firing while it works, one for each cluster, with severity `info`: shown, told to nobody.
+
+It is how a callback's spool learns that somebody else answers for old failures. Its annotation `covers_since` is the
+RFC 3339 time from which on every failure is the reconciler's business: a replay of one of those may only enrich an
+alert that is still firing, since Alertmanager would fire a resolved one anew.
+"""
+
 LIFETIME = timedelta(hours=24)
 """How far ahead every sender sets `endsAt`: resolving is an explicit post, and Alertmanager's own default of five
 minutes would resolve a failure that lasts."""
@@ -59,8 +67,8 @@ class Event:
         routing = {"team": self.team, "severity": self.severity}
         return {**self.identity, **{name: value for name, value in routing.items() if value}}
 
-    def alert(self, now: datetime, *, generator_url: str = "") -> dict[str, Any]:
-        """One element of the list that Alertmanager's `POST /api/v2/alerts` takes.
+    def alert(self, now: datetime, *, resolved: bool = False, generator_url: str = "") -> dict[str, Any]:
+        """One element of the list that Alertmanager's `POST /api/v2/alerts` takes; `resolved` ends the alert now.
 
         `startsAt` is the time of the post, not of the failure: an alert that starts further back than `group_wait`
         goes out at once, and grouping is lost. The failure's own time is the annotation `failed_at`.
@@ -69,7 +77,7 @@ class Event:
             "labels": self.labels,
             "annotations": {name: value for name, value in self.annotations.items() if value},
             "startsAt": rfc3339(now),
-            "endsAt": rfc3339(now + LIFETIME),
+            "endsAt": rfc3339(now if resolved else now + LIFETIME),
             **({"generatorURL": generator_url} if generator_url else {}),
         }
 
