@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from windsock import links
 from windsock.events import Event, rfc3339
 from windsock.teams import route
-
-from .text import LIMIT, describe, line, safe, shorten
+from windsock.text import LIMIT, describe, line, safe, shorten
 
 if TYPE_CHECKING:
     from windsock.settings import Settings

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from windsock import _compat
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
+from windsock.text import line
 
 from . import bounded
 from .context import read
 from .delivery import deliver
 from .event import build
-from .text import line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
