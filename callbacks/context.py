@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from windsock import _compat
@@ -50,8 +51,14 @@ class Outcome:
     hostname: str = ""
     log_url: str = ""
     run_url: str = ""
+    conf: Mapping[str, Any] | None = None
+    """What the run was given."""
+    deadline: str = ""
+    """Which one of the run's deadlines: Airflow's id."""
     name: str = ""
     """The author's name for a deadline or a check."""
+    passed: bool = False
+    """Whether a check that had failed is good again."""
     due: str = ""
     """When a deadline was, RFC 3339."""
 
@@ -80,6 +87,7 @@ def read(context: Any, kind: Kind | None = None) -> Outcome:
         kind or _compat.kind(context),
         facts_of(dag, dag_id),
         run_id,
+        conf=conf if isinstance(conf := get(run, "conf"), dict) else None,
         log_url=log_url,
         run_url=_compat.run_page(log_url or words(get(any_instance, "log_url"), 2 * _WORDS)),
     )
@@ -122,14 +130,12 @@ def with_failed_tasks(outcome: Outcome, context: Mapping[str, Any]) -> Outcome:
 
 def facts_of(dag: Any, dag_id: str) -> DagFacts:
     """What teams and severities are matched by; `dag` may be anything."""
-    tags = _compat.read(dag, "tags")
-    names = list(tags)[:_MANY] if isinstance(tags, (list, tuple, set, frozenset)) or hasattr(tags, "__iter__") else []
-    owner = _compat.read(dag, "owner")
-    return DagFacts(
-        dag_id,
-        owners_of(owner if isinstance(owner, str) else None)[:_MANY],
-        tuple(sorted(filter(None, (words(name, _ID) for name in names)))),
-    )
+    owner, tags = _compat.read(dag, "owner"), _compat.read(dag, "tags")
+    try:
+        names = sorted(filter(None, (words(tag, _ID) for tag in islice(tags, _MANY))))
+    except Exception:  # noqa: BLE001  not something to go through
+        names = []
+    return DagFacts(dag_id, owners_of(owner[:_WORDS] if isinstance(owner, str) else None), tuple(names))
 
 
 def words(value: Any, limit: int = _WORDS) -> str:

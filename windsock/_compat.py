@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import sys
 from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,6 +122,39 @@ def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> tuple[
 def run_page(log_url: str) -> str:
     """Return the run's page, from the link to a log in it: 3.x …/runs/R/tasks/T, 2.11 …/grid?dag_run_id=R&task_id=T."""
     return log_url.partition("/tasks/")[0].partition("&task_id=")[0] if log_url else ""
+
+
+def run_url(dag_id: str, run_id: str) -> str:
+    """The run's page in 3.x, where this process knows Airflow's own address; a deadline's context has no link."""
+    try:
+        from airflow.configuration import conf  # noqa: PLC0415  only where something happened
+
+        base = conf.get("api", "base_url", fallback="")
+    except Exception:  # noqa: BLE001  no Airflow here
+        return ""
+    return f"{base.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}" if base else ""
+
+
+def current_context() -> Any:
+    """The context of the task that runs in this process; None where none does."""
+    try:
+        try:
+            from airflow.sdk import get_current_context  # noqa: PLC0415  only where a check is made
+        except ImportError:
+            from airflow.operators.python import get_current_context  # noqa: PLC0415  2.11
+        return get_current_context()
+    except Exception:  # noqa: BLE001  no Airflow, or no task
+        return None
+
+
+def base_notifier() -> type:
+    """Airflow's class of notifiers. Raises ImportError where there is no Airflow."""
+    try:
+        from airflow.sdk.bases.notifier import BaseNotifier  # noqa: PLC0415
+    except ImportError:
+        from airflow.notifications.basenotifier import BaseNotifier  # noqa: PLC0415  2.11
+    found: type = BaseNotifier
+    return found
 
 
 def mask(text: str) -> str:
