@@ -81,8 +81,13 @@ def sla_missed(
     **__: object,
 ) -> None:
     """Send an alert for each run that missed an SLA (2.11), with its late tasks; else as `on_failure`."""
-    del task_list, blocking_task_list, blocking_tis
-    sending.report(lambda: _late(dag, slas or ()))
+    late(dag, (task_list, blocking_task_list, slas, blocking_tis), DEFAULT)
+
+
+def late(dag: Any, more: tuple[Any, ...], options: Options) -> None:
+    """Tell of the SLAs in what 2.11 hands over: the DAG, and tasks, blocking tasks, SLAs, blocking instances."""
+    slas = more[2] if len(more) > 2 else None
+    sending.report(lambda: _late(dag, slas or ()), options)
 
 
 def _read(context: Any, name: str) -> Outcome:

@@ -29,22 +29,12 @@ class Notifier(_BaseNotifier):  # type: ignore[misc]  # Airflow is not installed
         self.what = Notify(**options)
 
     def __call__(self, *args: Any) -> None:
-        """Tell of what Airflow's context, or 2.11's five arguments of a missed SLA, say."""
-        from . import deadline  # noqa: PLC0415  only where something happened
-
-        if len(args) == 1:
-            self.notify(args[0])
-        else:
-            deadline.sla_missed(*args)
+        """Tell of what Airflow's context says, or 2.11's five arguments for a missed SLA."""
+        self.what(*args)
 
     def notify(self, context: Mapping[str, Any]) -> None:
-        """Tell of what `context` says; that of a deadline is told by its key."""
-        from . import deadline  # noqa: PLC0415
-
-        if "deadline" in context:
-            deadline.tell(context, self.what)
-        else:
-            self.what(context)
+        """Tell of what `context` says."""
+        self.what(context)
 
     async def async_notify(self, context: Mapping[str, Any]) -> None:
         """The same, without holding up the event loop."""

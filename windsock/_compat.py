@@ -135,6 +135,11 @@ def run_url(dag_id: str, run_id: str) -> str:
     return f"{base.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}" if base else ""
 
 
+def has_slas(dag: Any) -> bool:
+    """Whether `dag` may have a callback for missed SLAs: 3.x has none, and complains about the attribute."""
+    return type(dag).__module__ == "airflow.models.dag"
+
+
 def current_context() -> Any:
     """The context of the task that runs in this process; None where none does."""
     try:

@@ -96,3 +96,12 @@ CALLBACK_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("reason", "alertname", "dag_id"),
     ),
 )
+
+POLICY_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
+    (
+        "windsock.policy.errors",
+        "windsock.policy.errors.{reason}",
+        "DAG files in which the policy could not attach callbacks, by reason; the DAGs are loaded all the same.",
+        ("reason",),
+    ),
+)

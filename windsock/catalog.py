@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from windsock._airflow_metrics import NOTES, Note
 from windsock._db_metrics import COLLECTOR_METRICS, DB_METRICS
-from windsock._own_metrics import CALLBACK_METRICS, OWN_METRICS
+from windsock._own_metrics import CALLBACK_METRICS, OWN_METRICS, POLICY_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -104,7 +104,7 @@ def callbacks() -> tuple[Metric, ...]:
     """What windsock's callbacks report through Airflow's own StatsD."""
     return tuple(
         Metric(name, f"{name.replace('.', '_')}_total", "counter", text, labels, "windsock", legacy=(plain,))
-        for name, plain, text, labels in CALLBACK_METRICS
+        for name, plain, text, labels in (*CALLBACK_METRICS, *POLICY_METRICS)
     )
 
 
