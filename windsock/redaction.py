@@ -24,8 +24,8 @@ _NAMES = (
 )
 # Values that say nothing: of JSON and Python, sizes and counts, and types in a line of code.
 _PLAIN = (
-    r"(?!(?:none|null|nil|true|false|yes|no|\d{1,5}(?:\.\d{1,3})?|str|int|bool|bytes|float|dict|list|any|object)"
-    r"(?![^\s\"',;&)}\]|=]))"
+    r"(?!(?:none|null|nil|true|false|yes|no|\d{1,5}(?:\.\d{1,3})?|str|int|bool|bytes|float|dict|list|any|object|optional)"
+    r"(?![^\s\"',;&)}\]]))"
 )
 _VALUE = (
     # in quotes, escaped or not, up to the same quotes …
@@ -104,7 +104,7 @@ _PATTERNS = tuple(
             re.IGNORECASE,
         ),
         # --token …, curl -u user:…
-        (rf"(?P<keep>--[\w-]{{0,32}}{_NAMES}[\w-]{{0,16}}\s{{1,2}})[^\s\"'-][^\s\"']{{2,4096}}", re.IGNORECASE),
+        (rf"(?P<keep>--[\w-]{{0,32}}{_NAMES}[\w-]{{0,16}}\s{{1,2}})[^\s\"'-][^\s\"']{{1,4096}}[^\s\"',;)]", re.IGNORECASE),
         (r"(?P<keep>\s(?:-u|--user)\s{1,2}[^\s:]{1,64}:)[^\s\"']{1,256}", 0),
         (rf"(?P<keep><[\w:-]{{0,40}}{_NAMES}[\w:-]{{0,20}}>)[^<]{{3,4096}}(?=</)", re.IGNORECASE),
         (rf"(?P<keep>)(?<![A-Za-z0-9])(?:{'|'.join(_TOKENS)})", 0),
