@@ -104,7 +104,10 @@ _PATTERNS = tuple(
             re.IGNORECASE,
         ),
         # --token …, curl -u user:…
-        (rf"(?P<keep>--[\w-]{{0,32}}{_NAMES}[\w-]{{0,16}}\s{{1,2}})[^\s\"'-][^\s\"']{{1,4096}}[^\s\"',;)]", re.IGNORECASE),
+        (
+            rf"(?P<keep>--[\w-]{{0,32}}{_NAMES}[\w-]{{0,16}}\s{{1,2}})[^\s\"'-][^\s\"']{{1,4096}}[^\s\"',;)]",
+            re.IGNORECASE,
+        ),
         (r"(?P<keep>\s(?:-u|--user)\s{1,2}[^\s:]{1,64}:)[^\s\"']{1,256}", 0),
         (rf"(?P<keep><[\w:-]{{0,40}}{_NAMES}[\w:-]{{0,20}}>)[^<]{{3,4096}}(?=</)", re.IGNORECASE),
         (rf"(?P<keep>)(?<![A-Za-z0-9])(?:{'|'.join(_TOKENS)})", 0),

@@ -52,7 +52,7 @@ def test_they_are_in_force_once_the_configuration_is_read(tmp_path):
 def test_what_can_not_be_used_is_an_error_of_the_file(tmp_path, pattern, says):
     file = tmp_path / "windsock.yaml"
     file.write_text(json.dumps({"redaction": {"patterns": ["good", pattern]}}))
-    with pytest.raises(SettingsError, match="redaction.patterns") as error:
+    with pytest.raises(SettingsError, match=r"redaction\.patterns") as error:
         settings.load(file, {})
     assert says in str(error.value)
     assert ": redaction.patterns[1]: " in str(error.value)
