@@ -15,14 +15,16 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from windsock.events import DAG_RUN_FAILED, TASK_FAILED, TASK_RETRYING, Event
+
 from . import spool
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from windsock.events import Event
-
+RUN = ""
+"""The subject of a run as a whole."""
 PAUSE = 60.0
 """Seconds between two messages of one run to one destination."""
 _KEPT = 7 * 86_400.0
@@ -55,32 +57,36 @@ class Incident:
 
     dag_id: str = ""
     run_id: str = ""
-    tasks: dict[str, int] = field(default_factory=dict)
-    """Failures by task that has not succeeded since; the run itself has the empty name."""
+    open: dict[str, int] = field(default_factory=dict)
+    """Failures of what has not succeeded since, by `subject`."""
     failures: int = 0
     """All so far."""
     mended: dict[str, float] = field(default_factory=dict)
-    """Unix time of a task's success."""
+    """Unix time of a success, by `subject`."""
     told: dict[str, Told] = field(default_factory=dict)
 
-    def fail(self, task: str) -> int:
+    def fail(self, subject: str) -> int:
         """Count one failure; returns its serial number."""
         self.failures += 1
-        self.tasks[task] = self.tasks.get(task, 0) + 1
+        self.open[subject] = self.open.get(subject, 0) + 1
         for told in self.told.values():
             told.ended = False
         return self.failures
 
-    def mend(self, task: str, now: float) -> bool:
-        """A task succeeded, or with the empty name the run; returns whether that ends an incident that was open."""
-        was_open = bool(self.tasks)
-        for name in list(self.tasks) if not task else [task]:
-            if self.tasks.pop(name, 0):
-                self.mended[name] = now
-        if not any(self.tasks):
-            # With its last task the run is mended too, unless it failed of something else than a task.
-            self.tasks.pop("", None)
-        return was_open and not self.tasks
+    def mend(self, subject: str, now: float) -> bool:
+        """What failed succeeded; returns whether that ends an incident that was open."""
+        if not self.open.pop(subject, 0):
+            return False
+        self.mended[subject] = now
+        if list(self.open) == [RUN]:
+            # The run failed of its task.
+            del self.open[RUN]
+        return not self.open
+
+    @property
+    def task_failed(self) -> bool:
+        """Whether a task's failure is told, or about to be."""
+        return any(subject != RUN and ":" not in subject for subject in self.open)
 
     def known(self, destination: str) -> Told:
         """What `destination` knows."""
@@ -99,14 +105,22 @@ def of(store: spool.Spool, event: Event) -> Iterator[Incident]:
         spool.replace_file(store.runs / name, json.dumps(asdict(incident)))
 
 
+def subject(event: Event) -> str:
+    """What failed and may succeed: a task, the run, or (with a colon, which no task id has) a check or a deadline."""
+    if event.alertname in (TASK_FAILED, TASK_RETRYING):
+        return event.task_id or RUN
+    if event.alertname == DAG_RUN_FAILED:
+        return RUN
+    return f"{event.alertname}: {event.check or event.deadline or event.task_id or ''}"
+
+
 def runs_of(store: spool.Spool, dag_id: str) -> list[str]:
-    """The run ids of a DAG that this host has told of, oldest change first."""
-    files = [*store.runs.glob(f"{_hash(dag_id)}-*.json")]
+    """The run ids of a DAG that this host has told of, the newest first."""
     found = []
-    for file in files:
+    for file in store.runs.glob(f"{_hash(dag_id)}-*.json"):
         with contextlib.suppress(OSError):
             found.append((file.stat().st_mtime, _read(file).run_id))
-    return [run_id for _, run_id in sorted(found) if run_id]
+    return [run_id for _, run_id in sorted(found, reverse=True)]
 
 
 def prune(store: spool.Spool) -> None:
@@ -116,6 +130,14 @@ def prune(store: spool.Spool) -> None:
             with contextlib.suppress(OSError):
                 if time.time() - file.stat().st_mtime > _KEPT:
                     file.unlink()
+
+
+def event_of(values: dict[str, Any] | None) -> Event | None:
+    """The event that `spool.plain` was made of; None for anything else."""
+    try:
+        return Event(**values) if values else None
+    except TypeError:
+        return None
 
 
 def _read(path: Path) -> Incident:

@@ -15,9 +15,7 @@ import fcntl
 import json
 import os
 import stat
-import tempfile
 import time
-import uuid
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -31,6 +29,11 @@ _ORPHAN = 60.0
 """Seconds after which a half-written file that nobody holds was left by a process that died."""
 _LARGEST = 1 << 20
 """Bytes that are read of an entry; our own are some 30 kB at most."""
+
+
+def new_id() -> str:
+    """A name that no other message has."""
+    return os.urandom(16).hex()
 
 
 class SpoolFullError(OSError):
@@ -55,13 +58,17 @@ class Entry:
     serial: int = 0
     """The run's failures on this host when it was written: what was told with a higher count says this too."""
     problem: str = ""
-    id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    id: str = field(default_factory=new_id)
 
     def text(self) -> str:
         """The file's content."""
         values = {item.name: getattr(self, item.name) for item in fields(self)}
-        event = {item.name: getattr(self.event, item.name) for item in fields(self.event)}
-        return json.dumps({**values, "event": {**event, "annotations": dict(self.event.annotations)}}, indent=1)
+        return json.dumps({**values, "event": plain(self.event)}, indent=1)
+
+
+def plain(event: Event) -> dict[str, Any]:
+    """An event as JSON's values."""
+    return {item.name: getattr(event, item.name) for item in fields(event)} | {"annotations": dict(event.annotations)}
 
 
 def entry_of(text: str) -> Entry:
@@ -123,7 +130,7 @@ class Spool:
         text = entry.text()
         if files >= self._max_files or size + len(text) > self._max_bytes:
             raise SpoolFullError(f"the spool {self.queue} is full: {files} files, {size} bytes")
-        path = self.queue / f"{int(entry.created * 1000):015d}-{entry.id[:12]}.json"
+        path = self.queue / _name(entry)
         return Claim(path, _write(path, text, sync=sync), entry)
 
     def names(self) -> list[str]:
@@ -143,20 +150,17 @@ class Spool:
             raise
         return Claim(path, descriptor, entry)
 
-    def bury(self, claim: Claim, reason: str) -> None:
-        """Move a claimed entry to the dead letters, with the reason. Never raises: then it is gone, and counted."""
-        try:
+    def bury(self, entry: Entry, reason: str) -> None:
+        """Keep a dead letter, with the reason. Never raises: then it is lost, as its count says."""
+        with contextlib.suppress(OSError, IndexError):
             private(self.dead)
             files, size = _weight(self.dead)
             while files and (files >= self._max_files or size > self._max_bytes):
                 (self.dead / _names(self.dead)[0]).unlink()
                 files, size = _weight(self.dead)
-            claim.entry = replace(claim.entry, problem=reason[:500], begun=())
             if self._max_files:
-                os.close(_write(self.dead / claim.path.name, claim.entry.text(), sync=True))
-        except (OSError, IndexError):
-            pass
-        claim.remove()
+                dead = replace(entry, problem=reason[:500], begun=())
+                os.close(_write(self.dead / _name(dead), dead.text(), sync=True))
 
     def bury_file(self, name: str) -> None:
         """Move what is no entry out of the way."""
@@ -197,7 +201,7 @@ def folder(settings: Settings) -> Path:
     given = settings.callbacks.spool.dir
     # /var/tmp outlives a restart of the machine; TMPDIR may be another for each task.
     temporary = Path("/var/tmp")  # noqa: S108  a folder of our own below it, which `private` looks at before each use
-    base = temporary if temporary.is_dir() else Path(tempfile.gettempdir())
+    base = temporary if temporary.is_dir() else Path("/tmp")  # noqa: S108
     return (Path(given) if given else base / f"windsock-{os.getuid()}") / f"cluster-{settings.cluster}"
 
 
@@ -219,7 +223,7 @@ def replace_file(path: Path, text: str) -> None:
 
 def _write(path: Path, text: str, *, sync: bool) -> int:
     """Put a file in its place in one step; returns it open and locked."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = path.with_name(f".{path.name}.{os.urandom(4).hex()}.tmp")
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -261,6 +265,11 @@ def _lock(path: Path) -> int | None:
         pass
     os.close(descriptor)
     return None
+
+
+def _name(entry: Entry) -> str:
+    """In the order of time, and another for each entry."""
+    return f"{int(entry.created * 1000):015d}-{entry.id[:12]}.json"
 
 
 def _names(path: Path) -> list[str]:

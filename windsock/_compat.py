@@ -130,7 +130,7 @@ def connection(conn_id: str) -> Any:
 
 
 def time_of(metric: str, milliseconds: float, tags: Mapping[str, str]) -> None:
-    """Report a duration as `count` reports an event. A plain number: a timedelta's unit differs between the dialects."""
+    """Report a duration as `count` reports an event. A plain number: a timedelta's unit differs by dialect."""
     stats, tagged = _stats()
     if tagged:
         stats.timing(metric, milliseconds, tags=dict(tags))

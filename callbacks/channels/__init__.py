@@ -48,8 +48,8 @@ def send(
 ) -> Answer:
     """Deliver `message` once, to one address. Never raises.
 
-    `state` is what the platform called the first message of the same run: what follows joins it, a
-    resolve edits it. Each step of the conversation may take `seconds`; who must be sure waits no longer than that for the whole.
+    `state` is what the platform called the first message of the same run: what follows joins it, a resolve edits it.
+    Each step of the conversation may take `seconds`: whoever must be sure waits no longer than that for the whole.
     """
     try:
         module = importlib.import_module(f"{__name__}.{_MODULES[destination.channel]}")

@@ -158,6 +158,8 @@ def clean_environment(monkeypatch, tmp_path):
     for name in list(os.environ):
         if name.startswith("WINDSOCK_"):
             monkeypatch.delenv(name)
+    # Not the folder that this machine's own callbacks have.
+    monkeypatch.setenv("WINDSOCK__CALLBACKS__SPOOL__DIR", str(tmp_path / "spool"))
     (tmp_path / "windsock.yaml").write_text("this: is not ours\n")
     monkeypatch.chdir(tmp_path)
 
