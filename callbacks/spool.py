@@ -137,6 +137,10 @@ class Spool:
         """The waiting entries, oldest first."""
         return _names(self.queue)
 
+    def dead_names(self) -> list[str]:
+        """The dead letters, oldest first."""
+        return _names(self.dead)
+
     def claim(self, name: str) -> Claim | None:
         """Take an entry; None: another process has it, or had it. Raises ValueError for a file that is no entry."""
         path = self.queue / name
