@@ -1,38 +1,28 @@
-"""From the alert event to the Alertmanagers, and what became of it."""
+"""From an alert event to whoever is to hear of it, and what became of it.
+
+With an Alertmanager it is posted there (`delivery_alertmanager`), else told straight to the team's channels
+(`delivery_straight`). What nobody took waits in the spool, and `flush` tries it again (`delivery_replay`).
+"""
 
 from __future__ import annotations
 
-import re
-import time
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
-from windsock.alertmanager import Alertmanager, credentials
-
-from . import bounded
+from . import bounded, delivery_alertmanager
+from .delivery_outcome import Delivery, Flushed
 
 if TYPE_CHECKING:
-    from windsock.alertmanager import Outcome
+    from windsock.destinations import Destination
     from windsock.events import Event
     from windsock.settings import Settings
 
-_LOOK_UP = 0.2
-"""The share of the time that asking for an earlier alert may take: the post is what counts."""
+ALERTMANAGER = "alertmanager"
 
 NOT_CONFIGURED = (
     "no Alertmanager is configured: set alertmanager.urls in windsock.yaml, or WINDSOCK__ALERTMANAGER__URLS"
 )
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """What became of one event."""
-
-    problem: str
-    """Empty where at least one peer accepted, else a word for the counter: timeout, unreachable, rejected, …"""
-    detail: str
-    """What a person reads about it."""
+_NOBODY = f"{NOT_CONFIGURED}; or give the team, or defaults, a channel of its own"
 
 
 @dataclass(frozen=True)
@@ -50,55 +40,64 @@ _BY_SETTINGS = Choice()
 
 
 def deliver(event: Event, settings: Settings, deadline: float, choice: Choice = _BY_SETTINGS) -> Delivery:
-    """Tell of a failure, until the monotonic clock reaches `deadline`.
-
-    Raises SettingsError where a credential of Alertmanager's can't be had.
-    """
-    del choice
-    config = settings.alertmanager
-    if not config.urls:
-        return Delivery("unconfigured", NOT_CONFIGURED)
-    client = Alertmanager(config, credentials(config.http))
-    event = _adopt(event, client, (deadline - time.monotonic()) * _LOOK_UP, len(config.urls))
-    outcomes = client.post([event.alert(datetime.now(timezone.utc))], deadline - time.monotonic())
-    failures = [(url, problem) for url, problem in outcomes if problem is not None]
-    detail = "; ".join(f"{url}: {problem}" for url, problem in failures)
-    if len(failures) < len(outcomes):
-        accepted = f"{len(outcomes) - len(failures)} of {len(outcomes)} Alertmanagers"
-        return Delivery("", f"{accepted} ({detail})" if detail else accepted)
-    return Delivery(_word(outcomes), detail)
+    """Tell of a failure, until the monotonic clock reaches `deadline`; what nobody took is in the spool then."""
+    return _send("failed", event, settings, deadline, choice)
 
 
 def resolve(event: Event, settings: Settings, deadline: float, choice: Choice = _BY_SETTINGS) -> Delivery:
-    """Tell that the task of `event` succeeded: every alert of its cluster, DAG and task ends, of whichever run."""
-    del event, settings, deadline, choice
-    return Delivery("", "")
+    """Tell that what `event` is about succeeded: the alerts of its cluster, DAG and task end, of whichever run.
+
+    A task's success ends AirflowTaskFailed and AirflowTaskRetrying, every other event those of its own name.
+    """
+    return _send("resolved", event, settings, deadline, choice)
 
 
-def flush(settings: Settings, deadline: float, limit: int = 20) -> int:
-    """Deliver what waits in the spool, oldest first, `limit` entries at most; returns how many were delivered."""
-    del settings, deadline, limit
-    return 0
+def flush(settings: Settings, deadline: float, limit: int = 20) -> Flushed:
+    """Deliver what waits in the spool, oldest first, `limit` entries at most, until `deadline`."""
+    from . import delivery_replay, spool  # noqa: PLC0415  only where something waits
+
+    return delivery_replay.flush(settings, deadline, limit) if spool.of(settings).names() else Flushed()
 
 
-def _adopt(event: Event, client: Alertmanager, seconds: float, peers: int) -> Event:
-    """Take over team and severity of an alert for the same failure: with other labels there would be two."""
-    try:
-        # Peers are asked in turn, so that one that hangs leaves time for the next.
-        alerts = bounded.run(lambda: client.find(event.identity, seconds / peers), seconds)
-        labels = alerts[0]["labels"] if alerts else {}
-        return replace(event, team=labels.get("team", event.team), severity=labels.get("severity", event.severity))
-    except Exception:  # noqa: BLE001  nothing that goes wrong here is worth an alert that is not sent
-        return event
+def _send(
+    what: Literal["failed", "resolved"], event: Event, settings: Settings, deadline: float, choice: Choice
+) -> Delivery:
+    chosen = choice.channels
+    central = ALERTMANAGER in chosen if chosen is not None else bool(settings.alertmanager.urls)
+    others = None if chosen is None else tuple(channel for channel in chosen if channel != ALERTMANAGER)
+    straight = not central if chosen is None else bool(others)
+    works = []
+    if central and not settings.alertmanager.urls:
+        works.append(lambda: Delivery("unconfigured", NOT_CONFIGURED))
+    elif central:
+        tell = delivery_alertmanager.fire if what == "failed" else delivery_alertmanager.end
+        works.append(lambda: tell(event, settings, deadline, choice.template))
+    if straight:
+        from windsock.destinations import URGENT, destinations  # noqa: PLC0415  not with an Alertmanager
+
+        to = destinations(settings, event.team, event.severity, others)
+        if to:
+            works.append(lambda: _straight(what, event, settings, deadline, choice.template, to))
+        elif others is None and event.severity not in URGENT:
+            works.append(lambda: Delivery("", f"nobody: severity {event.severity} is only recorded"))
+        else:
+            works.append(lambda: Delivery("unconfigured", _NOBODY))
+    if len(works) == 1:
+        return works[0]()
+    done = bounded.side_by_side(works, deadline)
+    late = Delivery("timeout", "not done in time")
+    return _both([found or late for found in done])
 
 
-def _word(outcomes: list[Outcome]) -> str:
-    """One word for what went wrong, from the peer that came farthest."""
-    problems = [problem or "" for _, problem in outcomes]
-    if any(re.match(r"[34]\d\d ", problem) for problem in problems):
-        return "rejected"
-    if any(re.match(r"\d\d\d ", problem) for problem in problems):
-        return "server_error"
-    if any("Timeout" in problem or problem.startswith("no answer") for problem in problems):
-        return "timeout"
-    return "unreachable"
+def _straight(  # noqa: PLR0913, PLR0917  a step of _send's, apart for its imports
+    what: str, event: Event, settings: Settings, deadline: float, template: str | None, to: tuple[Destination, ...]
+) -> Delivery:
+    from . import delivery_over, delivery_straight  # noqa: PLC0415  not with an Alertmanager
+
+    straight = delivery_straight.Straight(settings, deadline)
+    return straight.fire(event, template, to) if what == "failed" else delivery_over.end(straight, event, to)
+
+
+def _both(found: list[Delivery]) -> Delivery:
+    problems = [delivery.problem for delivery in found if delivery.problem]
+    return Delivery(problems[0] if problems else "", "; ".join(delivery.detail for delivery in found))

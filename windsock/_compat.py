@@ -184,6 +184,15 @@ def count(metric: str, tags: Mapping[str, str]) -> None:
     `windsock.callback.sent.AirflowTaskFailed.my.dag`; a value with dots comes last. Raises what Airflow raises, and
     ImportError where there is no Airflow.
     """
+    stats, tagged = _stats()
+    if tagged:
+        stats.incr(metric, tags=dict(tags))
+    else:
+        stats.incr(".".join((metric, *tags.values())))
+
+
+def _stats() -> tuple[Any, bool]:
+    """Airflow's StatsD client, and whether its dialect has tags."""
     try:
         from airflow.sdk.configuration import conf  # noqa: PLC0415  only where something failed
         from airflow.sdk.observability.stats import Stats  # noqa: PLC0415  3.2 and later
@@ -197,7 +206,27 @@ def count(metric: str, tags: Mapping[str, str]) -> None:
         tagged = conf.getboolean("metrics", "statsd_influxdb_enabled", fallback=False)
     else:
         tagged = True  # OpenTelemetry, or nothing that listens
+    return Stats, tagged
+
+
+def connection(conn_id: str) -> Any:
+    """Return an Airflow connection, from whichever place this process may read them. Raises what Airflow raises.
+
+    ImportError where there is no Airflow. It takes 12 to 36 ms, and once 5 s in the dag processor.
+    """
+    try:
+        from airflow.sdk import Connection  # noqa: PLC0415  3.x: through the supervisor, no database
+    except ImportError:
+        from airflow.hooks.base import BaseHook  # noqa: PLC0415
+
+        return BaseHook.get_connection(conn_id)
+    return Connection.get(conn_id)
+
+
+def time_of(metric: str, milliseconds: float, tags: Mapping[str, str]) -> None:
+    """Report a duration as `count` reports an event. A plain number: a timedelta's unit differs by dialect."""
+    stats, tagged = _stats()
     if tagged:
-        Stats.incr(metric, tags=dict(tags))
+        stats.timing(metric, milliseconds, tags=dict(tags))
     else:
-        Stats.incr(".".join((metric, *tags.values())))
+        stats.timing(".".join((metric, *tags.values())), milliseconds)

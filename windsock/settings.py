@@ -22,7 +22,18 @@ from pydantic import (
 )
 
 from windsock import _source, redaction
-from windsock._formats import Address, Listen, Network, Patterns, Reference, Relay, SecretPattern, TimeOfDay, Url
+from windsock._formats import (
+    Address,
+    Listen,
+    Network,
+    Patterns,
+    Reference,
+    References,
+    Relay,
+    SecretPattern,
+    TimeOfDay,
+    Url,
+)
 from windsock._units import Duration, Ratio, Size
 from windsock.exceptions import SettingsError
 
@@ -170,8 +181,15 @@ class Spool(Section):
     """What could not be delivered waits here."""
 
     dir: str | None = None
+    """None: windsock-UID below /var/tmp, a folder of each user. A container's own disk dies with it: name a volume."""
     max_files: int = Field(default=10_000, ge=0)
+    """Of what waits, and again of what can't be delivered; beyond it the new is refused, of the dead the oldest goes.
+    0: nothing is kept."""
     max_bytes: Size = 100 << 20
+    late_after: Duration = 600.0
+    """What is delivered so long after the failure says so in its text."""
+    expire: Duration = Field(default=259_200.0, ge=60)
+    """What could not be delivered for so long is given up: a dead letter."""
 
 
 class Match(Section):
@@ -219,6 +237,8 @@ class Callbacks(Section):
     budget: Duration = Field(default=10.0, gt=0, le=19)
     """Seconds for everything a callback does; Airflow kills the process at 20."""
     spool: Spool = Spool()
+    templates: dict[str, str] = {}
+    """By name: jinja text that is said instead of the exception; docs/channels.md says what it may use."""
     attach: tuple[Attach, ...] = ()
     """Who gets callbacks without asking; for each kind of callback the first rule that matches decides."""
     opt_out: Patterns = ("windsock:off",)
@@ -255,6 +275,15 @@ class EmailChannel(Section):
     username: str | None = None
     password: Reference | None = None
     tls: bool = True
+    """Whether nothing is said in clear text: STARTTLS, or TLS from the first byte on port 465."""
+
+
+class WebhookChannel(Section):
+    """A server of your own, which gets JSON; docs/channels.md has its fields."""
+
+    secret: Reference | None = None
+    """Signs each body (HMAC-SHA256), so that the server can tell who sent it."""
+    headers: dict[str, str] = {}
 
 
 class Channels(Section):
@@ -263,6 +292,9 @@ class Channels(Section):
     slack: SlackChannel = SlackChannel()
     pagerduty: PagerDutyChannel = PagerDutyChannel()
     email: EmailChannel = EmailChannel()
+    webhook: WebhookChannel = WebhookChannel()
+    ca_file: str | None = None
+    """Whom to trust beside the machine's certificates; callbacks only."""
 
 
 class Team(Section):
@@ -272,6 +304,12 @@ class Team(Section):
     slack: str | None = None
     pagerduty: Reference | None = None
     email: Patterns = ()
+    webhook: Url | Reference | None = None
+    """A URL, or what holds one that is secret; callbacks only."""
+    apprise: References = ()
+    """What holds Apprise URLs (the extra `windsock[apprise]`); callbacks only."""
+    template: str | None = None
+    """One of callbacks.templates; callbacks only."""
 
 
 class Defaults(Section):
@@ -280,6 +318,9 @@ class Defaults(Section):
     slack: str | None = None
     pagerduty: Reference | None = None
     email: Patterns = ()
+    webhook: Url | Reference | None = None
+    apprise: References = ()
+    template: str | None = None
     severity: Severity = "warning"
 
 
