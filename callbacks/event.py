@@ -129,11 +129,12 @@ def _run(outcome: Outcome) -> str:
 
 
 def _missed(outcome: Outcome) -> str:
+    if outcome.failed_tasks:
+        return f"{outcome.dag.dag_id} missed its SLA: {_listed(outcome.failed_tasks)}"
     name = f" {outcome.name}" if outcome.name else ""
     due = f": it was due at {outcome.due}" if outcome.due else ""
     late = f", and the run is {outcome.reason}" if outcome.reason else ""
-    tasks = f": {_listed(outcome.failed_tasks)}" if outcome.failed_tasks else ""
-    return f"{outcome.dag.dag_id} missed its deadline{name}{due}{late}{tasks}"
+    return f"{outcome.dag.dag_id} missed its deadline{name}{due}{late}"
 
 
 def _listed(names: tuple[str, ...], most: int = 10) -> str:
