@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from windsock import events, links
 from windsock.events import Event, rfc3339
 from windsock.teams import route
-from windsock.text import LIMIT, describe, line, safe, shorten
+from windsock.text import describe, line, safe
 
 from . import frames
 from .options import DEFAULT
@@ -49,7 +49,7 @@ def build(outcome: Outcome, settings: Settings, options: Options = DEFAULT) -> E
         # Nothing has failed for good yet: nobody is woken for it, unless the author says so.
         severity = "warning"
     name = alertname(outcome)
-    facts = {key: shorten(safe(text, LIMIT), LIMIT) for key, text in _annotations(outcome, settings).items() if text}
+    facts = {key: safe(text) for key, text in _annotations(outcome).items()}
     return Event(
         name,
         settings.cluster,
@@ -59,13 +59,12 @@ def build(outcome: Outcome, settings: Settings, options: Options = DEFAULT) -> E
         deadline=outcome.deadline or None,
         team=options.team or team,
         severity=options.severity or severity,
-        annotations={**facts, **{key: url for key, url in _urls(outcome, settings, name).items() if url}},
+        annotations={key: text for key, text in {**facts, **_urls(outcome, settings, name)}.items() if text},
         check=outcome.name or None if outcome.kind == "check" else None,
     )
 
 
-def _annotations(outcome: Outcome, settings: Settings) -> dict[str, str]:
-    del settings
+def _annotations(outcome: Outcome) -> dict[str, str]:
     error = describe(outcome.error) if outcome.error is not None else ""
     now = outcome.ended or datetime.now(timezone.utc)
     return {
