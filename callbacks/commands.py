@@ -131,10 +131,8 @@ def _to_channels(event: Event, settings: Settings, channels: tuple[str, ...] | N
 
     places = destinations(settings, event.team, event.severity, channels)
     if not places:
-        raise SettingsError(
-            [f"team {event.team} has no {' or '.join(channels or ('channel',))} for {event.severity} alerts, nor has"
-             " defaults; and there is no Alertmanager" * (not channels)]
-        )  # fmt: skip
+        lacking = f"neither team {event.team} nor defaults has a {' or a '.join(channels or ('channel',))}"
+        raise SettingsError([lacking if channels else f"{NOT_CONFIGURED}; and {lacking} for {event.severity} alerts"])
     for to in places:
         message = Message(event, id=f"test-{event.run_id}")
         try:

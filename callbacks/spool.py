@@ -211,8 +211,8 @@ def folder(settings: Settings) -> Path:
 
 def private(path: Path) -> None:
     """Make a folder that nobody else can read, or look whether it is one. Raises OSError."""
-    path.mkdir(mode=0o700, exist_ok=True, parents=True)
-    for place, ours in ((path, True), (path.parent, True), (path.parent.parent, False)):
+    for place, ours in ((path.parent.parent, False), (path.parent, True), (path, True)):
+        place.mkdir(mode=0o700, exist_ok=True, parents=True)
         found = place.lstat() if ours else place.stat()
         # The folder that is configured may be a volume of root's, shared with a group.
         owners, writable = ((os.getuid(),), 0o022) if ours else ((os.getuid(), 0), 0o002)
