@@ -1,5 +1,6 @@
-"""The spool as its users meet it: several processes, kill -9, a full disk, somebody else's folder, nonsense in a file."""
+"""The spool as its users meet it: many processes, kill -9, a full disk, a folder of somebody else's, nonsense."""
 
+import contextlib
 import json
 import multiprocessing
 import os
@@ -13,6 +14,7 @@ import pytest
 
 from windsock.callbacks import spool as spools
 from windsock.callbacks.spool import Entry, Spool, SpoolFullError
+from windsock.settings import Settings
 
 PENDING = (("slack", "#pay"),)
 
@@ -95,9 +97,10 @@ def test_it_is_bounded_in_files(tmp_path, entry):
 
 def test_it_is_bounded_in_bytes(tmp_path, entry):
     store = Spool(tmp_path / "s" / "c", 100, 3000)
-    with pytest.raises(SpoolFullError):
-        for _ in range(10):
+    for _ in range(10):
+        with contextlib.suppress(SpoolFullError):
             store.put(entry(), sync=False).release()
+    assert 0 < len(store.names()) < 10
     assert sum(file.stat().st_size for file in store.queue.iterdir()) <= 3000
 
 
@@ -253,7 +256,5 @@ def test_a_disk_that_takes_no_more_leaves_nothing_half_done(tmp_path):
 
 
 def test_the_default_folder_is_the_users_own(monkeypatch):
-    from windsock.settings import Settings
-
     monkeypatch.delenv("WINDSOCK__CALLBACKS__SPOOL__DIR")
     assert str(spools.folder(Settings())) == f"/var/tmp/windsock-{os.getuid()}/cluster-airflow"

@@ -1,15 +1,15 @@
 """Without an Alertmanager: what arrives at Slack, PagerDuty and in the mail, and what happens where they misbehave."""
 
-import os
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pytest
 
-from windsock.callbacks import delivery, incidents
+from windsock.callbacks import delivery, incidents, spool
 from windsock.callbacks.delivery import Choice, deliver, flush, resolve
-from windsock.settings import Settings
+from windsock.settings import Settings, load
 
 
 @pytest.fixture
@@ -310,8 +310,6 @@ def test_what_is_refused_is_a_dead_letter_with_the_reason(settings, event, soon,
 
 
 def delivery_store(settings):
-    from windsock.callbacks import spool
-
     return spool.of(settings)
 
 
@@ -364,9 +362,7 @@ def test_kill_9_in_the_middle_of_a_delivery(straight, configure, inbox, soon, ac
     sender.kill()
     sender.wait(10)
     sender.stdout.close()
-    from windsock import settings as module
-
-    loaded = module.load(cwd=False)
+    loaded = load(cwd=False)
     clock(61)
     assert flush(loaded, soon()).delivered == 1
     texts = [message.text for message in inbox.messages()]
@@ -398,16 +394,14 @@ def test_five_hundred_failures_in_sixteen_processes_are_one_message_and_an_updat
     started = time.monotonic()
     workers = [
         subprocess.Popen([sys.executable, "-c", FAILING, str(first), str(last)], stderr=subprocess.PIPE, text=True)
-        for first, last in zip(edges, edges[1:], strict=False)
+        for first, last in pairwise(edges)
     ]
     errors = [worker.communicate(timeout=120)[1] for worker in workers]
     assert errors == [""] * 16
     assert time.monotonic() - started < 55, "the minute must not be over"
     assert len(inbox.messages()) == 1
 
-    from windsock import settings as module
-
-    loaded = module.load(cwd=False)
+    loaded = load(cwd=False)
     store = delivery_store(loaded)
     assert len(store.names()) == 1
     clock(61)
@@ -416,7 +410,7 @@ def test_five_hundred_failures_in_sixteen_processes_are_one_message_and_an_updat
     assert update.thread == first.id
     assert "500 failures in this run so far, on this host" in update.text
     assert (store.names(), store.dead_names()) == ([], [])
-    assert not [name for name in os.listdir(store.queue) if name.endswith(".tmp")]
+    assert not list(store.queue.glob(".*.tmp"))
 
 
 def test_old_runs_are_forgotten(only_slack, event, soon, clock):

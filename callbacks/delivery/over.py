@@ -7,18 +7,18 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from windsock.callbacks import incidents, spool
+from windsock.callbacks.rendering.message import Message
 from windsock.destinations import Destination
 
-from . import incidents, spool
-from .delivery_outcome import Delivery, count
-from .rendering.message import Message
+from .outcome import Delivery, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from windsock.events import Event
 
-    from .delivery_straight import Straight
+    from .straight import Straight
 
 _MOST = 20
 """Runs whose first message is edited at once."""
