@@ -148,3 +148,13 @@ CALLBACK_METRICS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
         ("channel", "team"),
     ),
 )
+
+POLICY_METRICS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
+    (
+        "windsock.policy.errors",
+        "counter",
+        "windsock.policy.errors.{reason}",
+        "DAG files in which the policy could not attach callbacks, by reason; the DAGs are loaded all the same.",
+        ("reason",),
+    ),
+)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from windsock._airflow_metrics import NOTES, Note
 from windsock._db_metrics import COLLECTOR_METRICS, DB_METRICS
-from windsock._own_metrics import CALLBACK_METRICS, OWN_METRICS
+from windsock._own_metrics import CALLBACK_METRICS, OWN_METRICS, POLICY_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,7 +115,7 @@ def callbacks() -> tuple[Metric, ...]:
             legacy=(plain,),
             buckets=_DELIVERY if kind == "timer" else (),
         )
-        for name, kind, plain, text, labels in CALLBACK_METRICS
+        for name, kind, plain, text, labels in (*CALLBACK_METRICS, *POLICY_METRICS)
     )
 
 

@@ -21,8 +21,19 @@ from pydantic import (
     field_validator,
 )
 
-from windsock import _source
-from windsock._formats import Address, Listen, Network, Patterns, Reference, References, Relay, TimeOfDay, Url
+from windsock import _source, redaction
+from windsock._formats import (
+    Address,
+    Listen,
+    Network,
+    Patterns,
+    Reference,
+    References,
+    Relay,
+    SecretPattern,
+    TimeOfDay,
+    Url,
+)
 from windsock._units import Duration, Ratio, Size
 from windsock.exceptions import SettingsError
 
@@ -33,6 +44,7 @@ if TYPE_CHECKING:
 Severity = Literal["critical", "warning", "info"]
 Policy = Literal["last", "max", "min", "sum"]
 Naming = Literal["prometheus", "helm-chart", "statsd-exporter"]
+Hook = Literal["failure", "retry", "success", "skipped", "run_failure", "run_success", "sla"]
 
 
 def _teams(value: dict[str, Any]) -> dict[str, Any]:
@@ -180,16 +192,57 @@ class Spool(Section):
     """What could not be delivered for so long is given up: a dead letter."""
 
 
+class Match(Section):
+    """Facts of a DAG; each key that is given must match (one of its patterns, with * and ?)."""
+
+    dag: Patterns = ()
+    owner: Patterns = ()
+    tag: Patterns = ()
+
+
+class AttachMatch(Match):
+    """The same, and the team that they make out."""
+
+    team: Patterns = ()
+
+
+class Attach(Section):
+    """Callbacks that every task, or run, of some DAGs gets without its author doing anything."""
+
+    match: AttachMatch = AttachMatch()
+    """Without a key in it: all DAGs."""
+    on: Annotated[tuple[Hook, ...], Field(min_length=1)] = ("failure", "success", "run_failure", "run_success")
+    """failure, retry, success and skipped of tasks; run_failure and run_success of runs; sla (2.11)."""
+    channels: Patterns | None = None
+    """alertmanager, slack, email, pagerduty …; without it Alertmanager where there is one, else what the team has."""
+    severity: Severity | None = None
+    """Instead of what `severity` says."""
+    team: str | None = None
+    """Instead of the one that matches."""
+    only_after_retries: bool | int = False
+    """true: nothing is told while a retry is left; a number: nothing before the try after so many retries."""
+    only_on_state_change: bool = False
+    """Nothing is told of a failure that follows another one of the same task on this host."""
+    template: str | None = None
+    """A name of `callbacks.templates`, or jinja text."""
+    throttle: Duration = 0.0
+    """Time within which a second failure of the same task on this host is not told."""
+
+
 class Callbacks(Section):
     """What runs inside Airflow's processes."""
 
     enabled: bool = True
+    """false: nothing is sent, nothing is attached, and nothing else of windsock happens in Airflow's processes."""
     budget: Duration = Field(default=10.0, gt=0, le=19)
     """Seconds for everything a callback does; Airflow kills the process at 20."""
     spool: Spool = Spool()
     templates: dict[str, str] = {}
     """By name: jinja text that is said instead of the exception; docs/channels.md says what it may use."""
-    attach: tuple[dict[str, Any], ...] = ()
+    attach: tuple[Attach, ...] = ()
+    """Who gets callbacks without asking; for each kind of callback the first rule that matches decides."""
+    opt_out: Patterns = ("windsock:off",)
+    """Tags of DAGs that get none of them."""
 
 
 class Links(Section):
@@ -244,14 +297,6 @@ class Channels(Section):
     """Whom to trust beside the machine's certificates; callbacks only."""
 
 
-class Match(Section):
-    """Facts of a DAG; each key that is given must match (one of its patterns, with * and ?)."""
-
-    dag: Patterns = ()
-    owner: Patterns = ()
-    tag: Patterns = ()
-
-
 class Team(Section):
     """Who is told about which DAGs, and where."""
 
@@ -286,6 +331,13 @@ class SeverityRule(Section):
     is_: Severity = Field(alias="is")
 
 
+class Redaction(Section):
+    """What is taken out of every text before it leaves, beside what issuers of secrets publish."""
+
+    patterns: tuple[SecretPattern, ...] = ()
+    """Regular expressions of your own secrets; a group called `keep` stays. Each repeat needs a bound."""
+
+
 class Objective(Section):
     """What is promised about one DAG."""
 
@@ -305,6 +357,7 @@ class Settings(Section):
     alertmanager: Alertmanager = Alertmanager()
     callbacks: Callbacks = Callbacks()
     links: Links = Links()
+    redaction: Redaction = Redaction()
     channels: Channels = Channels()
     teams: Annotated[dict[str, Team], AfterValidator(_teams)] = {}
     defaults: Defaults = Defaults()
@@ -326,7 +379,10 @@ def load(
     keys, each with its value and the option that gave it. Raises SettingsError with every problem found, each with its
     file, line and key.
     """
-    return validate(_source.read(path, environ, cwd=cwd, overrides=overrides))
+    settings = validate(_source.read(path, environ, cwd=cwd, overrides=overrides))
+    # From now on every text of this process, whoever sends it.
+    redaction.learn(settings.redaction.patterns)
+    return settings
 
 
 def validate(source: _source.Source) -> Settings:
