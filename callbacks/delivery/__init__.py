@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from windsock.events import Event
     from windsock.settings import Settings
 
+__all__ = ["Choice", "Delivery", "Flushed", "deliver", "flush", "resolve"]
+
 ALERTMANAGER = "alertmanager"
 
 NOT_CONFIGURED = (

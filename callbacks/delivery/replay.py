@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from windsock import events
 from windsock.alertmanager import Alertmanager, credentials
-from windsock.callbacks import spool
+from windsock.callbacks import recovery, spool
 from windsock.exceptions import SettingsError
 
 from . import alertmanager
@@ -132,8 +132,7 @@ class _Replay:
 
     def _recovered(self, entry: spool.Entry) -> bool:
         """Whether the task has succeeded on this host since it failed."""
-        del entry
-        return False
+        return recovery.last(entry.event).resolved > entry.created
 
     def _superseded(self, claim: spool.Claim) -> Outcome:
         for channel, _ in claim.entry.pending:
