@@ -66,5 +66,6 @@ def _told(store: spool.Spool, event: Event) -> list[tuple[Destination, Event, Ma
             if first is None or told.ended or name.startswith("pagerduty ") or (name in seen and not told.state):
                 continue
             seen.add(name)
-            works.append((Destination(*name.split(" ", 1)), first, dict(told.state)))
+            said = {**first.annotations, "recovered": event.annotations.get("recovered", "")}
+            works.append((Destination(*name.split(" ", 1)), replace(first, annotations=said), dict(told.state)))
     return works[:_MOST]
