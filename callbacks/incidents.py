@@ -99,6 +99,8 @@ def of(store: spool.Spool, event: Event) -> Iterator[Incident]:
     name = f"{_hash(event.dag_id)}-{_hash(event.run_id)}.json"
     spool.private(store.runs)
     with _locked(store.runs / f"{name[:2]}.lock"):
+        if not (store.runs / name).exists():
+            prune(store)
         incident = _read(store.runs / name)
         incident.dag_id, incident.run_id = event.dag_id, event.run_id
         yield incident

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from windsock.settings import Settings
 
     from .context import Outcome
-    from .delivery_outcome import Delivery
+    from .delivery import Delivery
     from .options import Options
 
 log = logging.getLogger("windsock.callbacks")

@@ -17,12 +17,15 @@ import os
 import stat
 import time
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from windsock.events import Event
 
+from . import folder as folders
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from windsock.settings import Settings
 
 _ORPHAN = 60.0
@@ -202,17 +205,13 @@ def of(settings: Settings) -> Spool:
 
 def folder(settings: Settings) -> Path:
     """Where this host keeps what callbacks must remember for `settings.cluster`."""
-    given = settings.callbacks.spool.dir
-    # /var/tmp outlives a restart of the machine; TMPDIR may be another for each task.
-    temporary = Path("/var/tmp")  # noqa: S108  a folder of our own below it, which `private` looks at before each use
-    base = temporary if temporary.is_dir() else Path("/tmp")  # noqa: S108
-    return (Path(given) if given else base / f"windsock-{os.getuid()}") / f"cluster-{settings.cluster}"
+    return folders.of(settings.callbacks.spool.dir, settings.cluster)
 
 
 def private(path: Path) -> None:
     """Make a folder that nobody else can read, or look whether it is one. Raises OSError."""
-    path.mkdir(mode=0o700, exist_ok=True, parents=True)
-    for place, ours in ((path, True), (path.parent, True), (path.parent.parent, False)):
+    for place, ours in ((path.parent.parent, False), (path.parent, True), (path, True)):
+        place.mkdir(mode=0o700, exist_ok=True, parents=True)
         found = place.lstat() if ours else place.stat()
         # The folder that is configured may be a volume of root's, shared with a group.
         owners, writable = ((os.getuid(),), 0o022) if ours else ((os.getuid(), 0), 0o002)

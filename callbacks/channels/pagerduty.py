@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from windsock.callbacks.rendering import plain
+from windsock.callbacks.rendering.message import clean
 from windsock.text import line
 
 from . import Answer, secrets, web
@@ -56,7 +57,7 @@ def event(message: Message) -> dict[str, Any]:
             "source": failed.cluster,
             "severity": failed.severity if failed.severity in _SEVERITIES else "error",
             "class": failed.alertname,
-            "component": line(failed.dag_id, 255),
+            "component": line(clean(failed.dag_id), 255),
             "group": failed.cluster,
             "custom_details": {"firing": plain.text(message)},
         },
@@ -67,4 +68,8 @@ def key(event: Event) -> str:
     """What makes two events one incident: installation, DAG, task, deadline."""
     parts = [event.cluster, event.dag_id, event.task_id or "", event.deadline or ""]
     text = "/".join(["windsock", *(part for part in parts if part)])
-    return text if len(text) <= _KEY and text.isprintable() else hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return (
+        text
+        if len(text) <= _KEY and text.isprintable()
+        else hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()
+    )

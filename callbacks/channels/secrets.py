@@ -22,19 +22,21 @@ def value(reference: str, key: str, pick: Callable[[Any], str | None] = lambda f
     if variable:
         found = os.environ.get(variable[1])
         if not found:
-            raise SettingsError([f"{key}: the environment variable {variable[1]} is not set"])
+            raise SettingsError([f"the environment variable {variable[1]}, which {key} names, is not set"])
         return found.strip()
     try:
         found = pick(_compat.connection(reference))
     except ImportError:
         raise SettingsError(
-            [f"{key}: the connection {reference} can only be read where Airflow is installed"]
+            [f"the connection {reference}, which {key} names, can only be read where Airflow is installed"]
         ) from None
     except Exception as error:  # noqa: BLE001  each secrets backend raises its own
-        raise SettingsError([f"{key}: the connection {reference} can't be read ({type(error).__name__})"]) from None
+        raise SettingsError(
+            [f"the connection {reference}, which {key} names, can't be read ({type(error).__name__})"]
+        ) from None
     if not found:
         raise SettingsError(
-            [f"{key}: the connection {reference} has no such value; docs/channels.md says which it needs"]
+            [f"the connection {reference}, which {key} names, lacks what docs/channels.md says it needs"]
         )
     return found
 

@@ -59,9 +59,11 @@ def _call(method: str, token: str, body: dict[str, Any], settings: Settings, sec
         return web.judge(reply, str(said.get("error", "")) or reply.text)
     if said.get("ok") is True:
         return Answer(detail="ok", state={"channel": str(said.get("channel", "")), "ts": str(said.get("ts", ""))})
-    error = str(said.get("error", "")) or "no answer of Slack's"
-    # A log-in page answers 200 too.
-    return Answer("server_error" if error in _LATER or not said else "rejected", f"Slack: {error}")
+    if not said:
+        # A log-in page answers 200 too.
+        return Answer("server_error", f"HTTP 200, but no answer of Slack's: {reply.text}", uncertain=True)
+    error = str(said.get("error", ""))
+    return Answer("server_error" if error in _LATER else "rejected", f"Slack: {error}")
 
 
 def _hook(found: Any) -> str:

@@ -68,7 +68,10 @@ def post(
         sent = True
         connection.request("POST", path + target, body, given)
         answer = connection.getresponse()
-        return Reply(answer.status, {name.lower(): text for name, text in answer.getheaders()}, answer.read(_READ))
+        content = answer.read(_READ)
+        if answer.length and len(content) < _READ:
+            raise http.client.IncompleteRead(content, answer.length)
+        return Reply(answer.status, {name.lower(): text for name, text in answer.getheaders()}, content)
     except (OSError, http.client.HTTPException, ValueError) as error:
         # An address may be a secret, and some errors repeat it.
         words = _SECRET_PATH.sub(r"\1/…", f"{type(error).__name__}: {error}")

@@ -5,10 +5,6 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from windsock.text import line
-
-from .message import clean
-
 if TYPE_CHECKING:
     from .message import Message
 
@@ -18,20 +14,7 @@ _QUOTE = '<pre style="background:#f4f4f4;padding:8px;white-space:pre-wrap">'
 
 def page(message: Message) -> str:
     """A whole document."""
-    event, said = message.event, message.event.annotations
-    rows = [
-        ("Task", event.task_id or ""),
-        ("Map index", said.get("map_index", "")),
-        ("Run", event.run_id),
-        ("Try", said.get("try", "")),
-        ("Since", message.since),
-        *((label.capitalize(), value) for label, value in message.facts),
-    ]
-    table = "\n".join(
-        f"<tr>{_CELL}{escape(label)}</td><td>{escape(line(clean(value), 250))}</td></tr>"
-        for label, value in rows
-        if value
-    )
+    table = "\n".join(f"<tr>{_CELL}{escape(label)}</td><td>{escape(value)}</td></tr>" for label, value in message.rows)
     links = "&ensp;".join(f'<a href="{escape(url)}">{label}</a>' for label, url in message.links)
     parts = [
         "<!DOCTYPE html>",

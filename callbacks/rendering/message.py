@@ -23,12 +23,16 @@ _LOG = 600
 """Characters of a log's end: its last ones."""
 _LINK = 1000
 """A longer address is left out: cut, it would lead nowhere."""
-_LOOKED_AT = 50_000
+_LOOKED_AT = 3000
+"""Characters of a text that are cleaned: more than is ever shown of one."""
 
 _LINKS = (("log_url", "Log"), ("run_url", "Airflow"), ("dashboard_url", "Dashboard"), ("runbook_url", "Runbook"))
-_SAID = {"summary", "exception", "description", "failed_at", "map_index", "try", "log_tail", "hostname", "tags"}
+_SAID = {
+    *("summary", "exception", "traceback", "description", "failed_at", "recovered", "map_index", "try", "run_id"),
+    *("log_tail", "hostname", "tags"),
+}
 """Annotations that have a place of their own, or are of no use to a reader."""
-_NAMES = {"failed_count": "failed", "failed_task": "failed task"}
+_NAMES = {"failed_count": "failed"}
 _DROPPED = ("Cc", "Cf", "Cs", "Co")
 _KEPT = "\n\t\u200c\u200d"
 """Beside line ends: what joins letters and emoji."""
@@ -78,10 +82,38 @@ class Message:
         return line(clean(self.event.annotations.get("failed_at", "")), 40)
 
     @property
+    def until(self) -> str:
+        """When it was over, where that is known."""
+        return line(clean(self.event.annotations.get("recovered", "")), 40)
+
+    @property
+    def run(self) -> str:
+        """The run; a check of data is of none, and says in which one it failed."""
+        return line(clean(self.event.run_id or self.event.annotations.get("run_id", "")), 250)
+
+    @property
+    def rows(self) -> list[tuple[str, str]]:
+        """Label and value, as a table shows them."""
+        event, said = self.event, self.event.annotations
+        rows = [
+            ("Task", event.task_id or ""),
+            ("Check", event.check or ""),
+            ("Map index", said.get("map_index", "")),
+            ("Run", self.run),
+            ("Try", said.get("try", "")),
+            ("Since", self.since),
+            ("Resolved", self.until if self.resolved else ""),
+        ]
+        known = [(label, line(clean(value), 250)) for label, value in rows if value]
+        return [*known, *((label.capitalize(), value) for label, value in self.facts)]
+
+    @property
     def quote(self) -> str:
-        """The exception; empty where a template speaks, or nothing was said beyond the summary."""
-        found = self.event.annotations
-        return "" if self.body is not None or self.resolved else shorten(clean(found.get("exception", "")), QUOTE)
+        """The exception and where it was raised; empty where a template speaks, or the summary says it all."""
+        if self.body is not None or self.resolved:
+            return ""
+        said = [clean(self.event.annotations.get(name, "")) for name in ("exception", "traceback")]
+        return shorten("\n\n".join(filter(None, said)), QUOTE)
 
     @property
     def text(self) -> str:
@@ -129,12 +161,12 @@ class Message:
     def facts(self) -> list[tuple[str, str]]:
         """All other annotations, whoever wrote them."""
         known = _SAID | {name for name, _ in _LINKS}
+        names = [name for name in self.event.annotations if name not in known and _WORDS.fullmatch(name)]
         found = [
-            (_NAMES.get(name, name.replace("_", " ")), line(clean(value), _FACT))
-            for name, value in self.event.annotations.items()
-            if name not in known and value and _WORDS.fullmatch(name)
+            (_NAMES.get(name, name.replace("_", " ")), line(clean(self.event.annotations[name]), _FACT))
+            for name in names[: 0 if self.resolved else 2 * _FACTS]
         ]
-        return [] if self.resolved else found[:_FACTS]
+        return [(label, value) for label, value in found if value][:_FACTS]
 
     def values(self) -> Mapping[str, object]:
         """What a template may name: the labels, the annotations, and what this host has counted."""

@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from windsock.text import line
-
-from .message import clean
-
 if TYPE_CHECKING:
     from .message import Message
 
 
 def text(message: Message) -> str:
     """The whole of it, without the title; some 8,000 characters at most."""
-    event, said = message.event, message.event.annotations
     lines = ["Resolved: " + message.summary if message.resolved else message.summary, *message.notes]
     lines += [message.counts] if message.counts else []
-    rows = [
-        ("Task", event.task_id or ""),
-        ("Map index", said.get("map_index", "")),
-        ("Run", event.run_id),
-        ("Try", said.get("try", "")),
-        ("Since", message.since),
-        *((label.capitalize(), value) for label, value in message.facts),
-    ]
-    lines += [f"{label}: {line(clean(value), 250)}" for label, value in rows if value]
+    lines += [f"{label}: {value}" for label, value in message.rows]
     if message.text and message.text != message.summary:
         lines += ["", message.text]
     if message.quote:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .message import clean
+
 if TYPE_CHECKING:
     from .message import Message
 
@@ -70,15 +72,14 @@ def escape(value: str, limit: int) -> str:
 def _what(message: Message) -> str:
     event, said = message.event, message.event.annotations
     which = f"*{escape(_plain(event.task_id), 200)}* in run" if event.task_id else "Run"
-    which += f" `{escape(_plain(event.run_id), 200)}`"
+    which += f" `{escape(message.run, 200)}`"
+    which += f", check {escape(_plain(event.check), 100)}" if event.check else ""
     if message.resolved:
-        return f":white_check_mark: {which}, resolved"
+        return f":white_check_mark: {which}, resolved{f' {message.until}' if message.until else ''}"
     which += f", map index {escape(_plain(said['map_index']), 60)}" if said.get("map_index") else ""
     which += f", try {escape(_plain(said['try']), 20)}" if said.get("try") else ""
     return which + (f", since {escape(message.since, 60)}" if message.since else "")
 
 
 def _plain(value: str) -> str:
-    from .message import clean  # noqa: PLC0415
-
     return " ".join(clean(value).split())

@@ -1,7 +1,7 @@
 """From an alert event to whoever is to hear of it, and what became of it.
 
-With an Alertmanager it is posted there (`delivery_alertmanager`), else told straight to the team's channels
-(`delivery_straight`). What nobody took waits in the spool, and `flush` tries it again (`delivery_replay`).
+With an Alertmanager it is posted there (`alertmanager`), else told straight to the team's channels
+(`straight`). What nobody took waits in the spool, and `flush` tries it again (`replay`).
 """
 
 from __future__ import annotations
@@ -9,13 +9,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from . import bounded, delivery_alertmanager
-from .delivery_outcome import Delivery, Flushed
+from windsock.callbacks import bounded, spool
+
+from . import alertmanager
+from .outcome import Delivery, Flushed
 
 if TYPE_CHECKING:
     from windsock.destinations import Destination
     from windsock.events import Event
     from windsock.settings import Settings
+
+__all__ = ["Choice", "Delivery", "Flushed", "deliver", "flush", "resolve"]
 
 ALERTMANAGER = "alertmanager"
 
@@ -54,9 +58,11 @@ def resolve(event: Event, settings: Settings, deadline: float, choice: Choice = 
 
 def flush(settings: Settings, deadline: float, limit: int = 20) -> Flushed:
     """Deliver what waits in the spool, oldest first, `limit` entries at most, until `deadline`."""
-    from . import delivery_replay, spool  # noqa: PLC0415  only where something waits
+    if not spool.of(settings).names():
+        return Flushed()
+    from . import replay  # noqa: PLC0415  only where something waits
 
-    return delivery_replay.flush(settings, deadline, limit) if spool.of(settings).names() else Flushed()
+    return replay.flush(settings, deadline, limit)
 
 
 def _send(
@@ -70,7 +76,7 @@ def _send(
     if central and not settings.alertmanager.urls:
         works.append(lambda: Delivery("unconfigured", NOT_CONFIGURED))
     elif central:
-        tell = delivery_alertmanager.fire if what == "failed" else delivery_alertmanager.end
+        tell = alertmanager.fire if what == "failed" else alertmanager.end
         works.append(lambda: tell(event, settings, deadline, choice.template))
     if straight:
         from windsock.destinations import URGENT, destinations  # noqa: PLC0415  not with an Alertmanager
@@ -92,10 +98,11 @@ def _send(
 def _straight(  # noqa: PLR0913, PLR0917  a step of _send's, apart for its imports
     what: str, event: Event, settings: Settings, deadline: float, template: str | None, to: tuple[Destination, ...]
 ) -> Delivery:
-    from . import delivery_over, delivery_straight  # noqa: PLC0415  not with an Alertmanager
+    from . import over  # noqa: PLC0415  not with an Alertmanager
+    from .straight import Straight  # noqa: PLC0415
 
-    straight = delivery_straight.Straight(settings, deadline)
-    return straight.fire(event, template, to) if what == "failed" else delivery_over.end(straight, event, to)
+    straight = Straight(settings, deadline)
+    return straight.fire(event, template, to) if what == "failed" else over.end(straight, event, to)
 
 
 def _both(found: list[Delivery]) -> Delivery:

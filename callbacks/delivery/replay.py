@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Literal
 
 from windsock import events
 from windsock.alertmanager import Alertmanager, credentials
+from windsock.callbacks import recovery, spool
 from windsock.exceptions import SettingsError
 
-from . import delivery_alertmanager, spool
-from .delivery_alertmanager import CHANNEL, PENDING
-from .delivery_outcome import Flushed, count
+from . import alertmanager
+from .alertmanager import CHANNEL, PENDING
+from .outcome import Flushed, count
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
@@ -88,7 +89,7 @@ class _Replay:
             except (OSError, SettingsError):
                 self._broken.add(channels[0])
                 return "waiting"
-        from .delivery_straight import Straight  # noqa: PLC0415  not with an Alertmanager
+        from .straight import Straight  # noqa: PLC0415  not with an Alertmanager
 
         outcome, failed = Straight(self._settings, self._deadline).replay(claim)
         self._broken |= failed
@@ -98,7 +99,7 @@ class _Replay:
         """Raises OSError where nobody answers."""
         entry, config = claim.entry, self._settings.alertmanager
         if entry.kind == "resolved":
-            outcomes, _ = delivery_alertmanager.resolve(entry.event, self._settings, self._deadline, entry.created)
+            outcomes, _ = alertmanager.resolve(entry.event, self._settings, self._deadline, entry.created)
             bad = [outcome for outcome in outcomes if outcome[1] is not None]
             return self._concluded(claim, bad or outcomes)
         client = Alertmanager(config, credentials(config.http))
@@ -109,10 +110,10 @@ class _Replay:
             return self._superseded(claim)
         event = replace(event, team=labels.get("team", event.team), severity=labels.get("severity", event.severity))
         alert = event.alert(datetime.now(timezone.utc))
-        return self._concluded(claim, delivery_alertmanager.post(client, [alert], self._deadline))
+        return self._concluded(claim, alertmanager.post(client, [alert], self._deadline))
 
     def _concluded(self, claim: spool.Claim, outcomes: list[tuple[str, str | None]]) -> Outcome:
-        found = delivery_alertmanager.conclude(claim, self._settings, claim.entry.event, outcomes)
+        found = alertmanager.conclude(claim, self._settings, claim.entry.event, outcomes)
         if not found.problem:
             return "delivered"
         if found.problem == "rejected":
@@ -125,14 +126,13 @@ class _Replay:
         if not self._asked:
             labels = {"alertname": events.RECONCILING, "cluster": self._settings.cluster}
             since = [alert["annotations"].get("covers_since", "") for alert in client.find(labels, seconds)]
-            self._covered = min((delivery_alertmanager.unix(text) for text in since if text), default=None)
+            self._covered = min((alertmanager.unix(text) for text in since if text), default=None)
             self._asked = True
         return self._covered is not None and _failed_at(entry) >= self._covered
 
     def _recovered(self, entry: spool.Entry) -> bool:
         """Whether the task has succeeded on this host since it failed."""
-        del entry
-        return False
+        return recovery.last(entry.event).resolved > entry.created
 
     def _superseded(self, claim: spool.Claim) -> Outcome:
         for channel, _ in claim.entry.pending:
@@ -151,6 +151,6 @@ class _Replay:
 
 def _failed_at(entry: spool.Entry) -> float:
     try:
-        return delivery_alertmanager.unix(entry.event.annotations.get("failed_at", ""))
+        return alertmanager.unix(entry.event.annotations.get("failed_at", ""))
     except ValueError:
         return entry.created

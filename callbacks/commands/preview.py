@@ -12,13 +12,12 @@ import click
 
 from windsock import cli, links
 from windsock.alertmanager import Alertmanager, credentials
+from windsock.callbacks.rendering import html, plain, slack
+from windsock.callbacks.rendering.message import Message
 from windsock.destinations import template
 from windsock.events import TASK_FAILED, Event
 from windsock.exceptions import UsageError, WindsockError
 from windsock.teams import UNKNOWN
-
-from .rendering import html, plain, slack
-from .rendering.message import Message
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
@@ -63,11 +62,11 @@ def preview(  # noqa: PLR0913, PLR0917  an argument an option
     message = Message(event, resolved=resolved, failures=failures)
     wanted = chosen or template(settings, team or event.team)
     if wanted and not resolved:
-        from .rendering.template import render  # noqa: PLC0415  jinja is for those who use it
+        from windsock.callbacks.rendering.template import render  # noqa: PLC0415  jinja is for those who use it
 
         body = render(settings.callbacks.templates.get(wanted, wanted), message)
         message = Message(event, resolved=resolved, failures=failures, body=body)
-    from .channels import mail, pagerduty, webhook  # noqa: PLC0415  smtplib and its like, for this command alone
+    from windsock.callbacks.channels import mail, pagerduty, webhook  # noqa: PLC0415  smtplib and its like, for this command alone
 
     letter = mail.compose(message, settings.channels.email.sender, ["team@example.org"])
     sent = {"slack": slack.payload(message), "pagerduty": pagerduty.event(message), "webhook": webhook.body(message)}

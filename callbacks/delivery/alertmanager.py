@@ -13,11 +13,11 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from windsock.alertmanager import Alertmanager, credentials
+from windsock.callbacks import bounded, spool
 from windsock.events import TASK_FAILED, TASK_RETRYING, rfc3339
 from windsock.exceptions import SettingsError
 
-from . import bounded, spool
-from .delivery_outcome import Delivery, count, took
+from .outcome import Delivery, count, took
 
 if TYPE_CHECKING:
     from windsock.alertmanager import Outcome
@@ -175,8 +175,8 @@ def _adopt(event: Event, client: Alertmanager, seconds: float, peers: int) -> Ev
 
 def _described(event: Event, settings: Settings, template: str) -> Event:
     """Let the template say the description: the message itself is made by Alertmanager."""
-    from .rendering.message import Message  # noqa: PLC0415  only where an author chose a template
-    from .rendering.template import render  # noqa: PLC0415
+    from windsock.callbacks.rendering.message import Message  # noqa: PLC0415  only where an author chose a template
+    from windsock.callbacks.rendering.template import render  # noqa: PLC0415
 
     text = render(settings.callbacks.templates.get(template, template), Message(event))
     return replace(event, annotations={**event.annotations, **({"description": text} if text else {})})

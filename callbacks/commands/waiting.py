@@ -12,13 +12,12 @@ import click
 
 from windsock import cli
 from windsock._units import format_duration
+from windsock.callbacks import delivery
+from windsock.callbacks import spool as spools
 from windsock.events import rfc3339
 from windsock.exceptions import UsageError, WindsockError
 from windsock.redaction import redact
 from windsock.text import line
-
-from . import delivery
-from . import spool as spools
 
 if TYPE_CHECKING:
     from pathlib import Path

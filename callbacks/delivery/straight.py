@@ -12,14 +12,14 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
+from windsock.callbacks import bounded, incidents, spool
+from windsock.callbacks.channels import Answer, send
+from windsock.callbacks.incidents import PAUSE, Incident, subject
+from windsock.callbacks.rendering.message import Message
 from windsock.destinations import Destination, template
 from windsock.events import DAG_RUN_FAILED
 
-from . import bounded, incidents, spool
-from .channels import Answer, send
-from .delivery_outcome import Delivery, count, took
-from .incidents import PAUSE, Incident, subject
-from .rendering.message import Message
+from .outcome import Delivery, count, took
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -229,7 +229,7 @@ class Straight:
         )
         if entry.template is None or message.resolved:
             return message
-        from .rendering.template import render  # noqa: PLC0415  jinja is for those who use it
+        from windsock.callbacks.rendering.template import render  # noqa: PLC0415  jinja is for those who use it
 
         return replace(
             message, body=render(self.settings.callbacks.templates.get(entry.template, entry.template), message)

@@ -7,18 +7,18 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from windsock.callbacks import incidents, spool
+from windsock.callbacks.rendering.message import Message
 from windsock.destinations import Destination
 
-from . import incidents, spool
-from .delivery_outcome import Delivery, count
-from .rendering.message import Message
+from .outcome import Delivery, count
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from windsock.events import Event
 
-    from .delivery_straight import Straight
+    from .straight import Straight
 
 _MOST = 20
 """Runs whose first message is edited at once."""
@@ -66,5 +66,6 @@ def _told(store: spool.Spool, event: Event) -> list[tuple[Destination, Event, Ma
             if first is None or told.ended or name.startswith("pagerduty ") or (name in seen and not told.state):
                 continue
             seen.add(name)
-            works.append((Destination(*name.split(" ", 1)), first, dict(told.state)))
+            said = {**first.annotations, "recovered": event.annotations.get("recovered", "")}
+            works.append((Destination(*name.split(" ", 1)), replace(first, annotations=said), dict(told.state)))
     return works[:_MOST]

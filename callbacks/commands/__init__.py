@@ -10,6 +10,8 @@ import click
 
 from windsock import cli
 from windsock.alertmanager import Alertmanager, credentials
+from windsock.callbacks import bounded
+from windsock.callbacks.delivery import ALERTMANAGER, NOT_CONFIGURED
 from windsock.destinations import CHANNELS, URGENT, destinations, known
 from windsock.events import TASK_FAILED, Event, rfc3339
 from windsock.exceptions import SettingsError, UsageError, WindsockError
@@ -17,8 +19,7 @@ from windsock.redaction import redact
 from windsock.settings import Severity
 from windsock.teams import UNKNOWN, DagFacts, route
 
-from . import preview_command, spool_commands
-from .delivery import ALERTMANAGER, NOT_CONFIGURED
+from . import preview, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,10 +37,10 @@ def notify() -> None:
     """Send a test, see what a message looks like, who is told, and what waits to be delivered."""
 
 
-notify.add_command(preview_command.preview)
-notify.add_command(spool_commands.spool)
-notify.add_command(spool_commands.flush)
-notify.add_command(spool_commands.dead)
+notify.add_command(preview.preview)
+notify.add_command(waiting.spool)
+notify.add_command(waiting.flush)
+notify.add_command(waiting.dead)
 
 
 @notify.command(epilog="Example: windsock notify test --team payments --channel slack")
@@ -125,16 +126,13 @@ def _to_alertmanager(event: Event, settings: Settings) -> Iterator[tuple[str, bo
 
 
 def _to_channels(event: Event, settings: Settings, channels: tuple[str, ...] | None) -> Iterator[tuple[str, bool, str]]:
-    from . import bounded  # noqa: PLC0415  only where channels are spoken to
-    from .channels import Answer, send  # noqa: PLC0415
-    from .rendering.message import Message  # noqa: PLC0415
+    from windsock.callbacks.channels import Answer, send  # noqa: PLC0415  only where channels are spoken to
+    from windsock.callbacks.rendering.message import Message  # noqa: PLC0415
 
     places = destinations(settings, event.team, event.severity, channels)
     if not places:
-        raise SettingsError(
-            [f"team {event.team} has no {' or '.join(channels or ('channel',))} for {event.severity} alerts, nor has"
-             " defaults; and there is no Alertmanager" * (not channels)]
-        )  # fmt: skip
+        lacking = f"neither team {event.team} nor defaults has a {' or a '.join(channels or ('channel',))}"
+        raise SettingsError([lacking if channels else f"{NOT_CONFIGURED}; and {lacking} for {event.severity} alerts"])
     for to in places:
         message = Message(event, id=f"test-{event.run_id}")
         try:
