@@ -110,7 +110,7 @@ def _summary(outcome: Outcome, error: str) -> str:
         "retry": f"failed in try {_try(outcome) or '?'} and is tried again: {error or _SILENT}",
         "skipped": f"was skipped: {error}" if error else "was skipped",
         "success": f"succeeded, in try {outcome.try_number or '?'}: it had failed before",
-        "check": f"a check of data is good again: {error}" if outcome.passed else f"a check of data failed: {error}",
+        "check": f"found good data again, no more: {error}" if outcome.passed else f"found bad data: {error}",
     }
     return f"{task} {words.get(outcome.kind, f'failed: {error or _SILENT}')}"
 
@@ -121,9 +121,10 @@ def _run(outcome: Outcome) -> str:
     why = _REASONS.get(outcome.reason, outcome.reason)
     if len(outcome.failed_tasks) > 1:
         why = f"{len(outcome.failed_tasks)} tasks failed"
+    elif outcome.failed_task and outcome.first_is_known:
+        return f"{outcome.dag.dag_id} failed: its task {outcome.failed_task} failed"
     if outcome.failed_task:
-        last = "last " if not outcome.first_is_known else "first " if len(outcome.failed_tasks) > 1 else ""
-        why += f", {last}{outcome.failed_task}"
+        why += f", {'first' if outcome.first_is_known else 'last'} {outcome.failed_task}"
     return f"{outcome.dag.dag_id} failed" + (f": {why}" if why else "")
 
 

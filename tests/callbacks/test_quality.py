@@ -42,7 +42,7 @@ def test_a_failed_check_is_a_warning_of_its_own_and_the_task_goes_on(airflow, in
         "severity": "warning",
     }
     annotations = alert["annotations"]
-    assert annotations["summary"] == "zoo.fail: grp.fails a check of data failed: orders has no rows today"
+    assert annotations["summary"] == "zoo.fail: grp.fails found bad data: orders has no rows today"
     assert annotations["run_id"] == "manual__2026-11-22T09:51:06.965451+00:00"
     assert "log_url" in annotations
 
