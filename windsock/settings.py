@@ -19,6 +19,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from windsock import _source, redaction
@@ -227,6 +228,12 @@ class Attach(Section):
     """A name of `callbacks.templates`, or jinja text."""
     throttle: Duration = 0.0
     """Time within which a second failure of the same task on this host is not told."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on(cls, value: Any) -> Any:
+        # YAML 1.1 reads the key `on` as true.
+        return {"on" if key is True else key: item for key, item in value.items()} if isinstance(value, dict) else value
 
 
 class Callbacks(Section):
