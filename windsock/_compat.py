@@ -5,8 +5,11 @@ Airflow is imported inside the functions only: most of windsock runs where there
 
 from __future__ import annotations
 
+import importlib.util
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from windsock.teams import DagFacts, owners_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,13 +100,96 @@ def count(metric: str, tags: Mapping[str, str]) -> None:
         from airflow.configuration import conf  # noqa: PLC0415
         from airflow.stats import Stats  # noqa: PLC0415  up to 3.1
 
-    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
-        tagged = conf.getboolean("metrics", "statsd_datadog_metrics_tags", fallback=True)
-    elif conf.getboolean("metrics", "statsd_on", fallback=False):
-        tagged = conf.getboolean("metrics", "statsd_influxdb_enabled", fallback=False)
-    else:
-        tagged = True  # OpenTelemetry, or nothing that listens
-    if tagged:
+    if _tagged(conf):
         Stats.incr(metric, tags=dict(tags))
     else:
         Stats.incr(".".join((metric, *tags.values())))
+
+
+# What windsock.metrics and the plugin need.
+
+
+def plugin_base() -> type:
+    """The class that a plugin derives from, of the package that this process has already imported.
+
+    From 3.2 a task's process has only the SDK's, whose twin in the core would cost it the import of the core.
+    """
+    loaded = sys.modules.get("airflow.sdk.plugins_manager")
+    if loaded is not None:
+        return cast("type", loaded.AirflowPlugin)
+    from airflow.plugins_manager import AirflowPlugin  # noqa: PLC0415
+
+    return cast("type", AirflowPlugin)
+
+
+def running_task() -> tuple[DagFacts, str]:
+    """The DAG and the task id of the task that this process runs, without its database. Raises RuntimeError outside."""
+    try:
+        from airflow.sdk import get_current_context  # noqa: PLC0415  3.x
+    except ImportError:
+        from airflow.operators.python import get_current_context  # noqa: PLC0415  2.11
+    context = get_current_context()
+    task = context["task"]
+    dag = read(task, "dag") or context.get("dag")
+    tags = tuple(sorted(map(str, read(dag, "tags") or ())))
+    return DagFacts(str(dag.dag_id), owners_of(read(dag, "owner")), tags), str(task.task_id)
+
+
+def statsd_off() -> str:
+    """Why no metric of this process arrives anywhere; empty where they do."""
+    conf = _configuration()
+    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
+        package = "datadog"
+    elif conf.getboolean("metrics", "statsd_on", fallback=False):
+        package = "statsd"
+    elif conf.getboolean("metrics", "otel_on", fallback=False):
+        return ""
+    else:
+        return "Airflow's [metrics] statsd_on is off"
+    return "" if importlib.util.find_spec(package) else f"the package {package} is not installed here"
+
+
+def send(kind: Literal["count", "gauge", "timing"], metric: str, value: float, tags: Mapping[str, str]) -> None:
+    """Send one value through Airflow's own StatsD client: with its address, prefix and dialect; times in milliseconds.
+
+    The plain dialect sends no tags: there all values of `tags` follow the name, in their order, an empty one as
+    `none`; what may have dots comes last. Raises what Airflow raises.
+    """
+    call = getattr(_stats(), {"count": "incr"}.get(kind, kind))
+    if _tagged(_configuration()):
+        call(metric, value, tags={name: text for name, text in tags.items() if text})
+    else:
+        call(".".join((metric, *(text or "none" for text in tags.values()))), value)
+
+
+def _configuration() -> Any:
+    if "airflow.sdk.configuration" in sys.modules:
+        return sys.modules["airflow.sdk.configuration"].conf
+    from airflow.configuration import conf  # noqa: PLC0415
+
+    return conf
+
+
+def _stats() -> Any:
+    """The client that this process has set up: from 3.2 the SDK's in a task, the core's in the other components."""
+    if "airflow.sdk.execution_time.task_runner" in sys.modules:
+        try:
+            from airflow.sdk.observability.stats import Stats  # noqa: PLC0415
+        except ImportError:
+            pass  # 3.0 and 3.1 have one for all
+        else:
+            return Stats
+    try:
+        from airflow.observability.stats import Stats  # noqa: PLC0415  3.2 and later
+    except ImportError:
+        from airflow.stats import Stats  # noqa: PLC0415  up to 3.1
+    return Stats
+
+
+def _tagged(conf: Any) -> bool:
+    """Whether the dialect that is configured carries tags."""
+    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
+        return bool(conf.getboolean("metrics", "statsd_datadog_metrics_tags", fallback=True))
+    if conf.getboolean("metrics", "statsd_on", fallback=False):
+        return bool(conf.getboolean("metrics", "statsd_influxdb_enabled", fallback=False))
+    return True  # OpenTelemetry, or nothing that listens

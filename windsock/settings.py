@@ -104,6 +104,8 @@ class Budgets(Section):
     """Series of one DAG."""
     label: int = Field(default=100_000, ge=1)
     """Values of one label."""
+    custom: int = Field(default=100, ge=0)
+    """Names of custom metrics (`windsock.metrics`) of one DAG; all DAGs together have twenty times as many."""
 
 
 class Expiry(Section):
@@ -112,7 +114,8 @@ class Expiry(Section):
     gauges: Duration = Field(default=600.0, ge=1)
     """A gauge, or what one sender says of it, goes after one to two of these."""
     dags: Duration = Field(default=604_800.0, ge=1)
-    """Counters and histograms of a DAG go when nothing of that DAG was updated for so long; others stay."""
+    """Counters and histograms of a DAG go when nothing of that DAG was updated for so long; others stay. A custom
+    gauge goes after one to two of these."""
 
 
 class Exporter(Section):
