@@ -69,7 +69,5 @@ with DAG("killed", schedule=MINUTE, **SINCE):  # its process ends without a word
 with DAG("waits", schedule=MINUTE, **SINCE):  # deferred
     TimeDeltaSensor(task_id="wait", delta=timedelta(seconds=5), deferrable=True)
 
-with DAG(
-    "slow", schedule=MINUTE, dagrun_timeout=timedelta(seconds=25), **SINCE
-):  # the run's time is up, its task is skipped
+with DAG("slow", schedule=MINUTE, dagrun_timeout=timedelta(seconds=25), **SINCE):  # its time is up
     BashOperator(task_id="sleeps", bash_command="sleep 40")

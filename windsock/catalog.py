@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from windsock._airflow_metrics import CUSTOM, NOTES, Note
 from windsock._db_metrics import COLLECTOR_METRICS, DB_METRICS
-from windsock._own_metrics import CALLBACK_METRICS, OWN_METRICS
+from windsock._own_metrics import CALLBACK_METRICS, LISTENER_METRICS, OWN_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -101,10 +101,18 @@ def metadata() -> tuple[Metric, ...]:
 
 @cache
 def callbacks() -> tuple[Metric, ...]:
-    """What windsock's callbacks report through Airflow's own StatsD."""
+    """What windsock's callbacks and listeners report through Airflow's own StatsD."""
     return tuple(
-        Metric(name, f"{name.replace('.', '_')}_total", "counter", text, labels, "windsock", legacy=(plain,))
-        for name, plain, text, labels in CALLBACK_METRICS
+        Metric(
+            name,
+            f"{name.replace('.', '_')}_total",
+            "counter",
+            text,
+            labels,
+            "windsock",
+            legacy=(plain,) if plain != name else (),
+        )
+        for name, plain, text, labels in (*CALLBACK_METRICS, *LISTENER_METRICS)
     )
 
 

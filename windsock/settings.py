@@ -147,6 +147,15 @@ class Metadata(Section):
     """Time of a whole pass; a single statement gets a quarter of it, on the server's side."""
 
 
+class Plugin(Section):
+    """What windsock adds inside Airflow: /windsock/metrics, its pages, its listeners."""
+
+    token: Reference | None = None
+    """${VARIABLE}: who sends its value as a bearer token may read /windsock/metrics; none: users of Airflow only."""
+    listeners: bool = True
+    """Whether states of runs, import errors and asset events are sent with Airflow's own StatsD lines."""
+
+
 class Http(Section):
     """How to speak to Alertmanager; the names of Prometheus' http_config."""
 
@@ -274,6 +283,7 @@ class Settings(Section):
     """This installation's name: on every series, every alert and every log line."""
     exporter: Exporter = Exporter()
     metadata: Metadata = Metadata()
+    plugin: Plugin = Plugin()
     reconcile: Literal["auto"] | bool = "auto"
     alertmanager: Alertmanager = Alertmanager()
     callbacks: Callbacks = Callbacks()
