@@ -10,10 +10,10 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import urlsplit
 
-from windsock.teams import DagFacts, owners_of
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from windsock.teams import DagFacts
 
 _MASKERS = (
     "airflow.sdk._shared.secrets_masker",  # 3.1 and later: what the task SDK has read
@@ -129,6 +129,8 @@ def running_task() -> tuple[DagFacts, str]:
         from airflow.sdk import get_current_context  # noqa: PLC0415  3.x
     except ImportError:
         from airflow.operators.python import get_current_context  # noqa: PLC0415  2.11
+    from windsock.teams import DagFacts, owners_of  # noqa: PLC0415  not in every process that loads the plugin
+
     context = get_current_context()
     task = context["task"]
     dag = read(task, "dag") or context.get("dag")
@@ -218,6 +220,8 @@ def dag_facts(dag_id: str) -> DagFacts | None:
     """A DAG's owners and tags, from Airflow's database: in a web server only. None for a DAG that there is not."""
     from airflow.models.dag import DagModel  # noqa: PLC0415
     from airflow.utils.session import create_session  # noqa: PLC0415
+
+    from windsock.teams import DagFacts, owners_of  # noqa: PLC0415
 
     with create_session() as session:
         found = session.get(DagModel, dag_id)

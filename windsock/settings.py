@@ -22,7 +22,7 @@ from pydantic import (
 )
 
 from windsock import _source
-from windsock._formats import Address, Listen, Network, Patterns, Reference, Relay, TimeOfDay, Url
+from windsock._formats import Address, Listen, Network, Patterns, Reference, Relay, TimeOfDay, Url, Urls
 from windsock._units import Duration, Ratio, Size
 from windsock.exceptions import SettingsError
 
@@ -171,7 +171,7 @@ class Http(Section):
 class Alertmanager(Section):
     """The Alertmanagers that receive alert events; all of them get each event, as Prometheus does it."""
 
-    urls: tuple[Url, ...] = ()
+    urls: Urls = ()
     http: Http = Http()
     secrets_dir: str = "/etc/alertmanager/secrets"
     """Where the generated alertmanager.yml looks for one file a secret, named like the variable in lower case."""

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 DROPPED = "windsock.listener.dropped"
 _SIZE = 1000
+_FAREWELL = 1.0
 
 
 class Outbox:
@@ -25,7 +26,7 @@ class Outbox:
 
     def __init__(self) -> None:
         self.dropped = 0
-        self._lines: SimpleQueue[tuple[str, Mapping[str, str]]] = SimpleQueue()
+        self._lines: SimpleQueue[tuple[str, Mapping[str, str]] | None] = SimpleQueue()
         self._started = False
         self._closed = False
         # A forked child has neither the thread nor anything that would empty the queue.
@@ -41,7 +42,21 @@ class Outbox:
         self._lines.put((name, tags))
         if not self._started:
             self._started = True
-            threading.Thread(target=self._run, name="windsock-listener", daemon=True).start()
+            self._start()
+
+    def _start(self) -> None:
+        from multiprocessing.util import Finalize  # noqa: PLC0415  not in processes where nothing happens
+
+        thread = threading.Thread(target=self._run, name="windsock-listener", daemon=True)
+        thread.start()
+
+        def end() -> None:
+            self._lines.put(None)
+            thread.join(_FAREWELL)
+
+        # 2.11 parses each file in a process that lives for a second: what it saw is sent before it ends. Only such
+        # children run these; the others take it for an atexit handler.
+        Finalize(None, end, exitpriority=0)
 
     def _reset(self) -> None:
         self._lines = SimpleQueue()
@@ -58,8 +73,8 @@ class Outbox:
             log.info("what listeners see is not sent: %s", why)
             self._closed = True
             return
-        while True:
-            name, tags = self._lines.get()
+        while (line := self._lines.get()) is not None:
+            name, tags = line
             dropped, self.dropped = self.dropped, 0
             try:
                 if dropped:
