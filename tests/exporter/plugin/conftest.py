@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOKEN = "an-open-secret"
+DOCS = Path(__file__).parents[3] / "docs" / "custom-metrics.md"
 DAGS = {
     "orders.py": """
 from datetime import datetime
@@ -120,8 +123,13 @@ def here(version, run_airflow, postgres, alertmanager, exporter, tmp_path_factor
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "ada:admin,eve:",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
     }
+    example = re.search(r"<!-- dag -->\n```python\n(.*?)```", DOCS.read_text(), re.DOTALL)[1]
+    if version[0] == "2":
+        example = "from airflow import DAG\nfrom airflow.decorators import task\n" + re.sub(
+            ".*airflow.sdk.*\n", "", example
+        )
     database = postgres.create(f"plugin_{version.replace('.', '_')}")
-    airflow = run_airflow(version, DAGS, variables, database)
+    airflow = run_airflow(version, {**DAGS, "docs.py": example}, variables, database)
     if version[0] == "2":
         eve = ("--username", "eve", "--password", "admin", "--email", "eve@example.org")
         airflow.run("users", "create", *eve, "--role", "Public", "--firstname", "Eve", "--lastname", "Else")

@@ -101,6 +101,7 @@ class TestLines:
             'airflow_custom_orders_rejected_total{dag_id="team.orders",task_id="load",team="data"} 2',
             'airflow_custom_api_call_seconds_sum{dag_id="team.orders",task_id="load",team="data"} 0.25',
             'airflow_custom_inner_seconds_count{dag_id="team.orders",task_id="load",team="data"} 1',
+            'airflow_custom_orders_bad_ratio{dag_id="orders_daily",task_id="load",team="default"} 0.5',
             'windsock_listener_dag_runs_total{dag_id="team.orders",state="running"} 1',
             'windsock_listener_dag_runs_total{dag_id="team.orders",state="success"} 1',
             'windsock_listener_dag_runs_total{dag_id="fails",state="failed"} 1',
