@@ -6,9 +6,10 @@ Airflow is imported inside the functions only: most of windsock runs where there
 from __future__ import annotations
 
 import importlib.util
+import re
 import sys
 from typing import TYPE_CHECKING, Any, Literal, cast
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,9 +51,42 @@ def is_dag_level(context: Mapping[str, Any]) -> bool:
     """Whether a DAG's own callback was called, not a task's.
 
     Both get a task instance. Only the DAG's context has a `reason`; a task's may have one by chance, since a Python
-    task's arguments are put into its context, but then it has run, and so it has an `exception`.
+    task's arguments are put into its context, but then it has run, and so it has an `exception` (3.x: None after a
+    success).
     """
     return context.get("task_instance") is None or ("reason" in context and "exception" not in context)
+
+
+def kind(context: Mapping[str, Any]) -> Literal["failure", "retry", "success", "skipped"]:
+    """Which callback a context was made for: Airflow does not say it. Raises ValueError where nothing has ended.
+
+    A task's process and 2.11 know the state; 3.x calls for a killed task without one, and what decides there whether
+    `on_retry_callback` or `on_failure_callback` is called is whether it has a try left.
+    """
+    if is_dag_level(context):
+        return "success" if context.get("reason") == "success" else "failure"
+    instance = context.get("task_instance")
+    state = state_of(instance)
+    if state in _ENDS:
+        return _ENDS[state]
+    if state in ("running", "deferred", "up_for_reschedule", "queued", "scheduled") and not context.get("exception"):
+        raise ValueError(f"nothing to tell of a task that is {state}")
+    tries, allowed = read(instance, "try_number"), read(instance, "max_tries")
+    return "retry" if isinstance(tries, int) and isinstance(allowed, int) and 0 < tries <= allowed else "failure"
+
+
+_ENDS: Mapping[str, Literal["failure", "retry", "success", "skipped"]] = {
+    "failed": "failure",
+    "up_for_retry": "retry",
+    "success": "success",
+    "skipped": "skipped",
+}
+
+
+def state_of(instance: Any) -> str:
+    """A task instance's state as Airflow writes it (`up_for_retry`); empty where it has none."""
+    state = read(instance, "state")
+    return "" if state is None else str(getattr(state, "value", state))
 
 
 def failed_task(context: Mapping[str, Any]) -> Any:
@@ -62,14 +96,73 @@ def failed_task(context: Mapping[str, Any]) -> Any:
     one of the run, with its state.
     """
     instance = context.get("task_instance")
-    state = read(instance, "state")
-    failed = state is None or str(getattr(state, "value", state)) == "failed"
+    failed = state_of(instance) in ("", "failed")
     return instance if context.get("reason") == "task_failure" and failed else None
+
+
+def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> tuple[list[str], bool]:
+    """Return the ids of the run's failed tasks, and whether they stand in the order in which they failed.
+
+    3.x has no database here; the dag processor answers for the states, without times. 2.11 reads the database, as it
+    has just done for the context. Raises what Airflow raises.
+    """
+    instance = context.get("task_instance")
+    ask = read(instance, "get_task_states")
+    if callable(ask):
+        states = ask(dag_id=dag_id, run_ids=[run_id]).get(run_id, {})
+        failed = [name for name, state in states.items() if str(getattr(state, "value", state)) == "failed"]
+        known = set(read(context.get("dag"), "task_ids") or ())
+        # A mapped instance is called `task_3` there.
+        plain = (name if name in known else re.sub(r"_\d+$", "", name) for name in failed)
+        return sorted(set(plain)), False
+    find = read(context.get("dag_run"), "get_task_instances")
+    if not callable(find):
+        return [], False
+    found = sorted(find(state=["failed"]), key=lambda instance: str(read(instance, "end_date") or "~"))
+    return list(dict.fromkeys(str(read(instance, "task_id")) for instance in found)), True
 
 
 def run_page(log_url: str) -> str:
     """Return the run's page, from the link to a log in it: 3.x …/runs/R/tasks/T, 2.11 …/grid?dag_run_id=R&task_id=T."""
     return log_url.partition("/tasks/")[0].partition("&task_id=")[0] if log_url else ""
+
+
+def run_url(dag_id: str, run_id: str) -> str:
+    """The run's page in 3.x, where this process knows Airflow's own address; a deadline's context has no link."""
+    try:
+        from airflow.configuration import conf  # noqa: PLC0415  only where something happened
+
+        base = conf.get("api", "base_url", fallback="")
+    except Exception:  # noqa: BLE001  no Airflow here
+        return ""
+    return f"{base.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}" if base else ""
+
+
+def has_slas(dag: Any) -> bool:
+    """Whether `dag` may have a callback for missed SLAs: 3.x has none, and complains about the attribute."""
+    return type(dag).__module__ == "airflow.models.dag"
+
+
+def current_context() -> Any:
+    """The context of the task that runs in this process; None where none does."""
+    try:
+        try:
+            from airflow.sdk import get_current_context  # noqa: PLC0415  only where a check is made
+        except ImportError:
+            from airflow.operators.python import get_current_context  # noqa: PLC0415  2.11
+        return get_current_context()
+    except Exception:  # noqa: BLE001  no Airflow, or no task
+        return None
+
+
+def base_notifier() -> type:
+    """Airflow's class of notifiers. Raises ImportError where there is no Airflow."""
+    try:
+        from airflow.sdk.bases.notifier import BaseNotifier  # noqa: PLC0415
+    except ImportError:
+        from airflow.notifications.basenotifier import BaseNotifier  # noqa: PLC0415  2.11
+    found: type = BaseNotifier
+    return found
 
 
 def mask(text: str) -> str:
@@ -88,26 +181,101 @@ def mask(text: str) -> str:
 
 
 def count(metric: str, tags: Mapping[str, str]) -> None:
-    """Add 1 to a counter through Airflow's own StatsD client: with its address, prefix and dialect.
+    """Add 1 to a counter, from a task or a callback, as `send` does."""
+    send("count", metric, 1, tags)
 
-    The plain dialect sends no tags: there the values follow the name, in the order of `tags`, as in
-    `windsock.callback.sent.AirflowTaskFailed.my.dag`; a value with dots comes last. Raises what Airflow raises, and
-    ImportError where there is no Airflow.
+
+def connection(conn_id: str) -> Any:
+    """Return an Airflow connection, from whichever place this process may read them. Raises what Airflow raises.
+
+    ImportError where there is no Airflow. It takes 12 to 36 ms, and once 5 s in the dag processor.
     """
     try:
-        from airflow.sdk.configuration import conf  # noqa: PLC0415  only where something failed
-        from airflow.sdk.observability.stats import Stats  # noqa: PLC0415  3.2 and later
+        from airflow.sdk import Connection  # noqa: PLC0415  3.x: through the supervisor, no database
+    except ImportError:
+        from airflow.hooks.base import BaseHook  # noqa: PLC0415
+
+        return BaseHook.get_connection(conn_id)
+    return Connection.get(conn_id)
+
+
+def time_of(metric: str, milliseconds: float, tags: Mapping[str, str]) -> None:
+    """Report a duration as `count` reports an event. A plain number: a timedelta's unit differs by dialect."""
+    send("timing", metric, milliseconds, tags)
+
+
+def send(
+    kind: Literal["count", "gauge", "timing"],
+    metric: str,
+    value: float,
+    tags: Mapping[str, str],
+    *,
+    core: bool = False,
+) -> None:
+    """Send one value through Airflow's own StatsD client: with its address, prefix and dialect; times in milliseconds.
+
+    The plain dialect sends no tags: there the values follow the name, in the order of `tags`, as in
+    `windsock.callback.sent.AirflowTaskFailed.my.dag`, an empty one as `none`; a value with dots comes last. `core` says
+    that this is the scheduler or another component, not a task or a callback. Raises what Airflow raises, and
+    ImportError where there is no Airflow.
+    """
+    conf, stats = _stats(core=core)
+    call = getattr(stats, {"count": "incr"}.get(kind, kind))
+    if _tagged(conf):
+        call(metric, value, tags={name: text for name, text in tags.items() if text})
+    else:
+        call(".".join((metric, *(text or "none" for text in tags.values()))), value)
+
+
+def statsd_off(*, core: bool = False) -> str:
+    """Why nothing that `send` takes arrives anywhere; empty where it does. Raises ImportError without Airflow."""
+    conf, _ = _stats(core=core)
+    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
+        package = "datadog"
+    elif conf.getboolean("metrics", "statsd_on", fallback=False):
+        package = "statsd"
+    elif conf.getboolean("metrics", "otel_on", fallback=False):
+        return ""
+    else:
+        return "Airflow's [metrics] statsd_on is off"
+    return "" if importlib.util.find_spec(package) else f"the package {package} is not installed here"
+
+
+def _stats(*, core: bool) -> tuple[Any, Any]:
+    """Airflow's configuration and its StatsD client: from 3.2 tasks have one of their own, the other components another."""
+    try:
+        if core:
+            from airflow.configuration import conf  # noqa: PLC0415
+            from airflow.observability.stats import Stats  # noqa: PLC0415  3.2 and later
+        else:
+            from airflow.sdk.configuration import conf  # noqa: PLC0415
+            from airflow.sdk.observability.stats import Stats  # noqa: PLC0415  3.2 and later
     except ImportError:
         from airflow.configuration import conf  # noqa: PLC0415
         from airflow.stats import Stats  # noqa: PLC0415  up to 3.1
-
-    if _tagged(conf):
-        Stats.incr(metric, tags=dict(tags))
-    else:
-        Stats.incr(".".join((metric, *tags.values())))
+    return conf, Stats
 
 
-# What windsock.metrics and the plugin need.
+def _tagged(conf: Any) -> bool:
+    """Whether the dialect that is configured carries tags."""
+    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
+        return bool(conf.getboolean("metrics", "statsd_datadog_metrics_tags", fallback=True))
+    if conf.getboolean("metrics", "statsd_on", fallback=False):
+        return bool(conf.getboolean("metrics", "statsd_influxdb_enabled", fallback=False))
+    return True  # OpenTelemetry, or nothing that listens
+
+
+def running_task() -> tuple[DagFacts, str]:
+    """The DAG and the task id of the task that this process runs, without its database. Raises ValueError outside."""
+    from windsock.teams import DagFacts, owners_of  # noqa: PLC0415  not in every process that loads the plugin
+
+    context = current_context()
+    if context is None:
+        raise ValueError("no task is running here")
+    task = context["task"]
+    dag = read(task, "dag") or context.get("dag")
+    tags = tuple(sorted(map(str, read(dag, "tags") or ())))
+    return DagFacts(str(dag.dag_id), owners_of(read(dag, "owner")), tags), str(task.task_id)
 
 
 def plugin_base() -> type:
@@ -121,171 +289,3 @@ def plugin_base() -> type:
     from airflow.plugins_manager import AirflowPlugin  # noqa: PLC0415
 
     return cast("type", AirflowPlugin)
-
-
-def running_task() -> tuple[DagFacts, str]:
-    """The DAG and the task id of the task that this process runs, without its database. Raises RuntimeError outside."""
-    try:
-        from airflow.sdk import get_current_context  # noqa: PLC0415  3.x
-    except ImportError:
-        from airflow.operators.python import get_current_context  # noqa: PLC0415  2.11
-    from windsock.teams import DagFacts, owners_of  # noqa: PLC0415  not in every process that loads the plugin
-
-    context = get_current_context()
-    task = context["task"]
-    dag = read(task, "dag") or context.get("dag")
-    tags = tuple(sorted(map(str, read(dag, "tags") or ())))
-    return DagFacts(str(dag.dag_id), owners_of(read(dag, "owner")), tags), str(task.task_id)
-
-
-def statsd_off() -> str:
-    """Why no metric of this process arrives anywhere; empty where they do."""
-    conf = _configuration()
-    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
-        package = "datadog"
-    elif conf.getboolean("metrics", "statsd_on", fallback=False):
-        package = "statsd"
-    elif conf.getboolean("metrics", "otel_on", fallback=False):
-        return ""
-    else:
-        return "Airflow's [metrics] statsd_on is off"
-    return "" if importlib.util.find_spec(package) else f"the package {package} is not installed here"
-
-
-def send(kind: Literal["count", "gauge", "timing"], metric: str, value: float, tags: Mapping[str, str]) -> None:
-    """Send one value through Airflow's own StatsD client: with its address, prefix and dialect; times in milliseconds.
-
-    The plain dialect sends no tags: there all values of `tags` follow the name, in their order, an empty one as
-    `none`; what may have dots comes last. Raises what Airflow raises.
-    """
-    call = getattr(_stats(), {"count": "incr"}.get(kind, kind))
-    if _tagged(_configuration()):
-        call(metric, value, tags={name: text for name, text in tags.items() if text})
-    else:
-        call(".".join((metric, *(text or "none" for text in tags.values()))), value)
-
-
-def _configuration() -> Any:
-    if "airflow.sdk.configuration" in sys.modules:
-        return sys.modules["airflow.sdk.configuration"].conf
-    from airflow.configuration import conf  # noqa: PLC0415
-
-    return conf
-
-
-def _stats() -> Any:
-    """The client that this process has set up: from 3.2 the SDK's in a task, the core's in the other components."""
-    if "airflow.sdk.execution_time.task_runner" in sys.modules:
-        try:
-            from airflow.sdk.observability.stats import Stats  # noqa: PLC0415
-        except ImportError:
-            pass  # 3.0 and 3.1 have one for all
-        else:
-            return Stats
-    try:
-        from airflow.observability.stats import Stats  # noqa: PLC0415  3.2 and later
-    except ImportError:
-        from airflow.stats import Stats  # noqa: PLC0415  up to 3.1
-    return Stats
-
-
-def _tagged(conf: Any) -> bool:
-    """Whether the dialect that is configured carries tags."""
-    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
-        return bool(conf.getboolean("metrics", "statsd_datadog_metrics_tags", fallback=True))
-    if conf.getboolean("metrics", "statsd_on", fallback=False):
-        return bool(conf.getboolean("metrics", "statsd_influxdb_enabled", fallback=False))
-    return True  # OpenTelemetry, or nothing that listens
-
-
-def major() -> int:
-    """Airflow's major version."""
-    from airflow import __version__  # noqa: PLC0415
-
-    return int(__version__.partition(".")[0])
-
-
-def base_path() -> str:
-    """The path below which Airflow's web server stands, as in `/airflow`; empty for none."""
-    section = "webserver" if major() == 2 else "api"
-    return urlsplit(_configuration().get(section, "base_url", fallback="") or "").path.rstrip("/")
-
-
-def database_url() -> str:
-    """Airflow's own database, wherever its configuration has it from."""
-    return str(_configuration().get("database", "sql_alchemy_conn"))
-
-
-def dag_facts(dag_id: str) -> DagFacts | None:
-    """A DAG's owners and tags, from Airflow's database: in a web server only. None for a DAG that there is not."""
-    from airflow.models.dag import DagModel  # noqa: PLC0415
-    from airflow.utils.session import create_session  # noqa: PLC0415
-
-    from windsock.teams import DagFacts, owners_of  # noqa: PLC0415
-
-    with create_session() as session:
-        found = session.get(DagModel, dag_id)
-        if found is None:
-            return None
-        return DagFacts(dag_id, owners_of(found.owners), tuple(sorted(tag.name for tag in found.tags)))
-
-
-async def user_of(request: Any) -> Any:
-    """The user of 3.x that sent this (Starlette) request: a bearer token, or the UI's cookie; None for nobody."""
-    from airflow.api_fastapi.app import get_auth_manager  # noqa: PLC0415
-
-    scheme, _, credentials = request.headers.get("authorization", "").partition(" ")
-    token = credentials if scheme.lower() == "bearer" else request.cookies.get("_token")
-    if not token:
-        return None
-    try:
-        return await get_auth_manager().get_user_from_token(token)
-    except Exception:  # noqa: BLE001  each auth manager has errors of its own: whoever it does not know is nobody
-        return None
-
-
-def is_signed_in() -> bool:
-    """2.11: whether a user sent the request that Flask is at, by session or by what [api] auth_backends take."""
-    from airflow.api_connexion.exceptions import Unauthenticated  # noqa: PLC0415
-    from airflow.api_connexion.security import check_authentication  # noqa: PLC0415
-
-    if _auth_manager().is_logged_in():
-        return True
-    try:
-        check_authentication()
-    except Unauthenticated:
-        return False
-    return True
-
-
-def sign_in_page(back: str) -> str:
-    """2.11: where to sign in and come back from."""
-    return str(_auth_manager().get_url_login(next_url=back))
-
-
-def may_see_cluster(user: Any = None) -> bool:
-    """Whether this user (2.11: the request's) may see the cluster's activity."""
-    details = _resource_details()
-    return bool(_auth_manager().is_authorized_view(access_view=details.AccessView.CLUSTER_ACTIVITY, user=user))
-
-
-def may_see_dag(dag_id: str, user: Any = None) -> bool:
-    """Whether this user (2.11: the request's) may see a DAG."""
-    details = _resource_details().DagDetails(id=dag_id)
-    return bool(_auth_manager().is_authorized_dag(method="GET", details=details, user=user))
-
-
-def _auth_manager() -> Any:
-    try:
-        from airflow.api_fastapi.app import get_auth_manager  # noqa: PLC0415  3.x
-    except ImportError:
-        from airflow.www.extensions.init_auth_manager import get_auth_manager  # noqa: PLC0415  2.11
-    return get_auth_manager()
-
-
-def _resource_details() -> Any:
-    try:
-        from airflow.api_fastapi.auth.managers.models import resource_details  # noqa: PLC0415  3.x
-    except ImportError:
-        from airflow.auth.managers.models import resource_details  # noqa: PLC0415  2.11
-    return resource_details

@@ -26,7 +26,7 @@ COMMANDS = {
     "metadata": ("windsock.exporter.metadata.commands", "Read Airflow's metadata database once; a role for it."),
     "dashboards": ("windsock.dashboards.commands", "Build Grafana dashboards."),
     "alerts": ("windsock.alerts.commands", "Build and test Prometheus rules and Alertmanager routes."),
-    "notify": ("windsock.callbacks.commands", "Send a test alert, as a failed task would."),
+    "notify": ("windsock.callbacks.commands", "Send a test, see messages, who is told and what waits."),
     "config": ("windsock._config_commands", "Show the effective configuration and its schema."),
 }
 

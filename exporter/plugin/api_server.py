@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Route
 
-from windsock import _compat
+from windsock import _compat_web
 
 from .site import HEADERS, Answer, problem, site
 
@@ -23,29 +23,33 @@ _FORBIDDEN = problem(403, "Airflow does not let you see this.")
 async def _metrics(request: Request) -> Response:
     here = await run_in_threadpool(site)
     if not here.fits(request.headers.get("authorization", "")):
-        user = await _compat.user_of(request)
+        user = await _compat_web.user_of(request)
         if user is None:
             return _response(_SIGN_IN)
-        if not await run_in_threadpool(_compat.may_see_cluster, user):
+        if not await run_in_threadpool(_compat_web.may_see_cluster, user):
             return _response(_FORBIDDEN)
     return _response(await run_in_threadpool(here.metrics))
 
 
 async def _dag(request: Request) -> Response:
-    user = await _compat.user_of(request)
+    user = await _compat_web.user_of(request)
     if user is None:
         return _response(_SIGN_IN)
     dag_id = request.path_params["dag_id"]
-    if not await run_in_threadpool(_compat.may_see_dag, dag_id, user):
+    if not await run_in_threadpool(_compat_web.may_see_dag, dag_id, user):
         return _response(_FORBIDDEN)
     return _response(await run_in_threadpool(lambda: site().dag(dag_id)))
 
 
 async def _overview(request: Request) -> Response:
-    user = await _compat.user_of(request)
+    user = await _compat_web.user_of(request)
     if user is None:
         return _response(_SIGN_IN)
-    return _response(await run_in_threadpool(lambda: site().overview(lambda dag_id: _compat.may_see_dag(dag_id, user))))
+
+    def may_see(dag_id: str) -> bool:
+        return _compat_web.may_see_dag(dag_id, user)
+
+    return _response(await run_in_threadpool(lambda: site().overview(may_see)))
 
 
 def _response(answer: Answer) -> Response:

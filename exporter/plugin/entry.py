@@ -11,7 +11,7 @@ import importlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from windsock import _compat
+from windsock import _compat, _compat_web
 
 from . import listener
 
@@ -40,7 +40,7 @@ class WindsockPlugin(_Base):  # type: ignore[misc]
     @cached_property
     def external_views(self) -> list[dict[str, str]]:
         """3.x: a tab of each DAG, and a page in the menu."""
-        home = f"{_compat.base_path()}/{_NAME}"
+        home = f"{_compat_web.base_path()}/{_NAME}"
         return [
             {"name": "Alerts", "href": f"{home}/dags/{{DAG_ID}}", "destination": "dag", "url_route": "windsock-dag"},
             {"name": "Alerts", "href": f"{home}/", "destination": "nav", "category": "browse", "url_route": _NAME},
@@ -49,16 +49,16 @@ class WindsockPlugin(_Base):  # type: ignore[misc]
     @cached_property
     def flask_blueprints(self) -> list[Any]:
         """2.11: the same pages."""
-        return [importlib.import_module(f"{__package__}.webserver").blueprint] if _compat.major() == 2 else []
+        return [importlib.import_module(f"{__package__}.webserver").blueprint] if _compat_web.major() == 2 else []
 
     @cached_property
     def appbuilder_menu_items(self) -> list[dict[str, str]]:
         """2.11: the page in the menu."""
-        return [{"name": "Alerts", "category": "Browse", "href": f"{_compat.base_path()}/{_NAME}/"}] * (
-            _compat.major() == 2
+        return [{"name": "Alerts", "category": "Browse", "href": f"{_compat_web.base_path()}/{_NAME}/"}] * (
+            _compat_web.major() == 2
         )
 
     @cached_property
     def global_operator_extra_links(self) -> list[Any]:
         """2.11 has no place for links of a DAG: a button of each task instance."""
-        return [importlib.import_module(f"{__package__}.link").DagLink()] if _compat.major() == 2 else []
+        return [importlib.import_module(f"{__package__}.link").DagLink()] if _compat_web.major() == 2 else []

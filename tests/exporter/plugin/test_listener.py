@@ -22,8 +22,8 @@ class Wire:
         self.open = threading.Event()
         self.open.set()
 
-    def send(self, kind, name, value, tags):
-        assert kind == "count"
+    def send(self, kind, name, value, tags, *, core):
+        assert (kind, core) == ("count", True)
         self.open.wait(20)
         self.lines.append((name, value, dict(tags)))
 
@@ -32,7 +32,7 @@ class Wire:
 def wire(monkeypatch, tmp_path):
     wire = Wire()
     monkeypatch.setattr(_compat, "send", wire.send)
-    monkeypatch.setattr(_compat, "statsd_off", lambda: "")
+    monkeypatch.setattr(_compat, "statsd_off", lambda **_: "")
     monkeypatch.delenv("WINDSOCK_CONFIG", raising=False)
     monkeypatch.setattr(listener, "outbox", outbox.Outbox())
     yield wire
@@ -141,7 +141,7 @@ def test_bounded_and_what_is_dropped_is_counted(wire, hook):
 
 
 def test_a_client_that_fails_loses_lines_and_counts_them(wire, hook, monkeypatch):
-    def fail(*_):
+    def fail(*_, **__):
         raise OSError("no route to host")
 
     monkeypatch.setattr(_compat, "send", fail)
@@ -158,7 +158,7 @@ def test_switched_off(wire, hook, monkeypatch, how):
     if how == "settings":
         monkeypatch.setenv("WINDSOCK__PLUGIN__LISTENERS", "false")
     else:
-        monkeypatch.setattr(_compat, "statsd_off", lambda: "Airflow's [metrics] statsd_on is off")
+        monkeypatch.setattr(_compat, "statsd_off", lambda **_: "Airflow's [metrics] statsd_on is off")
     for _ in range(3):
         hook.on_dag_run_running(dag_run=SimpleNamespace(dag_id="d"), msg="")
     until(lambda: listener.outbox._closed)
