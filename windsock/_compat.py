@@ -242,7 +242,7 @@ def statsd_off(*, core: bool = False) -> str:
 
 
 def _stats(*, core: bool) -> tuple[Any, Any]:
-    """Airflow's configuration and its StatsD client: from 3.2 tasks have one of their own, the other components another."""
+    """Airflow's configuration and its StatsD client: from 3.2 tasks have one, the other components another."""
     try:
         if core:
             from airflow.configuration import conf  # noqa: PLC0415
