@@ -34,6 +34,7 @@ from windsock._formats import (
     SecretPattern,
     TimeOfDay,
     Url,
+    Urls,
 )
 from windsock._units import Duration, Ratio, Size
 from windsock.exceptions import SettingsError
@@ -117,6 +118,8 @@ class Budgets(Section):
     """Series of one DAG."""
     label: int = Field(default=100_000, ge=1)
     """Values of one label."""
+    custom: int = Field(default=100, ge=0)
+    """Names of custom metrics (`windsock.metrics`) of one DAG; all DAGs together have twenty times as many."""
 
 
 class Expiry(Section):
@@ -125,7 +128,8 @@ class Expiry(Section):
     gauges: Duration = Field(default=600.0, ge=1)
     """A gauge, or what one sender says of it, goes after one to two of these."""
     dags: Duration = Field(default=604_800.0, ge=1)
-    """Counters and histograms of a DAG go when nothing of that DAG was updated for so long; others stay."""
+    """Counters and histograms of a DAG go when nothing of that DAG was updated for so long; others stay. A custom
+    gauge goes after one to two of these."""
 
 
 class Exporter(Section):
@@ -157,6 +161,15 @@ class Metadata(Section):
     """Time of a whole pass; a single statement gets a quarter of it, on the server's side."""
 
 
+class Plugin(Section):
+    """What windsock adds inside Airflow: /windsock/metrics, its pages, its listeners."""
+
+    token: Reference | None = None
+    """${VARIABLE}: who sends its value as a bearer token may read /windsock/metrics; none: users of Airflow only."""
+    listeners: bool = True
+    """Whether states of runs, import errors and asset events are sent with Airflow's own StatsD lines."""
+
+
 class Http(Section):
     """How to speak to Alertmanager; the names of Prometheus' http_config."""
 
@@ -172,7 +185,7 @@ class Http(Section):
 class Alertmanager(Section):
     """The Alertmanagers that receive alert events; all of them get each event, as Prometheus does it."""
 
-    urls: tuple[Url, ...] = ()
+    urls: Urls = ()
     http: Http = Http()
     secrets_dir: str = "/etc/alertmanager/secrets"
     """Where the generated alertmanager.yml looks for one file a secret, named like the variable in lower case."""
@@ -360,6 +373,7 @@ class Settings(Section):
     """This installation's name: on every series, every alert and every log line."""
     exporter: Exporter = Exporter()
     metadata: Metadata = Metadata()
+    plugin: Plugin = Plugin()
     reconcile: Literal["auto"] | bool = "auto"
     alertmanager: Alertmanager = Alertmanager()
     callbacks: Callbacks = Callbacks()
