@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is: each installs what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help install programs test-programs demo test check requirements build clean
+.PHONY: help install programs test-programs environments demo test check requirements build clean
 
 # Given to what a target runs: make demo ARGS=--check, make test ARGS="tests/stack -x"
 ARGS ?=
@@ -42,7 +42,10 @@ demo: .venv/installed ## Start everything on this machine, until Ctrl-C; ARGS=--
 	@$(BIN)/windsock up $(ARGS)
 	@echo "Next: README.md says how to attach an Airflow of your own"
 
-test: test-programs .venv/installed $(AIRFLOW)/installed ## Run all tests, on real parts; ARGS: what pytest is given
+environments: .venv/installed
+	@$(BIN)/python tests/real/environments.py
+
+test: test-programs environments $(AIRFLOW)/installed ## Run all tests, on real parts; ARGS: what pytest is given
 	@$(BIN)/python -m pytest $(ARGS)
 	@echo "Next: make check"
 
@@ -55,9 +58,9 @@ check: .venv/installed $(AIRFLOW)/installed ## Lint, types, and whether what is 
 	@$(BIN)/windsock dashboards build --check
 	@echo "Next: make build"
 
-requirements: .venv/installed ## Pin the demo's Airflow anew
-	@cd $(REQUIREMENTS) && for file in airflow-*.in; do \
-		$(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --upgrade \
+requirements: .venv/installed ## Pin the demo's and the tests' Airflows anew
+	@for file in $(REQUIREMENTS)/airflow-*.in tests/real/requirements/airflow-*.in; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --upgrade \
 			"$$file" --output-file "$${file%.in}.txt" || exit 1; done
 	@echo "Next: make test"
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from real.airflow import Airflow
 from real.databases import Postgres, need_drivers
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,17 @@ def own_postgres() -> Iterator[Postgres]:
     server = Postgres()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="module")
+def run_airflow() -> Iterator[Callable[..., Airflow]]:
+    """Starts real Airflows, with the arguments of `Airflow`; they end with the module's tests."""
+    running: list[Airflow] = []
+
+    def run(*arguments: Any, **options: Any) -> Airflow:
+        running.append(Airflow(*arguments, **options))
+        return running[-1].start()
+
+    yield run
+    for one in running:
+        one.remove()

@@ -41,6 +41,12 @@ class Postgres(Server):
         self.start(self.postgres, "-D", "data", *given)
         wait_for(self.admin("postgres"))
 
+    def create(self, database: str) -> str:
+        """Make an empty database; returns the URL that SQLAlchemy of any version takes."""
+        with self.admin("postgres").connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql(f'CREATE DATABASE "{database}"')
+        return self.url(database).replace("postgresql:", "postgresql+psycopg2:")
+
     def url(self, database: str, user: str = "postgres", port: int | None = None) -> str:
         return f"postgresql://{user}@127.0.0.1:{port or self.port}/{database}"
 

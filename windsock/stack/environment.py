@@ -39,8 +39,20 @@ def build(version: str, folder: Folder, say: Callable[[str], None]) -> Path:
 
     `version` is one of `versions()`. Raises StackError where it can't be built.
     """
-    requirements = REQUIREMENTS / f"airflow-{version}.txt"
-    place, log = folder.home / f"airflow-{version}", folder.home / "install.log"
+    return make(REQUIREMENTS / f"airflow-{version}.txt", folder.home / f"airflow-{version}", say)
+
+
+def make(
+    requirements: Path,
+    place: Path,
+    say: Callable[[str], None],
+    pythons: tuple[tuple[int, int], tuple[int, int]] = PYTHONS,
+) -> Path:
+    """Build what `requirements` (named airflow-VERSION.txt) pins into `place`, where that is missing or out of date.
+
+    `pythons` is the oldest Python that fits and the first that is too new. Raises StackError where it can't be built.
+    """
+    log = place.parent / "install.log"
     install = ("pip", "install", "--compile-bytecode", "--python", str(place / "bin" / "python"))
 
     def step(name: str, what: str, digest: str, *commands: tuple[str, ...]) -> None:
@@ -55,9 +67,9 @@ def build(version: str, folder: Folder, say: Callable[[str], None]) -> Path:
 
     step(
         "airflow",
-        f"Airflow {version} into {place}: minutes, where nothing is cached",
+        f"{requirements.stem.replace('airflow-', 'Airflow ')} into {place}: minutes, where nothing is cached",
         hashlib.sha256(sys.version.encode() + requirements.read_bytes()).hexdigest(),
-        ("venv", "--clear", "--python", _python(), str(place)),
+        ("venv", "--clear", "--python", _python(pythons), str(place)),
         (*install, "--requirement", str(requirements)),
     )
     # Without its dependencies, which the requirements pin: what Airflow runs with must not move.
@@ -75,9 +87,9 @@ def _uv(command: tuple[str, ...], log: Path) -> None:
         raise StackError(f"Airflow's environment can't be built; the end of {log}:\n{last}")
 
 
-def _python() -> str:
+def _python(pythons: tuple[tuple[int, int], tuple[int, int]]) -> str:
     # The same interpreter is there for certain; another one uv finds or fetches.
-    oldest, too_new = PYTHONS
+    oldest, too_new = pythons
     fits = oldest <= sys.version_info[:2] < too_new
     return sys.executable if fits else f">={oldest[0]}.{oldest[1]},<{too_new[0]}.{too_new[1]}"
 

@@ -1,0 +1,323 @@
+"""A real Airflow of a given version, with DAGs of the test's: its processes, its REST API, its files."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from . import environments
+from .server import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+COMPONENTS = {
+    "3": {
+        "api": ("api-server", "--workers", "1"),
+        "scheduler": ("scheduler",),
+        "dag-processor": ("dag-processor",),
+        "triggerer": ("triggerer",),
+    },
+    "2": {
+        "api": ("webserver", "--workers", "1"),
+        "scheduler": ("scheduler",),
+        "triggerer": ("triggerer",),
+    },
+}
+FINISHED = frozenset({"success", "failed"})
+
+
+class Airflow:
+    """Runs with the LocalExecutor: `database` is a SQLAlchemy URL; None: SQLite, which 2.11 runs no LocalExecutor on.
+
+    `dags` holds the text of each file by its name, `variables` further environment variables, such as
+    WINDSOCK__ALERTMANAGER__URLS or AIRFLOW__METRICS__STATSD_PORT. `python` is another environment than the tests'.
+    """
+
+    def __init__(
+        self,
+        version: str,
+        dags: Mapping[str, str],
+        variables: Mapping[str, str] | None = None,
+        database: str | None = None,
+        python: Path | None = None,
+    ) -> None:
+        self.version = version
+        self.major = version[0]
+        self.place = python or environments.airflow(version)
+        self.folder = Path(tempfile.mkdtemp(prefix=f"windsock-airflow-{version}-"))
+        self.dags = self.folder / "dags"
+        self.dags.mkdir()
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.database = database or f"sqlite:///{self.folder / 'airflow.db'}"
+        self.variables = {**self._defaults(), **(variables or {})}
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._token = ""
+        for name, text in dags.items():
+            (self.dags / name).write_text(text)
+        self.run("db", "migrate")
+        if self.major == "2":
+            user = ("--username", "admin", "--password", "admin", "--email", "admin@example.org")
+            self.run("users", "create", *user, "--role", "Admin", "--firstname", "Ada", "--lastname", "Admin")
+
+    @property
+    def logs(self) -> Path:
+        """Airflow's logs of tasks."""
+        return self.folder / "logs"
+
+    def output(self, component: str) -> str:
+        """What a component has printed."""
+        file = self.folder / f"{component}.out"
+        return file.read_text(errors="replace") if file.exists() else ""
+
+    def run(self, *arguments: str, timeout: float = 180) -> str:
+        """Run an `airflow` command; returns its standard output."""
+        done = subprocess.run(
+            [self.place / "bin" / "airflow", *arguments],
+            env=self._environment(),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, f"airflow {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+        return done.stdout
+
+    def python(self, code: str, timeout: float = 120) -> str:
+        """Run Python code in Airflow's environment, away from the repository; returns its standard output."""
+        done = subprocess.run(
+            [self.place / "bin" / "python", "-c", code],
+            env=self._environment(),
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert done.returncode == 0, f"{done.stdout[-2000:]}{done.stderr[-4000:]}"
+        return done.stdout
+
+    def start(self, *components: str, timeout: float = 120) -> Airflow:
+        """Start these components (all, where none is named), and wait until the API answers."""
+        for name in components or COMPONENTS[self.major]:
+            with (self.folder / f"{name}.out").open("ab") as out:
+                self.processes[name] = subprocess.Popen(
+                    [self.place / "bin" / "airflow", *COMPONENTS[self.major][name]],
+                    env=self._environment(),
+                    cwd=self.folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                    start_new_session=True,
+                )
+        if "api" in self.processes:
+            health = "/api/v2/monitor/health" if self.major == "3" else "/health"
+            self.wait(lambda: self._request("GET", health), timeout, "the API server")
+        return self
+
+    def stop(self, *components: str, number: int = signal.SIGTERM) -> None:
+        """End these components (all, where none is named) with their children."""
+        names = [name for name in components or tuple(self.processes) if name in self.processes]
+        for name in names:
+            _signal(self.processes[name], number)
+        for name in names:
+            process = self.processes.pop(name)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                _signal(process, signal.SIGKILL)
+                process.wait(10)
+        if not self.processes:
+            # Children in sessions of their own outlive it: 3.x starts its log server and its tasks so.
+            self._end_strays()
+
+    def remove(self) -> None:
+        """End everything, and delete the folder."""
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # -- what it is asked ---------------------------------------------------------------------------------------------
+
+    def api(self, method: str, path: str, body: Any = None) -> Any:
+        """Call the REST API (`/dags/…`, without its version); returns the answer. Raises HTTPError."""
+        return self._request(method, f"/api/v{2 if self.major == '3' else 1}{path}", body)
+
+    def wait_for_dags(self, *dag_ids: str, timeout: float = 120) -> None:
+        """Wait until these DAGs are parsed; the scheduler of 2.11 and the dag processor of 3.x do that."""
+        for dag_id in dag_ids:
+            self.wait(lambda dag_id=dag_id: self.api("GET", f"/dags/{quote(dag_id)}"), timeout, f"the DAG {dag_id}")
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None) -> str:
+        """Make a run; returns its id."""
+        body: dict[str, Any] = {"conf": dict(conf or {})}
+        if self.major == "3":
+            body["logical_date"] = None
+        run: dict[str, Any] = self.api("POST", f"/dags/{quote(dag_id)}/dagRuns", body)
+        return str(run["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """The state of a run."""
+        return str(self.api("GET", f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}")["state"])
+
+    def finish(self, dag_id: str, run_id: str, timeout: float = 120) -> str:
+        """Wait until the run has finished; returns its state."""
+
+        def finished() -> str:
+            state = self.run_state(dag_id, run_id)
+            return state if state in FINISHED else ""
+
+        return str(self.wait(finished, timeout, f"the end of {dag_id} {run_id}"))
+
+    def instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """The task instances of a run, as the API gives them."""
+        path = f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}/taskInstances?limit=1000"
+        found: list[dict[str, Any]] = self.api("GET", path)["task_instances"]
+        return found
+
+    def clear(self, dag_id: str, run_id: str, *, only_failed: bool = True) -> None:
+        """Clear a run's task instances, so that they run again."""
+        body = {"dry_run": False, "dag_run_id": run_id, "only_failed": only_failed, "reset_dag_runs": True}
+        self.api("POST", f"/dags/{quote(dag_id)}/clearTaskInstances", body)
+
+    def mark(self, dag_id: str, run_id: str, state: str) -> None:
+        """Set the state of a run by hand, as a person in the UI does."""
+        self.api("PATCH", f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}", {"state": state})
+
+    def pause(self, dag_id: str, *, paused: bool = True) -> None:
+        """Pause a DAG, or end that."""
+        self.api("PATCH", f"/dags/{quote(dag_id)}", {"is_paused": paused})
+
+    def wait(self, ask: Callable[[], Any], timeout: float, what: str) -> Any:
+        """Ask until the answer is true; connection errors and HTTP errors are no answer yet."""
+        end = time.monotonic() + timeout
+        while True:
+            problem = ""
+            try:
+                found = ask()
+            except OSError as error:
+                found, problem = None, f" ({error})"
+            if found:
+                return found
+            dead = [name for name, process in self.processes.items() if process.poll() is not None]
+            assert not dead, f"{dead[0]} has ended: {self.output(dead[0])[-3000:]}"
+            assert time.monotonic() < end, f"{what} did not come within {timeout:g} s{problem}"
+            time.sleep(0.3)
+
+    # -- how it is started --------------------------------------------------------------------------------------------
+
+    def _defaults(self) -> dict[str, str]:
+        options: dict[str, dict[str, Any]] = {
+            "core": {
+                "dags_folder": self.dags,
+                "load_examples": False,
+                "dags_are_paused_at_creation": False,
+                "executor": "LocalExecutor"
+                if self.major == "3" or "sqlite" not in self.database
+                else "SequentialExecutor",
+                "parallelism": 16,
+                "fernet_key": "",
+                "unit_test_mode": False,
+            },
+            "database": {"sql_alchemy_conn": self.database},
+            "logging": {"worker_log_server_port": free_port(), "trigger_log_server_port": free_port()},
+            "scheduler": {"enable_health_check": False},
+        }
+        if self.major == "3":
+            options["core"] |= {
+                "simple_auth_manager_all_admins": True,
+                "execution_api_server_url": f"{self.url}/execution/",
+            }
+            options["api"] = {
+                "host": "127.0.0.1",
+                "port": self.port,
+                "base_url": self.url,
+                "secret_key": secrets.token_hex(),
+            }
+            options["api_auth"] = {"jwt_secret": secrets.token_hex(64)}
+            # On a busy machine the API server's first answers take longer than the default of 5 s.
+            options["workers"] = {"execution_api_timeout": 60}
+            options["dag_processor"] = {
+                "dag_bundle_storage_path": self.folder / "bundles",
+                "refresh_interval": 5,
+                "min_file_process_interval": 5,
+            }
+        else:
+            options["api"] = {"auth_backends": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session"}
+            options["webserver"] = {
+                "web_server_host": "127.0.0.1",
+                "web_server_port": self.port,
+                "base_url": self.url,
+                "secret_key": secrets.token_hex(),
+            }
+            options["scheduler"] |= {"dag_dir_list_interval": 5, "min_file_process_interval": 5}
+        return {
+            f"AIRFLOW__{section.upper()}__{key.upper()}": str(value)
+            for section, values in options.items()
+            for key, value in values.items()
+        }
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "AIRFLOW_HOME": str(self.folder),
+            "HOME": str(self.folder),
+            "LANG": "C.UTF-8",
+            "PATH": f"{self.place / 'bin'}:/usr/local/bin:/usr/bin:/bin",
+            "PYTHONUNBUFFERED": "1",
+            **self.variables,
+        }
+
+    def _request(self, method: str, path: str, body: Any = None) -> Any:
+        headers = {"Content-Type": "application/json"}
+        if path.startswith("/api/v2/dags"):
+            if not self._token:
+                self._token = self._open("GET", "/auth/token", {}, None)["access_token"]
+            headers["Authorization"] = f"Bearer {self._token}"
+        elif self.major == "2":
+            headers["Authorization"] = "Basic YWRtaW46YWRtaW4="
+        return self._open(method, path, headers, body)
+
+    def _open(self, method: str, path: str, headers: Mapping[str, str], body: Any) -> Any:
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, dict(headers), method=method)
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            error.msg = f"{error.msg}: {error.read()[:500].decode(errors='replace')}"
+            raise
+
+    def _end_strays(self) -> None:
+        for pid in self._strays():
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+
+    def _strays(self) -> Iterator[int]:
+        """Processes that this Airflow started and left: they have its home in their environment."""
+        mark = f"AIRFLOW_HOME={self.folder}\0".encode()
+        for file in Path("/proc").glob("[0-9]*/environ"):
+            try:
+                if mark in file.read_bytes():
+                    yield int(file.parent.name)
+            except OSError:
+                continue
+
+
+def _signal(process: subprocess.Popen[bytes], number: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
