@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
-from windsock.events import DAG_RUN_FAILED, LIFETIME, TASK_FAILED
+from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, LIFETIME, TASK_FAILED, TASK_RETRYING
 from windsock.teams import DagFacts, owners_of, route
 
 from . import rules, texts
@@ -120,7 +120,8 @@ class Desk:
 
     def _go_on(self, one: Alert, view: View, look: Look, now: float) -> None:
         reason = self._over(one.key, one.team, one.due, view)
-        if reason:
+        if reason or (one.posted and look.ended(one.key)):
+            reason = reason or "somebody else has resolved it"
             one.over, one.told, one.dirty = now, False, True
             log.info("%s of %s %s is over: %s", one.key.alertname, one.key.dag_id, one.key.task_id, reason)
             return
@@ -138,17 +139,17 @@ class Desk:
     def _stranger(self, key: Key, shown: list[Shown], view: View, now: float) -> Failure | None:
         """Something fires that is not known to last: it is new, or a late replay of what is over."""
         known, standing = self.alerts.get(key), view.standings.get(key, "gone")
-        if known is None and standing == "gone":
-            return None  # perhaps another installation's with the same name
+        if known is None and (standing == "gone" or (key.alertname == DEADLINE_MISSED and key not in view.failures)):
+            return None  # the database knows nothing of it: perhaps another installation's with the same name
         due = view.dues.get((key.dag_id, key.run_id))
         number, ended = view.failed.get(key, (1, None))
         reason = self._over(key, labels_of(shown).get("team", ""), due, view)
         if not reason:
-            lasts = standing == "failed"
+            lasts = standing == "failed" and key.alertname != TASK_RETRYING
             return (view.failures.get(key) or Failure(key, ended or now, due, number)) if lasts else None
         failed_at = min(parse(one.annotations.get("failed_at", "")) or now for one in shown)
         replay = known is not None and known.over is not None and failed_at <= known.over
-        if replay or standing == "failed" or now - min(one.since for one in shown) > _GRACE:
+        if replay or standing in {"failed", "ended"} or now - min(one.since for one in shown) > _GRACE:
             log.info("%s of %s %s fires, and is over: %s", key.alertname, key.dag_id, key.task_id, reason)
             known = known or _adopted(Failure(key, failed_at, due), shown)
             known.over, known.dirty = known.over if replay else now, True

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from windsock.alertmanager import Alertmanager, credentials
-from windsock.events import ALERTNAMES, RECONCILING, Event, rfc3339
+from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, RECONCILING, TASK_FAILED, TASK_RETRYING, Event, rfc3339
 
 from .failure import Key
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _BATCH = 500
 _INSTANCE = "instance"
+_KNOWN = (TASK_FAILED, TASK_RETRYING, DAG_RUN_FAILED, DEADLINE_MISSED)
+"""The alert events that the database can judge."""
 
 
 @dataclass(frozen=True)
@@ -42,12 +44,18 @@ class Look:
     complete: dict[str, set[Key]] = field(default_factory=dict)
     """By Alertmanager that answered: all that it shows."""
     problems: dict[str, str] = field(default_factory=dict)
+    signed: set[str] = field(default_factory=set)
+    """Those that show that a reconciler works: they were not restarted since its last pass."""
     other: bool = False
     """Whether another reconciler says that it works."""
 
     def lacking(self, key: Key) -> bool:
         """Whether an Alertmanager that answered does not show it."""
         return any(key not in shown for shown in self.complete.values())
+
+    def ended(self, key: Key) -> bool:
+        """Whether somebody else has resolved it: it is gone from each, and none of them has lost its alerts."""
+        return bool(self.complete) and key not in self.alerts and self.signed == self.complete.keys()
 
 
 class Peers:
@@ -69,10 +77,11 @@ class Peers:
             keys = look.complete[url] = set()
             for alert in answer:
                 labels = alert.get("labels", {})
-                if labels.get("alertname") in ALERTNAMES and labels.get("dag_id") and labels.get("run_id"):
+                if labels.get("alertname") in _KNOWN and labels.get("dag_id") and labels.get("run_id"):
                     keys.add(Key.of(labels))
                     look.alerts.setdefault(Key.of(labels), []).append(_shown(alert))
                 elif labels.get("alertname") == RECONCILING:
+                    look.signed.add(url)
                     look.other |= alert.get("annotations", {}).get(_INSTANCE) not in (None, self.instance)
         return look
 

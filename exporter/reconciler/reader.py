@@ -8,6 +8,7 @@ was down) comes with the sweep, which goes through the failed ones of some DAGs 
 from __future__ import annotations
 
 import time
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -257,19 +258,19 @@ class Reader:
 
     def _deadlines(self, view: View, tables: Schema, since: float) -> None:
         """Airflow marks a deadline as missed, and takes one away that was kept; a run that succeeded is not late."""
-        if not tables.has("deadline", "dagrun_id", "deadline_time", "missed"):
+        if not tables.has("deadline", "id", "dagrun_id", "deadline_time", "missed"):
             return
-        deadlines = tables.table("deadline", "dagrun_id", "deadline_time", "missed").c
+        deadlines = tables.table("deadline", "id", "dagrun_id", "deadline_time", "missed").c
         runs, due = tables.runs(*_RUN)
         query = (
-            sa.select(runs.c.dag_id, runs.c.run_id, deadlines.deadline_time, due.label("due"))
+            sa.select(runs.c.dag_id, runs.c.run_id, deadlines.id, deadlines.deadline_time, due.label("due"))
             .where(deadlines.dagrun_id == runs.c.id, deadlines.missed == sa.true(), runs.c.state != "success")
             .where(deadlines.deadline_time > self.session.dialect.bind(since))
         )
-        for dag_id, run_id, when, is_due in self.session.execute(query):
-            at = moment(when)
-            key = Key(DEADLINE_MISSED, dag_id, run_id, deadline=_clock(at))
-            view.failures[key] = Failure(key, at, moment(is_due))
+        for dag_id, run_id, number, when, is_due in self.session.execute(query):
+            # As the context of a deadline's callback has it; drivers give UUIDs, texts with and without dashes.
+            key = Key(DEADLINE_MISSED, dag_id, run_id, deadline=str(uuid.UUID(str(number))))
+            view.failures[key] = Failure(key, moment(when), moment(is_due))
             view.dues[dag_id, run_id] = moment(is_due)
 
     def _latest_successes(self, view: View, tables: Schema, asked: Collection[Key], swept: Collection[str]) -> None:
@@ -315,7 +316,3 @@ def _tasks(tables: Schema) -> TableClause:
 def _run(row: Sequence[Any]) -> Run:
     number, dag_id, run_id, state, ended, due = row
     return Run(number, dag_id, run_id, state, moment(ended), moment(due))
-
-
-def _clock(at: float | None) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at or 0))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from windsock.events import TASK_FAILED, TASK_RETRYING
+from windsock.events import TASK_FAILED
 from windsock.redaction import redact
 
 from . import tail, texts
@@ -44,7 +44,7 @@ class Scribe:
         """Read what the database says of them; returns what went wrong: alerts are poorer then, but in time."""
         self._found = {}
         self._paused = max(0, self._paused - 1)
-        keys = [one.key for one in failures if one.key.alertname != TASK_RETRYING][:_DESCRIBED]
+        keys = [one.key for one in failures][:_DESCRIBED]
         if reader.schema is None or self._paused or not keys:
             return ""
         self._modern = reader.schema.has("dag_run", "run_after")
@@ -57,10 +57,8 @@ class Scribe:
         return ""
 
     def write(self, failure: Failure, dag: DagFacts) -> dict[str, str]:
-        """Return the annotations. A retry is told of by callbacks alone: nothing is added to it."""
+        """Return the annotations."""
         key = failure.key
-        if key.alertname == TASK_RETRYING:
-            return {}
         found = self._found.get(key, Details())
         end = ""
         if self._logs is not None and key.alertname == TASK_FAILED and found.instances:

@@ -81,7 +81,7 @@ def recount(texts: Mapping[str, str], failed: int) -> dict[str, str]:
 def _summary(failure: Failure, found: Details, reason: str) -> str:
     key = failure.key
     if key.alertname == DEADLINE_MISSED:
-        return f"{key.dag_id} missed its deadline of {key.deadline}"
+        return f"{key.dag_id} missed its deadline of {rfc3339(_moment(failure.ended or 0))}"
     if key.alertname != TASK_FAILED:
         return f"{key.dag_id} failed" + (f": {reason}" if reason else "")
     which = f" ({found.failed} of {found.total})" if found.total > 1 else ""
