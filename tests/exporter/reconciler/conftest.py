@@ -177,7 +177,7 @@ def bench(alertmanager, messages, cluster, tmp_path) -> Iterator[Callable[..., B
             "alertmanager": {"urls": [alertmanager.url]},
             **settings,
         }
-        given["reconcile"] = {"store": str(tmp_path / "store.db"), **settings.get("reconcile", {})}
+        given["reconcile"] = {"store": str(tmp_path / f"{given['cluster']}.db"), **settings.get("reconcile", {})}
         made.append(Bench(database, alertmanager, messages, Settings.model_validate(given)))
         return made[-1]
 

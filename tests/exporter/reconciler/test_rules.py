@@ -6,21 +6,13 @@ import time
 import uuid
 
 import pytest
+from real.failures import fail
 
 NOW = time.time()
 
 
-def failed(database, run=1, dag="d", task="t", ended=None, **given):
-    """A run with one failed task."""
-    ended = ended or time.time() - 30
-    if not database.execute(f"SELECT 1 FROM dag WHERE dag_id = '{dag}'"):
-        database.dag(dag)
-    database.run(run, dag, given.pop("state", "failed"), ended - 100, start_date=ended - 60, end_date=ended)
-    database.task(run, dag, task, "failed", start_date=ended - 50, end_date=ended, updated_at=ended, **given)
-
-
 def test_a_failed_task_and_its_run_fire_on_every_database_and_airflow(any_database, bench):
-    failed(any_database)
+    fail(any_database)
     made = bench(any_database)
     made.step()
     assert made.firing() == [("AirflowDagRunFailed", "d", "run_1"), ("AirflowTaskFailed", "d", "run_1", "t")]
@@ -31,7 +23,7 @@ def test_a_failed_task_and_its_run_fire_on_every_database_and_airflow(any_databa
 
 
 def test_what_failed_a_moment_ago_is_left_to_its_callback_for_a_pass(database, bench):
-    failed(database, ended=time.time())
+    fail(database, ended=time.time())
     made = bench(database)
     made.step()
     assert made.firing() == []
@@ -59,14 +51,14 @@ def test_a_run_that_failed_by_its_timeout_fails_alone(database, bench):
 
 
 def test_a_task_fails_while_its_run_goes_on(database, bench):
-    failed(database, state="running")
+    fail(database, state="running")
     made = bench(database)
     made.step()
     assert made.firing() == [("AirflowTaskFailed", "d", "run_1", "t")]
 
 
 def test_a_task_that_fails_in_a_run_that_succeeds_fires_until_a_later_run_succeeds(database, bench):
-    failed(database, state="success")
+    fail(database, state="success")
     made = bench(database)
     made.step()
     assert made.firing() == [("AirflowTaskFailed", "d", "run_1", "t")]
@@ -102,7 +94,7 @@ def test_a_mapped_task_is_one_alert_with_a_count(database, bench):
     ],
 )
 def test_a_dag_that_is_paused_or_deleted_ends_its_failures_and_has_none(database, bench, caplog, change, says):
-    failed(database)
+    fail(database)
     made = bench(database)
     made.step()
     assert len(made.firing()) == 2
@@ -111,13 +103,13 @@ def test_a_dag_that_is_paused_or_deleted_ends_its_failures_and_has_none(database
     made.step()
     assert made.firing() == []
     assert f"its DAG is {says}" in caplog.text
-    failed(database, 2)
+    fail(database, 2)
     made.step(2)
     assert made.firing() == []
 
 
 def test_a_dag_that_is_unpaused_wakes_nothing_that_was_over(database, bench):
-    failed(database)
+    fail(database)
     made = bench(database)
     made.step()
     database.update("dag", {"dag_id": "d"}, is_paused=True)
@@ -129,7 +121,7 @@ def test_a_dag_that_is_unpaused_wakes_nothing_that_was_over(database, bench):
 
 
 def test_a_run_that_is_deleted_ends_its_failures(database, bench):
-    failed(database)
+    fail(database)
     made = bench(database)
     made.step()
     database.execute("DELETE FROM task_instance")
@@ -158,7 +150,7 @@ WAYS = {"cleared": cleared, "rerun": rerun, "later_run": later_run}
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("chosen", WAYS)
 def test_each_way_to_end_a_failure_can_be_chosen(database, bench, way, chosen):
-    failed(database)
+    fail(database)
     made = bench(database, reconcile={"resolve": [chosen]})
     made.step()
     WAYS[way](database)
@@ -167,8 +159,8 @@ def test_each_way_to_end_a_failure_can_be_chosen(database, bench, way, chosen):
 
 
 def test_a_team_chooses_for_itself(database, bench):
-    failed(database)
-    failed(database, 10, "pay")
+    fail(database)
+    fail(database, 10, "pay")
     made = bench(database, teams={"payments": {"match": {"dag": "pay"}, "resolve": ["rerun"]}})
     made.step()
     assert len(made.firing()) == 4
@@ -179,7 +171,7 @@ def test_a_team_chooses_for_itself(database, bench):
 
 
 def test_an_older_run_that_succeeds_ends_nothing(database, bench):
-    failed(database, 5)
+    fail(database, 5)
     database.run(1, "d", "success", NOW - 5000, end_date=NOW)
     made = bench(database)
     made.step(2)
@@ -187,7 +179,7 @@ def test_an_older_run_that_succeeds_ends_nothing(database, bench):
 
 
 def test_a_failure_that_a_later_run_made_good_was_never_one(database, bench):
-    failed(database)
+    fail(database)
     later_run(database)
     made = bench(database)
     made.step(2)
@@ -220,8 +212,8 @@ def test_a_deadline_that_was_missed_fires_until_the_run_succeeds(database, bench
 
 
 def test_what_failed_before_the_window_is_left_alone(database, bench):
-    failed(database, ended=NOW - 7200)
-    failed(database, 2, "recent", ended=NOW - 1800)
+    fail(database, ended=NOW - 7200)
+    fail(database, 2, "recent", ended=NOW - 1800)
     made = bench(database, reconcile={"window": "1h"})
     made.step(3)
     assert {alert[1] for alert in made.firing()} == {"recent"}
@@ -244,7 +236,7 @@ def test_a_run_that_comes_and_fails_between_two_passes_is_found_at_once(database
         database.dag(f"other{number:02}")
     made = bench(database)
     made.step(2)
-    failed(database, 7, "zebra")
+    fail(database, 7, "zebra")
     made.step()
     assert len(made.firing()) == 2
 
