@@ -149,7 +149,7 @@ class Desk:
             return (view.failures.get(key) or Failure(key, ended or now, due, number)) if lasts else None
         failed_at = min(parse(one.annotations.get("failed_at", "")) or now for one in shown)
         replay = known is not None and known.over is not None and failed_at <= known.over
-        if replay or standing in {"failed", "ended"} or now - min(one.since for one in shown) > _GRACE:
+        if replay or standing != "cleared" or now - min(one.since for one in shown) > _GRACE:
             log.info("%s of %s %s fires, and is over: %s", key.alertname, key.dag_id, key.task_id, reason)
             known = known or _adopted(Failure(key, failed_at, due), shown)
             known.over, known.dirty = known.over if replay else now, True

@@ -6,16 +6,18 @@ import json
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 import yaml
 
 from windsock.alerts import build
 from windsock.alerts.routes import RECORDED, WATCHDOG, Timing
-from windsock.settings import Settings
 
-from .server import Server, find, free_port
+from .server import Server, find
+
+if TYPE_CHECKING:
+    from windsock.settings import Settings
 
 FAST = Timing(group_wait="200ms", group_interval="1s")
 
@@ -65,13 +67,20 @@ class Messages:
 
 
 class Alertmanager(Server):
-    """One of them; several know each other where they are given `peers`."""
+    """One of them; of several each has a port to gossip on, and knows the others' as `peers`."""
 
-    def __init__(self, settings: Settings, messages: Messages | None = None, peers: tuple[Alertmanager, ...] = ()):
+    def __init__(
+        self,
+        settings: Settings,
+        messages: Messages | None = None,
+        gossip: int = 0,
+        peers: tuple[int, ...] = (),
+    ) -> None:
         super().__init__("")
         self.url = f"http://127.0.0.1:{self.port}"
-        self.gossip = free_port()
+        self.gossip = gossip
         self.peers = peers
+        self.messages = messages
         texts = build.files(settings, FAST)
         if messages is not None:
             config = yaml.safe_load(texts[build.ALERTMANAGER])
@@ -85,15 +94,18 @@ class Alertmanager(Server):
 
     def up(self) -> None:
         """Start, with what is left on disk: silences and what was told, but no alerts."""
-        alone = [f"--cluster.listen-address={f'127.0.0.1:{self.gossip}' if self.peers else ''}"]
-        others = [f"--cluster.peer=127.0.0.1:{peer.gossip}" for peer in self.peers if peer is not self]
-        flags = [*alone, *others, "--cluster.peer-timeout=1s", "--cluster.settle-timeout=1s"]
+        address = f"127.0.0.1:{self.gossip}" if self.gossip else ""
+        others = [f"--cluster.peer=127.0.0.1:{port}" for port in self.peers if port != self.gossip]
+        # A peer waits `peer-timeout` for each one before it; all of that has to fit into a group's interval.
+        times = ("peer-timeout=200ms", "gossip-interval=50ms", "settle-timeout=2s", "reconnect-interval=1s")
         self.start(
             find("prometheus-alertmanager", "prometheus-alertmanager"),
             f"--web.listen-address=127.0.0.1:{self.port}",
             "--config.file=alertmanager.yml",
             "--storage.path=data",
-            *flags,
+            f"--cluster.listen-address={address}",
+            *others,
+            *(f"--cluster.{name}" for name in times),
         )
 
     def alerts(self, **labels: str) -> list[dict[str, Any]]:

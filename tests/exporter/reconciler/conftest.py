@@ -89,6 +89,20 @@ def _empty(server: Any, version: str, databases: dict[tuple[str, str], Database]
     return databases[key]
 
 
+@pytest.fixture
+def make_database() -> Iterator[Callable[[Any, str], Database]]:
+    """Make a database of the test's own."""
+    made: list[Database] = []
+
+    def make(server: Any, version: str) -> Database:
+        made.append(Database(server, version))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.engine.dispose()
+
+
 class Bench:
     """A reconciler, and what it reads and tells."""
 

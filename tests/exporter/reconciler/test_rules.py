@@ -1,4 +1,4 @@
-"""What is a failure, what ends one, and what is none: rows as Airflow writes them, alerts as Alertmanager shows them."""
+"""What is a failure, what ends one, and what is none: rows as Airflow writes them, alerts in Alertmanager."""
 
 from __future__ import annotations
 
