@@ -101,15 +101,6 @@ def told(messages: Messages, wanted: dict[str, tuple[int, int]], seconds: float 
     while found() != wanted and time.monotonic() < end:
         time.sleep(0.1)
     time.sleep(2.5)  # more than two intervals of a group: nothing else may come
-            print(
-                post.get("at"),
-                post["status"],
-                post["externalURL"],
-                [
-                    (a["status"], a["labels"]["alertname"], a["labels"].get("dag_id"), a["startsAt"], a["endsAt"])
-                    for a in post["alerts"]
-                ],
-            )
     assert found() == wanted
 
 
