@@ -85,7 +85,7 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "Failures that nobody had told Alertmanager of before the reconciler did.",
         ("dag_id",),
     ),
-    ("windsock_reconcile_expected", "gauge", "Whether a reconciler is configured to run in this exporter.", ()),
+    ("windsock_reconcile_expected", "gauge", "Always 1 where a reconciler is configured to run.", ()),
     ("windsock_reconcile_leader", "gauge", "Whether this reconciler acts; of several, one does.", ()),
     ("windsock_reconcile_pass_duration_seconds", "gauge", "Time of the reconciler's last pass.", ()),
     ("windsock_reconcile_statements", "gauge", "Statements of the reconciler's last pass over the database.", ()),

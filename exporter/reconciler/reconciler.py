@@ -20,11 +20,11 @@ from windsock.exporter.metadata.snapshot import Snapshot
 from windsock.exporter.own import OwnMetrics
 from windsock.redaction import redact
 
-from .desk import Desk
+from .enrichment import Enrichment
 from .peers import Peers
 from .reader import Reader
-from .scribe import Scribe
 from .store import Memory, Store, forgettable, place
+from .tracker import Tracker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,13 +65,14 @@ class Reconciler:
         self.own = OwnMetrics()
         self.silent = Snapshot(settings.exporter.budgets)
         """Counts silent failures by DAG: there may be more DAGs than own metrics have series."""
+        self.own.set("windsock_reconcile_expected", 1)
         self._store = store
         self._opened = store is not None
         self._leads = False
         self._memory = Memory({}, {})
         self._reader = Reader(self.session)
-        self._desk = Desk(settings, self.interval)
-        self._scribe = Scribe(settings)
+        self._tracker = Tracker(settings, self.interval)
+        self._enrichment = Enrichment(settings)
         self._wrong: dict[str, str] = {}
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
@@ -99,7 +100,7 @@ class Reconciler:
 
     def lasting(self) -> list[Alert]:
         """The failures that last, by DAG."""
-        return sorted((one for one in self._desk.alerts.values() if one.over is None), key=lambda one: one.key[1:])
+        return sorted((one for one in self._tracker.alerts.values() if one.over is None), key=lambda one: one.key[1:])
 
     def problem(self) -> str:
         """What is wrong now, in words; empty where nothing is."""
@@ -162,12 +163,12 @@ class Reconciler:
 
     def _judge(self, look: Look, now: float, begun: float) -> bool:
         """Read the database, and compare it with what is known; returns whether it answered."""
-        since, desk = self._memory.state["since"], self._desk
+        since, tracker = self._memory.state["since"], self._tracker
         try:
             self.session.limit(self.timeout)
-            view = self._reader.read(desk.asked(look), since, begun + self.timeout * _SWEEP)
-            new = desk.judge(view, look, now, since)
-            problem = self._scribe.ask(self._reader, new)
+            view = self._reader.read(tracker.asked(look), since, begun + self.timeout * _SWEEP)
+            new = tracker.judge(view, look, now, since)
+            problem = self._enrichment.ask(self._reader, new)
             if problem:
                 self._say("details", problem)
             # The transaction's locks on tables go; the lead is held to the next pass.
@@ -177,7 +178,7 @@ class Reconciler:
             self._lost(error)
             return False
         for failure in new:
-            desk.admit(failure, self._scribe.write(failure, desk.dag(failure.key.dag_id, view)), look, view)
+            tracker.admit(failure, self._enrichment.write(failure, tracker.dag(failure.key.dag_id, view)), look, view)
         self._works("database")
         self._memory.state["passed"] = now
         self.own.set("windsock_reconcile_last_pass_timestamp_seconds", round(now, 3))
@@ -214,7 +215,7 @@ class Reconciler:
                 state["gap"],
             )
         state.setdefault("since", now - window)
-        self._desk.begin(self._memory.alerts)
+        self._tracker.begin(self._memory.alerts)
 
     def _load(self) -> Memory:
         try:
@@ -227,11 +228,11 @@ class Reconciler:
                 return memory
         except (sqlite3.Error, OSError, ValueError) as error:
             self._lose(error)
-        return Memory(dict(self._desk.alerts), dict(self._memory.state))
+        return Memory(dict(self._tracker.alerts), dict(self._memory.state))
 
     def _post(self, look: Look, now: float) -> None:
         moment = datetime.fromtimestamp(now, timezone.utc)
-        alerts, done = self._desk.due(look, moment)
+        alerts, done = self._tracker.due(look, moment)
         sign = self.peers.sign(self._memory.state["since"], moment, self.interval * _SIGNED)
         problems = self.peers.post([*alerts, sign])
         for url, problem in problems.items():
@@ -240,11 +241,11 @@ class Reconciler:
         if len(problems) < len(set(urls)):
             for dag_id in done():
                 self.silent.count("windsock_silent_failures_total", (("dag_id", dag_id),))
-            for outcome, number in self._desk.posted.items():
+            for outcome, number in self._tracker.posted.items():
                 self.own.counter("windsock_reconcile_posts_total", outcome=outcome).value += number
 
     def _save(self, now: float) -> None:
-        alerts = self._desk.alerts
+        alerts = self._tracker.alerts
         forgotten = forgettable(alerts, now)
         for key in forgotten:
             del alerts[key]
@@ -268,7 +269,7 @@ class Reconciler:
 
     def _report(self, now: float) -> None:
         state = self._memory.state
-        self.own.set("windsock_reconcile_firing", sum(one.over is None for one in self._desk.alerts.values()))
+        self.own.set("windsock_reconcile_firing", sum(one.over is None for one in self._tracker.alerts.values()))
         self.own.set("windsock_reconcile_covers_since_timestamp_seconds", round(state.get("since", now), 3))
         shown = now - state.get("gap_at", 0.0) < _GAP_SHOWN
         self.own.set("windsock_reconcile_gap_seconds", round(state.get("gap", 0.0), 3) if shown else 0)

@@ -1,4 +1,4 @@
-"""What is to be told: the failures that last, those that are over, and what of it the Alertmanagers lack."""
+"""The alerts that are tracked: what is new, what lasts, what is over, and what of it the Alertmanagers lack."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _GRACE = 60.0
 """A callback posts before Airflow writes the failure: up to 20 s and a pass later the database must know it."""
 
 
-class Desk:
+class Tracker:
     """One for each reconciler: `begin` with what the store holds, then `judge`, `admit` and `due` in each pass."""
 
     def __init__(self, settings: Settings, interval: float) -> None:

@@ -1,14 +1,13 @@
-"""Writes down what can be found out about new failures: from the database, and from the tasks' logs."""
+"""What can be found out about new failures: from the database, and from the tasks' logs."""
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from windsock.events import TASK_FAILED
 from windsock.redaction import redact
 
-from . import tail, texts
+from . import logfile, texts
 from .details import Details, details
 from .impact import Impact
 
@@ -21,20 +20,18 @@ if TYPE_CHECKING:
     from .failure import Failure, Key
     from .reader import Reader
 
-log = logging.getLogger(__name__)
-
-_DESCRIBED = 50
+_ENRICHED = 50
 """New failures of which details are read in one pass."""
 _PAUSE = 20
 """Passes without details after the database could not give them in time."""
 
 
-class Scribe:
+class Enrichment:
     """One for each reconciler: `ask` for what is new in a pass, then `write` for each of it."""
 
     def __init__(self, settings: Settings) -> None:
         self._links = settings.links
-        self._logs = tail.folder(settings.reconcile.logs)
+        self._logs = logfile.folder(settings.reconcile.logs)
         self._impact = Impact()
         self._found: dict[Key, Details] = {}
         self._modern = True
@@ -44,7 +41,7 @@ class Scribe:
         """Read what the database says of them; returns what went wrong: alerts are poorer then, but in time."""
         self._found = {}
         self._paused = max(0, self._paused - 1)
-        keys = [one.key for one in failures][:_DESCRIBED]
+        keys = [one.key for one in failures][:_ENRICHED]
         if reader.schema is None or self._paused or not keys:
             return ""
         self._modern = reader.schema.has("dag_run", "run_after")
@@ -62,7 +59,7 @@ class Scribe:
         found = self._found.get(key, Details())
         end = ""
         if self._logs is not None and key.alertname == TASK_FAILED and found.instances:
-            end = tail.tail(self._logs, key, found.instances[0])
+            end = logfile.tail(self._logs, key, found.instances[0])
         return texts.write(
             failure,
             found,
