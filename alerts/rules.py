@@ -19,7 +19,7 @@ _TRIES = "cluster_dag_id_outcome:airflow_tries:growth1h"
 _FAILED = "cluster_dag_id:airflow_ti_finish_failed:growth1h"
 _NOTIFIED = "cluster_dag_id:windsock_callback_sent_task_failed:growth1h"
 
-_RECONCILED = f"time() - max by (cluster) (windsock_reconcile_last_pass_timestamp_seconds) < {RECONCILED_WITHIN}"
+_RECONCILED = f"max by (cluster) (windsock_reconcile_last_pass_timestamp_seconds) > time() - {RECONCILED_WITHIN}"
 
 _RECORDS = (
     *(
