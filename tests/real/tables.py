@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 SCHEMAS = Path(__file__).parents[1] / "data" / "schemas"
-TIMES = re.compile(r".*(_at|_date|_dttm|_time|_end|_start|_after|heartbeat|timestamp|dttm)$")
+TIMES = re.compile(r".*(_at|_date|_dttm|_time|_end|_start|_after|heartbeat|timestamp|dttm|_updated)$")
 
 
 class Database:
