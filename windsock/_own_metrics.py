@@ -123,18 +123,80 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("windsock_airflow_version_info", "gauge", "Airflow's major version, by the metrics seen.", ("major", "dialect")),
 )
 
-CALLBACK_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    # What callbacks send through Airflow's own StatsD: name there, name in its plain dialect, help, labels.
+CALLBACK_METRICS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
+    # What callbacks send through Airflow's own StatsD: name there, type, name in its plain dialect, help, labels.
     (
         "windsock.callback.sent",
+        "counter",
         "windsock.callback.sent.{alertname}.{dag_id}",
         "Alert events that a callback delivered.",
         ("alertname", "dag_id"),
     ),
     (
         "windsock.callback.failed",
+        "counter",
         "windsock.callback.failed.{reason}.{alertname}.{dag_id}",
         "Alert events that a callback could not deliver.",
         ("reason", "alertname", "dag_id"),
+    ),
+    # by way: alertmanager, slack, email, pagerduty, webhook, apprise; a team's name may have dots, so it comes last
+    (
+        "windsock.channel.sent",
+        "counter",
+        "windsock.channel.sent.{channel}.{team}",
+        "Messages that Alertmanager or a channel took.",
+        ("channel", "team"),
+    ),
+    (
+        "windsock.channel.failed",
+        "counter",
+        "windsock.channel.failed.{reason}.{channel}.{team}",
+        "Deliveries that failed; each of them is spooled or a dead letter.",
+        ("reason", "channel", "team"),
+    ),
+    (
+        "windsock.channel.spooled",
+        "counter",
+        "windsock.channel.spooled.{channel}.{team}",
+        "Messages put into the spool, again after each attempt that failed.",
+        ("channel", "team"),
+    ),
+    (
+        "windsock.channel.held",
+        "counter",
+        "windsock.channel.held.{channel}.{team}",
+        "Failures that are counted for the next message of their run.",
+        ("channel", "team"),
+    ),
+    (
+        "windsock.channel.superseded",
+        "counter",
+        "windsock.channel.superseded.{channel}.{team}",
+        "Messages of the spool that were dropped: what they tell is over, or was told.",
+        ("channel", "team"),
+    ),
+    (
+        "windsock.channel.dead",
+        "counter",
+        "windsock.channel.dead.{reason}.{channel}.{team}",
+        "Messages that nobody will get: rejected, expired, unreadable, or not kept (no_spool).",
+        ("reason", "channel", "team"),
+    ),
+    (
+        "windsock.channel.duration",
+        "timer",
+        "windsock.channel.duration.{channel}.{team}",
+        "Time that a delivery took, all its attempts.",
+        ("channel", "team"),
+    ),
+)
+
+POLICY_METRICS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
+    (
+        "windsock.policy.errors",
+        "counter",
+        "windsock.policy.errors.{reason}",
+        "DAG files in which the policy could not attach callbacks, by reason; the DAGs are loaded all the same.",
+        ("reason",),
     ),
 )

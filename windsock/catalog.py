@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from windsock._airflow_metrics import NOTES, Note
 from windsock._db_metrics import COLLECTOR_METRICS, DB_METRICS
-from windsock._own_metrics import CALLBACK_METRICS, OWN_METRICS
+from windsock._own_metrics import CALLBACK_METRICS, OWN_METRICS, POLICY_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +33,7 @@ _REGISTRIES = (
     ("3.3.2", "airflow-unregistered.json"),  # sent by 3.3.2, though its registry does not know of it
     ("3.4.0", "airflow-3.4.0b2.json"),
 )
+_DELIVERY = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _KINDS: Mapping[str, Kind] = {"counter": "counter", "gauge": "gauge", "timer": "histogram"}
 
 
@@ -103,8 +104,18 @@ def metadata() -> tuple[Metric, ...]:
 def callbacks() -> tuple[Metric, ...]:
     """What windsock's callbacks report through Airflow's own StatsD."""
     return tuple(
-        Metric(name, f"{name.replace('.', '_')}_total", "counter", text, labels, "windsock", legacy=(plain,))
-        for name, plain, text, labels in CALLBACK_METRICS
+        Metric(
+            name,
+            name.replace(".", "_") + ("_seconds" if kind == "timer" else "_total"),
+            _KINDS[kind],
+            text,
+            labels,
+            "windsock",
+            "seconds" if kind == "timer" else "",
+            legacy=(plain,),
+            buckets=_DELIVERY if kind == "timer" else (),
+        )
+        for name, kind, plain, text, labels in (*CALLBACK_METRICS, *POLICY_METRICS)
     )
 
 

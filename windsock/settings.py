@@ -22,8 +22,19 @@ from pydantic import (
     field_validator,
 )
 
-from windsock import _source
-from windsock._formats import Address, Listen, Network, Patterns, Reference, Relay, TimeOfDay, Url
+from windsock import _source, redaction
+from windsock._formats import (
+    Address,
+    Listen,
+    Network,
+    Patterns,
+    Reference,
+    References,
+    Relay,
+    SecretPattern,
+    TimeOfDay,
+    Url,
+)
 from windsock._units import Duration, Ratio, Size
 from windsock.exceptions import SettingsError
 
@@ -35,6 +46,7 @@ Severity = Literal["critical", "warning", "info"]
 Policy = Literal["last", "max", "min", "sum"]
 Naming = Literal["prometheus", "helm-chart", "statsd-exporter"]
 Resolve = Literal["rerun", "cleared", "later_run"]
+Hook = Literal["failure", "retry", "success", "skipped", "run_failure", "run_success", "sla"]
 
 
 def _teams(value: dict[str, Any]) -> dict[str, Any]:
@@ -191,18 +203,68 @@ class Spool(Section):
     """What could not be delivered waits here."""
 
     dir: str | None = None
+    """None: windsock-UID below /var/tmp, a folder of each user. A container's own disk dies with it: name a volume."""
     max_files: int = Field(default=10_000, ge=0)
+    """Of what waits, and again of what can't be delivered; beyond it the new is refused, of the dead the oldest goes.
+    0: nothing is kept."""
     max_bytes: Size = 100 << 20
+    late_after: Duration = 600.0
+    """What is delivered so long after the failure says so in its text."""
+    expire: Duration = Field(default=259_200.0, ge=60)
+    """What could not be delivered for so long is given up: a dead letter."""
+
+
+class Match(Section):
+    """Facts of a DAG; each key that is given must match (one of its patterns, with * and ?)."""
+
+    dag: Patterns = ()
+    owner: Patterns = ()
+    tag: Patterns = ()
+
+
+class AttachMatch(Match):
+    """The same, and the team that they make out."""
+
+    team: Patterns = ()
+
+
+class Attach(Section):
+    """Callbacks that every task, or run, of some DAGs gets without its author doing anything."""
+
+    match: AttachMatch = AttachMatch()
+    """Without a key in it: all DAGs."""
+    on: Annotated[tuple[Hook, ...], Field(min_length=1)] = ("failure", "success", "run_failure", "run_success")
+    """failure, retry, success and skipped of tasks; run_failure and run_success of runs; sla (2.11)."""
+    channels: Patterns | None = None
+    """alertmanager, slack, email, pagerduty …; without it Alertmanager where there is one, else what the team has."""
+    severity: Severity | None = None
+    """Instead of what `severity` says."""
+    team: str | None = None
+    """Instead of the one that matches."""
+    only_after_retries: bool | int = False
+    """true: nothing is told while a retry is left; a number: nothing before the try after so many retries."""
+    only_on_state_change: bool = False
+    """Nothing is told of a failure that follows another one of the same task on this host."""
+    template: str | None = None
+    """A name of `callbacks.templates`, or jinja text."""
+    throttle: Duration = 0.0
+    """Time within which a second failure of the same task on this host is not told."""
 
 
 class Callbacks(Section):
     """What runs inside Airflow's processes."""
 
     enabled: bool = True
+    """false: nothing is sent, nothing is attached, and nothing else of windsock happens in Airflow's processes."""
     budget: Duration = Field(default=10.0, gt=0, le=19)
     """Seconds for everything a callback does; Airflow kills the process at 20."""
     spool: Spool = Spool()
-    attach: tuple[dict[str, Any], ...] = ()
+    templates: dict[str, str] = {}
+    """By name: jinja text that is said instead of the exception; docs/channels.md says what it may use."""
+    attach: tuple[Attach, ...] = ()
+    """Who gets callbacks without asking; for each kind of callback the first rule that matches decides."""
+    opt_out: Patterns = ("windsock:off",)
+    """Tags of DAGs that get none of them."""
 
 
 class Links(Section):
@@ -235,6 +297,15 @@ class EmailChannel(Section):
     username: str | None = None
     password: Reference | None = None
     tls: bool = True
+    """Whether nothing is said in clear text: STARTTLS, or TLS from the first byte on port 465."""
+
+
+class WebhookChannel(Section):
+    """A server of your own, which gets JSON; docs/channels.md has its fields."""
+
+    secret: Reference | None = None
+    """Signs each body (HMAC-SHA256), so that the server can tell who sent it."""
+    headers: dict[str, str] = {}
 
 
 class Channels(Section):
@@ -243,14 +314,9 @@ class Channels(Section):
     slack: SlackChannel = SlackChannel()
     pagerduty: PagerDutyChannel = PagerDutyChannel()
     email: EmailChannel = EmailChannel()
-
-
-class Match(Section):
-    """Facts of a DAG; each key that is given must match (one of its patterns, with * and ?)."""
-
-    dag: Patterns = ()
-    owner: Patterns = ()
-    tag: Patterns = ()
+    webhook: WebhookChannel = WebhookChannel()
+    ca_file: str | None = None
+    """Whom to trust beside the machine's certificates; callbacks only."""
 
 
 class Team(Section):
@@ -262,6 +328,12 @@ class Team(Section):
     email: Patterns = ()
     resolve: tuple[Resolve, ...] | None = None
     """What ends a failure of this team; None: as `reconcile.resolve` says."""
+    webhook: Url | Reference | None = None
+    """A URL, or what holds one that is secret; callbacks only."""
+    apprise: References = ()
+    """What holds Apprise URLs (the extra `windsock[apprise]`); callbacks only."""
+    template: str | None = None
+    """One of callbacks.templates; callbacks only."""
 
 
 class Defaults(Section):
@@ -270,6 +342,9 @@ class Defaults(Section):
     slack: str | None = None
     pagerduty: Reference | None = None
     email: Patterns = ()
+    webhook: Url | Reference | None = None
+    apprise: References = ()
+    template: str | None = None
     severity: Severity = "warning"
 
 
@@ -278,6 +353,13 @@ class SeverityRule(Section):
 
     match: Match
     is_: Severity = Field(alias="is")
+
+
+class Redaction(Section):
+    """What is taken out of every text before it leaves, beside what issuers of secrets publish."""
+
+    patterns: tuple[SecretPattern, ...] = ()
+    """Regular expressions of your own secrets; a group called `keep` stays. Each repeat needs a bound."""
 
 
 class Objective(Section):
@@ -301,6 +383,7 @@ class Settings(Section):
     alertmanager: Alertmanager = Alertmanager()
     callbacks: Callbacks = Callbacks()
     links: Links = Links()
+    redaction: Redaction = Redaction()
     channels: Channels = Channels()
     teams: Annotated[dict[str, Team], AfterValidator(_teams)] = {}
     defaults: Defaults = Defaults()
@@ -322,7 +405,10 @@ def load(
     keys, each with its value and the option that gave it. Raises SettingsError with every problem found, each with its
     file, line and key.
     """
-    return validate(_source.read(path, environ, cwd=cwd, overrides=overrides))
+    settings = validate(_source.read(path, environ, cwd=cwd, overrides=overrides))
+    # From now on every text of this process, whoever sends it.
+    redaction.learn(settings.redaction.patterns)
+    return settings
 
 
 def validate(source: _source.Source) -> Settings:

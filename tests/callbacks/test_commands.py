@@ -98,7 +98,8 @@ def test_a_credential_is_sent_and_not_shown(hostile, configure, monkeypatch):
 def test_routes(configure, arguments, team, severity):
     configure(teams=TEAMS, severity=[{"match": {"tag": ["tier:1"]}, "is": "critical"}])
 
-    assert windsock("routes", *arguments) == (0, f"{arguments[0]}: team {team}, severity {severity}\n", "")
+    said = f"{arguments[0]}: team {team}, severity {severity}\ntold: nobody\n"
+    assert windsock("routes", *arguments) == (0, said, "")
 
     code, out, _ = windsock("routes", *arguments, "--json")
     assert code == 0

@@ -26,7 +26,8 @@ def airflow_metrics(request, monkeypatch):
     class Stats:
         @staticmethod
         def incr(name, tags=None):
-            calls.append((name, tags))
+            if name.startswith("windsock.callback."):  # what channels count: test_metrics
+                calls.append((name, tags))
 
     def install(**options):
         names = (
