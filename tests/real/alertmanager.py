@@ -75,13 +75,14 @@ class Alertmanager(Server):
         messages: Messages | None = None,
         gossip: int = 0,
         peers: tuple[int, ...] = (),
+        timing: Timing = FAST,
     ) -> None:
         super().__init__("")
         self.url = f"http://127.0.0.1:{self.port}"
         self.gossip = gossip
         self.peers = peers
         self.messages = messages
-        texts = build.files(settings, FAST)
+        texts = build.files(settings, timing)
         if messages is not None:
             config = yaml.safe_load(texts[build.ALERTMANAGER])
             for receiver in config["receivers"]:
