@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 Severity = Literal["critical", "warning", "info"]
 Policy = Literal["last", "max", "min", "sum"]
 Naming = Literal["prometheus", "helm-chart", "statsd-exporter"]
+Resolve = Literal["rerun", "cleared", "later_run"]
 Hook = Literal["failure", "retry", "success", "skipped", "run_failure", "run_success", "sla"]
 
 
@@ -53,6 +55,10 @@ def _teams(value: dict[str, Any]) -> dict[str, Any]:
     if "default" in value:
         raise ValueError("a team can't be called `default`: that is where the alerts of no team go, see `defaults`")
     return value
+
+
+def _reconcile(value: Any) -> Any:
+    return {"enabled": value} if isinstance(value, (bool, str)) else value
 
 
 def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
@@ -168,6 +174,22 @@ class Plugin(Section):
     """${VARIABLE}: who sends its value as a bearer token may read /windsock/metrics; none: users of Airflow only."""
     listeners: bool = True
     """Whether states of runs, import errors and asset events are sent with Airflow's own StatsD lines."""
+
+
+class Reconcile(Section):
+    """The reconciler: tells Alertmanager of the failures that the metadata database knows, and of their end."""
+
+    enabled: Literal["auto"] | bool = "auto"
+    """auto: in the exporter, where a database and an Alertmanager are known."""
+    store: str | None = None
+    """The file of its memory; None: reconciler-CLUSTER.db in $STATE_DIRECTORY, or in ~/.local/state/windsock."""
+    window: Duration = Field(default=86_400.0, ge=60)
+    """How far back it looks after an outage of its own, and at its first start."""
+    resolve: tuple[Resolve, ...] = ("rerun", "cleared", "later_run")
+    """What ends a failure: its success on a rerun, its being cleared, the success of a run of the DAG that was due
+    later. A DAG that is paused or deleted ends all of its failures."""
+    logs: str | None = None
+    """Airflow's folder of task logs, where this host has it; None: AIRFLOW__LOGGING__BASE_LOG_FOLDER."""
 
 
 class Http(Section):
@@ -324,6 +346,8 @@ class Team(Section):
     slack: str | None = None
     pagerduty: Reference | None = None
     email: Patterns = ()
+    resolve: tuple[Resolve, ...] | None = None
+    """What ends a failure of this team; None: as `reconcile.resolve` says."""
     webhook: Url | Reference | None = None
     """A URL, or what holds one that is secret; callbacks only."""
     apprise: References = ()
@@ -374,7 +398,9 @@ class Settings(Section):
     exporter: Exporter = Exporter()
     metadata: Metadata = Metadata()
     plugin: Plugin = Plugin()
-    reconcile: Literal["auto"] | bool = "auto"
+    reconcile: Annotated[Reconcile, BeforeValidator(_reconcile, json_schema_input_type=Reconcile | bool | str)] = (
+        Reconcile()
+    )
     alertmanager: Alertmanager = Alertmanager()
     callbacks: Callbacks = Callbacks()
     links: Links = Links()
