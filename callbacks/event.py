@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SUMMARY = 250
 _CONF = 500
+_URL = 2000
 _SILENT = "its process ended without a word: killed, out of memory, or never started"
 _REASONS = {
     "task_failure": "a task failed",
@@ -50,6 +51,7 @@ def build(outcome: Outcome, settings: Settings, options: Options = DEFAULT) -> E
         severity = "warning"
     name = alertname(outcome)
     facts = {key: safe(text) for key, text in _annotations(outcome).items()}
+    urls = {key: safe(url, _URL) for key, url in _urls(outcome, settings, name).items()}
     return Event(
         name,
         settings.cluster,
@@ -59,7 +61,7 @@ def build(outcome: Outcome, settings: Settings, options: Options = DEFAULT) -> E
         deadline=outcome.deadline or None,
         team=options.team or team,
         severity=options.severity or severity,
-        annotations={key: text for key, text in {**facts, **_urls(outcome, settings, name)}.items() if text},
+        annotations={key: text for key, text in {**facts, **urls}.items() if text},
         check=outcome.name or None if outcome.kind == "check" else None,
     )
 
