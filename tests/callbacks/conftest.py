@@ -18,6 +18,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from windsock.callbacks import sending
 from windsock.events import Event, rfc3339
 from windsock.inbox import Inbox
 from windsock.settings import Settings
@@ -166,6 +167,12 @@ def clean_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("WINDSOCK__CALLBACKS__SPOOL__DIR", str(tmp_path / "spool"))
     (tmp_path / "windsock.yaml").write_text("this: is not ours\n")
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(autouse=True)
+def nothing_spent():
+    """Callbacks of one process share their budget; each test is a process of its own."""
+    sending._spent.clear()
 
 
 @pytest.fixture
