@@ -36,7 +36,7 @@ def airflow(run_airflow, inbox, tmp_path_factory):
         "MENDED": str(folder / "mended"),
         "AIRFLOW_CONN_SLACK_BOT": json.dumps({"conn_type": "slack", "password": "xoxb-from-a-connection"}),
     }
-    running = run_airflow("3.3.2", dags={"straight.py": (DAGS / "straight.py").read_text()}, environ=variables)
+    running = run_airflow("3.3.2", dags={"straight.py": (DAGS / "straight.py").read_text()}, variables=variables)
     running.wait_for_dags("straight.mends", "straight.burst")
     return running, folder
 

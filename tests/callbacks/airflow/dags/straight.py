@@ -8,10 +8,12 @@ from airflow.sdk import DAG, task
 
 from windsock.callbacks import on_failure, on_success
 
-COMMON = {"schedule": None, "start_date": datetime(2026, 1, 1, tzinfo=timezone.utc), "catchup": False}
+COMMON = {"start_date": datetime(2026, 1, 1, tzinfo=timezone.utc), "catchup": False}
 BOTH = {"on_failure_callback": on_failure, "on_success_callback": on_success, "owner": "ana"}
 
-with DAG("straight.mends", tags=["team:pay"], on_failure_callback=on_failure, default_args=BOTH, **COMMON):
+with DAG(
+    "straight.mends", tags=["team:pay"], on_failure_callback=on_failure, default_args=BOTH, schedule=None, **COMMON
+):
 
     @task
     def load():
@@ -20,7 +22,7 @@ with DAG("straight.mends", tags=["team:pay"], on_failure_callback=on_failure, de
 
     load()
 
-with DAG("straight.burst", tags=["team:pay"], default_args=BOTH, **COMMON):
+with DAG("straight.burst", tags=["team:pay"], default_args=BOTH, schedule=None, **COMMON):
 
     @task
     def each(number):
