@@ -72,6 +72,8 @@ def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, s
         # `airflow standalone` looks for `airflow` there.
         "PATH": f"{venv / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         "WINDSOCK_CONFIG": str(folder.settings),
+        # Nothing of the demo stays behind, nor is delivered by another installation's callbacks.
+        "WINDSOCK__CALLBACKS__SPOOL__DIR": str(home / "spool"),
         **{
             f"AIRFLOW__{section.upper()}__{key.upper()}": str(value)
             for section, values in options.items()
