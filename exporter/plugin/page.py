@@ -26,7 +26,7 @@ dl { display: flex; flex-wrap: wrap; gap: .4rem 2rem; margin: 0; } dt { opacity:
 th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #8884; }
 td.none { opacity: .65; } p.trouble { border-left: 3px solid #c60; padding-left: .6rem; }
 .critical, .warning { font-weight: 600; } .critical { color: #d22; } .warning { color: #b60; }
-nav a { margin-right: 1.2rem; }
+nav { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; }
 """
 
 

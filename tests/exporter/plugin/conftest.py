@@ -74,7 +74,8 @@ class Alertmanager(Server):
     def fire(self, dag_id: str, alertname: str, summary: str, **more: str) -> None:
         labels = {"alertname": alertname, "cluster": "airflow", "dag_id": dag_id, "severity": "critical"}
         notes = {"summary": summary, "log_url": "http://logs.example.org/1", "runbook_url": "javascript:alert(1)"}
-        alert = {"labels": {**labels, **more}, "annotations": notes, "endsAt": "2999-01-01T00:00:00Z"}
+        alert = {"labels": {**labels, **more}, "annotations": notes, "startsAt": "2026-01-02T03:04:05Z"}
+        alert["endsAt"] = "2999-01-01T00:00:00Z"
         requests.post(f"{self.url}/api/v2/alerts", json=[alert], timeout=10).raise_for_status()
 
 
