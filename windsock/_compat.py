@@ -64,12 +64,15 @@ def kind(context: Mapping[str, Any]) -> Literal["failure", "retry", "success", "
     `on_retry_callback` or `on_failure_callback` is called is whether it has a try left.
     """
     if is_dag_level(context):
-        return "success" if context.get("reason") == "success" else "failure"
+        return "success" if _reason(context) == "success" else "failure"
     instance = context.get("task_instance")
     state = state_of(instance)
     if state in _ENDS:
         return _ENDS[state]
-    if state in ("running", "deferred", "up_for_reschedule", "queued", "scheduled") and not context.get("exception"):
+    if (
+        state in ("running", "deferred", "up_for_reschedule", "queued", "scheduled")
+        and context.get("exception") is None
+    ):
         raise ValueError(f"nothing to tell of a task that is {state}")
     tries, allowed = read(instance, "try_number"), read(instance, "max_tries")
     return "retry" if isinstance(tries, int) and isinstance(allowed, int) and 0 < tries <= allowed else "failure"
@@ -86,7 +89,13 @@ _ENDS: Mapping[str, Literal["failure", "retry", "success", "skipped"]] = {
 def state_of(instance: Any) -> str:
     """A task instance's state as Airflow writes it (`up_for_retry`); empty where it has none."""
     state = read(instance, "state")
-    return "" if state is None else str(getattr(state, "value", state))
+    state = getattr(state, "value", state)
+    return state if isinstance(state, str) else ""
+
+
+def _reason(context: Mapping[str, Any]) -> str:
+    reason = context.get("reason")
+    return reason if isinstance(reason, str) else ""
 
 
 def failed_task(context: Mapping[str, Any]) -> Any:
@@ -97,7 +106,7 @@ def failed_task(context: Mapping[str, Any]) -> Any:
     """
     instance = context.get("task_instance")
     failed = state_of(instance) in ("", "failed")
-    return instance if context.get("reason") == "task_failure" and failed else None
+    return instance if _reason(context) == "task_failure" and failed else None
 
 
 def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> tuple[list[str], bool]:

@@ -78,6 +78,48 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "When a configuration was last taken over.",
         (),
     ),
+    # the reconciler
+    (
+        "windsock_silent_failures_total",
+        "counter",
+        "Failures that nobody had told Alertmanager of before the reconciler did.",
+        ("dag_id",),
+    ),
+    ("windsock_reconcile_expected", "gauge", "Always 1 where a reconciler is configured to run.", ()),
+    ("windsock_reconcile_leader", "gauge", "Whether this reconciler acts; of several, one does.", ()),
+    ("windsock_reconcile_pass_duration_seconds", "gauge", "Time of the reconciler's last pass.", ()),
+    ("windsock_reconcile_statements", "gauge", "Statements of the reconciler's last pass over the database.", ()),
+    (
+        "windsock_reconcile_last_pass_timestamp_seconds",
+        "gauge",
+        "When a pass of the reconciler last read the database.",
+        (),
+    ),
+    ("windsock_reconcile_firing", "gauge", "Failures that last, as far as the reconciler knows.", ()),
+    (
+        "windsock_reconcile_covers_since_timestamp_seconds",
+        "gauge",
+        "From when on the reconciler looks for all failures.",
+        (),
+    ),
+    (
+        "windsock_reconcile_gap_seconds",
+        "gauge",
+        "Time before that which nobody looked at, as the outage was longer than the window; for a day, then 0.",
+        (),
+    ),
+    (
+        "windsock_reconcile_posts_total",
+        "counter",
+        "Alerts posted: failures that are new (fired), go on (renewed), or are over (resolved).",
+        ("outcome",),
+    ),
+    (
+        "windsock_reconcile_errors_total",
+        "counter",
+        "What went wrong in passes of the reconciler, by part: database, alertmanager, store, details, internal.",
+        ("part",),
+    ),
     ("windsock_airflow_version_info", "gauge", "Airflow's major version, by the metrics seen.", ("major", "dialect")),
 )
 

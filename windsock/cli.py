@@ -24,6 +24,7 @@ COMMANDS = {
     "exporter": ("windsock.exporter.commands", "StatsD in, Prometheus out."),
     "explain": ("windsock.exporter.commands", "Say what a StatsD line becomes, and why."),
     "metadata": ("windsock.exporter.metadata.commands", "Read Airflow's metadata database once; a role for it."),
+    "reconcile": ("windsock.exporter.reconciler.commands", "Tell Alertmanager what the metadata database knows."),
     "dashboards": ("windsock.dashboards.commands", "Build Grafana dashboards."),
     "alerts": ("windsock.alerts.commands", "Build and test Prometheus rules and Alertmanager routes."),
     "notify": ("windsock.callbacks.commands", "Send a test, see messages, who is told and what waits."),

@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from windsock import _source, redaction
@@ -45,6 +47,7 @@ if TYPE_CHECKING:
 Severity = Literal["critical", "warning", "info"]
 Policy = Literal["last", "max", "min", "sum"]
 Naming = Literal["prometheus", "helm-chart", "statsd-exporter"]
+Resolve = Literal["rerun", "cleared", "later_run"]
 Hook = Literal["failure", "retry", "success", "skipped", "run_failure", "run_success", "sla"]
 
 
@@ -52,6 +55,10 @@ def _teams(value: dict[str, Any]) -> dict[str, Any]:
     if "default" in value:
         raise ValueError("a team can't be called `default`: that is where the alerts of no team go, see `defaults`")
     return value
+
+
+def _reconcile(value: Any) -> Any:
+    return {"enabled": value} if isinstance(value, (bool, str)) else value
 
 
 def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
@@ -169,6 +176,22 @@ class Plugin(Section):
     """Whether states of runs, import errors and asset events are sent with Airflow's own StatsD lines."""
 
 
+class Reconcile(Section):
+    """The reconciler: tells Alertmanager of the failures that the metadata database knows, and of their end."""
+
+    enabled: Literal["auto"] | bool = "auto"
+    """auto: in the exporter, where a database and an Alertmanager are known."""
+    store: str | None = None
+    """The file of its memory; None: reconciler-CLUSTER.db in $STATE_DIRECTORY, or in ~/.local/state/windsock."""
+    window: Duration = Field(default=86_400.0, ge=60)
+    """How far back it looks after an outage of its own, and at its first start."""
+    resolve: tuple[Resolve, ...] = ("rerun", "cleared", "later_run")
+    """What ends a failure: its success on a rerun, its being cleared, the success of a run of the DAG that was due
+    later. A DAG that is paused or deleted ends all of its failures."""
+    logs: str | None = None
+    """Airflow's folder of task logs, where this host has it; None: AIRFLOW__LOGGING__BASE_LOG_FOLDER."""
+
+
 class Http(Section):
     """How to speak to Alertmanager; the names of Prometheus' http_config."""
 
@@ -240,6 +263,12 @@ class Attach(Section):
     """A name of `callbacks.templates`, or jinja text."""
     throttle: Duration = 0.0
     """Time within which a second failure of the same task on this host is not told."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on(cls, value: Any) -> Any:
+        # YAML 1.1 reads the key `on` as true.
+        return {"on" if key is True else key: item for key, item in value.items()} if isinstance(value, dict) else value
 
 
 class Callbacks(Section):
@@ -317,6 +346,8 @@ class Team(Section):
     slack: str | None = None
     pagerduty: Reference | None = None
     email: Patterns = ()
+    resolve: tuple[Resolve, ...] | None = None
+    """What ends a failure of this team; None: as `reconcile.resolve` says."""
     webhook: Url | Reference | None = None
     """A URL, or what holds one that is secret; callbacks only."""
     apprise: References = ()
@@ -367,7 +398,9 @@ class Settings(Section):
     exporter: Exporter = Exporter()
     metadata: Metadata = Metadata()
     plugin: Plugin = Plugin()
-    reconcile: Literal["auto"] | bool = "auto"
+    reconcile: Annotated[Reconcile, BeforeValidator(_reconcile, json_schema_input_type=Reconcile | bool | str)] = (
+        Reconcile()
+    )
     alertmanager: Alertmanager = Alertmanager()
     callbacks: Callbacks = Callbacks()
     links: Links = Links()
