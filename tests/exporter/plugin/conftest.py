@@ -112,7 +112,7 @@ def here(version, run_airflow, postgres, alertmanager, exporter, tmp_path_factor
         "THE_TOKEN": TOKEN,
         "WINDSOCK__TEAMS__DATA__MATCH__OWNER": "data",
         "WINDSOCK__TEAMS__DATA__SLACK": "#data",
-        "WINDSOCK__LINKS__GRAFANA": "http://grafana.example.org",
+        "WINDSOCK__LINKS__GRAFANA": alertmanager.url,  # some server that answers
         "WINDSOCK__LINKS__RUNBOOKS": "http://runbooks.example.org",
         "WINDSOCK__ALERTMANAGER__URLS": alertmanager.url,
         "AIRFLOW__METRICS__STATSD_ON": "True",

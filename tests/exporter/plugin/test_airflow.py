@@ -67,14 +67,14 @@ class TestPages:
         assert status == 200
         assert "breaks failed" not in text
 
-    def test_a_dag_with_its_alerts_dashboard_runbooks_and_team(self, here):
+    def test_a_dag_with_its_alerts_dashboard_runbooks_and_team(self, here, alertmanager):
         here.airflow.wait_for_dags("team.orders", "fails")
         status, text = here.get("/windsock/dags/team.orders", **here.known("ada"))
         assert status == 200
         assert "load failed: &lt;b&gt;no such table&lt;/b&gt;" in text
         assert "breaks failed" not in text
         assert "2026-01-02 03:04 UTC" in text
-        assert 'href="http://grafana.example.org/d/windsock-overview?var-dag_id=team.orders"' in text
+        assert f'href="{alertmanager.url}/d/windsock-overview?var-dag_id=team.orders"' in text
         assert 'href="http://logs.example.org/1"' in text
         assert 'href="http://runbooks.example.org/AirflowTaskFailed.md"' in text
         assert "javascript:" not in text
@@ -172,7 +172,7 @@ print("windsock" in {plugin.name for plugin in plugins}, errors)
 
 
 class TestBrowser:
-    def test_from_a_dag_to_its_alerts(self, here, browser):
+    def test_from_a_dag_to_its_alerts_and_its_dashboard(self, here, browser, alertmanager):
         here.airflow.wait_for_dags("team.orders")
         url = here.airflow.url
         if here.version[0] == "3":
@@ -196,4 +196,6 @@ class TestBrowser:
         shown = browser.wait_for("load failed: <b>no such table</b>")
         assert "The overview with this DAG" in shown
         assert "#data" in shown
-        assert browser.attribute('a[href^="http://grafana.example.org/"]', "target") == "_blank"
+        browser.click('a[href*="/d/windsock-overview"]')
+        (opened,) = browser.windows()
+        assert opened == f"{alertmanager.url}/d/windsock-overview?var-dag_id=team.orders"
