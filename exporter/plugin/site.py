@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from windsock import _compat_web, settings
 from windsock.alertmanager import Alertmanager, credentials
+from windsock.database import find_url
 from windsock.exceptions import SettingsError, WindsockError
 from windsock.exporter.exposition import TEXT
-from windsock.exporter.metadata.url import find_url
 
 from . import page
 from .published import Exposition, UnavailableError
