@@ -6,16 +6,10 @@ returns is immutable. Durations are seconds (float), sizes bytes (int), shares b
 
 from __future__ import annotations
 
-import ast
-import inspect
-from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -35,6 +29,8 @@ from windsock._formats import (
     TimeOfDay,
     Url,
 )
+from windsock._reconcile import Reconcile, Reconciling, Resolve
+from windsock._section import Section
 from windsock._units import Duration, Ratio, Size
 from windsock.exceptions import SettingsError
 
@@ -45,7 +41,6 @@ if TYPE_CHECKING:
 Severity = Literal["critical", "warning", "info"]
 Policy = Literal["last", "max", "min", "sum"]
 Naming = Literal["prometheus", "helm-chart", "statsd-exporter"]
-Resolve = Literal["rerun", "cleared", "later_run"]
 Hook = Literal["failure", "retry", "success", "skipped", "run_failure", "run_success", "sla"]
 
 
@@ -53,25 +48,6 @@ def _teams(value: dict[str, Any]) -> dict[str, Any]:
     if "default" in value:
         raise ValueError("a team can't be called `default`: that is where the alerts of no team go, see `defaults`")
     return value
-
-
-def _reconcile(value: Any) -> Any:
-    return {"enabled": value} if isinstance(value, (bool, str)) else value
-
-
-def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Put the texts below the keys into the JSON schema. At class creation it would cost each process 45 ms."""
-    body = ast.parse(inspect.getsource(model)).body[0]
-    for key, text in pairwise(getattr(body, "body", [])):
-        if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            name = model.model_fields[ast.unparse(key.target)].alias or ast.unparse(key.target)
-            schema["properties"][name]["description"] = inspect.cleandoc(str(text.value.value))
-
-
-class Section(BaseModel):
-    """A part of windsock.yaml: immutable, and a key that it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_describe)
 
 
 class StatsD(Section):
@@ -160,22 +136,6 @@ class Metadata(Section):
     """Time from the start of one pass over the database to the start of the next."""
     timeout: Duration = Field(default=5.0, ge=0.2)
     """Time of a whole pass; a single statement gets a quarter of it, on the server's side."""
-
-
-class Reconcile(Section):
-    """The reconciler: tells Alertmanager of the failures that the metadata database knows, and of their end."""
-
-    enabled: Literal["auto"] | bool = "auto"
-    """auto: in the exporter, where a database and an Alertmanager are known."""
-    store: str | None = None
-    """The file of its memory; None: reconciler-CLUSTER.db in $STATE_DIRECTORY, or in ~/.local/state/windsock."""
-    window: Duration = Field(default=86_400.0, ge=60)
-    """How far back it looks after an outage of its own, and at its first start."""
-    resolve: tuple[Resolve, ...] = ("rerun", "cleared", "later_run")
-    """What ends a failure: its success on a rerun, its being cleared, the success of a run of the DAG that was due
-    later. A DAG that is paused or deleted ends all of its failures."""
-    logs: str | None = None
-    """Airflow's folder of task logs, where this host has it; None: AIRFLOW__LOGGING__BASE_LOG_FOLDER."""
 
 
 class Http(Section):
@@ -377,9 +337,8 @@ class Settings(Section):
     """This installation's name: on every series, every alert and every log line."""
     exporter: Exporter = Exporter()
     metadata: Metadata = Metadata()
-    reconcile: Annotated[Reconcile, BeforeValidator(_reconcile, json_schema_input_type=Reconcile | bool | str)] = (
-        Reconcile()
-    )
+    reconcile: Reconciling = Reconcile()
+    """`auto`, `true` or `false` stands for `enabled` alone."""
     alertmanager: Alertmanager = Alertmanager()
     callbacks: Callbacks = Callbacks()
     links: Links = Links()

@@ -54,13 +54,14 @@ class Tracker:
     def judge(self, view: View, look: Look, now: float, since: float) -> list[Failure]:
         """Find out what goes on and what is over; returns what is new, and old enough for its callback to be late."""
         self._strangers = {}
-        for one in self.alerts.values():
-            if one.over is None:
-                self._go_on(one, view, look, now)
+        lasting = [one for one in self.alerts.values() if one.over is None]
+        known = {one.key for one in lasting}
+        for one in lasting:
+            self._go_on(one, view, look, now)
         new = {key: one for key, one in view.failures.items() if (one.ended or now) >= since}
         new |= {key: one for key, (one, _) in self._waiting.items() if key not in new and self._fails(key, view)}
         for key, shown in look.alerts.items():
-            if not self._lasts(key):
+            if key not in known:
                 failure = self._stranger(key, shown, view, now)
                 if failure is not None:
                     new[key] = failure
