@@ -77,9 +77,11 @@ def read(context: Any, kind: Kind | None = None) -> Outcome:
     task = get(instance, "task")
     run = context.get("dag_run")
     # Not context["dag"] first: a Python task's own arguments may stand under the names of the context.
-    dag = get(task, "dag") or context.get("dag")
-    dag_id = words(get(dag, "dag_id") or get(instance, "dag_id"), _ID)
-    run_id = words(get(instance, "run_id") or context.get("run_id"), _ID)
+    dags = (get(task, "dag"), context.get("dag"), get(get(any_instance, "task"), "dag"))
+    dag = next((one for one in dags if words(get(one, "dag_id"))), None)
+    dag_id = words(get(dag, "dag_id"), _ID) or words(get(any_instance, "dag_id"), _ID)
+    run_ids = (get(instance, "run_id"), context.get("run_id"), get(any_instance, "run_id"))
+    run_id = next(filter(None, (words(one, _ID) for one in run_ids)), "")
     if not dag_id or not run_id:
         raise ValueError("the context names no DAG and run")
     log_url = words(get(instance, "log_url"), 2 * _WORDS)
@@ -143,9 +145,10 @@ def words(value: Any, limit: int = _WORDS) -> str:
     if value is None or value is False:
         return ""
     try:
-        return (value if isinstance(value, str) else str(value))[:limit]
+        text = (value if isinstance(value, str) else str(value))[:limit]
     except Exception:  # noqa: BLE001  anything may stand in a context; a fact that can't be printed is a missing one
         return ""
+    return "" if text.isspace() else text
 
 
 def _number(value: Any) -> int | None:

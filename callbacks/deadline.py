@@ -129,7 +129,6 @@ def _late(dag: Any, slas: Iterable[Any]) -> tuple[Outcome, ...]:
             f"scheduled__{date.isoformat()}",
             failed_tasks=tuple(sorted(late[date])),
             deadline="sla",
-            name="(SLA)",
         )
         for date in sorted(late, reverse=True)[:_RUNS]
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from windsock import events, links
 from windsock.events import Event, rfc3339
 from windsock.teams import route
-from windsock.text import LIMIT, describe, line, safe, shorten
+from windsock.text import describe, line, safe
 
 from . import frames
 from .options import DEFAULT
@@ -49,7 +49,7 @@ def build(outcome: Outcome, settings: Settings, options: Options = DEFAULT) -> E
         # Nothing has failed for good yet: nobody is woken for it, unless the author says so.
         severity = "warning"
     name = alertname(outcome)
-    facts = {key: shorten(safe(text, LIMIT), LIMIT) for key, text in _annotations(outcome, settings).items() if text}
+    facts = {key: safe(text) for key, text in _annotations(outcome).items()}
     return Event(
         name,
         settings.cluster,
@@ -59,13 +59,12 @@ def build(outcome: Outcome, settings: Settings, options: Options = DEFAULT) -> E
         deadline=outcome.deadline or None,
         team=options.team or team,
         severity=options.severity or severity,
-        annotations={**facts, **{key: url for key, url in _urls(outcome, settings, name).items() if url}},
+        annotations={key: text for key, text in {**facts, **_urls(outcome, settings, name)}.items() if text},
         check=outcome.name or None if outcome.kind == "check" else None,
     )
 
 
-def _annotations(outcome: Outcome, settings: Settings) -> dict[str, str]:
-    del settings
+def _annotations(outcome: Outcome) -> dict[str, str]:
     error = describe(outcome.error) if outcome.error is not None else ""
     now = outcome.ended or datetime.now(timezone.utc)
     return {
@@ -111,7 +110,7 @@ def _summary(outcome: Outcome, error: str) -> str:
         "retry": f"failed in try {_try(outcome) or '?'} and is tried again: {error or _SILENT}",
         "skipped": f"was skipped: {error}" if error else "was skipped",
         "success": f"succeeded, in try {outcome.try_number or '?'}: it had failed before",
-        "check": f"a check of data is good again: {error}" if outcome.passed else f"a check of data failed: {error}",
+        "check": f"found good data again, no more: {error}" if outcome.passed else f"found bad data: {error}",
     }
     return f"{task} {words.get(outcome.kind, f'failed: {error or _SILENT}')}"
 
@@ -122,18 +121,20 @@ def _run(outcome: Outcome) -> str:
     why = _REASONS.get(outcome.reason, outcome.reason)
     if len(outcome.failed_tasks) > 1:
         why = f"{len(outcome.failed_tasks)} tasks failed"
+    elif outcome.failed_task and outcome.first_is_known:
+        return f"{outcome.dag.dag_id} failed: its task {outcome.failed_task} failed"
     if outcome.failed_task:
-        last = "last " if not outcome.first_is_known else "first " if len(outcome.failed_tasks) > 1 else ""
-        why += f", {last}{outcome.failed_task}"
+        why += f", {'first' if outcome.first_is_known else 'last'} {outcome.failed_task}"
     return f"{outcome.dag.dag_id} failed" + (f": {why}" if why else "")
 
 
 def _missed(outcome: Outcome) -> str:
+    if outcome.failed_tasks:
+        return f"{outcome.dag.dag_id} missed its SLA: {_listed(outcome.failed_tasks)}"
     name = f" {outcome.name}" if outcome.name else ""
     due = f": it was due at {outcome.due}" if outcome.due else ""
     late = f", and the run is {outcome.reason}" if outcome.reason else ""
-    tasks = f": {_listed(outcome.failed_tasks)}" if outcome.failed_tasks else ""
-    return f"{outcome.dag.dag_id} missed its deadline{name}{due}{late}{tasks}"
+    return f"{outcome.dag.dag_id} missed its deadline{name}{due}{late}"
 
 
 def _listed(names: tuple[str, ...], most: int = 10) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from windsock import _compat
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
-from windsock.text import line
+from windsock.text import clean, line
 
 from . import bounded, recovery
 from .options import DEFAULT
@@ -173,7 +173,7 @@ def _what(outcome: Outcome | None) -> tuple[str, str]:
 def _tell(outcome: Outcome | None, problem: str, detail: str, seconds: float) -> None:
     name, dag_id = _what(outcome)
     end = "the end of " if outcome and (outcome.kind == "success" or outcome.passed) else ""
-    what = f"{end}{name} of {dag_id} {outcome.task_id or ''}".rstrip() if outcome else "an alert"
+    what = line(clean(f"{end}{name} of {dag_id} {outcome.task_id or ''}"), _LINE) if outcome else "an alert"
     if problem:
         log.warning("%s not delivered (%s): %s", what, problem, line(redact(detail), _LINE))
     else:

@@ -216,6 +216,7 @@ class Service:
             if before is not None:
                 before.stop()
         self.store.budget.limits = settings.budgets
+        self.translator.limit(settings.budgets)
         self.settings = settings
 
     def _relay(self, settings: ExporterSettings) -> Relay | None:

@@ -5,13 +5,16 @@ Airflow is imported inside the functions only: most of windsock runs where there
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from windsock.teams import DagFacts
 
 _MASKERS = (
     "airflow.sdk._shared.secrets_masker",  # 3.1 and later: what the task SDK has read
@@ -61,12 +64,15 @@ def kind(context: Mapping[str, Any]) -> Literal["failure", "retry", "success", "
     `on_retry_callback` or `on_failure_callback` is called is whether it has a try left.
     """
     if is_dag_level(context):
-        return "success" if context.get("reason") == "success" else "failure"
+        return "success" if _reason(context) == "success" else "failure"
     instance = context.get("task_instance")
     state = state_of(instance)
     if state in _ENDS:
         return _ENDS[state]
-    if state in ("running", "deferred", "up_for_reschedule", "queued", "scheduled") and not context.get("exception"):
+    if (
+        state in ("running", "deferred", "up_for_reschedule", "queued", "scheduled")
+        and context.get("exception") is None
+    ):
         raise ValueError(f"nothing to tell of a task that is {state}")
     tries, allowed = read(instance, "try_number"), read(instance, "max_tries")
     return "retry" if isinstance(tries, int) and isinstance(allowed, int) and 0 < tries <= allowed else "failure"
@@ -83,7 +89,13 @@ _ENDS: Mapping[str, Literal["failure", "retry", "success", "skipped"]] = {
 def state_of(instance: Any) -> str:
     """A task instance's state as Airflow writes it (`up_for_retry`); empty where it has none."""
     state = read(instance, "state")
-    return "" if state is None else str(getattr(state, "value", state))
+    state = getattr(state, "value", state)
+    return state if isinstance(state, str) else ""
+
+
+def _reason(context: Mapping[str, Any]) -> str:
+    reason = context.get("reason")
+    return reason if isinstance(reason, str) else ""
 
 
 def failed_task(context: Mapping[str, Any]) -> Any:
@@ -94,7 +106,7 @@ def failed_task(context: Mapping[str, Any]) -> Any:
     """
     instance = context.get("task_instance")
     failed = state_of(instance) in ("", "failed")
-    return instance if context.get("reason") == "task_failure" and failed else None
+    return instance if _reason(context) == "task_failure" and failed else None
 
 
 def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> tuple[list[str], bool]:
@@ -178,35 +190,8 @@ def mask(text: str) -> str:
 
 
 def count(metric: str, tags: Mapping[str, str]) -> None:
-    """Add 1 to a counter through Airflow's own StatsD client: with its address, prefix and dialect.
-
-    The plain dialect sends no tags: there the values follow the name, in the order of `tags`, as in
-    `windsock.callback.sent.AirflowTaskFailed.my.dag`; a value with dots comes last. Raises what Airflow raises, and
-    ImportError where there is no Airflow.
-    """
-    stats, tagged = _stats()
-    if tagged:
-        stats.incr(metric, tags=dict(tags))
-    else:
-        stats.incr(".".join((metric, *tags.values())))
-
-
-def _stats() -> tuple[Any, bool]:
-    """Airflow's StatsD client, and whether its dialect has tags."""
-    try:
-        from airflow.sdk.configuration import conf  # noqa: PLC0415  only where something failed
-        from airflow.sdk.observability.stats import Stats  # noqa: PLC0415  3.2 and later
-    except ImportError:
-        from airflow.configuration import conf  # noqa: PLC0415
-        from airflow.stats import Stats  # noqa: PLC0415  up to 3.1
-
-    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
-        tagged = conf.getboolean("metrics", "statsd_datadog_metrics_tags", fallback=True)
-    elif conf.getboolean("metrics", "statsd_on", fallback=False):
-        tagged = conf.getboolean("metrics", "statsd_influxdb_enabled", fallback=False)
-    else:
-        tagged = True  # OpenTelemetry, or nothing that listens
-    return Stats, tagged
+    """Add 1 to a counter, from a task or a callback, as `send` does."""
+    send("count", metric, 1, tags)
 
 
 def connection(conn_id: str) -> Any:
@@ -225,8 +210,91 @@ def connection(conn_id: str) -> Any:
 
 def time_of(metric: str, milliseconds: float, tags: Mapping[str, str]) -> None:
     """Report a duration as `count` reports an event. A plain number: a timedelta's unit differs by dialect."""
-    stats, tagged = _stats()
-    if tagged:
-        stats.timing(metric, milliseconds, tags=dict(tags))
+    send("timing", metric, milliseconds, tags)
+
+
+def send(
+    kind: Literal["count", "gauge", "timing"],
+    metric: str,
+    value: float,
+    tags: Mapping[str, str],
+    *,
+    core: bool = False,
+) -> None:
+    """Send one value through Airflow's own StatsD client: with its address, prefix and dialect; times in milliseconds.
+
+    The plain dialect sends no tags: there the values follow the name, in the order of `tags`, as in
+    `windsock.callback.sent.AirflowTaskFailed.my.dag`, an empty one as `none`; a value with dots comes last. `core` says
+    that this is the scheduler or another component, not a task or a callback. Raises what Airflow raises, and
+    ImportError where there is no Airflow.
+    """
+    conf, stats = _stats(core=core)
+    call = getattr(stats, {"count": "incr"}.get(kind, kind))
+    if _tagged(conf):
+        call(metric, value, tags={name: text for name, text in tags.items() if text})
     else:
-        stats.timing(".".join((metric, *tags.values())), milliseconds)
+        call(".".join((metric, *(text or "none" for text in tags.values()))), value)
+
+
+def statsd_off(*, core: bool = False) -> str:
+    """Why nothing that `send` takes arrives anywhere; empty where it does. Raises ImportError without Airflow."""
+    conf, _ = _stats(core=core)
+    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
+        package = "datadog"
+    elif conf.getboolean("metrics", "statsd_on", fallback=False):
+        package = "statsd"
+    elif conf.getboolean("metrics", "otel_on", fallback=False):
+        return ""
+    else:
+        return "Airflow's [metrics] statsd_on is off"
+    return "" if importlib.util.find_spec(package) else f"the package {package} is not installed here"
+
+
+def _stats(*, core: bool) -> tuple[Any, Any]:
+    """Airflow's configuration and its StatsD client: from 3.2 tasks have one, the other components another."""
+    try:
+        if core:
+            from airflow.configuration import conf  # noqa: PLC0415
+            from airflow.observability.stats import Stats  # noqa: PLC0415  3.2 and later
+        else:
+            from airflow.sdk.configuration import conf  # noqa: PLC0415
+            from airflow.sdk.observability.stats import Stats  # noqa: PLC0415  3.2 and later
+    except ImportError:
+        from airflow.configuration import conf  # noqa: PLC0415
+        from airflow.stats import Stats  # noqa: PLC0415  up to 3.1
+    return conf, Stats
+
+
+def _tagged(conf: Any) -> bool:
+    """Whether the dialect that is configured carries tags."""
+    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
+        return bool(conf.getboolean("metrics", "statsd_datadog_metrics_tags", fallback=True))
+    if conf.getboolean("metrics", "statsd_on", fallback=False):
+        return bool(conf.getboolean("metrics", "statsd_influxdb_enabled", fallback=False))
+    return True  # OpenTelemetry, or nothing that listens
+
+
+def running_task() -> tuple[DagFacts, str]:
+    """The DAG and the task id of the task that this process runs, without its database. Raises ValueError outside."""
+    from windsock.teams import DagFacts, owners_of  # noqa: PLC0415  not in every process that loads the plugin
+
+    context = current_context()
+    if context is None:
+        raise ValueError("no task is running here")
+    task = context["task"]
+    dag = read(task, "dag") or context.get("dag")
+    tags = tuple(sorted(map(str, read(dag, "tags") or ())))
+    return DagFacts(str(dag.dag_id), owners_of(read(dag, "owner")), tags), str(task.task_id)
+
+
+def plugin_base() -> type:
+    """The class that a plugin derives from, of the package that this process has already imported.
+
+    From 3.2 a task's process has only the SDK's, whose twin in the core would cost it the import of the core.
+    """
+    loaded = sys.modules.get("airflow.sdk.plugins_manager")
+    if loaded is not None:
+        return cast("type", loaded.AirflowPlugin)
+    from airflow.plugins_manager import AirflowPlugin  # noqa: PLC0415
+
+    return cast("type", AirflowPlugin)

@@ -78,6 +78,13 @@ def _time_of_day(value: str) -> str:
     return value
 
 
+def no_default(value: dict[str, Any]) -> dict[str, Any]:
+    """The teams; their names are a label of every alert."""
+    if "default" in value:
+        raise ValueError("a team can't be called `default`: that is where the alerts of no team go, see `defaults`")
+    return value
+
+
 def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -94,6 +101,7 @@ Relay = Annotated[str, AfterValidator(_relay)]
 Url = Annotated[str, AfterValidator(_url)]
 Reference = Annotated[str, AfterValidator(_reference)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+Urls = Annotated[tuple[Url, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]
 SecretPattern = Annotated[str, AfterValidator(_secret_pattern)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]
 References = Annotated[tuple[Reference, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]

@@ -123,6 +123,38 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("windsock_airflow_version_info", "gauge", "Airflow's major version, by the metrics seen.", ("major", "dialect")),
 )
 
+LISTENER_METRICS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
+    # What the plugin's listeners send through Airflow's own StatsD, as below.
+    (
+        "windsock.listener.dag_runs",
+        "counter",
+        "windsock.listener.dag_runs.{state}.{dag_id}",
+        "Runs that began (running) or finished, as Airflow's listeners saw them.",
+        ("state", "dag_id"),
+    ),
+    (
+        "windsock.listener.import_errors",
+        "counter",
+        "windsock.listener.import_errors.{event}.{file_path}",
+        "Times that a DAG file could not be imported: for the first time (new) or still (existing).",
+        ("event", "file_path"),
+    ),
+    (
+        "windsock.listener.asset_events",
+        "counter",
+        "windsock.listener.asset_events.{asset}",
+        "Events of an asset (2.11: dataset); what StatsD can't carry in its name is `_`.",
+        ("asset",),
+    ),
+    (
+        "windsock.listener.dropped",
+        "counter",
+        "windsock.listener.dropped",
+        "What listeners saw and could not send.",
+        (),
+    ),
+)
+
 CALLBACK_METRICS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
     # What callbacks send through Airflow's own StatsD: name there, type, name in its plain dialect, help, labels.
     (

@@ -14,6 +14,7 @@ from pydantic import (
     ValidationError,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 from windsock import _source, redaction
@@ -28,6 +29,8 @@ from windsock._formats import (
     SecretPattern,
     TimeOfDay,
     Url,
+    Urls,
+    no_default,
 )
 from windsock._reconcile import Reconcile, Reconciling, Resolve
 from windsock._section import Section
@@ -42,12 +45,6 @@ Severity = Literal["critical", "warning", "info"]
 Policy = Literal["last", "max", "min", "sum"]
 Naming = Literal["prometheus", "helm-chart", "statsd-exporter"]
 Hook = Literal["failure", "retry", "success", "skipped", "run_failure", "run_success", "sla"]
-
-
-def _teams(value: dict[str, Any]) -> dict[str, Any]:
-    if "default" in value:
-        raise ValueError("a team can't be called `default`: that is where the alerts of no team go, see `defaults`")
-    return value
 
 
 class StatsD(Section):
@@ -98,6 +95,8 @@ class Budgets(Section):
     """Series of one DAG."""
     label: int = Field(default=100_000, ge=1)
     """Values of one label."""
+    custom: int = Field(default=100, ge=0)
+    """Names of custom metrics (`windsock.metrics`) of one DAG; all DAGs together have twenty times as many."""
 
 
 class Expiry(Section):
@@ -106,7 +105,8 @@ class Expiry(Section):
     gauges: Duration = Field(default=600.0, ge=1)
     """A gauge, or what one sender says of it, goes after one to two of these."""
     dags: Duration = Field(default=604_800.0, ge=1)
-    """Counters and histograms of a DAG go when nothing of that DAG was updated for so long; others stay."""
+    """Counters and histograms of a DAG go when nothing of that DAG was updated for so long; others stay. A custom
+    gauge goes after one to two of these."""
 
 
 class Exporter(Section):
@@ -138,6 +138,15 @@ class Metadata(Section):
     """Time of a whole pass; a single statement gets a quarter of it, on the server's side."""
 
 
+class Plugin(Section):
+    """What windsock adds inside Airflow: /windsock/metrics, its pages, its listeners."""
+
+    token: Reference | None = None
+    """${VARIABLE}: who sends its value as a bearer token may read /windsock/metrics; none: users of Airflow only."""
+    listeners: bool = True
+    """Whether states of runs, import errors and asset events are sent with Airflow's own StatsD lines."""
+
+
 class Http(Section):
     """How to speak to Alertmanager; the names of Prometheus' http_config."""
 
@@ -153,7 +162,7 @@ class Http(Section):
 class Alertmanager(Section):
     """The Alertmanagers that receive alert events; all of them get each event, as Prometheus does it."""
 
-    urls: tuple[Url, ...] = ()
+    urls: Urls = ()
     http: Http = Http()
     secrets_dir: str = "/etc/alertmanager/secrets"
     """Where the generated alertmanager.yml looks for one file a secret, named like the variable in lower case."""
@@ -209,6 +218,12 @@ class Attach(Section):
     """A name of `callbacks.templates`, or jinja text."""
     throttle: Duration = 0.0
     """Time within which a second failure of the same task on this host is not told."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on(cls, value: Any) -> Any:
+        # YAML 1.1 reads the key `on` as true.
+        return {"on" if key is True else key: item for key, item in value.items()} if isinstance(value, dict) else value
 
 
 class Callbacks(Section):
@@ -339,12 +354,13 @@ class Settings(Section):
     metadata: Metadata = Metadata()
     reconcile: Reconciling = Reconcile()
     """`auto`, `true` or `false` stands for `enabled` alone."""
+    plugin: Plugin = Plugin()
     alertmanager: Alertmanager = Alertmanager()
     callbacks: Callbacks = Callbacks()
     links: Links = Links()
     redaction: Redaction = Redaction()
     channels: Channels = Channels()
-    teams: Annotated[dict[str, Team], AfterValidator(_teams)] = {}
+    teams: Annotated[dict[str, Team], AfterValidator(no_default)] = {}
     defaults: Defaults = Defaults()
     severity: tuple[SeverityRule, ...] = ()
     slo: dict[str, Objective] = {}

@@ -158,7 +158,6 @@ def _test_event(settings: Settings, team: str, severity: str) -> Event:
         severity=severity,
         annotations={
             "summary": "TEST: nothing failed; someone ran `windsock notify test`",
-            "exception": "None: this is a test alert",
             "failed_at": now,
         },
     )

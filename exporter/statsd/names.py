@@ -25,6 +25,7 @@ _SHAPES = {
     "queue": r"[^.]+",
     "bundle_name": r"[^.]+",
     "event_type": r"[^.]+",
+    "event": r"[a-z]+",
 }
 
 

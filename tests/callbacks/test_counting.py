@@ -25,7 +25,8 @@ def airflow_metrics(request, monkeypatch):
 
     class Stats:
         @staticmethod
-        def incr(name, tags=None):
+        def incr(name, count=1, tags=None):
+            assert count == 1
             if name.startswith("windsock.callback."):  # what channels count: test_metrics
                 calls.append((name, tags))
 

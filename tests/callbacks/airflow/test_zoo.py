@@ -170,7 +170,7 @@ def test_each_alert_is_one_message_to_the_right_team(zoo):
         lambda m: m.channel == "#payments" and "AirflowTaskFailed pay.fail" in m.text and version in m.text
     )
     assert "no answer to 'insert into orders' from postgresql://etl:***@warehouse/orders" in failed.text
-    texts = [(m.channel, m.text) for m in zoo.place.inbox.messages]
+    texts = [(m.channel, m.text) for m in zoo.place.inbox.messages()]
     said = [channel for channel, text in texts if "FIRING" in text and "AirflowTaskFailed pay.fail" in text]
     assert set(said) == {"#payments"}
     assert {c for c, text in texts if "AirflowDataCheckFailed checks" in text} == {"#data"}

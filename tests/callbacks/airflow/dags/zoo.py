@@ -16,7 +16,7 @@ from airflow.exceptions import AirflowSkipException
 from windsock.callbacks import Notify, check, on_failure, on_retry, on_skipped, on_success
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-COMMON = {"schedule": None, "start_date": START, "catchup": False}
+COMMON = {"start_date": START, "catchup": False}
 SECRET = "postgresql://etl:" + "hunter2hunter2" + "@warehouse/orders"
 
 
@@ -43,6 +43,7 @@ with DAG(
         "on_failure_callback": on_failure,
         "on_retry_callback": on_retry,
     },
+    schedule=None,
     **COMMON,
 ):
 
@@ -59,7 +60,9 @@ with DAG(
 
     grp()
 
-with DAG("pay.mapped", tags=["team:payments"], default_args={"on_failure_callback": on_failure}, **COMMON):
+with DAG(
+    "pay.mapped", tags=["team:payments"], default_args={"on_failure_callback": on_failure}, schedule=None, **COMMON
+):
 
     @task
     def numbers():
@@ -72,7 +75,7 @@ with DAG("pay.mapped", tags=["team:payments"], default_args={"on_failure_callbac
 
     settle.expand(number=numbers())
 
-with DAG("two.fail", tags=["team:data"], on_failure_callback=on_failure, **COMMON):
+with DAG("two.fail", tags=["team:data"], on_failure_callback=on_failure, schedule=None, **COMMON):
 
     @task
     def first():
@@ -82,16 +85,13 @@ with DAG("two.fail", tags=["team:data"], on_failure_callback=on_failure, **COMMO
     def second():
         raise KeyError("second")
 
-    @task(trigger_rule="all_done")
-    def third():
-        time.sleep(0.5)
-
-    first() >> second() >> third()
+    first() >> second()
 
 with DAG(
     "policy.fail",
     tags=["team:data", "attach"],
     default_args={"on_failure_callback": [author]},
+    schedule=None,
     **COMMON,
 ):
 
@@ -106,7 +106,7 @@ with DAG(
     one()
     two()
 
-with DAG("policy.off", tags=["attach", "windsock:off"], **COMMON):
+with DAG("policy.off", tags=["attach", "windsock:off"], schedule=None, **COMMON):
 
     @task
     def off():
@@ -120,6 +120,7 @@ with DAG(
     on_failure_callback=on_failure,
     on_success_callback=on_success,
     default_args={"on_failure_callback": on_failure, "on_success_callback": on_success},
+    schedule=None,
     **COMMON,
 ):
 
@@ -130,7 +131,7 @@ with DAG(
 
     flips()
 
-with DAG("checks", tags=["team:data"], **COMMON):
+with DAG("checks", tags=["team:data"], schedule=None, **COMMON):
 
     @task
     def count(**context):
@@ -143,7 +144,13 @@ with DAG("checks", tags=["team:data"], **COMMON):
 
     count() >> after()
 
-with DAG("skips", tags=["team:data"], default_args={"on_skipped_callback": on_skipped}, **COMMON):
+with DAG(
+    "skips",
+    tags=["team:data"],
+    default_args={"on_skipped_callback": on_skipped},
+    schedule=None,
+    **COMMON,
+):
 
     @task
     def nothing():
@@ -155,6 +162,7 @@ with DAG(
     "chosen",
     tags=["team:data"],
     default_args={"on_failure_callback": Notify(team="payments", severity="critical")},
+    schedule=None,
     **COMMON,
 ):
 
@@ -164,7 +172,14 @@ with DAG(
 
     x()
 
-with DAG("slow", tags=["team:data"], dagrun_timeout=timedelta(seconds=4), on_failure_callback=on_failure, **COMMON):
+with DAG(
+    "slow",
+    tags=["team:data"],
+    dagrun_timeout=timedelta(seconds=4),
+    on_failure_callback=on_failure,
+    schedule=None,
+    **COMMON,
+):
 
     @task
     def sleeps():
