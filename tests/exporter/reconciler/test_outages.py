@@ -286,6 +286,7 @@ def test_two_reconcilers_and_three_alertmanagers_of_which_one_each_is_killed_in_
             reconcilers[number % 2].start()
             peers[number].up()
         told(own_messages, wanted, 40)
+        time.sleep(5)  # the one that came last has to know what the others have sent
         for dag in wanted:
             succeed(database, dag)
         told(own_messages, dict.fromkeys(wanted, (1, 1)), 40)

@@ -259,3 +259,16 @@ def test_a_run_that_ends_between_two_passes_is_found_at_once(database, bench):
     database.update("task_instance", {"dag_id": "zebra"}, state="failed", end_date=now() - 30)
     made.step()
     assert len(made.firing()) == 2
+
+
+def test_a_run_waits_for_its_task_whose_alert_holds_its_own_back(database, bench):
+    database.dag("d")
+    database.run(1, "d", "failed", now() - 100, end_date=now())
+    made = bench(database)
+    made.step()
+    database.task(1, "d", "t", "failed", end_date=now(), updated_at=now())
+    made.step()
+    assert made.firing() == []
+    made.step()
+    assert len(made.firing()) == 2
+    made.told({"d": (1, 0)})
