@@ -26,6 +26,7 @@ COMMANDS = {
     "metadata": ("windsock.exporter.metadata.commands", "Read Airflow's metadata database once; a role for it."),
     "dashboards": ("windsock.dashboards.commands", "Build Grafana dashboards."),
     "alerts": ("windsock.alerts.commands", "Build and test Prometheus rules and Alertmanager routes."),
+    "logs": ("windsock.logging.commands", "Ship Airflow's logs to Elasticsearch with Filebeat, and read them back."),
     "notify": ("windsock.callbacks.commands", "Send a test alert, as a failed task would."),
     "config": ("windsock._config_commands", "Show the effective configuration and its schema."),
 }

@@ -11,7 +11,7 @@ _NAMED = (
     r"\s{0,4}[=:]\s{0,4}[\"']?)[^\s\"',;&)}\]]{3,}"
 )
 
-_PATTERNS = tuple(
+PATTERNS = tuple(
     re.compile(pattern, flags)
     for pattern, flags in (
         # user:password@ in any URL, SQLAlchemy's dialects included
@@ -37,6 +37,6 @@ _PATTERNS = tuple(
 
 def redact(text: str) -> str:
     """Return `text` with what looks like a secret replaced by `***`."""
-    for pattern in _PATTERNS:
+    for pattern in PATTERNS:
         text = pattern.sub(rf"\g<keep>{MASK}", text)
     return text

@@ -6,15 +6,10 @@ returns is immutable. Durations are seconds (float), sizes bytes (int), shares b
 
 from __future__ import annotations
 
-import ast
-import inspect
-from itertools import pairwise
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -23,6 +18,8 @@ from pydantic import (
 
 from windsock import _source
 from windsock._formats import Address, Listen, Network, Patterns, Reference, Relay, TimeOfDay, Url
+from windsock._logs import Logs
+from windsock._section import Section
 from windsock._units import Duration, Ratio, Size
 from windsock.exceptions import SettingsError
 
@@ -39,21 +36,6 @@ def _teams(value: dict[str, Any]) -> dict[str, Any]:
     if "default" in value:
         raise ValueError("a team can't be called `default`: that is where the alerts of no team go, see `defaults`")
     return value
-
-
-def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
-    """Put the texts below the keys into the JSON schema. At class creation it would cost each process 45 ms."""
-    body = ast.parse(inspect.getsource(model)).body[0]
-    for key, text in pairwise(getattr(body, "body", [])):
-        if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
-            name = model.model_fields[ast.unparse(key.target)].alias or ast.unparse(key.target)
-            schema["properties"][name]["description"] = inspect.cleandoc(str(text.value.value))
-
-
-class Section(BaseModel):
-    """A part of windsock.yaml: immutable, and a key that it does not know is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_describe)
 
 
 class StatsD(Section):
@@ -274,6 +256,7 @@ class Settings(Section):
     reconcile: Literal["auto"] | bool = "auto"
     alertmanager: Alertmanager = Alertmanager()
     callbacks: Callbacks = Callbacks()
+    logs: Logs = Logs()
     links: Links = Links()
     channels: Channels = Channels()
     teams: Annotated[dict[str, Team], AfterValidator(_teams)] = {}

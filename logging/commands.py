@@ -1,0 +1,82 @@
+"""`windsock logs`: Filebeat's and Elasticsearch's configuration, made from windsock.yaml."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+
+import click
+
+from windsock import cli
+from windsock.exceptions import WindsockError
+
+from . import build as made
+from . import mappings
+from . import prune as old
+from .elasticsearch import Elasticsearch
+from .filebeat import VERSIONS
+
+_OUT = Path("logging/generated")
+
+
+@click.group(epilog="Example: windsock logs build --filebeat-version 8.19 --out /etc/windsock/logs")
+def logs() -> None:
+    """Ship Airflow's logs to Elasticsearch, and read them back."""
+
+
+@logs.command(epilog="Example: windsock logs build --filebeat-version 8.19 --out /etc/windsock/logs")
+@click.option(
+    "--filebeat-version",
+    type=click.Choice(VERSIONS),
+    help="Write one filebeat.yml, for this version; without it one file a version.",
+)
+@click.option("--out", type=click.Path(path_type=Path), default=_OUT, show_default=True, help="Where the files go.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; exit 1 where the files there are not what would be written."
+)
+@cli.config_option
+def build(config: Path | None, out: Path, filebeat_version: str | None, *, check: bool) -> None:
+    """Write Filebeat's configuration, Elasticsearch's templates and Airflow's settings."""
+    texts = made.files(cli.load(config), filebeat_version)
+    if check:
+        stale = [str(out / name) for name, text in texts.items() if _read(out / name) != text]
+        stale += [str(path) for path in out.rglob("*") if path.is_file() and str(path.relative_to(out)) not in texts]
+        if stale:
+            raise WindsockError(f"not what `windsock logs build --out {out}` makes: {', '.join(stale)}")
+        click.echo(f"{out}: up to date")
+        return
+    try:
+        for name, text in texts.items():
+            (out / name).parent.mkdir(parents=True, exist_ok=True)
+            (out / name).write_text(text, encoding="utf-8")
+            click.echo(str(out / name))
+    except OSError as error:
+        raise WindsockError(f"{error.filename}: can't be written: {error.strerror}") from None
+
+
+@logs.command(epilog="Example: windsock logs install --config windsock.yaml")
+@cli.config_option
+def install(config: Path | None) -> None:
+    """Put templates and lifecycle into Elasticsearch; again is harmless, and changes what comes from then on."""
+    settings = cli.load(config)
+    server = Elasticsearch(settings)
+    for path, body in mappings.files(settings).items():
+        server.request("PUT", path, body)
+        click.echo(path)
+
+
+@logs.command(epilog="Example, once a day: windsock logs prune --config windsock.yaml")
+@cli.config_option
+def prune(config: Path | None) -> None:
+    """Delete what is older than logs.retention: for servers without lifecycle, and for lines without a date."""
+    settings = cli.load(config)
+    said = old.prune(settings, Elasticsearch(settings), datetime.now(timezone.utc))
+    for line in said or ["nothing is old enough"]:
+        click.echo(line)
+
+
+def _read(path: Path) -> str | None:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
