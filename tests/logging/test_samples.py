@@ -1,4 +1,4 @@
-"""Every line that a real Airflow wrote arrives once, as the one that it is; read a second time here, in plain Python."""
+"""Every line that a real Airflow wrote arrives once, as the one that it is: they are read a second time here."""
 
 from __future__ import annotations
 
