@@ -42,7 +42,7 @@ def configuration(settings: Settings, version: str) -> dict[str, Any]:
             "bulk_max_size": 40,
             "worker": 4,
             "compression_level": 1,
-            "backoff": {"init": "1s", "max": "10s"},
+            "backoff": {"init": "1s", "max": "5s"},
         },
         "http": {"enabled": True, "host": logs.stats.rpartition(":")[0], "port": int(logs.stats.rpartition(":")[2])},
         "logging.to_stderr": True,

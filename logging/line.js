@@ -77,11 +77,11 @@ function structured(event, line) {
     var extra = {}, some = false, room = LONGEST, name, value;
     for (name in line) {
         value = line[name];
-        if (value === null || value === undefined || IDENTITY[name] || name === "timestamp" || name === "level"
+        if (value === undefined || IDENTITY[name] || name === "timestamp" || name === "level"
             || name === "event" || name === "logger" || name === "filename" || name === "lineno" || name === "ti_id"
             || name === "chan" || name === "error_detail" || (name === "offset" || name === "log_id")) { continue; }
-        value = cut(text(value), room);
-        room -= value.length + name.length;
+        value = sane(value);
+        room -= name.length + (typeof value === "string" ? value.length : JSON.stringify(value).length);
         if (room <= 0) { event.Tag("cut"); break; }
         extra[clean(name)] = value;
         some = true;
@@ -132,9 +132,13 @@ function level(event, value) {
 // The exception, as far as one searches for it; the frames stay in `error_detail`, which is kept but not indexed.
 function failure(event, detail) {
     if (detail === null || detail === undefined) { return; }
-    var kept = JSON.stringify(detail), first = detail[0];
-    if (kept.length > LONGEST || depth(detail, 0) > 15) { event.Tag("cut"); event.Put("extra.error_detail", cut(clean(kept), 32000)); return; }
-    event.Put("error_detail", JSON.parse(mask(clean(kept))));
+    var kept = sane(detail), first = detail[0];
+    if (typeof kept !== "object" || JSON.stringify(kept).length > LONGEST) {
+        event.Tag("cut");
+        put(event, "error.message", text(detail));
+        return;
+    }
+    event.Put("error_detail", kept);
     if (!first || typeof first !== "object") { return; }
     if (first.exc_type) { event.Put("error.type", cut(text(first.exc_type), 1024)); }
     if (first.exc_value) { put(event, "error.message", text(first.exc_value)); }
@@ -196,11 +200,32 @@ function cut(value, longest) { return value.length > longest ? value.slice(0, lo
 
 function clean(value) { return value.indexOf("\u0000") < 0 ? value : value.replace(/\u0000/g, "\ufffd"); }
 
-function depth(value, level) {
-    var deepest = level, name;
-    if (level > 15 || value === null || typeof value !== "object") { return level; }
-    for (name in value) { deepest = Math.max(deepest, depth(value[name], level + 1)); }
-    return deepest;
+// The same value without secrets and NUL, and not deeper than Elasticsearch takes it.
+function sane(value) {
+    if (typeof value === "string") { return mask(cut(clean(value), LONGEST)); }
+    if (value === null || typeof value !== "object") { return value; }
+    return deeper(value, 15) ? mask(cut(text(value), 32000)) : copy(value);
+}
+
+function copy(value) {
+    var made, name, i;
+    if (typeof value === "string") { return mask(clean(value)); }
+    if (value === null || typeof value !== "object") { return value; }
+    if (typeof value.length === "number" && value.slice) {
+        made = [];
+        for (i = 0; i < value.length; i++) { made.push(copy(value[i])); }
+        return made;
+    }
+    made = {};
+    for (name in value) { made[clean(name)] = copy(value[name]); }
+    return made;
+}
+
+function deeper(value, room) {
+    if (value === null || typeof value !== "object") { return false; }
+    if (room === 0) { return true; }
+    for (var name in value) { if (deeper(value[name], room - 1)) { return true; } }
+    return false;
 }
 
 function mask(value) {

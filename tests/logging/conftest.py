@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import tarfile
 import time
+import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 from real.elasticsearch import Elasticsearch, Filebeat
 from real.server import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "logs"
 
@@ -66,13 +71,28 @@ class Shipping:
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
 
+    def events(self) -> dict[str, int]:
+        """What Filebeat counts of its output: acked, duplicates, dropped …"""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.stats}/stats", timeout=5) as answer:
+            return json.load(answer)["libbeat"]["output"]["events"]
+
+    def until(self, ask: Callable[[], Any], timeout: float = 30) -> None:
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                if ask():
+                    return
+            except OSError:
+                pass
+            assert time.monotonic() < end, self.filebeat.log()[-3000:]
+            time.sleep(0.2)
+
     def arrived(self, count: int, timeout: float = 60, pattern: str = "-*") -> list[dict[str, Any]]:
         """The documents, once there are `count` of them, and no more a moment later."""
         end = time.monotonic() + timeout
         while self.server.count(self.index + pattern) < count:
-            assert time.monotonic() < end, (
-                f"{self.server.count(self.index + pattern)} of {count}; {self.filebeat.log()[-3000:]}"
-            )
+            there = self.server.count(self.index + pattern)
+            assert time.monotonic() < end, f"{there} of {count}; {self.filebeat.log()[-3000:]}"
             time.sleep(0.2)
         time.sleep(1)
         return self.server.documents(self.index + pattern)

@@ -33,7 +33,7 @@ HOSTILE = {
     "a list": "[1, 2]\n",
     "a number": "42\n",
     "no event": '{"timestamp":"2026-11-22T05:28:53.000001Z","level":"info"}\n',
-    "types": '{"timestamp":17,"level":["x"],"event":{"a":1},"lineno":"many","logger":3,"ti_id":{},"error_detail":"no"}\n',
+    "types": '{"timestamp":17,"level":["x"],"event":{"a":1},"lineno":"no","logger":3,"ti_id":{},"error_detail":"no"}\n',
     "Filebeat's own names": line(
         "names", **{"@timestamp": "x", "@metadata": {"_id": "1", "index": "evil"}, "log": 1, "host": 2}
     ),
@@ -74,15 +74,15 @@ def test_every_hostile_line_arrives_and_the_file_goes_on(ship, elasticsearch):
     assert only("ten megabytes", "tags") == ["cut"]
     assert only("thirty megabytes", "log")["flags"] == ["truncated"]
     assert only("NUL", "event") == "a\ufffdb"
-    assert only("NUL", "extra") == {"value": "c\ufffdd", "k\ufffd": "1"}
+    assert only("NUL", "extra") == {"value": "c\ufffdd", "k\ufffd": 1}
     assert only("no UTF-8", "event").startswith("caf")
     assert only("nested 1,000 deep", "extra")["tree"].startswith('{"a":{"a":')
     assert len(only("10,000 keys", "extra")) == 10_000
     assert only("half a line of JSON", "event") == HOSTILE["half a line of JSON"].rstrip("\n")
     assert only("half a line of JSON", "tags") == ["not_json"]
     assert (only("types", "event"), only("types", "level"), only("types", "logger")) == ('{"a":1}', "x", "3")
-    assert only("Filebeat's own names", "extra")["@metadata"] == '{"_id":"1","index":"evil"}'
-    assert only("keys with dots", "extra")["a.b"] == "1"
+    assert only("Filebeat's own names", "extra")["@metadata"] == {"_id": "1", "index": "evil"}
+    assert only("keys with dots", "extra")["a.b"] == 1
     assert only("far in time", "tags") == ["out_of_time"]
     # None of it made a field.
     (index,) = [name for name in {hit["_index"] for hit in hits} if name.endswith("2026.11.22")]
