@@ -12,7 +12,6 @@ _READER = {
 # With windsock installed in Airflow's environment: all lines, in the order of the file, each once, also while the task
 # runs; what is still on its way comes from the file. Workers, triggerer, API server: all of them get these settings.
 AIRFLOW__LOGGING__LOGGING_CONFIG_CLASS=windsock.logging.airflow3.LOGGING_CONFIG
-AIRFLOW__LOGGING__REMOTE_LOGGING=True
 """,
     "2.11": """\
 # With windsock installed in Airflow's environment: all lines, in the order of the file, each once, also while the task
@@ -41,12 +40,15 @@ def environment(settings: Settings, version: str) -> str:
     lines = [
         f"# Airflow {version}: what its processes are started with.",
         _READER[version].rstrip(),
+        f"WINDSOCK__CLUSTER={settings.cluster}",
         f"WINDSOCK__LOGS__ELASTICSEARCH__URLS={_json(logs.elasticsearch.urls)}",
         f"WINDSOCK__LOGS__INDEX={logs.index}",
     ]
     server = logs.elasticsearch
     given = {key: getattr(server, key) for key in ("api_key", "username", "password", "ca_file")}
     lines += [f"WINDSOCK__LOGS__ELASTICSEARCH__{key.upper()}={value}" for key, value in given.items() if value]
+    if logs.airflow_logging:
+        lines.append(f"WINDSOCK__LOGS__AIRFLOW_LOGGING={logs.airflow_logging}")
     if logs.kibana:
         lines.append(f"WINDSOCK__LOGS__KIBANA={logs.kibana}")
     lines.append("")

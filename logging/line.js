@@ -106,7 +106,7 @@ function plain(event, message) {
     event.Delete("message");
     if (part !== null) {
         put(event, "event", part[5]);
-        event.Put("message", cut(clean(message), LONGEST));
+        put(event, "message", clean(message));
         event.Put("filename", part[2]);
         event.Put("lineno", parseInt(part[3], 10));
         level(event, part[4]);

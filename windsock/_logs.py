@@ -57,5 +57,7 @@ class Logs(Section):
     stats: Address = "127.0.0.1:5066"
     """Where Filebeat shows its own statistics."""
     components: Components = Components()
+    airflow_logging: str | None = None
+    """Airflow's `[logging] logging_config_class` as it was, where it was not Airflow's own: the reader builds on it."""
     kibana: Url | None = None
     """Base URL of Kibana, which Airflow's UI then links to."""
