@@ -13,7 +13,7 @@ from windsock.exceptions import WindsockError
 from . import build as made
 from . import mappings
 from . import prune as old
-from .elasticsearch import Elasticsearch
+from .elasticsearch import Elasticsearch, RefusedError
 from .filebeat import VERSIONS
 
 _OUT = Path("logging/generated")
@@ -61,7 +61,14 @@ def install(config: Path | None) -> None:
     settings = cli.load(config)
     server = Elasticsearch(settings)
     for path, body in mappings.files(settings).items():
-        server.request("PUT", path, body)
+        try:
+            server.request("PUT", path, body)
+        except RefusedError as error:
+            if path.startswith("_ilm/") and error.status in (400, 405):
+                raise WindsockError(
+                    "this server has no index lifecycle: set logs.lifecycle: false, and run `windsock logs prune` daily"
+                ) from None
+            raise
         click.echo(path)
 
 

@@ -80,7 +80,7 @@ function structured(event, line) {
         if (value === undefined || IDENTITY[name] || name === "timestamp" || name === "level"
             || name === "event" || name === "logger" || name === "filename" || name === "lineno" || name === "ti_id"
             || name === "chan" || name === "error_detail" || (name === "offset" || name === "log_id")) { continue; }
-        value = sane(value);
+        value = sane(value, name);
         room -= name.length + (typeof value === "string" ? value.length : JSON.stringify(value).length);
         if (room <= 0) { event.Tag("cut"); break; }
         extra[clean(name)] = value;
@@ -132,7 +132,7 @@ function level(event, value) {
 // The exception, as far as one searches for it; the frames stay in `error_detail`, which is kept but not indexed.
 function failure(event, detail) {
     if (detail === null || detail === undefined) { return; }
-    var kept = sane(detail), first = detail[0];
+    var kept = sane(detail, ""), first = detail[0];
     if (typeof kept !== "object" || JSON.stringify(kept).length > LONGEST) {
         event.Tag("cut");
         put(event, "error.message", text(detail));
@@ -201,23 +201,23 @@ function cut(value, longest) { return value.length > longest ? value.slice(0, lo
 function clean(value) { return value.indexOf("\u0000") < 0 ? value : value.replace(/\u0000/g, "\ufffd"); }
 
 // The same value without secrets and NUL, and not deeper than Elasticsearch takes it.
-function sane(value) {
-    if (typeof value === "string") { return mask(cut(clean(value), LONGEST)); }
-    if (value === null || typeof value !== "object") { return value; }
-    return deeper(value, 15) ? mask(cut(text(value), 32000)) : copy(value);
+function sane(value, name) {
+    if (value === null || typeof value !== "object") { return copy(value, name); }
+    return deeper(value, 15) ? mask(cut(text(value), 32000)) : copy(value, name);
 }
 
-function copy(value) {
+function copy(value, key) {
     var made, name, i;
-    if (typeof value === "string") { return mask(clean(value)); }
+    // What is called a password is one, whatever it looks like; a number of that name is a count.
+    if (typeof value === "string") { return key && value && NAME.test(key) ? "***" : mask(cut(clean(value), LONGEST)); }
     if (value === null || typeof value !== "object") { return value; }
     if (typeof value.length === "number" && value.slice) {
         made = [];
-        for (i = 0; i < value.length; i++) { made.push(copy(value[i])); }
+        for (i = 0; i < value.length; i++) { made.push(copy(value[i], key)); }
         return made;
     }
     made = {};
-    for (name in value) { made[clean(name)] = copy(value[name]); }
+    for (name in value) { made[clean(name)] = copy(value[name], name); }
     return made;
 }
 

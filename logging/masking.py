@@ -18,10 +18,17 @@ HINT = (
 """Only a text in which this is found can hold a secret: one cheap look for each line, instead of a dozen."""
 
 
+NAME = r"passw(or)?d|secret|token|api[_-]?key|access[_-]?key|credential"
+"""A field of this name holds a secret, whatever its value looks like."""
+
+
 def javascript() -> str:
-    """The two constants that line.js masks with. Raises ValueError for a pattern that it can't say."""
+    """The constants that line.js masks with. Raises ValueError for a pattern that it can't say."""
     secrets = ",\n".join(f"    {_literal(pattern)}" for pattern in redaction.PATTERNS)
-    return f"var HINT = new RegExp({json.dumps(HINT)}, 'i');\nvar SECRETS = [\n{secrets}\n];\n"
+    looks = "".join(
+        f"var {name} = new RegExp({json.dumps(text)}, 'i');\n" for name, text in (("HINT", HINT), ("NAME", NAME))
+    )
+    return f"{looks}var SECRETS = [\n{secrets}\n];\n"
 
 
 def _literal(pattern: re.Pattern[str]) -> str:

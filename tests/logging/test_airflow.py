@@ -8,7 +8,6 @@ import shutil
 import time
 import urllib.request
 from datetime import datetime
-from pathlib import Path
 from urllib.parse import quote
 
 import pytest
@@ -18,8 +17,16 @@ from .conftest import Shipping
 DAGS3 = """
 from datetime import datetime, timedelta, timezone
 import logging, time
-from airflow.sdk import dag, task
-from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
+from airflow.sdk import BaseOperator, dag, task
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
+class Wait(BaseOperator):
+    def execute(self, context):
+        self.log.info("before")
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=2)), method_name="woken")
+
+    def woken(self, context, event=None):
+        self.log.info("after")
 
 @dag(schedule=None, catchup=False, default_args={"retries": 1, "retry_delay": timedelta(seconds=1)})
 def zoo():
@@ -38,7 +45,7 @@ def zoo():
     def fails():
         raise ValueError("boom postgresql://scott:tiger99@db/x")
 
-    wait = TimeDeltaSensor(task_id="wait", delta=timedelta(seconds=15), deferrable=True)
+    wait = Wait(task_id="wait")
     mapped.expand(x=talk()); fails(); wait
 
 zoo()
@@ -55,23 +62,19 @@ def runs():
 runs()
 """
 DAGS2 = (
-    DAGS3.replace("from airflow.sdk import dag, task", "from airflow.decorators import dag, task")
-    .replace(
-        "from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor",
-        "from airflow.sensors.time_delta import TimeDeltaSensorAsync",
-    )
+    DAGS3.replace("from airflow.sdk import BaseOperator, dag, task", "from airflow.decorators import dag, task")
+    .replace("airflow.providers.standard.triggers", "airflow.triggers")
+    .replace("class Wait", "from airflow.models.baseoperator import BaseOperator\n\nclass Wait")
     .replace('@task(map_index_template="{{ x }}")', "@task")
-    .replace("TimeDeltaSensor(", "TimeDeltaSensorAsync(")
-    .replace(", deferrable=True", "")
     .replace("@dag(schedule=None", "@dag(start_date=datetime(2026, 1, 1), schedule=None")
 )
 TRIES = [("talk", -1, 1), ("mapped", 0, 1), ("mapped", 1, 1), ("fails", -1, 1), ("fails", -1, 2), ("wait", -1, 1)]
-BLANK = ("::group::Log message source details", "::endgroup::")
 
 
 def shown(airflow, dag, run, task, index, attempt):
     """What the log API shows: the sources, and the lines (dicts in 3.x, texts in 2.11)."""
-    path = f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances/{task}/logs/{attempt}?full_content=true&map_index={index}"
+    place = f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances/{task}/logs/{attempt}"
+    path = f"{place}?full_content=true&map_index={index}"
     if airflow.major == "3":
         content = airflow.api("GET", path)["content"]
         end = next(n for n, line in enumerate(content) if line["event"] == "::endgroup::")
@@ -144,7 +147,7 @@ def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, el
 
     # At once, with documents still on their way: whatever is shown, is all there is.
     for which in TRIES:
-        sources, lines = shown(airflow, "zoo", run, *which)
+        _, lines = shown(airflow, "zoo", run, *which)
         assert [line["event"] for line in lines] == [line["event"] for line in written(airflow, "zoo", run, *which)]
 
     expected = {which: written(airflow, "zoo", run, *which) for which in TRIES}
@@ -167,7 +170,7 @@ def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, el
     # The machine that ran it is gone, with its files.
     shutil.rmtree(airflow.logs / "dag_id=zoo")
     for which in TRIES:
-        sources, lines = shown(airflow, "zoo", run, *which)
+        _, lines = shown(airflow, "zoo", run, *which)
         assert len(lines) == len(expected[which])
 
     path = f"/dags/zoo/dagRuns/{quote(run, safe='')}/taskInstances/talk/externalLogUrl/1"
@@ -194,12 +197,12 @@ def test_2_11_shows_the_lines_of_the_files_each_once_in_order(shipped, elasticse
     assert airflow.finish("zoo", run) == "failed"
     expected = {}
     for which in TRIES:
-        sources, expected[which] = shown(airflow, "zoo", run, *which)
+        _, expected[which] = shown(airflow, "zoo", run, *which)
     shipping.until(lambda: all("Elasticsearch" in str(shown(airflow, "zoo", run, *which)[0]) for which in TRIES), 60)
     for which in TRIES:
-        sources, lines = shown(airflow, "zoo", run, *which)
+        _, lines = shown(airflow, "zoo", run, *which)
         assert [line.replace("tiger99", "***") for line in expected[which]] == lines
     shutil.rmtree(airflow.logs / "dag_id=zoo")
     for which in TRIES:
-        sources, lines = shown(airflow, "zoo", run, *which)
+        _, lines = shown(airflow, "zoo", run, *which)
         assert [line.replace("tiger99", "***") for line in expected[which]] == lines

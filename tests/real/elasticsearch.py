@@ -22,6 +22,8 @@ CACHE = Path(__file__).resolve().parents[2] / ".windsock"
 class Elasticsearch(Server):
     """One node with its own data; `kill()` and `up()` as often as a test wants."""
 
+    patience = 240.0  # 15 s on an idle machine
+
     def __init__(self) -> None:
         super().__init__("nobody")
         self.home = shipping.elasticsearch(CACHE, print)
