@@ -1,4 +1,4 @@
-"""Real Airflow's own log API over real Filebeat and Elasticsearch: the lines of the files, in their order, each once."""
+"""Real Airflow's own log API over real Filebeat and Elasticsearch: the lines of the files, in order, each once."""
 
 from __future__ import annotations
 
