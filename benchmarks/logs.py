@@ -1,4 +1,4 @@
-"""Logs through real Filebeat and real Elasticsearch: latency and CPU at a steady rate, and what kills do to a million lines.
+"""Logs through real Filebeat and Elasticsearch: latency and CPU at a steady rate, and what kills do to many lines.
 
     python benchmarks/logs.py [--rate N] [--seconds N] [--lines N] [--kills N] [--full SECONDS] [--json]
 

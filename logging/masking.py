@@ -34,7 +34,7 @@ def javascript() -> str:
 def _literal(pattern: re.Pattern[str]) -> str:
     text = pattern.pattern.replace("(?P<keep>", "(", 1)
     text = re.sub(r"\(\?i:([a-z|]+)\)", lambda found: f"(?:{_any_case(found[1])})", text)
-    text = text.replace(r"\Z", "$")
+    text = text.replace(r"\Z", r"(?![\s\S])")
     if pattern.flags & re.DOTALL:
         text = re.sub(r"(?<!\\)\.(?=[{*+?])", r"[\\s\\S]", text)
     if unknown := re.search(r"\(\?(?![:=!])|\\A|\(\?P|[*+}]\+", text):
