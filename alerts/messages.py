@@ -60,7 +60,7 @@ _SLACK = r"""
 {{ if .Labels.run_id -}}
 {{ with .Labels.task_id }}*{{ template "windsock.slack.plain" (printf "%.120s" .) }}* in run{{ else }}Run{{ end }}
 {{- with .Labels.run_id }} `{{ template "windsock.slack.plain" (printf "%.120s" .) }}`{{ end }}
-{{- with .Annotations.map_index }}, map index {{ template "windsock.slack.plain" (printf "%.60s" .) }}{{ end }}
+{{- with .Annotations.map_index }}, map index {{ template "windsock.slack.plain" (printf "%.80s" .) }}{{ end }}
 {{- else -}}
 *{{ template "windsock.slack.plain" (printf "%.300s" (or .Annotations.summary .Labels.alertname)) }}*
 {{- end }}
@@ -93,7 +93,21 @@ _SLACK = r"""
 ```{{ template "windsock.slack.plain" (printf "%.1500s" .) }}```
 {{ else }}{{ with or .Annotations.description (and .Labels.run_id .Annotations.summary) -}}
 {{ template "windsock.slack.plain" (printf "%.1500s" .) }}
-{{ end }}{{ end }}
+{{ end }}{{ end -}}
+{{ template "windsock.slack.found" .Annotations }}
+{{- end }}
+
+{{- /* What the database says of it: why, how often, who waits; and the log's end, where no exception says it. */ -}}
+{{ define "windsock.slack.found" -}}
+{{ with .reason }}{{ if or $.exception (not $.summary) }}Why: {{ template "windsock.slack.plain" (printf "%.300s" .) }}
+{{ end }}{{ end -}}
+{{ with .frequency }}{{ template "windsock.slack.plain" (printf "%.100s" .) }}
+{{ end -}}
+{{ with .impact }}Downstream: {{ template "windsock.slack.plain" (printf "%.300s" .) }}
+{{ end -}}
+{{ if and .log_tail (not .exception) -}}
+```{{ template "windsock.slack.plain" (printf "%.800s" .log_tail) }}```
+{{ end }}
 {{- end }}
 
 {{- /* The newest in full, others in a line each: who reads it again wants to know what is new. */ -}}
@@ -129,7 +143,13 @@ Try: {{ printf "%.20s" . }}{{ end }}
 Since: {{ template "windsock.since" . }}
 {{- with .Annotations.description }}
 {{ printf "%.1000s" . }}{{ end }}
-{{- with .Annotations.exception }}
+{{- with .Annotations.reason }}
+Why: {{ printf "%.500s" . }}{{ end }}
+{{- with .Annotations.frequency }}
+How often: {{ printf "%.100s" . }}{{ end }}
+{{- with .Annotations.impact }}
+Downstream: {{ printf "%.500s" . }}{{ end }}
+{{- with or .Annotations.exception .Annotations.log_tail }}
 
 {{ printf "%.2000s" . }}
 {{ end }}
@@ -208,10 +228,16 @@ _EMAIL = r"""
 {{ with .Annotations.try }}{{ template "windsock.email.row" }}Try</td><td>{{ . }}</td></tr>
 {{ end -}}
 {{ template "windsock.email.row" }}Since</td><td>{{ template "windsock.since" . }}</td></tr>
+{{ with .Annotations.reason }}{{ template "windsock.email.row" }}Why</td><td>{{ . }}</td></tr>
+{{ end -}}
+{{ with .Annotations.frequency }}{{ template "windsock.email.row" }}How often</td><td>{{ . }}</td></tr>
+{{ end -}}
+{{ with .Annotations.impact }}{{ template "windsock.email.row" }}Downstream</td><td>{{ . }}</td></tr>
+{{ end -}}
 {{ with .Annotations.owner }}{{ template "windsock.email.row" }}Owner</td><td>{{ . }}</td></tr>
 {{ end -}}
 </table>
-{{ with .Annotations.exception -}}
+{{ with or .Annotations.exception .Annotations.log_tail -}}
 <pre style="background:#f4f4f4;padding:8px;white-space:pre-wrap">{{ printf "%.2000s" . }}</pre>
 {{ end -}}
 <p>

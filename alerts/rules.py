@@ -12,9 +12,14 @@ FAILURE_SHARE = 0.05
 FAILURE_VOLUME = 20
 """… where at least so many finished within the hour: one failure of three tries is an event, not a rate."""
 
+RECONCILED_WITHIN = 300
+"""Seconds after which a reconciler has missed several passes, at any sensible interval."""
+
 _TRIES = "cluster_dag_id_outcome:airflow_tries:growth1h"
 _FAILED = "cluster_dag_id:airflow_ti_finish_failed:growth1h"
 _NOTIFIED = "cluster_dag_id:windsock_callback_sent_task_failed:growth1h"
+
+_RECONCILED = f"max by (cluster) (windsock_reconcile_last_pass_timestamp_seconds) > time() - {RECONCILED_WITHIN}"
 
 _RECORDS = (
     *(
@@ -66,7 +71,8 @@ _AIRFLOW = (
     ),
     Rule(
         name="AirflowTaskFailuresUnnotified",
-        expr=f"{_FAILED} - ({_NOTIFIED} or {_FAILED} * 0) > 0",
+        # Where a reconciler works, it tells of what no callback told.
+        expr=f"{_FAILED} - ({_NOTIFIED} or {_FAILED} * 0) > 0\nunless on (cluster)\n{_RECONCILED}",
         for_="3m",
         severity="warning",
         by=("cluster", "dag_id"),
@@ -100,6 +106,22 @@ _WINDSOCK = (
         summary="Datagrams that the exporter of {{ $labels.cluster }} lost within 15 minutes: {{ $value }}",
         description="The receive buffer of {{ $labels.listener }} was full, and the kernel dropped them: counters are"
         " too low by what was in them.",
+    ),
+    Rule(
+        name="WindsockReconcilerStopped",
+        expr=f"max by (cluster) (windsock_reconcile_expected) == 1\nunless on (cluster)\n{_RECONCILED}",
+        for_="5m",
+        severity="warning",
+        summary="No reconciler of {{ $labels.cluster }} has read the metadata database for minutes",
+        description="Nobody is told of a killed task, and nothing is resolved that a later run makes good.",
+    ),
+    Rule(
+        name="WindsockReconcileWindowTooShort",
+        expr="max by (cluster) (windsock_reconcile_gap_seconds) > 0",
+        severity="warning",
+        summary="Nobody looked for failures of {{ $labels.cluster }} for {{ $value | humanizeDuration }}",
+        description="The reconciler was away for longer than reconcile.window: a failure of that time which no callback"
+        " reported was told to nobody.",
     ),
     Rule(
         name="Watchdog",

@@ -1,32 +1,46 @@
-"""What Airflow hands to a callback, as plain values: its shape differs by version, by process and by what failed."""
+"""What Airflow hands to a callback, as plain values: its shape differs by version, by process and by what happened."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Literal
 
 from windsock import _compat
-from windsock.events import DAG_RUN_FAILED, TASK_FAILED
 from windsock.teams import DagFacts, owners_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Mapping
+
+Kind = Literal["failure", "retry", "success", "skipped", "deadline", "check"]
+
+_ID = 250
+"""Characters of an id in Airflow's database."""
+_WORDS = 1000
+"""Characters of what is shown."""
+_MANY = 100
+"""Tags and failed tasks that are looked at."""
 
 
 @dataclass(frozen=True)
-class Failure:
-    """One failed task instance, or one failed run; what Airflow did not say is None or empty."""
+class Outcome:
+    """What became of one task instance or of one run; what Airflow did not say is None or empty."""
 
+    kind: Kind
     dag: DagFacts
     run_id: str
     task_id: str | None = None
-    """None: the run as a whole failed."""
+    """None: the run as a whole."""
     error: BaseException | str | None = None
-    """None for a task: its process ended without a word."""
+    """None for a failed task: its process ended without a word."""
     reason: str = ""
     """Why the run failed, in Airflow's word: task_failure, timed_out, all_tasks_deadlocked."""
     failed_task: str = ""
-    """The task that made the run fail."""
+    """The task that made the run fail: the first one where `first_is_known`, else the latest."""
+    failed_tasks: tuple[str, ...] = ()
+    """All of the run's failed tasks that are known."""
+    first_is_known: bool = False
     started: datetime | None = None
     ended: datetime | None = None
     try_number: int | None = None
@@ -37,15 +51,23 @@ class Failure:
     hostname: str = ""
     log_url: str = ""
     run_url: str = ""
+    conf: Mapping[str, Any] | None = None
+    """What the run was given."""
+    deadline: str = ""
+    """Which one of the run's deadlines: Airflow's id."""
+    name: str = ""
+    """The author's name for a deadline or a check."""
+    passed: bool = False
+    """Whether a check that had failed is good again."""
+    due: str = ""
+    """When a deadline was, RFC 3339."""
 
-    @property
-    def alertname(self) -> str:
-        """The name of the alert event."""
-        return TASK_FAILED if self.task_id else DAG_RUN_FAILED
 
+def read(context: Any, kind: Kind | None = None) -> Outcome:
+    """Return what `context` says; `kind` is the callback that was called, None: to be told from the context.
 
-def read(context: Any) -> Failure:
-    """Return what `context` says. Raises ValueError where it does not even name a DAG and a run."""
+    Raises ValueError where it does not even name a DAG and a run, and where nothing has ended.
+    """
     get = _compat.read
     if not hasattr(context, "get"):
         raise ValueError(f"expected Airflow's context, got {type(context).__name__}")
@@ -55,38 +77,83 @@ def read(context: Any) -> Failure:
     task = get(instance, "task")
     run = context.get("dag_run")
     # Not context["dag"] first: a Python task's own arguments may stand under the names of the context.
-    dag = get(task, "dag") or context.get("dag")
-    dag_id = get(dag, "dag_id") or get(instance, "dag_id")
-    run_id = get(instance, "run_id") or context.get("run_id")
+    dags = (get(task, "dag"), context.get("dag"), get(get(any_instance, "task"), "dag"))
+    dag = next((one for one in dags if words(get(one, "dag_id"))), None)
+    dag_id = words(get(dag, "dag_id"), _ID) or words(get(any_instance, "dag_id"), _ID)
+    run_ids = (get(instance, "run_id"), context.get("run_id"), get(any_instance, "run_id"))
+    run_id = next(filter(None, (words(one, _ID) for one in run_ids)), "")
     if not dag_id or not run_id:
         raise ValueError("the context names no DAG and run")
-    facts = DagFacts(str(dag_id), owners_of(get(dag, "owner")), tuple(sorted(map(str, get(dag, "tags") or ()))))
-    log_url = str(get(instance, "log_url") or "")
-    run_url = _compat.run_page(str(get(any_instance, "log_url") or ""))
-    if dag_level:
-        return Failure(
-            facts,
-            str(run_id),
-            reason=str(context.get("reason") or ""),
-            failed_task=str(get(instance, "task_id") or ""),
-            started=get(run, "start_date"),
-            ended=get(run, "end_date"),
-            log_url=log_url,
-            run_url=run_url,
-        )
-    map_index = get(instance, "map_index")
-    return Failure(
-        facts,
-        str(run_id),
-        task_id=str(get(instance, "task_id")),
-        error=_compat.exception(context),
-        started=get(instance, "start_date"),
-        ended=get(instance, "end_date"),
-        try_number=get(instance, "try_number"),
-        max_tries=get(instance, "max_tries"),
-        map_index=map_index if isinstance(map_index, int) and map_index >= 0 else None,
-        operator=str(get(task, "operator_name") or ""),
-        hostname=str(get(instance, "hostname") or ""),
+    log_url = words(get(instance, "log_url"), 2 * _WORDS)
+    outcome = Outcome(
+        kind or _compat.kind(context),
+        facts_of(dag, dag_id),
+        run_id,
+        conf=conf if isinstance(conf := get(run, "conf"), dict) else None,
         log_url=log_url,
-        run_url=run_url,
+        run_url=_compat.run_page(log_url or words(get(any_instance, "log_url"), 2 * _WORDS)),
     )
+    if dag_level:
+        return replace(
+            outcome,
+            reason=words(context.get("reason")),
+            failed_task=words(get(instance, "task_id"), _ID),
+            started=_moment(get(run, "start_date")),
+            ended=_moment(get(run, "end_date")),
+        )
+    map_index = _number(get(instance, "map_index"))
+    return replace(
+        outcome,
+        task_id=words(get(instance, "task_id"), _ID) or "unknown",
+        error=_compat.exception(context),
+        started=_moment(get(instance, "start_date")),
+        ended=_moment(get(instance, "end_date")),
+        try_number=_number(get(instance, "try_number")),
+        max_tries=_number(get(instance, "max_tries")),
+        map_index=map_index if map_index is not None and map_index >= 0 else None,
+        operator=words(get(task, "operator_name")),
+        hostname=words(get(instance, "hostname")),
+    )
+
+
+def with_failed_tasks(outcome: Outcome, context: Mapping[str, Any]) -> Outcome:
+    """Ask Airflow which tasks of a failed run failed, and which of them first: one request, which may take a while."""
+    if outcome.task_id is not None or outcome.kind != "failure" or outcome.reason != "task_failure":
+        return outcome
+    found, in_order = _compat.failed_tasks(context, outcome.dag.dag_id, outcome.run_id)
+    tasks = tuple(words(task, _ID) for task in found[:_MANY])
+    known = in_order or len(tasks) == 1
+    first = tasks[0] if tasks and known else outcome.failed_task
+    if first == outcome.failed_task:
+        return replace(outcome, failed_tasks=tasks, first_is_known=known)
+    # The link is that of the task which Airflow named: better none than another task's log.
+    return replace(outcome, failed_tasks=tasks, failed_task=first, first_is_known=known, log_url="")
+
+
+def facts_of(dag: Any, dag_id: str) -> DagFacts:
+    """What teams and severities are matched by; `dag` may be anything."""
+    owner, tags = _compat.read(dag, "owner"), _compat.read(dag, "tags")
+    try:
+        names = sorted(filter(None, (words(tag, _ID) for tag in islice(tags, _MANY))))
+    except Exception:  # noqa: BLE001  not something to go through
+        names = []
+    return DagFacts(dag_id, owners_of(owner[:_WORDS] if isinstance(owner, str) else None), tuple(names))
+
+
+def words(value: Any, limit: int = _WORDS) -> str:
+    """`value` as a text of at most `limit` characters; empty where there is none, or where it can't be printed."""
+    if value is None or value is False:
+        return ""
+    try:
+        text = (value if isinstance(value, str) else str(value))[:limit]
+    except Exception:  # noqa: BLE001  anything may stand in a context; a fact that can't be printed is a missing one
+        return ""
+    return "" if text.isspace() else text
+
+
+def _number(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 10**9 else None
+
+
+def _moment(value: Any) -> datetime | None:
+    return value if isinstance(value, datetime) and value.tzinfo is not None else None

@@ -1,21 +1,27 @@
-"""From a failure to the alert event: who is told, and what they read."""
+"""From an outcome to the alert event: who is told, and what they read."""
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from windsock import links
+from windsock import events, links
 from windsock.events import Event, rfc3339
 from windsock.teams import route
-from windsock.text import LIMIT, describe, line, safe, shorten
+from windsock.text import describe, line, safe
+
+from . import frames
+from .options import DEFAULT
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
 
-    from .context import Failure
+    from .context import Outcome
+    from .options import Options
 
 _SUMMARY = 250
+_CONF = 500
 _SILENT = "its process ended without a word: killed, out of memory, or never started"
 _REASONS = {
     "task_failure": "a task failed",
@@ -23,69 +29,148 @@ _REASONS = {
     "all_tasks_deadlocked": "its tasks wait for each other",
 }
 """Airflow's words for why a run failed."""
+_NAMES = {
+    "retry": events.TASK_RETRYING,
+    "skipped": events.TASK_SKIPPED,
+    "deadline": events.DEADLINE_MISSED,
+    "check": events.DATA_CHECK_FAILED,
+}
 
 
-def build(failure: Failure, settings: Settings) -> Event:
-    """Return the event with its routing labels and everything that Airflow said of the failure as annotations."""
-    team, severity = route(failure.dag, settings)
+def alertname(outcome: Outcome) -> str:
+    """The name of the alert event; a success has that of the failure which it ends."""
+    return _NAMES.get(outcome.kind) or (events.TASK_FAILED if outcome.task_id else events.DAG_RUN_FAILED)
+
+
+def build(outcome: Outcome, settings: Settings, options: Options = DEFAULT) -> Event:
+    """Return the event with its routing labels and everything that Airflow said of the outcome as annotations."""
+    team, severity = route(outcome.dag, settings)
+    if severity == "critical" and outcome.kind in ("retry", "skipped"):
+        # Nothing has failed for good yet: nobody is woken for it, unless the author says so.
+        severity = "warning"
+    name = alertname(outcome)
+    facts = {key: safe(text) for key, text in _annotations(outcome).items()}
     return Event(
-        failure.alertname,
+        name,
         settings.cluster,
-        failure.dag.dag_id,
-        failure.run_id,
-        task_id=failure.task_id,
-        team=team,
-        severity=severity,
-        annotations={name: shorten(text, LIMIT) for name, text in _annotations(failure, settings).items() if text},
+        outcome.dag.dag_id,
+        "" if name == events.DATA_CHECK_FAILED else outcome.run_id,
+        task_id=outcome.task_id,
+        deadline=outcome.deadline or None,
+        team=options.team or team,
+        severity=options.severity or severity,
+        annotations={key: text for key, text in {**facts, **_urls(outcome, settings, name)}.items() if text},
+        check=outcome.name or None if outcome.kind == "check" else None,
     )
 
 
-def _annotations(failure: Failure, settings: Settings) -> dict[str, str]:
-    dag_id, base = failure.dag.dag_id, settings.links.airflow
-    error = describe(failure.error) if failure.error is not None else ""
+def _annotations(outcome: Outcome) -> dict[str, str]:
+    error = describe(outcome.error) if outcome.error is not None else ""
+    now = outcome.ended or datetime.now(timezone.utc)
     return {
-        "summary": line(_summary(failure, error), _SUMMARY),
+        "summary": line(_summary(outcome, error), _SUMMARY),
         "exception": error,
-        "failed_at": rfc3339(failure.ended or datetime.now(timezone.utc)),
-        "reason": failure.reason,
-        "failed_task": failure.failed_task,
-        "try": _try(failure),
-        "map_index": "" if failure.map_index is None else str(failure.map_index),
-        "duration": _duration(failure),
-        "operator": failure.operator,
-        "hostname": failure.hostname,
-        "owner": ", ".join(sorted(failure.dag.owners)),
-        "tags": ", ".join(failure.dag.tags),
-        "log_url": _rebased(failure.log_url, base),
-        "run_url": _rebased(failure.run_url, base) or links.run(settings.links, dag_id, failure.run_id),
-        "dashboard_url": links.dashboard(settings.links, dag_id),
-        "runbook_url": links.runbook(settings.links, failure.alertname),
+        "traceback": frames.last_of(outcome.error),
+        "recovered" if outcome.kind == "success" or outcome.passed else "failed_at": rfc3339(now),
+        "reason": outcome.reason,
+        "failed_task": outcome.failed_task,
+        "failed_tasks": _listed(outcome.failed_tasks),
+        "try": _try(outcome),
+        "map_index": "" if outcome.map_index is None else str(outcome.map_index),
+        "duration": _duration(outcome),
+        "operator": outcome.operator,
+        "hostname": outcome.hostname,
+        "owner": ", ".join(sorted(outcome.dag.owners)),
+        "tags": ", ".join(outcome.dag.tags),
+        "conf": _conf(outcome),
+        "deadline_name": outcome.name if outcome.kind == "deadline" else "",
+        "due": outcome.due,
+        "run_id": outcome.run_id if outcome.kind == "check" else "",
     }
 
 
-def _summary(failure: Failure, error: str) -> str:
-    if failure.task_id is None:
-        why = _REASONS.get(failure.reason, safe(failure.reason))
-        which = f", last {failure.failed_task}" if failure.failed_task else ""
-        return f"{failure.dag.dag_id} failed" + (f": {why}{which}" if why else "")
-    which = "" if failure.map_index is None else f" [{failure.map_index}]"
-    return f"{failure.dag.dag_id}: {failure.task_id}{which} failed: {error or _SILENT}"
+def _urls(outcome: Outcome, settings: Settings, name: str) -> dict[str, str]:
+    dag_id, base = outcome.dag.dag_id, settings.links.airflow
+    return {
+        "log_url": _rebased(outcome.log_url, base),
+        "run_url": _rebased(outcome.run_url, base) or links.run(settings.links, dag_id, outcome.run_id),
+        "dashboard_url": links.dashboard(settings.links, dag_id),
+        "runbook_url": links.runbook(settings.links, name),
+    }
 
 
-def _try(failure: Failure) -> str:
-    if not failure.try_number:
+def _summary(outcome: Outcome, error: str) -> str:
+    if outcome.kind == "deadline":
+        return _missed(outcome)
+    if outcome.task_id is None:
+        return _run(outcome)
+    which = "" if outcome.map_index is None else f" [{outcome.map_index}]"
+    task = f"{outcome.dag.dag_id}: {outcome.task_id}{which}"
+    words = {
+        "retry": f"failed in try {_try(outcome) or '?'} and is tried again: {error or _SILENT}",
+        "skipped": f"was skipped: {error}" if error else "was skipped",
+        "success": f"succeeded, in try {outcome.try_number or '?'}: it had failed before",
+        "check": f"found good data again, no more: {error}" if outcome.passed else f"found bad data: {error}",
+    }
+    return f"{task} {words.get(outcome.kind, f'failed: {error or _SILENT}')}"
+
+
+def _run(outcome: Outcome) -> str:
+    if outcome.kind == "success":
+        return f"{outcome.dag.dag_id} succeeded: its last run had failed"
+    why = _REASONS.get(outcome.reason, outcome.reason)
+    if len(outcome.failed_tasks) > 1:
+        why = f"{len(outcome.failed_tasks)} tasks failed"
+    elif outcome.failed_task and outcome.first_is_known:
+        return f"{outcome.dag.dag_id} failed: its task {outcome.failed_task} failed"
+    if outcome.failed_task:
+        why += f", {'first' if outcome.first_is_known else 'last'} {outcome.failed_task}"
+    return f"{outcome.dag.dag_id} failed" + (f": {why}" if why else "")
+
+
+def _missed(outcome: Outcome) -> str:
+    if outcome.failed_tasks:
+        return f"{outcome.dag.dag_id} missed its SLA: {_listed(outcome.failed_tasks)}"
+    name = f" {outcome.name}" if outcome.name else ""
+    due = f": it was due at {outcome.due}" if outcome.due else ""
+    late = f", and the run is {outcome.reason}" if outcome.reason else ""
+    return f"{outcome.dag.dag_id} missed its deadline{name}{due}{late}"
+
+
+def _listed(names: tuple[str, ...], most: int = 10) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
+
+
+def _try(outcome: Outcome) -> str:
+    if not outcome.try_number:
         return ""
-    return str(failure.try_number) + (f" of {failure.max_tries + 1}" if failure.max_tries is not None else "")
+    return str(outcome.try_number) + (f" of {outcome.max_tries + 1}" if outcome.max_tries is not None else "")
 
 
-def _duration(failure: Failure) -> str:
+def _duration(outcome: Outcome) -> str:
     """Whole seconds, or milliseconds of what took less than one."""
     from windsock._units import format_duration  # noqa: PLC0415  it brings pydantic, which is there with the settings
 
-    if failure.started is None or failure.ended is None:
+    if outcome.started is None or outcome.ended is None:
         return ""
-    seconds = (failure.ended - failure.started).total_seconds()
+    seconds = (outcome.ended - outcome.started).total_seconds()
     return format_duration(round(seconds) if seconds >= 1 else round(max(0.0, seconds), 3))
+
+
+def _conf(outcome: Outcome) -> str:
+    """What a person gave the run, as JSON: the first part of it, however much there is."""
+    if not outcome.conf:
+        return ""
+    text = ""
+    try:
+        for part in json.JSONEncoder(default=str, ensure_ascii=False).iterencode(outcome.conf):
+            text += part[: 4 * _CONF]
+            if len(text) > 4 * _CONF:
+                break
+    except Exception:  # noqa: BLE001  cycles, keys that are none of JSON's, a __str__ that raises
+        return ""
+    return safe(text, _CONF)
 
 
 def _rebased(url: str, base: str | None) -> str:

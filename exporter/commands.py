@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from windsock.settings import Settings
 
     from .metadata.collector import Collector
+    from .reconciler.reconciler import Reconciler
     from .service import Service
 
 log = logging.getLogger(__name__)
@@ -94,10 +95,13 @@ def exporter(  # noqa: PLR0913  one for each option
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     _allow_files()
     inherited = systemd.sockets(settings.web.listen)
-    collector = _collector(cli.load(config, **given))
+    whole = cli.load(config, **given)
+    collector, reconciler = _collector(whole), _reconciler(whole)
     with (
         _signals() as signals,
-        Service(settings, reread=read, origin=origin, inherited=inherited, collector=collector) as service,
+        Service(
+            settings, reread=read, origin=origin, inherited=inherited, collector=collector, reconciler=reconciler
+        ) as service,
     ):
         click.echo(f"receiving on {', '.join(service.addresses())}; metrics on {service.web.url}")
         _attend(service, signals)
@@ -124,6 +128,35 @@ def _collector(settings: Settings) -> Collector | None:
     if settings.metadata.url is not None:
         raise UsageError(problem)
     log.warning("the metadata database is not read: %s", problem)
+    return None
+
+
+def _reconciler(settings: Settings) -> Reconciler | None:
+    """The reconciler, where a database and an Alertmanager are known.
+
+    Raises WindsockError where it is asked for in vain.
+    """
+    from .metadata.url import find_url  # noqa: PLC0415  --help needs none of it
+
+    asked = settings.reconcile.enabled
+    url = find_url(settings.metadata.url)
+    if asked is False or (asked == "auto" and (url is None or not settings.alertmanager.urls)):
+        return None
+    if url is None:
+        raise UsageError("reconcile: which database? set metadata.url in windsock.yaml, or Airflow's own variable")
+    if not settings.alertmanager.urls:
+        raise UsageError("reconcile: which Alertmanager? set alertmanager.urls in windsock.yaml")
+    try:
+        from .reconciler.reconciler import Reconciler  # noqa: PLC0415  only where there is a database
+
+        return Reconciler(settings, url)
+    except ImportError as error:
+        problem = f"the reconciler needs the package {error.name}: pip install 'windsock[exporter]' brings it"
+    except WindsockError as error:
+        problem = str(error)
+    if asked is True or settings.metadata.url is not None:
+        raise UsageError(problem)
+    log.warning("failures are not reconciled: %s", problem)
     return None
 
 

@@ -39,7 +39,7 @@ def _unknown(key: str, given: Iterable[str], kind: Kind) -> list[str]:
     known = [metric.family for metric in catalog.statsd() if metric.kind == kind]
     problems = []
     for name in given:
-        if name not in known:
+        if name not in known and not name.startswith("airflow_custom_"):
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             problems.append(f"windsock.yaml: exporter.{key}.{name}: no {kind} has this name{hint}")

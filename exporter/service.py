@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from windsock.settings import Exporter as ExporterSettings
 
     from .metadata.collector import Collector
+    from .reconciler.reconciler import Reconciler
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ class Service:
     that a service manager opened.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  its parts
         self,
         settings: ExporterSettings,
         *,
@@ -59,9 +60,11 @@ class Service:
         origin: Sequence[str] = (),
         inherited: systemd.Sockets | None = None,
         collector: Collector | None = None,
+        reconciler: Reconciler | None = None,
     ) -> None:
         self.settings = settings
         self.collector = collector
+        self.reconciler = reconciler
         self.origin = origin
         self.reloaded = "never"
         """What came of the last reload."""
@@ -105,6 +108,8 @@ class Service:
         if self.collector is not None:
             self.collector.learn = self.translator.ids.learn
             self.collector.start()
+        if self.reconciler is not None:
+            self.reconciler.start()
         self._serving.start()
         return self
 
@@ -116,6 +121,8 @@ class Service:
             self._receiver.relay.stop()
         if self.collector is not None:
             self.collector.stop()
+        if self.reconciler is not None:
+            self.reconciler.stop()
         if self.settings.state_file:
             state.save(self.settings.state_file, self.store, self.translator)
         self.web.shutdown()
@@ -152,6 +159,8 @@ class Service:
         yield self.store
         if self.collector is not None:
             yield from self.collector.stores()
+        if self.reconciler is not None:
+            yield from self.reconciler.stores()
         self._receiver.report()
         own = self.own
         own.set("windsock_series", len(self.store))
@@ -207,6 +216,7 @@ class Service:
             if before is not None:
                 before.stop()
         self.store.budget.limits = settings.budgets
+        self.translator.limit(settings.budgets)
         self.settings = settings
 
     def _relay(self, settings: ExporterSettings) -> Relay | None:

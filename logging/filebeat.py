@@ -38,8 +38,8 @@ def configuration(settings: Settings, version: str) -> dict[str, Any]:
             # By the day of the line, not of its arrival: a line that is sent again finds itself.
             "index": f"{logs.index}-%{{[@metadata.day]}}",
             "non_indexable_policy.dead_letter_index.index": f"{logs.index}-rejected",
-            # A line is 1 MiB at most when it gets here: a request stays below the server's limit of 100 MiB.
-            "bulk_max_size": 40,
+            # No text is longer than 131,072 characters when it gets here: a request stays below the limit of 100 MiB.
+            "bulk_max_size": 100,
             "worker": 4,
             "compression_level": 1,
             "backoff": {"init": "1s", "max": "5s"},
@@ -149,7 +149,7 @@ def _processors(settings: Settings) -> list[dict[str, Any]]:
             "script": {
                 "lang": "javascript",
                 "params": params,
-                "source": masking.javascript() + SCRIPT.read_text(encoding="utf-8"),
+                "source": masking.javascript(settings) + SCRIPT.read_text(encoding="utf-8"),
             }
         },
         {

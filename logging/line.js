@@ -12,7 +12,7 @@ var COLOUR = /\x1b\[[0-9;]*m/g;
 var LEVELS = {warn: "warning", exception: "error", fatal: "critical", notset: "debug", trace: "debug"};
 var TEXTS = ["event", "logger", "filename", "ti_id", "chan"];
 var IDENTITY = {dag_id: 1, run_id: 1, task_id: 1, map_index: 1, try_number: 1};
-var LONGEST = 1 << 20;
+var LONGEST = 1 << 17;
 var settings = {};
 
 function register(params) { settings = params; }
@@ -230,6 +230,10 @@ function deeper(value, room) {
 
 function mask(value) {
     if (!HINT.test(value)) { return value; }
-    for (var i = 0; i < SECRETS.length; i++) { value = value.replace(SECRETS[i], "$1***"); }
+    for (var i = 0; i < SECRETS.length; i++) { value = value.replace(SECRETS[i].look, masked(SECRETS[i])); }
     return value;
+}
+
+function masked(secret) {
+    return function () { return (secret.keep && arguments[secret.keep] || "") + (secret.quote && arguments[secret.quote] || "") + "***"; };
 }

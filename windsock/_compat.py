@@ -5,11 +5,16 @@ Airflow is imported inside the functions only: most of windsock runs where there
 
 from __future__ import annotations
 
+import importlib.util
+import re
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from windsock.teams import DagFacts
 
 _MASKERS = (
     "airflow.sdk._shared.secrets_masker",  # 3.1 and later: what the task SDK has read
@@ -46,9 +51,51 @@ def is_dag_level(context: Mapping[str, Any]) -> bool:
     """Whether a DAG's own callback was called, not a task's.
 
     Both get a task instance. Only the DAG's context has a `reason`; a task's may have one by chance, since a Python
-    task's arguments are put into its context, but then it has run, and so it has an `exception`.
+    task's arguments are put into its context, but then it has run, and so it has an `exception` (3.x: None after a
+    success).
     """
     return context.get("task_instance") is None or ("reason" in context and "exception" not in context)
+
+
+def kind(context: Mapping[str, Any]) -> Literal["failure", "retry", "success", "skipped"]:
+    """Which callback a context was made for: Airflow does not say it. Raises ValueError where nothing has ended.
+
+    A task's process and 2.11 know the state; 3.x calls for a killed task without one, and what decides there whether
+    `on_retry_callback` or `on_failure_callback` is called is whether it has a try left.
+    """
+    if is_dag_level(context):
+        return "success" if _reason(context) == "success" else "failure"
+    instance = context.get("task_instance")
+    state = state_of(instance)
+    if state in _ENDS:
+        return _ENDS[state]
+    if (
+        state in ("running", "deferred", "up_for_reschedule", "queued", "scheduled")
+        and context.get("exception") is None
+    ):
+        raise ValueError(f"nothing to tell of a task that is {state}")
+    tries, allowed = read(instance, "try_number"), read(instance, "max_tries")
+    return "retry" if isinstance(tries, int) and isinstance(allowed, int) and 0 < tries <= allowed else "failure"
+
+
+_ENDS: Mapping[str, Literal["failure", "retry", "success", "skipped"]] = {
+    "failed": "failure",
+    "up_for_retry": "retry",
+    "success": "success",
+    "skipped": "skipped",
+}
+
+
+def state_of(instance: Any) -> str:
+    """A task instance's state as Airflow writes it (`up_for_retry`); empty where it has none."""
+    state = read(instance, "state")
+    state = getattr(state, "value", state)
+    return state if isinstance(state, str) else ""
+
+
+def _reason(context: Mapping[str, Any]) -> str:
+    reason = context.get("reason")
+    return reason if isinstance(reason, str) else ""
 
 
 def failed_task(context: Mapping[str, Any]) -> Any:
@@ -58,14 +105,73 @@ def failed_task(context: Mapping[str, Any]) -> Any:
     one of the run, with its state.
     """
     instance = context.get("task_instance")
-    state = read(instance, "state")
-    failed = state is None or str(getattr(state, "value", state)) == "failed"
-    return instance if context.get("reason") == "task_failure" and failed else None
+    failed = state_of(instance) in ("", "failed")
+    return instance if _reason(context) == "task_failure" and failed else None
+
+
+def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> tuple[list[str], bool]:
+    """Return the ids of the run's failed tasks, and whether they stand in the order in which they failed.
+
+    3.x has no database here; the dag processor answers for the states, without times. 2.11 reads the database, as it
+    has just done for the context. Raises what Airflow raises.
+    """
+    instance = context.get("task_instance")
+    ask = read(instance, "get_task_states")
+    if callable(ask):
+        states = ask(dag_id=dag_id, run_ids=[run_id]).get(run_id, {})
+        failed = [name for name, state in states.items() if str(getattr(state, "value", state)) == "failed"]
+        known = set(read(context.get("dag"), "task_ids") or ())
+        # A mapped instance is called `task_3` there.
+        plain = (name if name in known else re.sub(r"_\d+$", "", name) for name in failed)
+        return sorted(set(plain)), False
+    find = read(context.get("dag_run"), "get_task_instances")
+    if not callable(find):
+        return [], False
+    found = sorted(find(state=["failed"]), key=lambda instance: str(read(instance, "end_date") or "~"))
+    return list(dict.fromkeys(str(read(instance, "task_id")) for instance in found)), True
 
 
 def run_page(log_url: str) -> str:
     """Return the run's page, from the link to a log in it: 3.x …/runs/R/tasks/T, 2.11 …/grid?dag_run_id=R&task_id=T."""
     return log_url.partition("/tasks/")[0].partition("&task_id=")[0] if log_url else ""
+
+
+def run_url(dag_id: str, run_id: str) -> str:
+    """The run's page in 3.x, where this process knows Airflow's own address; a deadline's context has no link."""
+    try:
+        from airflow.configuration import conf  # noqa: PLC0415  only where something happened
+
+        base = conf.get("api", "base_url", fallback="")
+    except Exception:  # noqa: BLE001  no Airflow here
+        return ""
+    return f"{base.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}" if base else ""
+
+
+def has_slas(dag: Any) -> bool:
+    """Whether `dag` may have a callback for missed SLAs: 3.x has none, and complains about the attribute."""
+    return type(dag).__module__ == "airflow.models.dag"
+
+
+def current_context() -> Any:
+    """The context of the task that runs in this process; None where none does."""
+    try:
+        try:
+            from airflow.sdk import get_current_context  # noqa: PLC0415  only where a check is made
+        except ImportError:
+            from airflow.operators.python import get_current_context  # noqa: PLC0415  2.11
+        return get_current_context()
+    except Exception:  # noqa: BLE001  no Airflow, or no task
+        return None
+
+
+def base_notifier() -> type:
+    """Airflow's class of notifiers. Raises ImportError where there is no Airflow."""
+    try:
+        from airflow.sdk.bases.notifier import BaseNotifier  # noqa: PLC0415
+    except ImportError:
+        from airflow.notifications.basenotifier import BaseNotifier  # noqa: PLC0415  2.11
+    found: type = BaseNotifier
+    return found
 
 
 def mask(text: str) -> str:
@@ -84,26 +190,111 @@ def mask(text: str) -> str:
 
 
 def count(metric: str, tags: Mapping[str, str]) -> None:
-    """Add 1 to a counter through Airflow's own StatsD client: with its address, prefix and dialect.
+    """Add 1 to a counter, from a task or a callback, as `send` does."""
+    send("count", metric, 1, tags)
 
-    The plain dialect sends no tags: there the values follow the name, in the order of `tags`, as in
-    `windsock.callback.sent.AirflowTaskFailed.my.dag`; a value with dots comes last. Raises what Airflow raises, and
-    ImportError where there is no Airflow.
+
+def connection(conn_id: str) -> Any:
+    """Return an Airflow connection, from whichever place this process may read them. Raises what Airflow raises.
+
+    ImportError where there is no Airflow. It takes 12 to 36 ms, and once 5 s in the dag processor.
     """
     try:
-        from airflow.sdk.configuration import conf  # noqa: PLC0415  only where something failed
-        from airflow.sdk.observability.stats import Stats  # noqa: PLC0415  3.2 and later
+        from airflow.sdk import Connection  # noqa: PLC0415  3.x: through the supervisor, no database
+    except ImportError:
+        from airflow.hooks.base import BaseHook  # noqa: PLC0415
+
+        return BaseHook.get_connection(conn_id)
+    return Connection.get(conn_id)
+
+
+def time_of(metric: str, milliseconds: float, tags: Mapping[str, str]) -> None:
+    """Report a duration as `count` reports an event. A plain number: a timedelta's unit differs by dialect."""
+    send("timing", metric, milliseconds, tags)
+
+
+def send(
+    kind: Literal["count", "gauge", "timing"],
+    metric: str,
+    value: float,
+    tags: Mapping[str, str],
+    *,
+    core: bool = False,
+) -> None:
+    """Send one value through Airflow's own StatsD client: with its address, prefix and dialect; times in milliseconds.
+
+    The plain dialect sends no tags: there the values follow the name, in the order of `tags`, as in
+    `windsock.callback.sent.AirflowTaskFailed.my.dag`, an empty one as `none`; a value with dots comes last. `core` says
+    that this is the scheduler or another component, not a task or a callback. Raises what Airflow raises, and
+    ImportError where there is no Airflow.
+    """
+    conf, stats = _stats(core=core)
+    call = getattr(stats, {"count": "incr"}.get(kind, kind))
+    if _tagged(conf):
+        call(metric, value, tags={name: text for name, text in tags.items() if text})
+    else:
+        call(".".join((metric, *(text or "none" for text in tags.values()))), value)
+
+
+def statsd_off(*, core: bool = False) -> str:
+    """Why nothing that `send` takes arrives anywhere; empty where it does. Raises ImportError without Airflow."""
+    conf, _ = _stats(core=core)
+    if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
+        package = "datadog"
+    elif conf.getboolean("metrics", "statsd_on", fallback=False):
+        package = "statsd"
+    elif conf.getboolean("metrics", "otel_on", fallback=False):
+        return ""
+    else:
+        return "Airflow's [metrics] statsd_on is off"
+    return "" if importlib.util.find_spec(package) else f"the package {package} is not installed here"
+
+
+def _stats(*, core: bool) -> tuple[Any, Any]:
+    """Airflow's configuration and its StatsD client: from 3.2 tasks have one, the other components another."""
+    try:
+        if core:
+            from airflow.configuration import conf  # noqa: PLC0415
+            from airflow.observability.stats import Stats  # noqa: PLC0415  3.2 and later
+        else:
+            from airflow.sdk.configuration import conf  # noqa: PLC0415
+            from airflow.sdk.observability.stats import Stats  # noqa: PLC0415  3.2 and later
     except ImportError:
         from airflow.configuration import conf  # noqa: PLC0415
         from airflow.stats import Stats  # noqa: PLC0415  up to 3.1
+    return conf, Stats
 
+
+def _tagged(conf: Any) -> bool:
+    """Whether the dialect that is configured carries tags."""
     if conf.getboolean("metrics", "statsd_datadog_enabled", fallback=False):
-        tagged = conf.getboolean("metrics", "statsd_datadog_metrics_tags", fallback=True)
-    elif conf.getboolean("metrics", "statsd_on", fallback=False):
-        tagged = conf.getboolean("metrics", "statsd_influxdb_enabled", fallback=False)
-    else:
-        tagged = True  # OpenTelemetry, or nothing that listens
-    if tagged:
-        Stats.incr(metric, tags=dict(tags))
-    else:
-        Stats.incr(".".join((metric, *tags.values())))
+        return bool(conf.getboolean("metrics", "statsd_datadog_metrics_tags", fallback=True))
+    if conf.getboolean("metrics", "statsd_on", fallback=False):
+        return bool(conf.getboolean("metrics", "statsd_influxdb_enabled", fallback=False))
+    return True  # OpenTelemetry, or nothing that listens
+
+
+def running_task() -> tuple[DagFacts, str]:
+    """The DAG and the task id of the task that this process runs, without its database. Raises ValueError outside."""
+    from windsock.teams import DagFacts, owners_of  # noqa: PLC0415  not in every process that loads the plugin
+
+    context = current_context()
+    if context is None:
+        raise ValueError("no task is running here")
+    task = context["task"]
+    dag = read(task, "dag") or context.get("dag")
+    tags = tuple(sorted(map(str, read(dag, "tags") or ())))
+    return DagFacts(str(dag.dag_id), owners_of(read(dag, "owner")), tags), str(task.task_id)
+
+
+def plugin_base() -> type:
+    """The class that a plugin derives from, of the package that this process has already imported.
+
+    From 3.2 a task's process has only the SDK's, whose twin in the core would cost it the import of the core.
+    """
+    loaded = sys.modules.get("airflow.sdk.plugins_manager")
+    if loaded is not None:
+        return cast("type", loaded.AirflowPlugin)
+    from airflow.plugins_manager import AirflowPlugin  # noqa: PLC0415
+
+    return cast("type", AirflowPlugin)

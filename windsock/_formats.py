@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator
 
+from windsock import _costs
+
 _LISTEN = re.compile(r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+")
 _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})")
 _RELAY = re.compile(r"udp://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]+):(\d{1,5})")
@@ -80,6 +82,11 @@ def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _secret_pattern(value: str) -> str:
+    _costs.check(value)
+    return value
+
+
 Listen = Annotated[str, AfterValidator(_listen)]
 Address = Annotated[str, AfterValidator(_address)]
 Network = Annotated[str, AfterValidator(_network)]
@@ -87,4 +94,7 @@ Relay = Annotated[str, AfterValidator(_relay)]
 Url = Annotated[str, AfterValidator(_url)]
 Reference = Annotated[str, AfterValidator(_reference)]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+Urls = Annotated[tuple[Url, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]
+SecretPattern = Annotated[str, AfterValidator(_secret_pattern)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]
+References = Annotated[tuple[Reference, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]

@@ -78,21 +78,157 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "When a configuration was last taken over.",
         (),
     ),
+    # the reconciler
+    (
+        "windsock_silent_failures_total",
+        "counter",
+        "Failures that nobody had told Alertmanager of before the reconciler did.",
+        ("dag_id",),
+    ),
+    ("windsock_reconcile_expected", "gauge", "Always 1 where a reconciler is configured to run.", ()),
+    ("windsock_reconcile_leader", "gauge", "Whether this reconciler acts; of several, one does.", ()),
+    ("windsock_reconcile_pass_duration_seconds", "gauge", "Time of the reconciler's last pass.", ()),
+    ("windsock_reconcile_statements", "gauge", "Statements of the reconciler's last pass over the database.", ()),
+    (
+        "windsock_reconcile_last_pass_timestamp_seconds",
+        "gauge",
+        "When a pass of the reconciler last read the database.",
+        (),
+    ),
+    ("windsock_reconcile_firing", "gauge", "Failures that last, as far as the reconciler knows.", ()),
+    (
+        "windsock_reconcile_covers_since_timestamp_seconds",
+        "gauge",
+        "From when on the reconciler looks for all failures.",
+        (),
+    ),
+    (
+        "windsock_reconcile_gap_seconds",
+        "gauge",
+        "Time before that which nobody looked at, as the outage was longer than the window; for a day, then 0.",
+        (),
+    ),
+    (
+        "windsock_reconcile_posts_total",
+        "counter",
+        "Alerts posted: failures that are new (fired), go on (renewed), or are over (resolved).",
+        ("outcome",),
+    ),
+    (
+        "windsock_reconcile_errors_total",
+        "counter",
+        "What went wrong in passes of the reconciler, by part: database, alertmanager, store, details, internal.",
+        ("part",),
+    ),
     ("windsock_airflow_version_info", "gauge", "Airflow's major version, by the metrics seen.", ("major", "dialect")),
 )
 
-CALLBACK_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
-    # What callbacks send through Airflow's own StatsD: name there, name in its plain dialect, help, labels.
+LISTENER_METRICS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
+    # What the plugin's listeners send through Airflow's own StatsD, as below.
+    (
+        "windsock.listener.dag_runs",
+        "counter",
+        "windsock.listener.dag_runs.{state}.{dag_id}",
+        "Runs that began (running) or finished, as Airflow's listeners saw them.",
+        ("state", "dag_id"),
+    ),
+    (
+        "windsock.listener.import_errors",
+        "counter",
+        "windsock.listener.import_errors.{event}.{file_path}",
+        "Times that a DAG file could not be imported: for the first time (new) or still (existing).",
+        ("event", "file_path"),
+    ),
+    (
+        "windsock.listener.asset_events",
+        "counter",
+        "windsock.listener.asset_events.{asset}",
+        "Events of an asset (2.11: dataset); what StatsD can't carry in its name is `_`.",
+        ("asset",),
+    ),
+    (
+        "windsock.listener.dropped",
+        "counter",
+        "windsock.listener.dropped",
+        "What listeners saw and could not send.",
+        (),
+    ),
+)
+
+CALLBACK_METRICS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
+    # What callbacks send through Airflow's own StatsD: name there, type, name in its plain dialect, help, labels.
     (
         "windsock.callback.sent",
+        "counter",
         "windsock.callback.sent.{alertname}.{dag_id}",
         "Alert events that a callback delivered.",
         ("alertname", "dag_id"),
     ),
     (
         "windsock.callback.failed",
+        "counter",
         "windsock.callback.failed.{reason}.{alertname}.{dag_id}",
         "Alert events that a callback could not deliver.",
         ("reason", "alertname", "dag_id"),
+    ),
+    # by way: alertmanager, slack, email, pagerduty, webhook, apprise; a team's name may have dots, so it comes last
+    (
+        "windsock.channel.sent",
+        "counter",
+        "windsock.channel.sent.{channel}.{team}",
+        "Messages that Alertmanager or a channel took.",
+        ("channel", "team"),
+    ),
+    (
+        "windsock.channel.failed",
+        "counter",
+        "windsock.channel.failed.{reason}.{channel}.{team}",
+        "Deliveries that failed; each of them is spooled or a dead letter.",
+        ("reason", "channel", "team"),
+    ),
+    (
+        "windsock.channel.spooled",
+        "counter",
+        "windsock.channel.spooled.{channel}.{team}",
+        "Messages put into the spool, again after each attempt that failed.",
+        ("channel", "team"),
+    ),
+    (
+        "windsock.channel.held",
+        "counter",
+        "windsock.channel.held.{channel}.{team}",
+        "Failures that are counted for the next message of their run.",
+        ("channel", "team"),
+    ),
+    (
+        "windsock.channel.superseded",
+        "counter",
+        "windsock.channel.superseded.{channel}.{team}",
+        "Messages of the spool that were dropped: what they tell is over, or was told.",
+        ("channel", "team"),
+    ),
+    (
+        "windsock.channel.dead",
+        "counter",
+        "windsock.channel.dead.{reason}.{channel}.{team}",
+        "Messages that nobody will get: rejected, expired, unreadable, or not kept (no_spool).",
+        ("reason", "channel", "team"),
+    ),
+    (
+        "windsock.channel.duration",
+        "timer",
+        "windsock.channel.duration.{channel}.{team}",
+        "Time that a delivery took, all its attempts.",
+        ("channel", "team"),
+    ),
+)
+
+POLICY_METRICS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
+    (
+        "windsock.policy.errors",
+        "counter",
+        "windsock.policy.errors.{reason}",
+        "DAG files in which the policy could not attach callbacks, by reason; the DAGs are loaded all the same.",
+        ("reason",),
     ),
 )

@@ -23,7 +23,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from windsock.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from windsock.settings import Alertmanager as AlertmanagerSettings
     from windsock.settings import Http
@@ -43,34 +43,60 @@ class Alertmanager:
     def post(self, alerts: Sequence[Mapping[str, Any]], timeout: float) -> list[Outcome]:
         """Send `alerts` to all peers side by side; returns after `timeout` seconds at the latest, and never raises."""
         outcomes: dict[str, str | None] = dict.fromkeys(self._urls, f"no answer within {timeout:g} s")
-        deadline = time.monotonic() + timeout
 
         def send(url: str) -> None:
             outcomes[url] = self._send(url, alerts, timeout)
 
-        threads = [threading.Thread(target=send, args=(url,), daemon=True) for url in self._urls]
+        self._each(send, timeout)
+        return list(dict(outcomes).items())
+
+    def find(self, labels: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
+        """Return the firing alerts that carry all of `labels`, from the first peer that answers. Raises OSError."""
+        error: OSError = ConnectionError("no Alertmanager is configured")
+        for url in self._urls:
+            try:
+                return self._get(url, labels, timeout)
+            except OSError as problem:
+                error = ConnectionError(f"{url}: {_words(problem)}")
+        raise error
+
+    def find_each(self, labels: Mapping[str, str], timeout: float) -> dict[str, list[dict[str, Any]] | str]:
+        """Return for each peer its firing alerts that carry all of `labels`, or what went wrong, in words.
+
+        All are asked side by side; returns after `timeout` seconds at the latest, and never raises.
+        """
+        found: dict[str, list[dict[str, Any]] | str] = dict.fromkeys(self._urls, f"no answer within {timeout:g} s")
+
+        def ask(url: str) -> None:
+            try:
+                found[url] = self._get(url, labels, timeout)
+            except OSError as problem:
+                found[url] = _words(problem)
+
+        self._each(ask, timeout)
+        return dict(found)
+
+    def _each(self, do: Callable[[str], None], timeout: float) -> None:
+        """Call `do` for all peers side by side, and wait `timeout` seconds at most."""
+        deadline = time.monotonic() + timeout
+        threads = [threading.Thread(target=do, args=(url,), daemon=True) for url in self._urls]
         for thread in threads:
             thread.start()
         for thread in threads:
             # A socket's timeout starts anew with each byte, so the time is kept here too.
             thread.join(max(0.0, deadline - time.monotonic()))
-        return list(dict(outcomes).items())
 
-    def find(self, labels: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
-        """Return the firing alerts that carry all of `labels`, from the first peer that answers. Raises OSError."""
+    def _get(self, url: str, labels: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
+        """Raises OSError."""
         query = urlencode([("filter", f'{name}="{_escape(value)}"') for name, value in labels.items()], quote_via=quote)
-        error: OSError = ConnectionError("no Alertmanager is configured")
-        for url in self._urls:
-            try:
-                status, answer = self._request("GET", url, f"/api/v2/alerts?{query}", None, timeout)
-                if status != http.client.OK:
-                    raise ConnectionError(f"{status} {_text(answer)}")
-                found: list[dict[str, Any]] = json.loads(answer)
-            except (OSError, http.client.HTTPException, ValueError) as problem:
-                error = ConnectionError(f"{url}: {_words(problem)}")
-            else:
-                return found
-        raise error
+        try:
+            status, answer = self._request("GET", url, f"/api/v2/alerts?{query}", None, timeout)
+            if status != http.client.OK:
+                raise ConnectionError(f"{status} {_text(answer)}")
+            found: list[dict[str, Any]] = json.loads(answer)
+        except (http.client.HTTPException, ValueError) as problem:
+            raise ConnectionError(_words(problem)) from problem
+        return found
 
     def _send(self, url: str, alerts: Sequence[Mapping[str, Any]], timeout: float) -> str | None:
         try:

@@ -15,15 +15,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from windsock._airflow_metrics import NOTES, Note
+from windsock._airflow_metrics import CUSTOM, NOTES, Note
 from windsock._db_metrics import COLLECTOR_METRICS, DB_METRICS
-from windsock._own_metrics import CALLBACK_METRICS, OWN_METRICS
+from windsock._own_metrics import CALLBACK_METRICS, LISTENER_METRICS, OWN_METRICS, POLICY_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Kind = Literal["counter", "gauge", "histogram", "summary"]
-Source = Literal["statsd", "metadata", "windsock", "mapping"]
+Source = Literal["statsd", "metadata", "windsock", "mapping", "custom"]
 
 _DATA = Path(__file__).parent / "data"
 _REGISTRIES = (
@@ -33,6 +33,7 @@ _REGISTRIES = (
     ("3.3.2", "airflow-unregistered.json"),  # sent by 3.3.2, though its registry does not know of it
     ("3.4.0", "airflow-3.4.0b2.json"),
 )
+_DELIVERY = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _KINDS: Mapping[str, Kind] = {"counter": "counter", "gauge": "gauge", "timer": "histogram"}
 
 
@@ -101,15 +102,25 @@ def metadata() -> tuple[Metric, ...]:
 
 @cache
 def callbacks() -> tuple[Metric, ...]:
-    """What windsock's callbacks report through Airflow's own StatsD."""
+    """What windsock's callbacks and listeners report through Airflow's own StatsD."""
     return tuple(
-        Metric(name, f"{name.replace('.', '_')}_total", "counter", text, labels, "windsock", legacy=(plain,))
-        for name, plain, text, labels in CALLBACK_METRICS
+        Metric(
+            name,
+            name.replace(".", "_") + ("_seconds" if kind == "timer" else "_total"),
+            _KINDS[kind],
+            text,
+            labels,
+            "windsock",
+            "seconds" if kind == "timer" else "",
+            legacy=(plain,) if plain != name else (),
+            buckets=_DELIVERY if kind == "timer" else (),
+        )
+        for name, kind, plain, text, labels in (*CALLBACK_METRICS, *LISTENER_METRICS, *POLICY_METRICS)
     )
 
 
 def statsd() -> tuple[Metric, ...]:
-    """Every metric that can arrive as a StatsD line."""
+    """Every metric that can arrive as a StatsD line, but for those of DAG authors, which have any name."""
     return (*airflow(), *callbacks())
 
 
@@ -122,6 +133,21 @@ def by_family() -> Mapping[str, Metric]:
 def family(name: str) -> Metric:
     """Return the metric with this exposed family name; raises KeyError for a name that nothing exposes."""
     return by_family()[name]
+
+
+def custom(name: str, kind: Kind) -> Metric:
+    """The metric `airflow.custom.<name>` of a DAG's author; an ending that the kind adds is not added twice."""
+    base = name.removesuffix({"counter": "_total", "histogram": "_seconds"}.get(kind, "")) or name
+    return Metric(
+        name=f"custom.{name}",
+        family=exposed_name(f"custom.{base}", kind),
+        kind=kind,
+        help="Sent by tasks through windsock.metrics.",
+        labels=("dag_id", "task_id", "team", "unit"),
+        source="custom",
+        unit="seconds" if kind == "histogram" else "",
+        buckets=CUSTOM if kind == "histogram" else (),
+    )
 
 
 def exposed_name(name: str, kind: Kind) -> str:

@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 TASK_FAILED = "AirflowTaskFailed"
 TASK_RETRYING = "AirflowTaskRetrying"
 DAG_RUN_FAILED = "AirflowDagRunFailed"
+TASK_SKIPPED = "AirflowTaskSkipped"
 DEADLINE_MISSED = "AirflowDeadlineMissed"
+DATA_CHECK_FAILED = "AirflowDataCheckFailed"
+"""A state of the data, not of a run: its identity has no run, so that ten runs over the same bad data are one alert."""
 
-ALERTNAMES = (TASK_FAILED, TASK_RETRYING, DAG_RUN_FAILED, DEADLINE_MISSED)
+ALERTNAMES = (TASK_FAILED, TASK_RETRYING, DAG_RUN_FAILED, TASK_SKIPPED, DEADLINE_MISSED, DATA_CHECK_FAILED)
 """The names of alert events; no Prometheus rule uses one of them."""
 
 RECONCILING = "WindsockReconciling"
@@ -32,6 +35,10 @@ alert that is still firing, since Alertmanager would fire a resolved one anew.
 LIFETIME = timedelta(hours=24)
 """How far ahead every sender sets `endsAt`: resolving is an explicit post, and Alertmanager's own default of five
 minutes would resolve a failure that lasts."""
+
+_PASSING = timedelta(hours=1)
+"""How far ahead it is set for what is over by itself and has no row in the database to be resolved from."""
+_LIFETIMES = {TASK_RETRYING: _PASSING, TASK_SKIPPED: _PASSING}
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,8 @@ class Event:
     team: str = ""
     severity: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict)
+    check: str | None = None
+    """The author's name for a check of data."""
 
     @property
     def identity(self) -> dict[str, str]:
@@ -58,6 +67,7 @@ class Event:
             "task_id": self.task_id,
             "run_id": self.run_id,
             "deadline": self.deadline,
+            "check": self.check,
         }
         return {name: value for name, value in labels.items() if value}
 
@@ -77,7 +87,7 @@ class Event:
             "labels": self.labels,
             "annotations": {name: value for name, value in self.annotations.items() if value},
             "startsAt": rfc3339(now),
-            "endsAt": rfc3339(now if resolved else now + LIFETIME),
+            "endsAt": rfc3339(now if resolved else now + _LIFETIMES.get(self.alertname, LIFETIME)),
             **({"generatorURL": generator_url} if generator_url else {}),
         }
 

@@ -1,6 +1,8 @@
-"""Exception texts that are safe to send: without secrets, of bounded size."""
+"""Exception texts that are safe to send: without secrets, of bounded size, of characters that show what they are."""
 
 from __future__ import annotations
+
+import re
 
 from windsock import _compat
 from windsock.redaction import redact
@@ -13,6 +15,13 @@ _WINDOW = 20_000
 """Characters that are searched for secrets; an exception may carry megabytes, and the task waits."""
 _MARGIN = 2000
 """Where the window cuts a secret in two, no pattern knows the rest: so much of the window's end is never shown."""
+_UNSEEN = re.compile(
+    "\x1b\\[[0-9;?]{0,20}[ -/]?[@-~]"  # colours of a terminal
+    "|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+    "|[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"  # what turns or hides the text behind it
+)
+_LONE = re.compile("[\ud800-\udfff]")
+"""Halves of a character: no UTF-8 has them."""
 
 
 def describe(error: BaseException | str) -> str:
@@ -29,10 +38,15 @@ def describe(error: BaseException | str) -> str:
 
 def safe(text: str, limit: int = LIMIT) -> str:
     """Return `text` without secrets and no longer than `limit` characters; a cut is marked."""
-    window = redact(_compat.mask(text[:_WINDOW]))
+    window = redact(_compat.mask(clean(text[:_WINDOW])))
     if len(text) > _WINDOW:
         window = window[:-_MARGIN] + _MARK
     return shorten(window.strip(), limit)
+
+
+def clean(text: str) -> str:
+    """Return `text` without characters that are not seen, or that make others look like something else."""
+    return _LONE.sub("\ufffd", _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def shorten(text: str, limit: int) -> str:

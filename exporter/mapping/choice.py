@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from windsock.exporter.statsd.custom import Custom
 from windsock.exporter.statsd.ingest import Ingest
 from windsock.exporter.statsd.translate import Translator
 
@@ -27,7 +28,7 @@ def choose(settings: ExporterSettings, metrics: Iterable[Metric]) -> tuple[Trans
     """The translator that is configured, and what feeds it; `metrics` are the catalogue's. Raises SettingsError."""
     mapping = chosen_mapping(settings)
     if mapping is None:
-        return Translator(metrics, settings.statsd), Ingest
+        return Translator(metrics, settings.statsd, Custom(settings)), Ingest
     return MappedTranslator(mapping), SenderlessIngest
 
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_LOCK_CLASS = int.from_bytes(hashlib.sha256(b"windsock metadata collector").digest()[:3], "big")
 _TICKS = 1000  # SQLite's instructions between two looks at the clock
 
 
@@ -39,8 +38,11 @@ class Dialect(ABC):
         """Set up a new connection; what it sets must not matter behind a pooler that forgets it."""
 
     @abstractmethod
-    def lead(self, connection: Connection, interval: float, limit: float) -> bool:
-        """Begin a pass: limit statements to `limit` seconds; returns whether this connection leads for `interval`."""
+    def lead(self, connection: Connection, purpose: str, interval: float, limit: float) -> bool:
+        """Begin a pass: limit statements to `limit` seconds; returns whether this connection leads for `interval`.
+
+        Of those that read for the same `purpose` one leads.
+        """
 
     @abstractmethod
     def limit(self, connection: Connection, seconds: float) -> None:
@@ -105,7 +107,7 @@ class PostgreSQL(Dialect):
         del connection, interval  # each transaction sets what it needs
 
     @override
-    def lead(self, connection: Connection, interval: float, limit: float) -> bool:
+    def lead(self, connection: Connection, purpose: str, interval: float, limit: float) -> bool:
         # The lock stays with the transaction until the next pass. Should this process hang or be cut off from the
         # network, the server ends the transaction soon after that pass is due, and another exporter gets the lock.
         settings = {
@@ -116,7 +118,8 @@ class PostgreSQL(Dialect):
         }
         local = [sa.func.set_config(name, value, True) for name, value in settings.items()]
         key = sa.func.hashtext(sa.func.current_schema())
-        row = connection.execute(sa.select(*local, sa.func.pg_try_advisory_xact_lock(_LOCK_CLASS, key))).one()
+        lock = int.from_bytes(hashlib.sha256(f"windsock metadata {purpose}".encode()).digest()[:3], "big")
+        row = connection.execute(sa.select(*local, sa.func.pg_try_advisory_xact_lock(lock, key))).one()
         return bool(row[-1])
 
     @override
@@ -203,15 +206,15 @@ class MySQL(Dialect):
         connection.commit()
 
     @override
-    def lead(self, connection: Connection, interval: float, limit: float) -> bool:
+    def lead(self, connection: Connection, purpose: str, interval: float, limit: float) -> bool:
         del interval
         if limit != self._limit:
             self.limit(connection, limit)
         text = (
             "SELECT CASE WHEN IS_USED_LOCK(n.name) = CONNECTION_ID() THEN 1 ELSE GET_LOCK(n.name, 0) END "
-            "FROM (SELECT CONCAT('windsock.', MD5(DATABASE())) AS name) n"
+            "FROM (SELECT CONCAT('windsock.', :purpose, '.', MD5(DATABASE())) AS name) n"
         )
-        return bool(connection.execute(sa.text(text)).scalar())
+        return bool(connection.execute(sa.text(text), {"purpose": purpose}).scalar())
 
     @override
     def limit(self, connection: Connection, seconds: float) -> None:
@@ -274,8 +277,8 @@ class SQLite(Dialect):
         raw.set_progress_handler(lambda: time.monotonic() > self._ends, _TICKS)
 
     @override
-    def lead(self, connection: Connection, interval: float, limit: float) -> bool:
-        del connection, interval, limit
+    def lead(self, connection: Connection, purpose: str, interval: float, limit: float) -> bool:
+        del connection, purpose, interval, limit
         return True
 
     @override

@@ -3,6 +3,9 @@
 Runs are followed from when they are first seen until all their task instances are done. A run is new when its id is
 above the highest one seen; it left when it is no longer active. A run that was cleared enters again, and only what
 ended since the pass before counts. What was finished before this process looked for the first time does not count.
+
+A run that finished again has started again: its end alone says nothing, for 2.11 writes that of a run which was timed
+out twice.
 """
 
 from __future__ import annotations
@@ -24,6 +27,10 @@ Mark = tuple[str, int | None, float | None]
 """A task instance's state, try, and the start of that try (its end where it never started)."""
 
 
+Times = tuple[float | None, float | None]
+"""A run's start and end."""
+
+
 @dataclass
 class Followed:
     """A run, and what of it was counted."""
@@ -35,6 +42,7 @@ class Followed:
     read: bool = False
     """Whether its task instances were read since it was first seen."""
     finished: tuple[str, float | None] | None = None
+    """The state in which it finished, and the start of what finished so."""
     left: float = 0.0
 
     @property
@@ -51,7 +59,7 @@ class Ledger:
         self.high: int | None = None
         """The highest id seen in dag_run; None before the first pass."""
         self._seen = 0.0
-        self._counted: dict[int, float | None] = {}
+        self._counted: dict[int, Times] = {}
         self._floor: int | None = None
 
     def begin(self, high: int) -> None:
@@ -72,33 +80,34 @@ class Ledger:
             if run.state in ACTIVE_RUNS:
                 followed.finished = None
                 look.facts.history.remove(run)
-            elif run.state in FINISHED_RUNS and followed.finished != (run.state, run.end):
+            elif run.state in FINISHED_RUNS and followed.finished != (run.state, run.start):
                 self._count(followed, look)
             self.high = max(self.high or 0, run.id)
         for run_id in gone:
             del self.followed[run_id]
         self._seen = look.now
 
-    def sweep(self, ends: Iterable[tuple[int, float | None]], floor: int) -> list[int]:
-        """Take in the id and the end of all finished runs above `floor`; returns those that finished unseen."""
+    def sweep(self, runs: Iterable[tuple[int, Times]], floor: int) -> list[int]:
+        """Take in the id and the times of all finished runs above `floor`; returns those that finished unseen."""
         first, before = self._floor is None, self._floor or 0
         unseen = []
-        for number, end in ends:
-            counted = number in self._counted
-            if number in self.followed or (counted and self._counted[number] == end):
+        for number, times in runs:
+            counted = self._counted.get(number)
+            if number in self.followed or (counted and counted[0] == times[0]):
                 continue
             if counted or (number > before and not first):
                 unseen.append(number)
             else:
-                self._counted[number] = end
-        self._counted = {number: end for number, end in self._counted.items() if number > floor}
+                self._counted[number] = times
+        self._counted = {number: times for number, times in self._counted.items() if number > floor}
         self._floor = floor
         return unseen
 
     def enter(self, runs: Iterable[Run], look: Pass) -> None:
         """Follow and count runs that the sweep found."""
         for run in runs:
-            followed = self.followed[run.id] = Followed(run, self._counted.get(run.id))
+            _, before = self._counted.get(run.id, (None, None))
+            followed = self.followed[run.id] = Followed(run, before)
             self._count(followed, look)
 
     def settle(self, followed: Followed, look: Pass, *, busy: bool) -> None:
@@ -110,9 +119,9 @@ class Ledger:
 
     def _count(self, followed: Followed, look: Pass) -> None:
         run = followed.run
-        followed.finished = (run.state, run.end)
+        followed.finished = (run.state, run.start)
         followed.left = look.now
-        self._counted[run.id] = run.end
+        self._counted[run.id] = (run.start, run.end)
         look.facts.history.add(run)
         key = labels(dag_id=run.dag_id, state=run.state)
         look.snapshot.count("airflow_db_dag_runs_finished_total", key)

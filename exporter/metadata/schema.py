@@ -38,6 +38,12 @@ TABLES = (
     "backfill",
     "backfill_dag_run",
     "log",
+    "deadline_alert",
+    "serialized_dag",
+    "dag_schedule_asset_reference",
+    "task_outlet_asset_reference",
+    "dag_schedule_dataset_reference",
+    "task_outlet_dataset_reference",
 )
 """All tables that are read, where there are such."""
 

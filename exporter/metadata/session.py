@@ -25,8 +25,12 @@ _SHARE = 0.25
 class Session:
     """Read-only transactions on a database. Not for several threads; whoever reads as the leader may share it."""
 
-    def __init__(self, engine: Engine, dialect: Dialect, interval: float, timeout: float) -> None:
+    def __init__(
+        self, engine: Engine, dialect: Dialect, interval: float, timeout: float, purpose: str = "collector"
+    ) -> None:
         self.dialect = dialect
+        self.purpose = purpose
+        """What is led: of those with the same purpose one leads."""
         self.leads = False
         self.opened = 0
         """How many connections there were so far."""
@@ -47,7 +51,7 @@ class Session:
         connection.rollback()
         self._limit = self._timeout * _SHARE
         self.statements += 1
-        self.leads = self.dialect.lead(connection, self._interval, self._limit)
+        self.leads = self.dialect.lead(connection, self.purpose, self._interval, self._limit)
         if not self.leads:
             connection.rollback()
         return self.leads

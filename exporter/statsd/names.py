@@ -20,10 +20,12 @@ _SHAPES = {
     "status": r"[a-z]+",
     "alertname": r"[A-Za-z]+",
     "reason": r"[a-z_]+",
+    "channel": r"[a-z]+",
     "job_name": r"[a-z_]*job",
     "queue": r"[^.]+",
     "bundle_name": r"[^.]+",
     "event_type": r"[^.]+",
+    "event": r"[a-z]+",
 }
 
 

@@ -193,9 +193,9 @@ class SeriesStore:
                 self.budget.release(metric.family, labels)
 
     def forget_empty(self, name: str) -> bool:
-        """Forget a family without series that a mapping file named, for there may be ever new ones; whether it was."""
+        """Forget a family without series that a line named, for there may be ever new ones; returns whether it was."""
         family = self.families[name]
-        empty = not family.series and family.metric.source == "mapping"
+        empty = not family.series and family.metric.source in ("mapping", "custom")
         if empty:
             del self.families[name]
         return empty

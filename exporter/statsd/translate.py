@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from windsock.settings import StatsD
 
+from .custom import PREFIX, Custom
 from .forms import Forms, Held
 from .names import Ids, Names
 
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from windsock.catalog import Metric
+    from windsock.settings import Budgets
 
     from .line import Head, Tags
+    from .names import Found
 
 Labels = tuple[tuple[str, str], ...]
 Operation = Literal["add", "set", "observe"]
@@ -63,8 +66,9 @@ class Rejected:
 class Translator:
     """Holds what was learned from the lines so far: forms, ids, Airflow's major version, the dialect."""
 
-    def __init__(self, metrics: Iterable[Metric], config: StatsD | None = None) -> None:
+    def __init__(self, metrics: Iterable[Metric], config: StatsD | None = None, custom: Custom | None = None) -> None:
         config = config or StatsD()
+        self.custom = custom or Custom()
         self.ids = Ids()
         self.forms = Forms()
         self.major: str = config.airflow if config.airflow != "auto" else ""
@@ -95,9 +99,9 @@ class Translator:
                 return Rejected("ignored", "client_telemetry")
             return Rejected("unmapped", _first(head.name))
         name = head.name[len(self._prefix) :]
-        found = self._names.find(name)
-        if found is None:
-            return Rejected("unmapped", _first(name))
+        found = self._find(name, head)
+        if isinstance(found, Rejected):
+            return found
         operation = _operation(found.metric, head)
         if operation is None:
             return Rejected("sample_errors", "type_conflict")
@@ -120,6 +124,18 @@ class Translator:
             relative=dialect != "datadog",
             once=found.metric.note.sent_twice and found.form != "modern",
         )
+
+    def limit(self, budgets: Budgets) -> None:
+        """Go on with these budgets of custom metrics."""
+        if budgets != self.custom.limits:
+            self.custom.limits = budgets
+            self._changes += 1
+
+    def _find(self, name: str, head: Head) -> Found | Rejected:
+        if name.startswith(PREFIX):
+            custom = self.custom.find(name[len(PREFIX) :], head.type, dict(head.tags), self.ids)
+            return Rejected("sample_errors", custom) if isinstance(custom, str) else custom
+        return self._names.find(name) or Rejected("unmapped", _first(name))
 
     def learned(self) -> dict[str, Any]:
         """What a restart should not have to learn again; plain JSON values."""

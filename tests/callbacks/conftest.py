@@ -18,6 +18,10 @@ from types import SimpleNamespace
 
 import pytest
 
+from windsock.events import Event, rfc3339
+from windsock.inbox import Inbox
+from windsock.settings import Settings
+
 RUN_ID = "manual__2026-11-22T09:51:06.965451+00:00"
 START = datetime(2026, 11, 22, 9, 51, 12, 947624, tzinfo=timezone.utc)
 END = START + timedelta(milliseconds=112)
@@ -158,6 +162,8 @@ def clean_environment(monkeypatch, tmp_path):
     for name in list(os.environ):
         if name.startswith("WINDSOCK_"):
             monkeypatch.delenv(name)
+    # Not the folder that this machine's own callbacks have.
+    monkeypatch.setenv("WINDSOCK__CALLBACKS__SPOOL__DIR", str(tmp_path / "spool"))
     (tmp_path / "windsock.yaml").write_text("this: is not ours\n")
     monkeypatch.chdir(tmp_path)
 
@@ -337,3 +343,75 @@ def never_accepting():
 @pytest.fixture
 def refusing():
     return f"http://127.0.0.1:{_free_port()}"
+
+
+@pytest.fixture
+def inbox():
+    """Slack, PagerDuty and a mail server that hold their senders to the platforms' limits."""
+    with Inbox() as running:
+        yield running
+
+
+SLACK_TOKEN = "xoxb-test"
+ROUTING_KEY = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def secrets(monkeypatch):
+    monkeypatch.setenv("SLACK_TOKEN", SLACK_TOKEN)
+    monkeypatch.setenv("PD_PAY", ROUTING_KEY)
+
+
+@pytest.fixture
+def straight(inbox, secrets, tmp_path, monkeypatch):
+    """The sections of windsock.yaml that lead to the inbox, and to no Alertmanager."""
+    monkeypatch.setenv("SLACK_HOOK", inbox.addresses["slack_webhook"])
+    return {
+        "channels": {
+            "slack": {"api_url": inbox.addresses["slack_api"], "token": "${SLACK_TOKEN}"},
+            "pagerduty": {"url": inbox.addresses["pagerduty"]},
+            "email": {"smarthost": inbox.addresses["smtp"], "sender": "airflow@example.org", "tls": False},
+        },
+        "callbacks": {"spool": {"dir": str(tmp_path / "spool")}},
+        "teams": {"pay": {"slack": "#pay", "pagerduty": "${PD_PAY}", "email": "pay@example.org"}},
+    }
+
+
+@pytest.fixture
+def to_alertmanager(alertmanager, tmp_path):
+    """Settings with a real Alertmanager and a spool of their own."""
+
+    def build(*urls, **callbacks):
+        given = {"spool": {"dir": str(tmp_path / "spool")}, **callbacks}
+        return Settings.model_validate({"alertmanager": {"urls": urls or [alertmanager.url]}, "callbacks": given})
+
+    return build
+
+
+def failed(**changes):
+    """An event as `callbacks.event` builds it."""
+    annotations = {
+        "summary": "orders: load failed: ValueError: no rows",
+        "exception": "ValueError: no rows",
+        "failed_at": rfc3339(datetime.now(timezone.utc)),
+        "try": "2 of 3",
+        "owner": "ana",
+        "log_url": "https://airflow.example.org/dags/orders/runs/r1/tasks/load?try_number=2",
+        "run_url": "https://airflow.example.org/dags/orders/runs/r1",
+    }
+    given = {"task_id": "load", "team": "pay", "severity": "warning", **changes}
+    annotations |= given.pop("annotations", {})
+    alertname, run_id = given.pop("alertname", "AirflowTaskFailed"), given.pop("run_id", "r1")
+    dag_id, cluster = given.pop("dag_id", "orders"), given.pop("cluster", "airflow")
+    return Event(alertname, cluster, dag_id, run_id, annotations=annotations, **given)
+
+
+@pytest.fixture
+def event():
+    return failed
+
+
+@pytest.fixture
+def soon():
+    """A deadline some seconds ahead, on the monotonic clock."""
+    return lambda seconds=9.0: time.monotonic() + seconds

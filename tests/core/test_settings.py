@@ -45,7 +45,7 @@ def test_nothing_needs_to_be_configured(load):
     assert found.cluster == "airflow"
     assert found.exporter.statsd.listen == ("udp://127.0.0.1:9125",)
     assert found.exporter.web.listen == "127.0.0.1:9102"
-    assert found.reconcile == "auto"
+    assert found.reconcile.enabled == "auto"
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "---\n"])

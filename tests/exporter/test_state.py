@@ -44,6 +44,15 @@ def test_counters_and_histograms_go_on(run):
     assert found[COUNT.replace("count", "sum")] == 3
 
 
+def test_metrics_of_dag_authors_go_on(run):
+    lines = ("airflow.custom.rejected,dag_id=d:3|c", "airflow.custom.call,dag_id=d:1500|ms")
+    for lived in (1, 2):
+        with run() as pipeline:
+            found = pipeline.feed(*lines).airflow()
+            assert found['airflow_custom_rejected_total{dag_id="d"}'] == 3 * lived
+            assert found['airflow_custom_call_seconds_count{dag_id="d"}'] == lived
+
+
 def test_gauges_are_forgotten(run):
     with run() as pipeline:
         pipeline.feed("airflow.pool.open_slots,pool_name=p:5|g")

@@ -9,6 +9,7 @@ import pytest
 
 from windsock.logging import masking
 from windsock.redaction import redact
+from windsock.settings import Settings
 
 from .conftest import task_file
 
@@ -32,6 +33,15 @@ TEXTS = [
     f"before\n{KEY}\nafter",
     KEY.partition("-----END")[0],
     "ünïcode password=hunter2",
+    "password='a b c' x",
+    "curl --token abcdefgh z",
+    "curl -u me:secret1 x",
+    "Cookie: a=b; c=d",
+    "sig=abcdefgh123",
+    "scott/tiger@//host:1521/x",
+    "<password>hunter2</password>",
+    "x sk-" + "a" * 30,
+    "AccountKey=abcd1234==;x",
     # Nothing of these is one.
     "the token has expired",
     "s3://bucket/key/part-0001.parquet",
@@ -89,6 +99,6 @@ def test_the_cheap_look_sees_all_that_holds_a_secret(text):
 
 
 def test_a_pattern_that_javascript_has_not_is_an_error(monkeypatch):
-    monkeypatch.setattr(masking.redaction, "PATTERNS", (re.compile(r"(?P<keep>a)(?<=b)\Ac"),))
+    monkeypatch.setattr(masking.redaction, "PATTERNS", (re.compile(r"(?P<keep>a)(?<=b)c"),))
     with pytest.raises(ValueError, match="JavaScript has no such thing"):
-        masking.javascript()
+        masking.javascript(Settings())

@@ -130,7 +130,10 @@ def modules_in(files: set[str]) -> set[str]:
         packages = all(f"{parent}/__init__.py" in files or parent == "windsock/logging" for parent in parents)
         if name.endswith(".py") and name != "__main__.py" and packages:
             found.add(file.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
-    return found
+    # What derives from Airflow's classes is imported by the tests that run a real Airflow.
+    ours = {f"windsock.exporter.plugin.{name}" for name in ("api_server", "entry", "link", "webserver")}
+    assert ours <= found
+    return found - ours
 
 
 def test_every_module_imports(installed, run_in, in_tree, folders):
@@ -161,7 +164,8 @@ def test_every_entry_point_loads(installed, run_in):
     code = """
 import importlib.metadata
 for entry in importlib.metadata.distribution("windsock").entry_points:
-    entry.load()
+    if not entry.group.startswith("airflow."):  # these need an Airflow, and the tests that run one load them
+        entry.load()
     print(entry.group, entry.name)
 """
     assert "console_scripts windsock" in run_in(installed, code)

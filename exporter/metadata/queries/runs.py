@@ -76,14 +76,14 @@ class Sweep(Query):
     def collect(self, look: Pass) -> Iterator[Sample]:
         look.needs("runs")
         floor = (self._ledger.high or 0) - _SWEPT
-        ends = look.schema.table("dag_run", "id", "state", "end_date").c
-        finished = ends.state.in_(FINISHED_RUNS)
-        rows = look.execute(sa.select(ends.id, ends.end_date).where(ends.id > floor, finished))
-        unseen = self._ledger.sweep([(number, moment(end)) for number, end in rows], floor)
+        table = look.schema.table("dag_run", "id", "state", "start_date", "end_date").c
+        finished = table.state.in_(FINISHED_RUNS)
+        rows = look.execute(sa.select(table.id, table.start_date, table.end_date).where(table.id > floor, finished))
+        unseen = self._ledger.sweep([(number, (moment(start), moment(end))) for number, start, end in rows], floor)
         if unseen:
-            table, due = look.schema.runs(*_COLUMNS)
-            statement = sa.select(*(table.c[name] for name in _COLUMNS), due.label("due")).where(
-                table.c.id.in_(unseen), table.c.state.in_(FINISHED_RUNS)
+            runs, due = look.schema.runs(*_COLUMNS)
+            statement = sa.select(*(runs.c[name] for name in _COLUMNS), due.label("due")).where(
+                runs.c.id.in_(unseen), runs.c.state.in_(FINISHED_RUNS)
             )
             self._ledger.enter([read(row) for row in look.execute(statement)], look)
         look.snapshot.forget(look.facts.known)

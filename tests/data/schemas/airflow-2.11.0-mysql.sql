@@ -190,3 +190,32 @@ CREATE TABLE `trigger` (
   `triggerer_id` int(11) DEFAULT NULL,
   PRIMARY KEY (`id`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TABLE serialized_dag (
+    dag_id VARCHAR(250) NOT NULL,
+    fileloc VARCHAR(2000) NOT NULL,
+    fileloc_hash BIGINT NOT NULL,
+    data JSON,
+    data_compressed BLOB,
+    last_updated TIMESTAMP(6) NOT NULL,
+    dag_hash VARCHAR(32) NOT NULL,
+    processor_subdir VARCHAR(2000),
+    CONSTRAINT serialized_dag_pkey PRIMARY KEY (dag_id)
+);
+CREATE INDEX idx_fileloc_hash ON serialized_dag (fileloc_hash);
+CREATE TABLE dag_schedule_dataset_reference (
+    dataset_id INTEGER NOT NULL,
+    dag_id VARCHAR(250) NOT NULL,
+    created_at TIMESTAMP(6) NOT NULL,
+    updated_at TIMESTAMP(6) NOT NULL,
+    CONSTRAINT dsdr_pkey PRIMARY KEY (dataset_id, dag_id)
+);
+CREATE INDEX idx_dag_schedule_dataset_reference_dag_id ON dag_schedule_dataset_reference (dag_id);
+CREATE TABLE task_outlet_dataset_reference (
+    dataset_id INTEGER NOT NULL,
+    dag_id VARCHAR(250) NOT NULL,
+    task_id VARCHAR(250) NOT NULL,
+    created_at TIMESTAMP(6) NOT NULL,
+    updated_at TIMESTAMP(6) NOT NULL,
+    CONSTRAINT todr_pkey PRIMARY KEY (dataset_id, dag_id, task_id)
+);
+CREATE INDEX idx_task_outlet_dataset_reference_dag_id ON task_outlet_dataset_reference (dag_id);

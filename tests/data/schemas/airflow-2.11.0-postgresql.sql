@@ -275,3 +275,32 @@ CREATE INDEX ti_pool ON task_instance USING btree (pool, state, priority_weight)
 CREATE INDEX ti_state ON task_instance USING btree (state);
 CREATE INDEX ti_state_lkp ON task_instance USING btree (dag_id, task_id, run_id, state);
 CREATE INDEX ti_trigger_id ON task_instance USING btree (trigger_id);
+CREATE TABLE serialized_dag (
+    dag_id VARCHAR(250) NOT NULL,
+    fileloc VARCHAR(2000) NOT NULL,
+    fileloc_hash BIGINT NOT NULL,
+    data JSON,
+    data_compressed BYTEA,
+    last_updated TIMESTAMP WITH TIME ZONE NOT NULL,
+    dag_hash VARCHAR(32) NOT NULL,
+    processor_subdir VARCHAR(2000),
+    CONSTRAINT serialized_dag_pkey PRIMARY KEY (dag_id)
+);
+CREATE INDEX idx_fileloc_hash ON serialized_dag (fileloc_hash);
+CREATE TABLE dag_schedule_dataset_reference (
+    dataset_id INTEGER NOT NULL,
+    dag_id VARCHAR(250) NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT dsdr_pkey PRIMARY KEY (dataset_id, dag_id)
+);
+CREATE INDEX idx_dag_schedule_dataset_reference_dag_id ON dag_schedule_dataset_reference (dag_id);
+CREATE TABLE task_outlet_dataset_reference (
+    dataset_id INTEGER NOT NULL,
+    dag_id VARCHAR(250) NOT NULL,
+    task_id VARCHAR(250) NOT NULL,
+    created_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    CONSTRAINT todr_pkey PRIMARY KEY (dataset_id, dag_id, task_id)
+);
+CREATE INDEX idx_task_outlet_dataset_reference_dag_id ON task_outlet_dataset_reference (dag_id);

@@ -267,3 +267,47 @@ CREATE TABLE `trigger` (
   PRIMARY KEY (`id`),
   KEY `idx_trigger_team_name` (`team_name`)
 ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin;
+CREATE TABLE serialized_dag (
+    id CHAR(32) NOT NULL,
+    dag_id VARCHAR(250) NOT NULL,
+    data JSON,
+    data_compressed BLOB,
+    created_at TIMESTAMP(6) NOT NULL,
+    last_updated TIMESTAMP(6) NOT NULL,
+    dag_hash VARCHAR(32) NOT NULL,
+    dag_version_id CHAR(32) NOT NULL,
+    CONSTRAINT serialized_dag_pkey PRIMARY KEY (id),
+    CONSTRAINT serialized_dag_dag_version_id_uq UNIQUE (dag_version_id)
+);
+CREATE TABLE dag_schedule_asset_reference (
+    asset_id INTEGER NOT NULL,
+    dag_id VARCHAR(250) NOT NULL,
+    allow_producer_teams JSON,
+    allow_global_producers BOOL NOT NULL DEFAULT true,
+    created_at TIMESTAMP(6) NOT NULL,
+    updated_at TIMESTAMP(6) NOT NULL,
+    CONSTRAINT dsar_pkey PRIMARY KEY (asset_id, dag_id)
+);
+CREATE INDEX idx_dag_schedule_asset_reference_dag_id ON dag_schedule_asset_reference (dag_id);
+CREATE TABLE task_outlet_asset_reference (
+    asset_id INTEGER NOT NULL,
+    dag_id VARCHAR(250) NOT NULL,
+    task_id VARCHAR(250) NOT NULL,
+    allow_consumer_teams JSON,
+    allow_global_consumers BOOL NOT NULL DEFAULT true,
+    created_at TIMESTAMP(6) NOT NULL,
+    updated_at TIMESTAMP(6) NOT NULL,
+    CONSTRAINT toar_pkey PRIMARY KEY (asset_id, dag_id, task_id)
+);
+CREATE INDEX idx_task_outlet_asset_reference_dag_id ON task_outlet_asset_reference (dag_id);
+CREATE TABLE deadline_alert (
+    id CHAR(32) NOT NULL,
+    created_at TIMESTAMP(6) NOT NULL,
+    serialized_dag_id CHAR(32) NOT NULL,
+    name VARCHAR(250),
+    description TEXT,
+    reference JSON NOT NULL,
+    `interval` JSON NOT NULL,
+    callback_def JSON NOT NULL,
+    CONSTRAINT deadline_alert_pkey PRIMARY KEY (id)
+);

@@ -273,3 +273,47 @@ CREATE INDEX ti_pool ON task_instance (pool, state, priority_weight);
 CREATE INDEX ti_state ON task_instance (state);
 CREATE INDEX ti_state_lkp ON task_instance (dag_id, task_id, run_id, state);
 CREATE INDEX ti_trigger_id ON task_instance (trigger_id);
+CREATE TABLE serialized_dag (
+    id CHAR(32) NOT NULL,
+    dag_id VARCHAR(250) NOT NULL,
+    data JSON,
+    data_compressed BLOB,
+    created_at TIMESTAMP NOT NULL,
+    last_updated TIMESTAMP NOT NULL,
+    dag_hash VARCHAR(32) NOT NULL,
+    dag_version_id CHAR(32) NOT NULL,
+    CONSTRAINT serialized_dag_pkey PRIMARY KEY (id),
+    CONSTRAINT serialized_dag_dag_version_id_uq UNIQUE (dag_version_id)
+);
+CREATE TABLE dag_schedule_asset_reference (
+    asset_id INTEGER NOT NULL,
+    dag_id VARCHAR(250) NOT NULL,
+    allow_producer_teams JSON,
+    allow_global_producers BOOLEAN DEFAULT 1 NOT NULL,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    CONSTRAINT dsar_pkey PRIMARY KEY (asset_id, dag_id)
+);
+CREATE INDEX idx_dag_schedule_asset_reference_dag_id ON dag_schedule_asset_reference (dag_id);
+CREATE TABLE task_outlet_asset_reference (
+    asset_id INTEGER NOT NULL,
+    dag_id VARCHAR(250) NOT NULL,
+    task_id VARCHAR(250) NOT NULL,
+    allow_consumer_teams JSON,
+    allow_global_consumers BOOLEAN DEFAULT 1 NOT NULL,
+    created_at TIMESTAMP NOT NULL,
+    updated_at TIMESTAMP NOT NULL,
+    CONSTRAINT toar_pkey PRIMARY KEY (asset_id, dag_id, task_id)
+);
+CREATE INDEX idx_task_outlet_asset_reference_dag_id ON task_outlet_asset_reference (dag_id);
+CREATE TABLE deadline_alert (
+    id CHAR(32) NOT NULL,
+    created_at TIMESTAMP NOT NULL,
+    serialized_dag_id CHAR(32) NOT NULL,
+    name VARCHAR(250),
+    description TEXT,
+    reference JSON NOT NULL,
+    interval JSON NOT NULL,
+    callback_def JSON NOT NULL,
+    CONSTRAINT deadline_alert_pkey PRIMARY KEY (id)
+);

@@ -197,3 +197,21 @@ def test_a_new_counter_is_shown_as_0_first(pg_database, look, clock):
     line = 'airflow_db_dag_runs_finished_total{dag_id="d",state="failed"} '
     shown = [render(eye.collector.stores(), TEXT, birth=Birth(time.time() + at, 0)).decode() for at in (0, 15)]
     assert [f"{line}{value}\n" in text for text, value in zip(shown, (0, 1), strict=True)] == [True, True]
+
+
+def test_a_run_whose_end_is_written_twice_counts_once(pg_database, look, clock):
+    """Airflow 2.11 does that to a run that was timed out."""
+    clock(NOW)
+    pg_database.dag("d")
+    pg_database.run(1, "d", "running", NOW - 60, start_date=NOW - 50)
+    pg_database.task(1, "d", "t", "running", start_date=NOW - 40)
+    eye = look(pg_database.url)
+    eye()
+    for later in (15, 30, 45):
+        pg_database.update("dag_run", {"id": 1}, state="failed", end_date=NOW + later - 1)
+        clock(NOW + later)
+        assert counted(eye(everything=True)) == {("dag_runs", "d", "failed"): 1}
+    pg_database.update("task_instance", {"task_id": "t"}, state="skipped", end_date=NOW + 50)
+    pg_database.update("dag_run", {"id": 1}, start_date=NOW + 46, end_date=NOW + 55)
+    clock(NOW + 60)
+    assert counted(eye(everything=True)) == {("dag_runs", "d", "failed"): 2, ("task_instances", "d", "skipped"): 1}

@@ -152,6 +152,20 @@ def test_every_gauge_is_what_a_plain_computation_finds(database, look, random_wo
     assert eye.collector.failing() == {}
 
 
+@pytest.mark.parametrize("through", ["postgres", "pgbouncer"])
+def test_with_psycopg_3(pg_database, pgbouncer, look, random_world, through):
+    rows = random_world.make(40, pg_database.modern)
+    random_world.write(pg_database, rows)
+    url = pg_database.url if through == "postgres" else pgbouncer.url(pg_database.name)
+    eye = look(url.replace("postgresql:", "postgresql+psycopg:"), teams={"pay": {"match": {"tag": "team:pay"}}})
+    for _ in range(3):
+        assert_same(eye(everything=True), expected(rows, pg_database.modern))
+    assert eye.collector.failing() == {}
+    pg_database.execute("ALTER TABLE dag_tag RENAME TO hidden")
+    eye.collector.look(everything=True)
+    assert eye.collector.failing()["tags"].startswith("schema: ")
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_what_changes_between_passes_is_seen_and_what_is_gone_goes(database, look, random_world, seed):
     rows = random_world.make(seed + 100, database.modern)

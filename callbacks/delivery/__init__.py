@@ -1,0 +1,110 @@
+"""From an alert event to whoever is to hear of it, and what became of it.
+
+With an Alertmanager it is posted there (`alertmanager`), else told straight to the team's channels
+(`straight`). What nobody took waits in the spool, and `flush` tries it again (`replay`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from windsock.callbacks import bounded, spool
+
+from . import alertmanager
+from .outcome import Delivery, Flushed
+
+if TYPE_CHECKING:
+    from windsock.destinations import Destination
+    from windsock.events import Event
+    from windsock.settings import Settings
+
+__all__ = ["Choice", "Delivery", "Flushed", "deliver", "flush", "resolve"]
+
+ALERTMANAGER = "alertmanager"
+
+NOT_CONFIGURED = (
+    "no Alertmanager is configured: set alertmanager.urls in windsock.yaml, or WINDSOCK__ALERTMANAGER__URLS"
+)
+_NOBODY = f"{NOT_CONFIGURED}; or give the team, or defaults, a channel of its own"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What an author chose for one callback; by default all of it is windsock.yaml's."""
+
+    channels: tuple[str, ...] | None = None
+    """Of alertmanager, slack, email, pagerduty, webhook, apprise; None: Alertmanager where there is one, else what the
+    team has."""
+    template: str | None = None
+    """A name of `callbacks.templates`, or jinja text."""
+
+
+_BY_SETTINGS = Choice()
+
+
+def deliver(event: Event, settings: Settings, deadline: float, choice: Choice = _BY_SETTINGS) -> Delivery:
+    """Tell of a failure, until the monotonic clock reaches `deadline`; what nobody took is in the spool then."""
+    return _send("failed", event, settings, deadline, choice)
+
+
+def resolve(event: Event, settings: Settings, deadline: float, choice: Choice = _BY_SETTINGS) -> Delivery:
+    """Tell that what `event` is about succeeded: the alerts of its cluster, DAG and task end, of whichever run.
+
+    A task's success ends AirflowTaskFailed and AirflowTaskRetrying, every other event those of its own name.
+    """
+    return _send("resolved", event, settings, deadline, choice)
+
+
+def flush(settings: Settings, deadline: float, limit: int = 20) -> Flushed:
+    """Deliver what waits in the spool, oldest first, `limit` entries at most, until `deadline`."""
+    if not spool.of(settings).names():
+        return Flushed()
+    from . import replay  # noqa: PLC0415  only where something waits
+
+    return replay.flush(settings, deadline, limit)
+
+
+def _send(
+    what: Literal["failed", "resolved"], event: Event, settings: Settings, deadline: float, choice: Choice
+) -> Delivery:
+    chosen = choice.channels
+    central = ALERTMANAGER in chosen if chosen is not None else bool(settings.alertmanager.urls)
+    others = None if chosen is None else tuple(channel for channel in chosen if channel != ALERTMANAGER)
+    straight = not central if chosen is None else bool(others)
+    works = []
+    if central and not settings.alertmanager.urls:
+        works.append(lambda: Delivery("unconfigured", NOT_CONFIGURED))
+    elif central:
+        tell = alertmanager.fire if what == "failed" else alertmanager.end
+        works.append(lambda: tell(event, settings, deadline, choice.template))
+    if straight:
+        from windsock.destinations import URGENT, destinations  # noqa: PLC0415  not with an Alertmanager
+
+        to = destinations(settings, event.team, event.severity, others)
+        if to:
+            works.append(lambda: _straight(what, event, settings, deadline, choice.template, to))
+        elif others is None and event.severity not in URGENT:
+            works.append(lambda: Delivery("", f"nobody: severity {event.severity} is only recorded"))
+        else:
+            works.append(lambda: Delivery("unconfigured", _NOBODY))
+    if len(works) == 1:
+        return works[0]()
+    done = bounded.side_by_side(works, deadline)
+    late = Delivery("timeout", "not done in time")
+    return _both([found or late for found in done])
+
+
+def _straight(  # noqa: PLR0913, PLR0917  a step of _send's, apart for its imports
+    what: str, event: Event, settings: Settings, deadline: float, template: str | None, to: tuple[Destination, ...]
+) -> Delivery:
+    from . import over  # noqa: PLC0415  not with an Alertmanager
+    from .straight import Straight  # noqa: PLC0415
+
+    straight = Straight(settings, deadline)
+    return straight.fire(event, template, to) if what == "failed" else over.end(straight, event, to)
+
+
+def _both(found: list[Delivery]) -> Delivery:
+    problems = [delivery.problem for delivery in found if delivery.problem]
+    return Delivery(problems[0] if problems else "", "; ".join(delivery.detail for delivery in found))

@@ -1,0 +1,198 @@
+"""To the Alertmanagers: they are where all senders meet, so nothing here counts, groups or threads.
+
+An event is on disk before it is posted: a process that is killed in the middle leaves it to the next callback of its
+host, and the same alert posted twice is one.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from windsock.alertmanager import Alertmanager, credentials
+from windsock.callbacks import bounded, spool
+from windsock.events import TASK_FAILED, TASK_RETRYING, rfc3339
+from windsock.exceptions import SettingsError
+
+from .outcome import Delivery, count, took
+
+if TYPE_CHECKING:
+    from windsock.alertmanager import Outcome
+    from windsock.events import Event
+    from windsock.settings import Settings
+
+CHANNEL = "alertmanager"
+PENDING = ((CHANNEL, ""),)
+
+_LOOK_UP = 0.2
+"""The share of the time that asking for an earlier alert may take: the post is what counts."""
+_PAUSES = (0.3, 1.0)
+"""Seconds before a further attempt, where the first failed at once: a peer that restarts is back soon."""
+
+
+def fire(event: Event, settings: Settings, deadline: float, template: str | None = None) -> Delivery:
+    """Post `event` to all peers; adopts the labels of an alert for the same failure."""
+    if template is not None:
+        event = _described(event, settings, template)
+    claim = keep(settings, spool.Entry("failed", event, PENDING, created=time.time()))
+    try:
+        client = Alertmanager(settings.alertmanager, credentials(settings.alertmanager.http))
+    except SettingsError as error:
+        return conclude(claim, settings, event, [("", error.problems[0])], "settings")
+    started = time.monotonic()
+    seconds = (deadline - started) * _LOOK_UP
+    event = _adopt(event, client, seconds, len(settings.alertmanager.urls))
+    outcomes = post(client, [event.alert(datetime.now(timezone.utc))], deadline)
+    took(started, CHANNEL, event.team)
+    return conclude(claim, settings, event, outcomes)
+
+
+def end(event: Event, settings: Settings, deadline: float, template: str | None = None) -> Delivery:
+    """End every alert of the task of `event`, whichever run it is of."""
+    del template
+    now = time.time()
+    outcomes, ended = resolve(event, settings, deadline, now)
+    if all(problem is None for _, problem in outcomes):
+        return Delivery("", f"{len(outcomes)} Alertmanagers, {ended} alerts ended")
+    # Peers do not tell each other: an alert that one of them keeps would fire on.
+    claim = keep(settings, spool.Entry("resolved", event, PENDING, created=now))
+    partly = any(problem is None for _, problem in outcomes)
+    found = conclude(claim, settings, event, [each for each in outcomes if each[1] is not None])
+    return replace(found, problem="") if partly else found
+
+
+def resolve(event: Event, settings: Settings, deadline: float, before: float) -> tuple[list[Outcome], int]:
+    """End the alerts that `event` ends and that began before the Unix time `before`, at each peer by itself."""
+    http = credentials(settings.alertmanager.http)
+
+    def at(url: str) -> tuple[Outcome, int]:
+        client = Alertmanager(settings.alertmanager.model_copy(update={"urls": (url,)}), http)
+        try:
+            found = client.find(_ends(event), max(0.1, (deadline - time.monotonic()) / 2))
+        except OSError as error:
+            return (url, str(error).removeprefix(f"{url}: ")), 0
+        moment = rfc3339(datetime.fromtimestamp(before, timezone.utc))
+        alerts = [
+            {**{key: alert[key] for key in ("labels", "annotations", "startsAt")}, "endsAt": moment}
+            for alert in found
+            if alert["labels"].get("alertname") in _names(event) and unix(alert["startsAt"]) <= before
+        ]
+        if not alerts:
+            return (url, None), 0
+        return client.post(alerts, max(0.0, deadline - time.monotonic()))[0], len(alerts)
+
+    urls = settings.alertmanager.urls
+    done = bounded.side_by_side([lambda url=url: at(url) for url in urls], deadline)  # type: ignore[misc]  # mypy's lambdas
+    late = [found or ((url, "no answer in time"), 0) for url, found in zip(urls, done, strict=True)]
+    return [outcome for outcome, _ in late], max((ended for _, ended in late), default=0)
+
+
+def post(client: Alertmanager, alerts: list[dict[str, Any]], deadline: float) -> list[Outcome]:
+    """Post to all peers, and again where all of them failed at once and there is time."""
+    outcomes: list[Outcome] = []
+    for pause in (*_PAUSES, None):
+        outcomes = client.post(alerts, max(0.0, deadline - time.monotonic()))
+        failed = all(problem is not None for _, problem in outcomes)
+        if not failed or pause is None or word(outcomes) == "rejected" or time.monotonic() + 3 * pause > deadline:
+            break
+        time.sleep(pause)
+    return outcomes
+
+
+def keep(settings: Settings, entry: spool.Entry) -> spool.Claim | None:
+    """Put an entry down before it is sent; None: there is no room, which must stop no alert."""
+    if not settings.callbacks.spool.max_files:
+        return None
+    try:
+        return spool.of(settings).put(entry, sync=False)
+    except OSError:
+        return None
+
+
+def conclude(
+    claim: spool.Claim | None, settings: Settings, event: Event, outcomes: list[Outcome], problem: str = ""
+) -> Delivery:
+    """What became of the post: done, kept for later, or never to be taken."""
+    failures = [(url, said) for url, said in outcomes if said is not None]
+    detail = "; ".join(f"{url}: {said}" if url else str(said) for url, said in failures)
+    if len(failures) < len(outcomes):
+        if claim is not None:
+            claim.remove()
+        count("sent", CHANNEL, event.team)
+        accepted = f"{len(outcomes) - len(failures)} of {len(outcomes)} Alertmanagers"
+        return Delivery("", f"{accepted} ({detail})" if detail else accepted)
+    problem = problem or word(outcomes)
+    count("failed", CHANNEL, event.team, problem)
+    return Delivery(problem, f"{detail}; {put_off(claim, settings, event, problem, detail)}")
+
+
+def put_off(claim: spool.Claim | None, settings: Settings, event: Event, problem: str, detail: str) -> str:
+    """Keep what was not taken, or bury what never will be; returns that in words."""
+    if claim is None:
+        count("dead", CHANNEL, event.team, "no_spool")
+        return "not kept: the spool has no room or is switched off"
+    if problem == "rejected":
+        spool.of(settings).bury(claim.entry, detail)
+        claim.remove()
+        count("dead", CHANNEL, event.team, "rejected")
+        return "a dead letter: see `windsock notify dead`"
+    try:
+        claim.update(begun=(), attempts=claim.entry.attempts + 1, problem=detail[:500])
+        count("spooled", CHANNEL, event.team)
+    except OSError as error:
+        # It lies there as it was first written, which is as good.
+        return f"kept in the spool ({type(error).__name__})"
+    finally:
+        claim.release()
+    return "kept in the spool"
+
+
+def word(outcomes: list[Outcome]) -> str:
+    """One word for what went wrong; what one peer may yet take is not lost because another refuses it."""
+    problems = [problem or "" for _, problem in outcomes]
+    if any(re.match(r"(5\d\d|408|429) ", problem) for problem in problems):
+        return "server_error"
+    if any("Timeout" in problem or problem.startswith("no answer") for problem in problems):
+        return "timeout"
+    if all(re.match(r"[34]\d\d ", problem) for problem in problems):
+        return "rejected"
+    return "unreachable"
+
+
+def _adopt(event: Event, client: Alertmanager, seconds: float, peers: int) -> Event:
+    """Take over team and severity of an alert for the same failure: with other labels there would be two."""
+    try:
+        # Peers are asked in turn, so that one that hangs leaves time for the next.
+        alerts = bounded.run(lambda: client.find(event.identity, seconds / peers), seconds)
+        labels = alerts[0]["labels"] if alerts else {}
+        return replace(event, team=labels.get("team", event.team), severity=labels.get("severity", event.severity))
+    except Exception:  # noqa: BLE001  nothing that goes wrong here is worth an alert that is not sent
+        return event
+
+
+def _described(event: Event, settings: Settings, template: str) -> Event:
+    """Let the template say the description: the message itself is made by Alertmanager."""
+    from windsock.callbacks.rendering.message import Message  # noqa: PLC0415  only where an author chose a template
+    from windsock.callbacks.rendering.template import render  # noqa: PLC0415
+
+    text = render(settings.callbacks.templates.get(template, template), Message(event))
+    return replace(event, annotations={**event.annotations, **({"description": text} if text else {})})
+
+
+def _names(event: Event) -> tuple[str, ...]:
+    return (TASK_FAILED, TASK_RETRYING) if event.alertname == TASK_FAILED else (event.alertname,)
+
+
+def _ends(event: Event) -> dict[str, str]:
+    """The labels that an alert must have; one that is empty must be absent."""
+    labels = {"cluster": event.cluster, "dag_id": event.dag_id, "task_id": event.task_id or ""}
+    return {**labels, **({"check": event.check} if event.check else {})}
+
+
+def unix(text: str) -> float:
+    """Unix time of an RFC 3339 text. Raises ValueError. Go writes up to nine digits, Python 3.10 reads six."""
+    digits = re.sub(r"\.(\d+)", lambda found: f".{found[1][:6]:0<6}", text)
+    return datetime.fromisoformat(digits.replace("Z", "+00:00")).timestamp()

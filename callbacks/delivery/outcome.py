@@ -1,0 +1,45 @@
+"""What became of an event, for the log line, and in numbers through Airflow's own StatsD."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass
+
+from windsock import _compat
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What became of one event."""
+
+    problem: str
+    """Empty where it was accepted, else a word for the counter: timeout, unreachable, rejected, …"""
+    detail: str
+    """What a person reads about it."""
+
+
+@dataclass(frozen=True)
+class Flushed:
+    """What became of the entries of the spool that were tried."""
+
+    delivered: int = 0
+    superseded: int = 0
+    """Dropped: what they tell is over, or was told."""
+    dead: int = 0
+    waiting: int = 0
+    """Not taken yet, or not due."""
+
+
+def count(outcome: str, channel: str, team: str, reason: str = "") -> None:
+    """Count one of sent, failed, spooled, dead, superseded, held by channel and team. Never raises."""
+    with contextlib.suppress(BaseException):  # one of ours must not end a task
+        tags = {**({"reason": reason} if reason else {}), "channel": channel, "team": team or "default"}
+        _compat.count(f"windsock.channel.{outcome}", tags)
+
+
+def took(started: float, channel: str, team: str) -> None:
+    """Report how long a channel took since the monotonic time `started`. Never raises."""
+    with contextlib.suppress(BaseException):  # one of ours must not end a task
+        tags = {"channel": channel, "team": team or "default"}
+        _compat.time_of("windsock.channel.duration", (time.monotonic() - started) * 1000, tags)

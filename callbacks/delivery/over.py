@@ -1,0 +1,71 @@
+"""That it is over, straight to the channels: what this host has told of, and a page by its key, whoever opened it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from windsock.callbacks import incidents, spool
+from windsock.callbacks.rendering.message import Message
+from windsock.destinations import Destination
+
+from .outcome import Delivery, count
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from windsock.events import Event
+
+    from .straight import Straight
+
+_MOST = 20
+"""Runs whose first message is edited at once."""
+
+
+def end(straight: Straight, event: Event, destinations: tuple[Destination, ...]) -> Delivery:
+    """Tell whom this host told of a task's failures, in whichever run, that it succeeded.
+
+    What can be edited is, in each run; what can't gets one message for all of them.
+    """
+    now, works = time.time(), _told(straight.store, event)
+    works += [(to, event, {}) for to in destinations if to.channel == "pagerduty"]
+    if not works:
+        return Delivery("", "nobody: this host has told of no failure, or others of the run last")
+    messages = [(to, Message(about, resolved=True, id=spool.new_id()), state) for to, about, state in works]
+    problems, told = [], []
+    for (to, message, _), answer in zip(messages, straight.all(messages), strict=True):
+        if not answer.problem:
+            told.append(str(to))
+            with contextlib.suppress(OSError), incidents.of(straight.store, message.event) as incident:
+                incident.known(str(to)).ended = True
+            continue
+        problems.append((answer.problem, f"{to}: {answer.detail}"))
+        again = spool.Entry(
+            "resolved", message.event, ((to.channel, to.to),), created=now, not_before=now + answer.wait
+        )
+        kept = not answer.final and straight.keep(again) is not None
+        count("spooled" if kept else "dead", to.channel, event.team, "" if kept else answer.problem)
+    if problems:
+        return Delivery(problems[0][0], "; ".join(detail for _, detail in problems))
+    return Delivery("", f"{', '.join(dict.fromkeys(told))}: it is over")
+
+
+def _told(store: spool.Spool, event: Event) -> list[tuple[Destination, Event, Mapping[str, str]]]:
+    """Whom to tell, of which event, and what the platform called its message."""
+    works: list[tuple[Destination, Event, Mapping[str, str]]] = []
+    seen: set[str] = set()
+    for run_id in incidents.runs_of(store, event.dag_id):
+        over, known = False, {}
+        with contextlib.suppress(OSError), incidents.of(store, replace(event, run_id=run_id)) as incident:
+            over = incident.mend(incidents.subject(event), time.time())
+            known = incident.told
+        for name, told in known.items() if over else ():
+            first = incidents.event_of(told.first)
+            if first is None or told.ended or name.startswith("pagerduty ") or (name in seen and not told.state):
+                continue
+            seen.add(name)
+            said = {**first.annotations, "recovered": event.annotations.get("recovered", "")}
+            works.append((Destination(*name.split(" ", 1)), replace(first, annotations=said), dict(told.state)))
+    return works[:_MOST]

@@ -1,0 +1,156 @@
+"""The spool again: what no Alertmanager or channel took when it happened.
+
+A replay must not page anew for what is over (Alertmanager would: it forgets what it has resolved). Where a reconciler
+answers for the failure's time, a replay may only enrich an alert that still fires; where there is none, this host's own
+marks say whether the task has succeeded since.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Literal
+
+from windsock import events
+from windsock.alertmanager import Alertmanager, credentials
+from windsock.callbacks import recovery, spool
+from windsock.exceptions import SettingsError
+
+from . import alertmanager
+from .alertmanager import CHANNEL, PENDING
+from .outcome import Flushed, count
+
+if TYPE_CHECKING:
+    from windsock.settings import Settings
+
+_LEAST = 0.3
+"""Seconds that a further entry must have."""
+_LOOKED_AT = 20
+"""Entries that may be looked at for each that may be delivered: not all that wait are due."""
+
+Outcome = Literal["delivered", "superseded", "dead", "waiting"]
+
+
+def flush(settings: Settings, deadline: float, limit: int) -> Flushed:
+    """Deliver what waits and is due, oldest first; a destination that fails is left alone for the rest of it."""
+    store = spool.of(settings)
+    store.sweep()
+    counts: dict[Outcome, int] = dict.fromkeys(("delivered", "superseded", "dead", "waiting"), 0)
+    replay = _Replay(settings, store, deadline)
+    names = store.names()
+    for name in names[: limit * _LOOKED_AT]:
+        done = counts["delivered"] + counts["superseded"] + counts["dead"]
+        if done >= limit or time.monotonic() + _LEAST > deadline:
+            break
+        try:
+            claim = store.claim(name)
+        except ValueError:
+            store.bury_file(name)
+            count("dead", "unknown", "", "unreadable")
+            counts["dead"] += 1
+            continue
+        if claim is not None:
+            try:
+                counts[replay.one(claim)] += 1
+            finally:
+                claim.release()
+    waiting = len(store.names())
+    return Flushed(counts["delivered"], counts["superseded"], counts["dead"], waiting)
+
+
+class _Replay:
+    """The entries of one flush, and what was learned from those before."""
+
+    def __init__(self, settings: Settings, store: spool.Spool, deadline: float) -> None:
+        self._settings = settings
+        self._store = store
+        self._deadline = deadline
+        self._broken: set[str] = set()
+        self._covered: float | None = None
+        self._asked = False
+
+    def one(self, claim: spool.Claim) -> Outcome:
+        entry, now = claim.entry, time.time()
+        channels = [f"{channel} {to}" for channel, to in entry.pending]
+        if entry.not_before > now or any(channel in self._broken for channel in channels):
+            return "waiting"
+        if now - entry.created > self._settings.callbacks.spool.expire:
+            self._store.bury(entry, f"not delivered in time; the last problem was: {entry.problem or 'none'}")
+            claim.remove()
+            for channel, _ in entry.pending:
+                count("dead", channel, entry.event.team, "expired")
+            return "dead"
+        if entry.kind == "failed" and self._recovered(entry):
+            return self._superseded(claim)
+        if entry.pending == PENDING:
+            try:
+                return self._post(claim)
+            except (OSError, SettingsError):
+                self._broken.add(channels[0])
+                return "waiting"
+        from .straight import Straight  # noqa: PLC0415  not with an Alertmanager
+
+        outcome, failed = Straight(self._settings, self._deadline).replay(claim)
+        self._broken |= failed
+        return outcome
+
+    def _post(self, claim: spool.Claim) -> Outcome:
+        """Raises OSError where nobody answers."""
+        entry, config = claim.entry, self._settings.alertmanager
+        if entry.kind == "resolved":
+            outcomes, _ = alertmanager.resolve(entry.event, self._settings, self._deadline, entry.created)
+            bad = [outcome for outcome in outcomes if outcome[1] is not None]
+            return self._concluded(claim, bad or outcomes)
+        client = Alertmanager(config, credentials(config.http))
+        seconds = max(0.1, (self._deadline - time.monotonic()) / (2 * max(1, len(config.urls))))
+        firing = client.find(entry.event.identity, seconds)
+        event, labels = self._late(entry) if not firing else entry.event, firing[0]["labels"] if firing else {}
+        if not firing and self._reconciled(client, seconds, entry):
+            return self._superseded(claim)
+        event = replace(event, team=labels.get("team", event.team), severity=labels.get("severity", event.severity))
+        alert = event.alert(datetime.now(timezone.utc))
+        return self._concluded(claim, alertmanager.post(client, [alert], self._deadline))
+
+    def _concluded(self, claim: spool.Claim, outcomes: list[tuple[str, str | None]]) -> Outcome:
+        found = alertmanager.conclude(claim, self._settings, claim.entry.event, outcomes)
+        if not found.problem:
+            return "delivered"
+        if found.problem == "rejected":
+            return "dead"
+        self._broken.add(f"{CHANNEL} ")
+        return "waiting"
+
+    def _reconciled(self, client: Alertmanager, seconds: float, entry: spool.Entry) -> bool:
+        """Whether a live reconciler answers for the time of the failure. Raises OSError."""
+        if not self._asked:
+            labels = {"alertname": events.RECONCILING, "cluster": self._settings.cluster}
+            since = [alert["annotations"].get("covers_since", "") for alert in client.find(labels, seconds)]
+            self._covered = min((alertmanager.unix(text) for text in since if text), default=None)
+            self._asked = True
+        return self._covered is not None and _failed_at(entry) >= self._covered
+
+    def _recovered(self, entry: spool.Entry) -> bool:
+        """Whether the task has succeeded on this host since it failed."""
+        return recovery.last(entry.event).resolved > entry.created
+
+    def _superseded(self, claim: spool.Claim) -> Outcome:
+        for channel, _ in claim.entry.pending:
+            count("superseded", channel, claim.entry.event.team)
+        claim.remove()
+        return "superseded"
+
+    def _late(self, entry: spool.Entry) -> events.Event:
+        age = time.time() - entry.created
+        if age <= self._settings.callbacks.spool.late_after:
+            return entry.event
+        said = entry.event.annotations
+        summary = f"delivered late, {age / 60:.0f} minutes after it happened: {said.get('summary', '')}"
+        return replace(entry.event, annotations={**said, "summary": summary})
+
+
+def _failed_at(entry: spool.Entry) -> float:
+    try:
+        return alertmanager.unix(entry.event.annotations.get("failed_at", ""))
+    except ValueError:
+        return entry.created

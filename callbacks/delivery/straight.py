@@ -1,0 +1,265 @@
+"""Straight to the channels of a team, where there is no Alertmanager: at least once, and what one host can know.
+
+Of one run a destination gets at most one message a minute from a host; what fails meanwhile is counted, and told by the
+next one. A task's message stands for the run's, and what is being sent when its process is killed is sent again, marked
+as a possible repeat.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal
+
+from windsock.callbacks import bounded, incidents, spool
+from windsock.callbacks.channels import Answer, send
+from windsock.callbacks.incidents import PAUSE, Incident, subject
+from windsock.callbacks.rendering.message import Message
+from windsock.destinations import Destination, template
+from windsock.events import DAG_RUN_FAILED
+
+from .outcome import Delivery, count, took
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from windsock.events import Event
+    from windsock.settings import Settings
+
+_PAUSES = (0.5, 1.0, 2.0)
+"""Seconds between attempts that fail at once."""
+_LEAST = 0.5
+"""Seconds that a further attempt must have."""
+_BACKOFF = (15.0, 600.0)
+"""Seconds until a spooled message is tried again: doubled each time, up to the second."""
+_SAFE = 0.15
+"""Seconds of the deadline that are left for the disk."""
+_LATE = Answer("timeout", "no answer in time", uncertain=True)
+_REPEAT = "This may be a repeat: its first delivery was interrupted."
+
+Pair = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Straight:
+    """One process's deliveries until the monotonic clock reaches `deadline`."""
+
+    settings: Settings
+    deadline: float
+
+    @property
+    def store(self) -> spool.Spool:
+        """What waits on this host."""
+        return spool.of(self.settings)
+
+    def fire(self, event: Event, chosen: str | None, destinations: tuple[Destination, ...]) -> Delivery:
+        """Tell `destinations` of a failure, or have it counted for their next message."""
+        now = time.time()
+        entry = spool.Entry("failed", event, (), template=chosen or template(self.settings, event.team), created=now)
+        due, held, view = list(destinations), [], Incident(failures=1)
+        with contextlib.suppress(OSError), incidents.of(self.store, event) as incident:
+            entry = replace(entry, serial=incident.fail(subject(event)))
+            view = incident
+            if event.alertname == DAG_RUN_FAILED and incident.task_failed:
+                return Delivery("", "nobody: the message of its failed task stands for it")
+            held = [to for to in destinations if now - incident.known(_key(to, event)).at < PAUSE]
+            due = [to for to in destinations if to not in held]
+            for to in due:
+                incident.known(_key(to, event)).at = now
+            for to in held:
+                told = incident.known(_key(to, event))
+                told.held = told.held or self.keep(_later(entry, to, told.at + PAUSE)) is not None
+        for to in held:
+            count("held", to.channel, event.team)
+        if not due:
+            return Delivery("", f"nobody at once: counted for the next message to {_names(held)}")
+        pairs = tuple(map(_pair, due))
+        entry = replace(entry, pending=pairs, begun=pairs)
+        return self._attempt(self.keep(entry, claimed=True) or entry, due, view)
+
+    def replay(self, claim: spool.Claim) -> tuple[Literal["delivered", "superseded", "waiting", "dead"], set[str]]:
+        """Try a waiting entry again; the second value names the destinations that did not take it."""
+        entry, now = claim.entry, time.time()
+        pending = [Destination(*pair) for pair in entry.pending]
+        due, view = pending, Incident(failures=1)
+        with contextlib.suppress(OSError), incidents.of(self.store, entry.event) as incident:
+            view = incident
+            pending = [to for to in pending if not _is_over(entry, incident, to)]
+            due = [to for to in pending if now - incident.known(_key(to, entry.event)).at >= PAUSE]
+            for to in due:
+                incident.known(_key(to, entry.event)).at = now
+        if not pending:
+            for channel, _ in entry.pending:
+                count("superseded", channel, entry.event.team)
+            claim.remove()
+            return "superseded", set()
+        interrupted = set(entry.begun)
+        with contextlib.suppress(OSError):
+            # Whoever is killed from here on leaves an entry that says what may have arrived.
+            later = now + PAUSE if not due else 0.0
+            begun = tuple(interrupted | set(map(_pair, due)))
+            claim.update(pending=tuple(map(_pair, pending)), begun=begun, not_before=later)
+        if not due:
+            claim.release()
+            return "waiting", set()
+        found = self._attempt(claim, due, view, interrupted)
+        if not found.problem:
+            return "delivered", set()
+        return ("dead" if found.problem == "rejected" else "waiting"), set(map(str, due))
+
+    def once(self, to: Destination, message: Message, state: Mapping[str, str]) -> Answer:
+        """Tell one destination: again while it fails at once and there is time, waiting as long as it asks."""
+        started = time.monotonic()
+        answer = Answer("timeout", "no time left")
+        for pause in (*_PAUSES, None):
+            seconds = self.deadline - _SAFE - time.monotonic()
+            if seconds <= 0:
+                break
+            answer = send(to, message, self.settings, seconds, state)
+            wait = max(answer.wait, pause or 0.0)
+            again = answer.problem in ("unreachable", "server_error", "throttled") and not answer.uncertain
+            if not again or pause is None or time.monotonic() + wait + _LEAST > self.deadline:
+                break
+            time.sleep(wait)
+        took(started, to.channel, message.event.team)
+        return answer
+
+    def all(self, works: list[tuple[Destination, Message, Mapping[str, str]]]) -> list[Answer]:
+        """Tell several destinations side by side."""
+        calls = [lambda work=work: self.once(*work) for work in works]
+        answers = [answer or _LATE for answer in bounded.side_by_side(calls, self.deadline - _SAFE)]
+        for (to, message, _), answer in zip(works, answers, strict=True):
+            count("failed" if answer.problem else "sent", to.channel, message.event.team, answer.problem)
+        return answers
+
+    def keep(self, entry: spool.Entry, *, claimed: bool = False) -> spool.Claim | None:
+        """Put an entry down; None: there is no room, or no disk, which must stop no alert.
+
+        One that stays claimed is about to be sent, and need not survive the machine.
+        """
+        if not self.settings.callbacks.spool.max_files:
+            return None
+        try:
+            claim = self.store.put(entry, sync=not claimed)
+        except OSError:
+            return None
+        if not claimed:
+            claim.release()
+        return claim
+
+    def _attempt(
+        self,
+        claim: spool.Claim | spool.Entry,
+        due: list[Destination],
+        incident: Incident,
+        interrupted: set[Pair] | None = None,
+    ) -> Delivery:
+        """Send an entry to `due` and put down what became of it."""
+        entry = claim.entry if isinstance(claim, spool.Claim) else claim
+        event, message = entry.event, self.message(entry, incident)
+        repeat = replace(message, notes=(_REPEAT, *message.notes))
+        works: list[tuple[Destination, Message, Mapping[str, str]]] = [
+            (to, repeat if _pair(to) in (interrupted or ()) else message, incident.known(_key(to, event)).state)
+            for to in due
+        ]
+        answers = dict(zip(due, self.all(works), strict=True))
+        with contextlib.suppress(OSError), incidents.of(self.store, event) as known:
+            for to, answer in answers.items():
+                if not answer.problem:
+                    told = known.known(_key(to, event))
+                    told.serial = max(told.serial, incident.failures)
+                    told.held = told.held and known.failures > told.serial
+                    told.ended = message.resolved
+                    if told.first is None and not message.resolved:
+                        told.first, told.state = spool.plain(event), dict(answer.state)
+        return self._settle(claim, entry, answers)
+
+    def _settle(
+        self, claim: spool.Claim | spool.Entry, entry: spool.Entry, answers: dict[Destination, Answer]
+    ) -> Delivery:
+        """Remove, bury or put off an entry; returns that in words."""
+        failed = {to: answer for to, answer in answers.items() if answer.problem}
+        detail = "; ".join(f"{to}: {answer.detail}" for to, answer in failed.items())
+        final = tuple(_pair(to) for to, answer in failed.items() if answer.final)
+        done = {_pair(to) for to in answers if to not in failed}
+        left = tuple(pair for pair in entry.pending if pair not in done and pair not in final)
+        if final:
+            self.store.bury(replace(entry, id=entry.id[::-1], pending=final), detail)
+        for channel, _ in final:
+            count("dead", channel, entry.event.team, "rejected")
+        if not isinstance(claim, spool.Claim):
+            for channel, _ in left:
+                count("dead", channel, entry.event.team, "no_spool")
+        elif left:
+            self._put_off(claim, left, failed, detail)
+        else:
+            claim.remove()
+        if not failed:
+            return Delivery("", _names(list(answers)))
+        problem = next((answer.problem for answer in failed.values() if not answer.final), "rejected")
+        kept = " (kept in the spool)" if left and isinstance(claim, spool.Claim) else ""
+        return Delivery(problem, detail + kept + (" (a dead letter: see `windsock notify dead`)" if final else ""))
+
+    def _put_off(
+        self, claim: spool.Claim, left: tuple[Pair, ...], failed: dict[Destination, Answer], detail: str
+    ) -> None:
+        attempts = claim.entry.attempts
+        wait = max((answer.wait for answer in failed.values()), default=0.0)
+        later = max(wait, min(_BACKOFF[0] * 2 ** min(attempts, 10), _BACKOFF[1]))
+        begun = tuple(_pair(to) for to, answer in failed.items() if answer.uncertain and not answer.final)
+        for channel, _ in left:
+            count("spooled", channel, claim.entry.event.team)
+        with contextlib.suppress(OSError):
+            until = time.time() + later
+            claim.update(pending=left, begun=begun, attempts=attempts + 1, not_before=until, problem=detail[:500])
+        claim.release()
+
+    def message(self, entry: spool.Entry, incident: Incident) -> Message:
+        """The words of an entry; one that is late says so."""
+        age = time.time() - entry.created
+        late = f"Delivered late, {age / 60:.0f} minutes after it happened."
+        message = Message(
+            entry.event,
+            resolved=entry.kind == "resolved",
+            failures=max(1, incident.failures),
+            tasks=tuple(sorted(incident.open.items(), key=lambda task: -task[1])),
+            notes=(late,) if age > self.settings.callbacks.spool.late_after else (),
+            id=entry.id,
+        )
+        if entry.template is None or message.resolved:
+            return message
+        from windsock.callbacks.rendering.template import render  # noqa: PLC0415  jinja is for those who use it
+
+        return replace(
+            message, body=render(self.settings.callbacks.templates.get(entry.template, entry.template), message)
+        )
+
+
+def _is_over(entry: spool.Entry, incident: Incident, to: Destination) -> bool:
+    """Whether what a waiting entry tells was told, or is no longer true; what is not told any more is not held."""
+    about, told = subject(entry.event), incident.known(_key(to, entry.event))
+    if entry.kind == "resolved":
+        return about in incident.open
+    over = incident.mended.get(about, 0.0) > entry.created or 0 < entry.serial <= told.serial
+    told.held = told.held and not over
+    return over
+
+
+def _later(entry: spool.Entry, to: Destination, until: float) -> spool.Entry:
+    """An entry for one destination, which is to tell of what fails until then."""
+    fresh = spool.Entry("failed", entry.event, (_pair(to),), template=entry.template, created=entry.created)
+    return replace(fresh, not_before=until, serial=entry.serial)
+
+
+def _key(to: Destination, event: Event) -> str:
+    """Whose messages are counted together: of a run, but of each task where each is an incident of its own."""
+    return f"{to}\n{subject(event)}" if to.channel == "pagerduty" else str(to)
+
+
+def _pair(to: Destination) -> Pair:
+    return (to.channel, to.to)
+
+
+def _names(destinations: list[Destination]) -> str:
+    return ", ".join(dict.fromkeys(map(str, destinations)))

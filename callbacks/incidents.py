@@ -1,0 +1,173 @@
+"""What this host has told of a DAG run: a file a run beside the spool, under a lock for moments only.
+
+It keeps a burst of failures to one message a minute, a Slack thread together, and says what a success ends. Another
+host knows nothing of it: that takes an Alertmanager.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import time
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from windsock.events import DAG_RUN_FAILED, TASK_FAILED, TASK_RETRYING, Event
+
+from . import spool
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+RUN = ""
+"""The subject of a run as a whole."""
+PAUSE = 60.0
+"""Seconds between two messages of one run to one destination."""
+_KEPT = 7 * 86_400.0
+"""Seconds that a run is remembered after its last failure."""
+_PATIENCE = 1.0
+"""Seconds that a lock is waited for: others hold it for milliseconds."""
+
+
+@dataclass
+class Told:
+    """What one destination knows of the run."""
+
+    at: float = 0.0
+    """Unix time at which a message was last begun."""
+    serial: int = 0
+    """The run's failures that its messages tell of."""
+    held: bool = False
+    """An entry of the spool is to tell of the failures since."""
+    first: dict[str, Any] | None = None
+    """The event of the first message, which a resolve edits."""
+    state: dict[str, str] = field(default_factory=dict)
+    """What the platform calls its first message: Slack's `channel` and `ts`."""
+    ended: bool = False
+    """It was told that it is over."""
+
+
+@dataclass
+class Incident:
+    """One run on this host."""
+
+    dag_id: str = ""
+    run_id: str = ""
+    open: dict[str, int] = field(default_factory=dict)
+    """Failures of what has not succeeded since, by `subject`."""
+    failures: int = 0
+    """All so far."""
+    mended: dict[str, float] = field(default_factory=dict)
+    """Unix time of a success, by `subject`."""
+    told: dict[str, Told] = field(default_factory=dict)
+
+    def fail(self, subject: str) -> int:
+        """Count one failure; returns its serial number."""
+        self.failures += 1
+        self.open[subject] = self.open.get(subject, 0) + 1
+        for told in self.told.values():
+            told.ended = False
+        return self.failures
+
+    def mend(self, subject: str, now: float) -> bool:
+        """What failed succeeded; returns whether that ends an incident that was open."""
+        if not self.open.pop(subject, 0):
+            return False
+        self.mended[subject] = now
+        if list(self.open) == [RUN]:
+            # The run failed of its task.
+            del self.open[RUN]
+        return not self.open
+
+    @property
+    def task_failed(self) -> bool:
+        """Whether a task's failure is told, or about to be."""
+        return any(subject != RUN and ":" not in subject for subject in self.open)
+
+    def known(self, destination: str) -> Told:
+        """What `destination` knows."""
+        return self.told.setdefault(destination, Told())
+
+
+@contextlib.contextmanager
+def of(store: spool.Spool, event: Event) -> Iterator[Incident]:
+    """The run of `event`, locked; what is changed in it is written at the end. Raises OSError."""
+    name = f"{_hash(event.dag_id)}-{_hash(event.run_id)}.json"
+    spool.private(store.runs)
+    with _locked(store.runs / f"{name[:2]}.lock"):
+        if not (store.runs / name).exists():
+            prune(store)
+        incident = _read(store.runs / name)
+        incident.dag_id, incident.run_id = event.dag_id, event.run_id
+        yield incident
+        spool.replace_file(store.runs / name, json.dumps(asdict(incident)))
+
+
+def subject(event: Event) -> str:
+    """What failed and may succeed: a task, the run, or (with a colon, which no task id has) a check or a deadline."""
+    if event.alertname in (TASK_FAILED, TASK_RETRYING):
+        return event.task_id or RUN
+    if event.alertname == DAG_RUN_FAILED:
+        return RUN
+    return f"{event.alertname}: {event.check or event.deadline or event.task_id or ''}"
+
+
+def runs_of(store: spool.Spool, dag_id: str) -> list[str]:
+    """The run ids of a DAG that this host has told of, the newest first."""
+    found = []
+    for file in store.runs.glob(f"{_hash(dag_id)}-*.json"):
+        with contextlib.suppress(OSError):
+            found.append((file.stat().st_mtime, _read(file).run_id))
+    return [run_id for _, run_id in sorted(found, reverse=True)]
+
+
+def prune(store: spool.Spool) -> None:
+    """Forget old runs."""
+    with contextlib.suppress(OSError):
+        for file in store.runs.glob("*.json"):
+            with contextlib.suppress(OSError):
+                if time.time() - file.stat().st_mtime > _KEPT:
+                    file.unlink()
+
+
+def event_of(values: dict[str, Any] | None) -> Event | None:
+    """The event that `spool.plain` was made of; None for anything else."""
+    try:
+        return Event(**values) if values else None
+    except TypeError:
+        return None
+
+
+def _read(path: Path) -> Incident:
+    try:
+        values = json.loads(path.read_text())
+        told = {str(name): Told(**value) for name, value in values.pop("told").items()}
+        return Incident(told=told, **values)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return Incident()
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.005)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()[:20]

@@ -1,0 +1,50 @@
+"""What an author may choose for one callback; everything else is windsock.yaml's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+_SEVERITIES = ("critical", "warning", "info")
+
+
+@dataclass(frozen=True)
+class Options:
+    """Immutable, of plain values: it survives deep copies, pickling and being shared between tasks."""
+
+    channels: tuple[str, ...] | None = None
+    """Of alertmanager, slack, email, pagerduty, webhook, apprise; None: Alertmanager where there is one, else what the
+    team has."""
+    severity: str | None = None
+    """critical, warning or info, instead of what windsock.yaml says."""
+    team: str | None = None
+    """A team of windsock.yaml, instead of the first one that matches the DAG."""
+    only_after_retries: bool | int = False
+    """True: nothing is told while a retry is left. A number: nothing before the try after so many retries."""
+    only_on_state_change: bool = False
+    """Nothing is told of a failure that follows another one of the same task on this host."""
+    template: str | None = None
+    """A name of `callbacks.templates`, or jinja text."""
+    throttle: float | timedelta = 0.0
+    """Seconds within which a second failure of the same task on this host is not told."""
+
+    def __post_init__(self) -> None:
+        if isinstance(self.channels, str):
+            object.__setattr__(self, "channels", (self.channels,))
+        elif self.channels is not None:
+            object.__setattr__(self, "channels", tuple(self.channels))
+        if isinstance(self.throttle, timedelta):
+            object.__setattr__(self, "throttle", self.throttle.total_seconds())
+        # Said where it is written, when the DAG is parsed: at night it would be too late.
+        if self.severity is not None and self.severity not in _SEVERITIES:
+            raise ValueError(f"severity: expected one of {', '.join(_SEVERITIES)}, got {self.severity!r}")
+        if not isinstance(self.throttle, (int, float)) or self.throttle < 0:
+            raise ValueError(f"throttle: expected seconds or a timedelta, got {self.throttle!r}")
+
+    @property
+    def seconds(self) -> float:
+        """`throttle` in seconds."""
+        return float(self.throttle.total_seconds() if isinstance(self.throttle, timedelta) else self.throttle)
+
+
+DEFAULT = Options()

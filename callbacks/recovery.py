@@ -1,0 +1,168 @@
+"""What this host remembers of the tasks that failed on it: so that a success knows whether anybody waits to hear of it.
+
+    FOLDER/marks/HASH.json      one for each task, or for a DAG's runs as a whole: its last failure, its last resolve
+
+A mark is written beside its place and renamed into it, so that many processes may write at once: the last one's stays.
+A success of a task that has none costs one look at the file system. Nothing here is needed to tell of a failure, so
+whatever can't be read or written is as if it were not there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import time
+import uuid
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from windsock.events import DAG_RUN_FAILED, DATA_CHECK_FAILED, TASK_FAILED, TASK_RETRYING
+
+from . import folder
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from windsock.events import Event
+
+_LIMIT = 10_000
+"""Marks of a host; beyond it the oldest go."""
+_LARGEST = 10_000
+"""Bytes that are read of a mark."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Unix times; 0: never."""
+
+    run_id: str = ""
+    """The run that failed last."""
+    failed: float = 0.0
+    told: float = 0.0
+    """When its failure was last sent: throttled ones do not count."""
+    resolved: float = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether the last thing that this host saw of the task was a failure."""
+        return self.failed > self.resolved
+
+
+def mark_failed(event: Event, *, told: bool = True) -> None:
+    """Remember the failure that `event` tells of. Never raises."""
+    now = time.time()
+    path = _path(event.cluster, *_key(event))
+    _write(path, replace(_read(path), run_id=event.run_id, failed=now, **({"told": now} if told else {})))
+
+
+def mark_resolved(event: Event) -> None:
+    """Remember that whoever heard of the failure has heard of its end too. Never raises."""
+    path = _path(event.cluster, *_key(event))
+    _write(path, replace(_read(path), resolved=time.time()))
+
+
+def last(event: Event) -> Mark:
+    """What this host remembers of the task, or of the DAG's runs, that `event` is about."""
+    return _read(_path(event.cluster, *_key(event)))
+
+
+def failed_before(cluster: str, dag_id: str, task_id: str | None) -> bool:
+    """Whether the last outcome of this task that this host saw was a failure; `task_id` None: of the DAG's runs."""
+    return _read(_path(cluster, dag_id, task_id or "")).open
+
+
+def check_failed_before(cluster: str, dag_id: str, task_id: str | None, check: str | None) -> bool:
+    """The same of a check of data."""
+    return _read(_path(cluster, dag_id, task_id or "", DATA_CHECK_FAILED, check or "")).open
+
+
+def resolved_since(dag_id: str, task_id: str | None, run_id: str) -> float | None:
+    """Unix time of the last resolve that this host sent for the task; None: of none.
+
+    A resolve is for all runs of the task, so that of another run than `run_id` counts too, unless `run_id` failed
+    after it.
+    """
+    mark = _read(_path(here().cluster, dag_id, task_id or ""))
+    if not mark.resolved or (mark.open and mark.run_id == run_id):
+        return None
+    return mark.resolved
+
+
+@dataclass(frozen=True)
+class Here:
+    """What a process must know of the configuration before anything has failed, unchecked."""
+
+    cluster: str = "airflow"
+    folder: str | None = None
+    enabled: bool = True
+
+
+def here() -> Here:
+    """Read the values as they are written: checking them brings all of the settings, some 50 ms, into the process."""
+    from windsock import _source  # noqa: PLC0415  it brings pydantic and YAML, which Airflow has loaded
+
+    try:
+        values = _source.read(cwd=False).values
+    except Exception:  # noqa: BLE001  whoever has a failure to tell of says what is wrong with it
+        return Here()
+    callbacks = values.get("callbacks")
+    callbacks = callbacks if isinstance(callbacks, dict) else {}
+    spool = callbacks.get("spool")
+    given = spool.get("dir") if isinstance(spool, dict) else None
+    return Here(
+        str(values.get("cluster", Here.cluster)),
+        given if isinstance(given, str) else None,
+        callbacks.get("enabled") is not False,
+    )
+
+
+def _key(event: Event) -> tuple[str, ...]:
+    """A failed try, a failed task and its success are about one thing; all other events are about one of their own."""
+    place = (event.dag_id, event.task_id or "")
+    own = (event.alertname, event.check or "")
+    return place if event.alertname in (TASK_FAILED, TASK_RETRYING, DAG_RUN_FAILED) else (*place, *own)
+
+
+def _path(cluster: str, *key: str) -> Path:
+    name = hashlib.sha256("\0".join(key).encode(errors="replace")).hexdigest()[:32]
+    return folder.of(here().folder, cluster) / "marks" / f"{name}.json"
+
+
+def _read(path: Path) -> Mark:
+    try:
+        with path.open("rb") as file:
+            values: dict[str, Any] = json.loads(file.read(_LARGEST))
+        times = {name: float(values.get(name, 0)) for name in ("failed", "told", "resolved")}
+        return Mark(run_id=str(values.get("run_id", "")), **times)
+    except (OSError, ValueError, TypeError, AttributeError):
+        return Mark()
+
+
+def _write(path: Path, mark: Mark) -> None:
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.parent.lstat().st_uid != os.getuid():
+            return  # somebody else made it, in a folder where everybody may
+        with temporary.open("x") as file:
+            json.dump(asdict(mark), file)
+        temporary.replace(path)
+        _prune(path.parent)
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _prune(marks: Path) -> None:
+    entries = list(os.scandir(marks))
+    if len(entries) <= _LIMIT:
+        return
+    times = []
+    for entry in entries:
+        with contextlib.suppress(OSError):
+            times.append((entry.stat().st_mtime, entry.name))
+    for _, name in sorted(times)[: len(entries) - _LIMIT * 9 // 10]:
+        with contextlib.suppress(OSError):
+            (marks / name).unlink()

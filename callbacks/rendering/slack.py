@@ -1,0 +1,85 @@
+"""A message as Slack shows it: one attachment with the fields that Alertmanager's receiver sends.
+
+Below Slack's limits by far: 3,000 characters of text, escaped, whatever the task wrote.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .message import clean
+
+if TYPE_CHECKING:
+    from .message import Message
+
+LIMIT = 3000
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "`": "'"}
+"""No <!channel>, no link, no end of the quotation that a text stands in."""
+_LINK = 400
+_CUT = "… [cut]"
+
+
+def payload(message: Message) -> dict[str, Any]:
+    """The body of a webhook, chat.postMessage or chat.update, without its channel."""
+    event = message.event
+    attachment = {
+        "color": "good" if message.resolved else "danger" if event.severity == "critical" else "warning",
+        "title": escape(message.title, 400),
+        "text": text(message),
+        "fallback": escape(f"{message.title}: {message.summary}", 600),
+        "footer": escape(" · ".join(part for part in (event.severity, event.team[:60]) if part), 250),
+        "mrkdwn_in": ["text"],
+    }
+    if len(message.url) < _LINK and message.url:
+        attachment["title_link"] = message.url
+    return {"attachments": [attachment]}
+
+
+def text(message: Message) -> str:
+    """What, since when, the links, the exception, and what else is known; the last is what is cut."""
+    parts = [_what(message)]
+    parts += [f"_{escape(note, 200)}_" for note in message.notes]
+    parts += [f"*{escape(message.counts, 800)}*"] if message.counts else []
+    links = [f"<{url}|{label}>" for label, url in message.links if len(url) < _LINK]
+    parts += [" · ".join(links)] if links else []
+    left = LIMIT - sum(map(len, parts)) - len(parts)
+    parts += [f"```{escape(message.quote, min(1500, left - 10))}```"] if message.quote else []
+    parts += [escape(message.text, min(1500, left - 10))] if message.text else []
+    for label, value in message.facts:
+        fact = f"{label}: {escape(value, 220)}"
+        parts += [fact] if sum(map(len, parts)) + len(parts) + len(fact) < LIMIT else []
+    left = LIMIT - sum(map(len, parts)) - len(parts) - 10
+    if message.log_tail and left > 100:
+        parts.append(f"```{escape(message.log_tail, left)}```")
+    return "\n".join(parts)
+
+
+def escape(value: str, limit: int) -> str:
+    """Return `value` as text without markup, at most `limit` characters; no escape is cut in two."""
+    out: list[str] = []
+    size = 0
+    for character in value:
+        escaped = _ESCAPES.get(character, character)
+        size += len(escaped)
+        if size > limit:
+            while out and size > limit - len(_CUT):
+                size -= len(out.pop())
+            return "".join(out).rstrip() + _CUT
+        out.append(escaped)
+    return "".join(out)
+
+
+def _what(message: Message) -> str:
+    event, said = message.event, message.event.annotations
+    which = f"*{escape(_plain(event.task_id), 200)}* in run" if event.task_id else "Run"
+    which += f" `{escape(message.run, 200)}`"
+    which += f", check {escape(_plain(event.check), 100)}" if event.check else ""
+    if message.resolved:
+        return f":white_check_mark: {which}, resolved{f' {message.until}' if message.until else ''}"
+    which += f", map index {escape(_plain(said['map_index']), 60)}" if said.get("map_index") else ""
+    which += f", try {escape(_plain(said['try']), 20)}" if said.get("try") else ""
+    return which + (f", since {escape(message.since, 60)}" if message.since else "")
+
+
+def _plain(value: str) -> str:
+    return " ".join(clean(value).split())

@@ -1,0 +1,190 @@
+"""From what happened to a message, within the budget; nothing that goes wrong on the way reaches the caller."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING
+
+from windsock import _compat
+from windsock.exceptions import SettingsError
+from windsock.redaction import redact
+from windsock.text import clean, line
+
+from . import bounded, recovery
+from .options import DEFAULT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from windsock.events import Event
+    from windsock.settings import Settings
+
+    from .context import Outcome
+    from .delivery import Delivery
+    from .options import Options
+
+log = logging.getLogger("windsock.callbacks")
+
+_READING = 5.0
+"""Seconds that reading the settings may take; the budget stands in them."""
+_DELIVERED, _GIVEN_UP = 0.9, 0.95
+"""Shares of the budget after which a delivery stops waiting, and is no longer waited for; the rest is for counting."""
+_ASKING = 0.15
+"""Share of it for asking Airflow more."""
+_REPLAYED = 20
+"""Entries of the spool that one callback delivers beside its own."""
+_WITHHELD = "withheld"
+"""The author wanted it so: neither sent nor failed."""
+_LINE = 500
+"""Characters of what a log line says about the outcome."""
+
+
+def report(
+    find: Callable[[], Sequence[Outcome]],
+    options: Options = DEFAULT,
+    enrich: Callable[[Outcome], Outcome] | None = None,
+) -> None:
+    """Tell of the outcomes that `find` returns, each of them after `enrich`, which may take a while.
+
+    Takes `callbacks.budget` seconds at most for all of them, logs one line for each to `windsock.callbacks`, and lets
+    nothing out but what Airflow itself raises in this process to end a task (a BaseException: a timeout, a SIGTERM).
+    """
+    started, budget, settings = time.monotonic(), _READING, None
+    outcomes: Sequence[Outcome | None] = ()
+    problem = detail = ""
+    try:
+        outcomes = find()
+        if not outcomes:
+            return
+        settings = bounded.run(_load, _READING)
+        budget = settings.callbacks.budget
+    except SettingsError as error:
+        # The defaults would be in force now, and they name no Alertmanager.
+        problem, detail = "settings", error.problems[0]
+    except TimeoutError as error:
+        problem, detail = "timeout", str(error)
+    except Exception as error:  # noqa: BLE001  the host comes first; what it was is in the line below
+        problem, detail = "internal", _named(error)
+    if settings is not None and not settings.callbacks.enabled:
+        log.debug("switched off by callbacks.enabled")
+        return
+    for outcome in outcomes or (None,):
+        if settings is not None and outcome is not None:
+            problem, detail = _one(outcome, settings, options, enrich, started)
+        if problem == _WITHHELD:
+            log.info("%s of %s %s withheld: %s", *_what(outcome), outcome.task_id or "" if outcome else "", detail)
+            continue
+        _tell(outcome, problem, detail, time.monotonic() - started)
+        _count(outcome, problem, started + budget - time.monotonic())
+
+
+def _one(
+    outcome: Outcome,
+    settings: Settings,
+    options: Options,
+    enrich: Callable[[Outcome], Outcome] | None,
+    started: float,
+) -> tuple[str, str]:
+    """Return the word for what went wrong, empty for nothing, and what a person reads about it."""
+    budget = settings.callbacks.budget
+    try:
+        delivery = bounded.run(
+            lambda: _act(
+                _enriched(outcome, enrich, budget * _ASKING), settings, options, started + budget * _DELIVERED
+            ),
+            started + budget * _GIVEN_UP - time.monotonic(),
+        )
+    except SettingsError as error:
+        return "settings", error.problems[0]
+    except TimeoutError as error:
+        return "timeout", str(error)
+    except Exception as error:  # noqa: BLE001  as above
+        return "internal", _named(error)
+    return delivery.problem, delivery.detail
+
+
+def _act(outcome: Outcome, settings: Settings, options: Options, deadline: float) -> Delivery:
+    from . import delivery  # noqa: PLC0415  it brings the HTTP client
+    from .event import build  # noqa: PLC0415
+
+    event = build(outcome, settings, options)
+    choice = delivery.Choice(options.channels, options.template)
+    if outcome.kind == "success" or outcome.passed:
+        resolved = delivery.resolve(event, settings, deadline, choice)
+        if not resolved.problem:
+            recovery.mark_resolved(event)
+        return resolved
+    why = withheld(outcome, event, options)
+    # Before it is sent: a process that is killed while it sends has failed all the same.
+    recovery.mark_failed(event, told=not why)
+    if why:
+        return delivery.Delivery(_WITHHELD, why)
+    result = delivery.deliver(event, settings, deadline, choice)
+    if not result.problem:
+        delivery.flush(settings, deadline, _REPLAYED)
+    return result
+
+
+def withheld(outcome: Outcome, event: Event, options: Options) -> str:
+    """Why the author wants nothing to be told of this one; empty where it is told."""
+    after = options.only_after_retries
+    if outcome.kind == "retry" and after is True:
+        return "only_after_retries, and a retry is left"
+    if outcome.kind == "retry" and after and (outcome.try_number or 1) <= after:
+        return f"only_after_retries={after}, and this was try {outcome.try_number}"
+    if not options.only_on_state_change and not options.seconds:
+        return ""
+    mark = recovery.last(event)
+    if options.only_on_state_change and mark.open and mark.run_id != outcome.run_id:
+        return f"only_on_state_change, and {mark.run_id} had failed before it"
+    if options.seconds and time.time() - mark.told < options.seconds:
+        return f"throttle, and the last one is {time.time() - mark.told:.0f} s old"
+    return ""
+
+
+def _enriched(outcome: Outcome, enrich: Callable[[Outcome], Outcome] | None, seconds: float) -> Outcome:
+    if enrich is None:
+        return outcome
+    try:
+        return bounded.run(lambda: enrich(outcome), seconds)
+    except Exception as error:  # noqa: BLE001  more would have been good to know; what is known is told
+        log.debug("not asked for more: %s", error)
+        return outcome
+
+
+def _load() -> Settings:
+    from windsock import settings  # noqa: PLC0415  it brings pydantic, which no process without a failure needs
+
+    return settings.load(cwd=False)
+
+
+def _named(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _what(outcome: Outcome | None) -> tuple[str, str]:
+    """Alert name and DAG."""
+    from .event import alertname  # noqa: PLC0415
+
+    return (alertname(outcome), outcome.dag.dag_id) if outcome else ("unknown", "unknown")
+
+
+def _tell(outcome: Outcome | None, problem: str, detail: str, seconds: float) -> None:
+    name, dag_id = _what(outcome)
+    end = "the end of " if outcome and (outcome.kind == "success" or outcome.passed) else ""
+    what = line(clean(f"{end}{name} of {dag_id} {outcome.task_id or ''}"), _LINE) if outcome else "an alert"
+    if problem:
+        log.warning("%s not delivered (%s): %s", what, problem, line(redact(detail), _LINE))
+    else:
+        log.info("%s delivered to %s in %.0f ms", what, line(redact(detail), _LINE), seconds * 1000)
+
+
+def _count(outcome: Outcome | None, problem: str, seconds: float) -> None:
+    """Report to the exporter, so that failures that no callback reported can be told from those that one did."""
+    name, dag_id = _what(outcome)
+    tags = {**({"reason": problem} if problem else {}), "alertname": name, "dag_id": dag_id}
+    try:
+        bounded.run(lambda: _compat.count(f"windsock.callback.{'failed' if problem else 'sent'}", tags), seconds)
+    except Exception as error:  # noqa: BLE001  no Airflow here, or its metrics are broken
+        log.debug("not counted: %s", error)

@@ -1,0 +1,1 @@
+"""What windsock adds inside Airflow: metrics, pages that link a DAG to its dashboards and alerts, listeners."""

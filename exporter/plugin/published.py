@@ -1,0 +1,103 @@
+"""The metadata collector's exposition: made by one process of a host, served by all of them.
+
+An API server has several workers behind one port, and a scrape meets any of them. The one that holds a lock on a file
+collects, and publishes what it found after each pass; the next takes over when that one ends. Of several hosts one
+leads, as of several exporters.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import stat
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from typing_extensions import override
+
+from windsock.exceptions import WindsockError
+from windsock.exporter.exposition import TEXT, render
+from windsock.exporter.metadata.collector import KEPT_INTERVALS, Collector
+
+if TYPE_CHECKING:
+    from windsock.settings import Settings
+
+
+class UnavailableError(WindsockError):
+    """There is nothing to serve, for the reason that the text gives."""
+
+
+class Publisher(Collector):
+    """A collector that writes what it exposes to a file after each pass."""
+
+    def __init__(self, settings: Settings, url: str, file: Path) -> None:
+        super().__init__(settings, url)
+        self._file = file
+
+    @override
+    def look(self, *, everything: bool = False) -> bool:
+        leads = super().look(everything=everything)
+        aside = self._file.with_suffix(".new")
+        aside.write_bytes(render(list(self.stores()), TEXT))
+        aside.replace(self._file)
+        return leads
+
+
+class Exposition:
+    """`read` it; the first process that does starts to collect."""
+
+    def __init__(self, settings: Settings, url: str) -> None:
+        self._settings = settings
+        self._url = url
+        self._guard = threading.Lock()
+        self._publisher: Publisher | None = None
+        self._held: IO[bytes] | None = None
+
+    def read(self) -> bytes:
+        """Return the newest exposition; waits for the first one for the time of a pass. Raises UnavailableError."""
+        try:
+            file = _folder() / f"{hashlib.sha256(self._url.encode()).hexdigest()[:16]}.prom"
+            with self._guard:
+                self._collect(file)
+        except (OSError, ImportError, WindsockError) as error:
+            raise UnavailableError(str(error)) from None
+        limit = KEPT_INTERVALS * self._settings.metadata.interval + self._settings.metadata.timeout
+        end = time.monotonic() + self._settings.metadata.timeout + 1
+        while True:
+            try:
+                if time.time() - file.stat().st_mtime < limit:
+                    return file.read_bytes()
+            except FileNotFoundError:
+                pass  # the first pass is not done
+            if time.monotonic() > end:
+                raise UnavailableError("the collector has not finished a pass for some time")
+            time.sleep(0.05)
+
+    def _collect(self, file: Path) -> None:
+        """Begin to collect where nobody on this host does."""
+        if self._publisher is not None:
+            return
+        lock = file.with_suffix(".lock").open("ab")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return
+        self._held = lock
+        file.unlink(missing_ok=True)  # that of a process which ended
+        self._publisher = Publisher(self._settings, self._url, file)
+        self._publisher.start()
+
+
+def _folder() -> Path:
+    """A folder of this user's alone. Raises UnavailableError where someone else made it."""
+    folder = Path(tempfile.gettempdir()) / f"windsock-{os.getuid()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise UnavailableError(f"{folder}: expected a folder that only this user may use")
+    return folder

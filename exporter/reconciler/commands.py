@@ -1,0 +1,81 @@
+"""`windsock reconcile`: the reconciler without an exporter around it."""
+
+from __future__ import annotations
+
+import json
+import logging
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from windsock import cli
+from windsock.exceptions import UsageError, WindsockError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from windsock.settings import Settings
+
+    from .reconciler import Reconciler
+
+
+@click.command(epilog="Example: windsock reconcile --url postgresql://windsock@db/airflow")
+@click.option(
+    "--url",
+    metavar="URL",
+    help="Such as postgresql://windsock@HOST/airflow; without it metadata.url, then Airflow's own setting.",
+)
+@click.option("--once", is_flag=True, help="Make passes until what is failed now was told, then end.")
+@click.option("--json", "as_json", is_flag=True, help="With --once: what lasts, as JSON.")
+@cli.config_option
+def reconcile(config: Path | None, url: str | None, *, once: bool, as_json: bool) -> None:
+    """Tell Alertmanager of every failure that the metadata database knows, and of its end.
+
+    The exporter does the same where it knows a database and an Alertmanager; of several reconcilers one acts.
+    """
+    settings = cli.load(config)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    reconciler = _make(settings, url)
+    try:
+        if once:
+            _once(reconciler, as_json=as_json)
+            return
+        stopping = threading.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: stopping.set())
+        reconciler.start()
+        click.echo(f"reconciling {reconciler.where} with {', '.join(settings.alertmanager.urls)}")
+        stopping.wait()
+        reconciler.stop()
+    finally:
+        reconciler.close()
+
+
+def _make(settings: Settings, url: str | None) -> Reconciler:
+    from windsock.exporter.metadata.url import AIRFLOW_URLS, find_url  # noqa: PLC0415  --help needs no database
+
+    found = url or find_url(settings.metadata.url)
+    if found is None:
+        raise UsageError(f"which database? give --url, set metadata.url in windsock.yaml, or ${AIRFLOW_URLS[0]}")
+    if not settings.alertmanager.urls:
+        raise UsageError("which Alertmanager? set alertmanager.urls in windsock.yaml")
+    from .reconciler import Reconciler  # noqa: PLC0415  as above
+
+    return Reconciler(settings, found)
+
+
+def _once(reconciler: Reconciler, *, as_json: bool) -> None:
+    # The second pass posts what the first one has left to its callback.
+    if not (reconciler.step() and reconciler.step()):
+        raise WindsockError(f"{reconciler.where}: {reconciler.problem()}")
+    lasting = reconciler.lasting()
+    if as_json:
+        click.echo(json.dumps([{"labels": one.event("").labels, "annotations": one.annotations} for one in lasting]))
+        return
+    for one in lasting:
+        click.echo(f"{one.key.alertname:20} {one.key.dag_id} {one.key.run_id} {one.key.task_id}".rstrip())
+    if reconciler.problem():
+        raise WindsockError(reconciler.problem())

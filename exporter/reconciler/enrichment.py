@@ -1,0 +1,71 @@
+"""What can be found out about new failures: from the database, and from the tasks' logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from windsock.events import TASK_FAILED
+from windsock.redaction import redact
+
+from . import logfile, texts
+from .details import Details, details
+from .impact import Impact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from windsock.settings import Settings
+    from windsock.teams import DagFacts
+
+    from .failure import Failure, Key
+    from .reader import Reader
+
+_ENRICHED = 50
+"""New failures of which details are read in one pass."""
+_PAUSE = 20
+"""Passes without details after the database could not give them in time."""
+
+
+class Enrichment:
+    """One for each reconciler: `ask` for what is new in a pass, then `write` for each of it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._links = settings.links
+        self._logs = logfile.folder(settings.reconcile.logs)
+        self._impact = Impact()
+        self._found: dict[Key, Details] = {}
+        self._modern = True
+        self._paused = 0
+
+    def ask(self, reader: Reader, failures: Sequence[Failure]) -> str:
+        """Read what the database says of them; returns what went wrong: alerts are poorer then, but in time."""
+        self._found = {}
+        self._paused = max(0, self._paused - 1)
+        keys = [one.key for one in failures][:_ENRICHED]
+        if reader.schema is None or self._paused or not keys:
+            return ""
+        self._modern = reader.schema.has("dag_run", "run_after")
+        try:
+            self._found = details(reader.session, reader.schema, keys)
+            self._impact.read(reader.session, reader.schema)
+        except Exception as error:  # noqa: BLE001  whatever the driver raises
+            self._paused = _PAUSE
+            return redact(str(getattr(error, "orig", None) or error)).strip().partition("\n")[0]
+        return ""
+
+    def write(self, failure: Failure, dag: DagFacts) -> dict[str, str]:
+        """Return the annotations."""
+        key = failure.key
+        found = self._found.get(key, Details())
+        end = ""
+        if self._logs is not None and key.alertname == TASK_FAILED and found.instances:
+            end = logfile.tail(self._logs, key, found.instances[0])
+        return texts.write(
+            failure,
+            found,
+            dag=dag,
+            impact=self._impact.of(key.dag_id),
+            log_tail=end,
+            base=self._links,
+            modern=self._modern,
+        )

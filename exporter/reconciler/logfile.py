@@ -1,0 +1,67 @@
+"""The last lines of a task's log, where this host has the file."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from windsock.text import safe
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .details import Instance
+    from .failure import Key
+
+_READ = 32_768
+_LINES = 8
+_LIMIT = 800
+_NOISE = ("::group::", "::endgroup::")
+_AFTERWARDS = ("Pushing xcom",)
+
+
+def folder(configured: str | None, environ: Mapping[str, str] | None = None) -> Path | None:
+    """Airflow's folder of logs, as configured here or for Airflow in this environment."""
+    environ = os.environ if environ is None else environ
+    found = configured or environ.get("AIRFLOW__LOGGING__BASE_LOG_FOLDER", "")
+    return Path(found) if found else None
+
+
+def tail(base: Path, key: Key, instance: Instance) -> str:
+    """Return the end of the log, without secrets and of bounded size; empty where it can't be read.
+
+    The files' names are those of Airflow's default `log_filename_template`, the same in 2.11 and 3.x.
+    """
+    place = f"dag_id={key.dag_id}/run_id={key.run_id}/task_id={key.task_id}"
+    if instance.map_index >= 0:
+        place += f"/map_index={instance.map_index}"
+    path = base / place / f"attempt={instance.try_number}.log"
+    try:
+        if base.resolve() not in path.resolve().parents:
+            return ""  # an id with `..` in it
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _READ))
+            lines = file.read(_READ).decode(errors="replace").splitlines()
+    except (OSError, ValueError):
+        return ""
+    if size > _READ:
+        del lines[:1]  # it may begin anywhere
+    shown = [text for text in map(_text, lines) if text.strip() and not text.startswith(_NOISE + _AFTERWARDS)]
+    # The end is what counts: safe() cuts at the end, and needs the whole to find secrets.
+    while len(shown) > _LINES or (len(shown) > 1 and sum(map(len, shown)) > _LIMIT):
+        del shown[0]
+    return safe("\n".join(shown), _LIMIT)
+
+
+def _text(line: str) -> str:
+    """What was said: 3.x writes JSON, 2.11 text."""
+    if not line.startswith("{"):
+        return line
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    return str(entry.get("event", "")) if isinstance(entry, dict) else line

@@ -1,0 +1,288 @@
+"""The reconciler: one pass every interval, in its own thread.
+
+What Alertmanager should show is a function of the database: what is failed there now and not over by the rules. A pass
+compares it with what this reconciler remembers, and with what each Alertmanager shows, and posts the difference. So it
+does not matter when the process is killed, and another host's reconciler, with a store of its own, comes to the same.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from windsock.exporter.metadata.engine import open_engine, parse
+from windsock.exporter.metadata.session import Session
+from windsock.exporter.metadata.snapshot import Snapshot
+from windsock.exporter.own import OwnMetrics
+from windsock.redaction import redact
+
+from .enrichment import Enrichment
+from .peers import Peers
+from .reader import Reader
+from .store import Memory, Store, forgettable, place
+from .tracker import Tracker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from windsock.exporter.statsd.store import SeriesStore
+    from windsock.settings import Settings
+
+    from .failure import Alert
+    from .peers import Look
+
+log = logging.getLogger(__name__)
+
+_PATIENCE = 5.0
+"""Seconds for which an Alertmanager is waited for."""
+_SIGNED = 4
+"""Intervals for which others are told that this reconciler works."""
+_SWEEP = 0.4
+"""The share of a pass' time that may go by before the first sweep waits for the next pass."""
+_GAP_SHOWN = 86_400.0
+
+
+class Reconciler:
+    """Reads one metadata database and speaks to the Alertmanagers. `start` and `stop`, or `step` for one pass.
+
+    Raises UsageError where the database's URL can't be used, SettingsError where an Alertmanager's credential can't.
+    """
+
+    def __init__(self, settings: Settings, url: str, *, store: Store | None = None) -> None:
+        self.settings = settings
+        self.interval = max(1.0, settings.metadata.interval)
+        self.timeout = max(0.1, settings.metadata.timeout)
+        engine, dialect = open_engine(url, self.timeout)
+        self.where = parse(url).render_as_string(hide_password=True)
+        self.peers = Peers(settings, max(1.0, min(_PATIENCE, self.interval / 3)))
+        # Alertmanagers that do not answer keep a pass from the database for a while: the lead has to last so long.
+        lasting = self.interval + 2 * _PATIENCE
+        self.session = Session(engine, dialect, lasting, self.timeout, "reconciler")
+        self.own = OwnMetrics()
+        self.silent = Snapshot(settings.exporter.budgets)
+        """Counts silent failures by DAG: there may be more DAGs than own metrics have series."""
+        self.own.set("windsock_reconcile_expected", 1)
+        self._store = store
+        self._opened = store is not None
+        self._leads = False
+        self._memory = Memory({}, {})
+        self._reader = Reader(self.session)
+        self._tracker = Tracker(settings, self.interval)
+        self._enrichment = Enrichment(settings)
+        self._wrong: dict[str, str] = {}
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the pass that may be going on."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(self.timeout + 1)
+
+    def close(self) -> None:
+        """Give up the connection and the store."""
+        self.session.close()
+        if self._store is not None:
+            self._store.close()
+
+    def stores(self) -> Iterator[SeriesStore]:
+        """What to expose."""
+        yield self.silent.store
+        yield self.own.store
+
+    def lasting(self) -> list[Alert]:
+        """The failures that last, by DAG."""
+        return sorted((one for one in self._tracker.alerts.values() if one.over is None), key=lambda one: one.key[1:])
+
+    def problem(self) -> str:
+        """What is wrong now, in words; empty where nothing is."""
+        if not self._leads and not self._wrong:
+            return "another reconciler acts, and one does at a time"
+        return "; ".join(f"{what}: {problem}" for what, problem in self._wrong.items())
+
+    def step(self) -> bool:
+        """Make one pass; returns whether this reconciler acts, that is: leads."""
+        begun = time.monotonic()
+        before = self.session.statements
+        try:
+            self._pass(begun)
+        finally:
+            self.own.set("windsock_reconcile_pass_duration_seconds", round(time.monotonic() - begun, 6))
+            self.own.set("windsock_reconcile_statements", self.session.statements - before)
+            self.own.set("windsock_reconcile_leader", int(self._leads))
+        return self._leads
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            begun = time.monotonic()
+            try:
+                self.step()
+            except Exception:
+                self._count("internal")
+                log.exception("%s: a pass of the reconciler failed", self.where)
+            self._stopping.wait(max(0.0, begun + self.interval - time.monotonic()))
+        self.close()
+
+    def _pass(self, begun: float) -> None:
+        reachable = self._reach()
+        if not self._leads:
+            return
+        # First Alertmanager, then the database: what a callback posts before Airflow writes it is not taken for over.
+        look = self.peers.look()
+        for url, problem in look.problems.items():
+            self._say(f"alertmanager {url}", problem)
+        for url in look.complete:
+            self._works(f"alertmanager {url}")
+        now = time.time()
+        if not (reachable and self._judge(look, now, begun)) and look.other:
+            # Another one reaches the database: it acts, and knows more.
+            self._leads = False
+            return
+        if look.complete:
+            self._post(look, now)
+        self._save(now)
+        self._report(now)
+
+    def _reach(self) -> bool:
+        """Return whether the database answers; take the lead or keep it where it does."""
+        try:
+            if not self.session.leads:
+                self._lead()
+        except Exception as error:  # noqa: BLE001  whatever the driver raises: the next pass tries again
+            self._lost(error)
+            return False
+        return True
+
+    def _judge(self, look: Look, now: float, begun: float) -> bool:
+        """Read the database, and compare it with what is known; returns whether it answered."""
+        since, tracker = self._memory.state["since"], self._tracker
+        try:
+            self.session.limit(self.timeout)
+            view = self._reader.read(tracker.asked(look), since, begun + self.timeout * _SWEEP)
+            new = tracker.judge(view, look, now, since)
+            problem = self._enrichment.ask(self._reader, new)
+            if problem:
+                self._say("details", problem)
+            # The transaction's locks on tables go; the lead is held to the next pass.
+            self._lead()
+        except Exception as error:  # noqa: BLE001  as above
+            self._reader.forget()
+            self._lost(error)
+            return False
+        for failure in new:
+            tracker.admit(failure, self._enrichment.write(failure, tracker.dag(failure.key.dag_id, view)), look, view)
+        self._works("database")
+        self._memory.state["passed"] = now
+        self.own.set("windsock_reconcile_last_pass_timestamp_seconds", round(now, 3))
+        return True
+
+    def _lost(self, error: Exception) -> None:
+        reason = self.session.dialect.reason(error)
+        text = redact(str(getattr(error, "orig", None) or error)).strip().partition("\n")[0]
+        self._say("database", f"{reason}: {text}")
+        self.session.close()
+
+    def _lead(self) -> None:
+        leads = self.session.lead()
+        if leads and not self._leads:
+            self._take_over(time.time())
+        self._leads = leads
+
+    def _take_over(self, now: float) -> None:
+        """Begin to lead, with what is remembered here."""
+        self._reader = Reader(self.session)
+        self._memory = self._load()
+        state, window = self._memory.state, self.settings.reconcile.window
+        passed = state.get("passed")
+        if passed is None:
+            state["since"] = now - window
+        elif passed < now - window:
+            state["since"], state["gap"], state["gap_at"] = now - window, now - window - passed, now
+            log.warning(
+                "%s: no reconciler looked for %.0f s, and reconcile.window is %.0f s: failures of the first %.0f s are"
+                " not looked for",
+                self.where,
+                now - passed,
+                window,
+                state["gap"],
+            )
+        state.setdefault("since", now - window)
+        self._tracker.begin(self._memory.alerts)
+
+    def _load(self) -> Memory:
+        try:
+            if not self._opened:
+                self._opened = True
+                self._store = Store(place(self.settings.reconcile.store, self.settings.cluster))
+            if self._store is not None:
+                memory = self._store.load()
+                self._works("store")
+                return memory
+        except (sqlite3.Error, OSError, ValueError) as error:
+            self._lose(error)
+        return Memory(dict(self._tracker.alerts), dict(self._memory.state))
+
+    def _post(self, look: Look, now: float) -> None:
+        moment = datetime.fromtimestamp(now, timezone.utc)
+        alerts, done = self._tracker.due(look, moment)
+        sign = self.peers.sign(self._memory.state["since"], moment, self.interval * _SIGNED)
+        problems = self.peers.post([*alerts, sign])
+        for url, problem in problems.items():
+            self._say(f"alertmanager {url}", problem)
+        urls = self.settings.alertmanager.urls
+        if len(problems) < len(set(urls)):
+            for dag_id in done():
+                self.silent.count("windsock_silent_failures_total", (("dag_id", dag_id),))
+            for outcome, number in self._tracker.posted.items():
+                self.own.counter("windsock_reconcile_posts_total", outcome=outcome).value += number
+
+    def _save(self, now: float) -> None:
+        alerts = self._tracker.alerts
+        forgotten = forgettable(alerts, now)
+        for key in forgotten:
+            del alerts[key]
+        if self._store is None:
+            return
+        changed = [one for one in alerts.values() if one.dirty]
+        try:
+            self._store.save(changed, self._memory.state, forgotten)
+        except (sqlite3.Error, OSError) as error:
+            self._lose(error)
+            return
+        self._works("store")
+        for one in changed:
+            one.dirty = False
+
+    def _lose(self, error: Exception) -> None:
+        """The store can't be used: this goes on from memory, and tries again."""
+        if self._store is None:
+            self._opened = False
+        self._say("store", f"{type(error).__name__}: {error}")
+
+    def _report(self, now: float) -> None:
+        state = self._memory.state
+        self.own.set("windsock_reconcile_firing", sum(one.over is None for one in self._tracker.alerts.values()))
+        self.own.set("windsock_reconcile_covers_since_timestamp_seconds", round(state.get("since", now), 3))
+        shown = now - state.get("gap_at", 0.0) < _GAP_SHOWN
+        self.own.set("windsock_reconcile_gap_seconds", round(state.get("gap", 0.0), 3) if shown else 0)
+
+    def _say(self, what: str, problem: str) -> None:
+        self._count(what.partition(" ")[0])
+        if self._wrong.get(what) != problem:
+            log.warning("reconciler: %s: %s", what, problem)
+        self._wrong[what] = problem
+
+    def _works(self, what: str) -> None:
+        if self._wrong.pop(what, None) is not None:
+            log.info("reconciler: %s: works again", what)
+
+    def _count(self, part: str) -> None:
+        self.own.counter("windsock_reconcile_errors_total", part=part).value += 1

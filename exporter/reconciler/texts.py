@@ -1,0 +1,113 @@
+"""The annotations: what people read of a failure that the database knows, and how they go with those of a callback."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from windsock import links
+from windsock._units import format_duration
+from windsock.events import DEADLINE_MISSED, TASK_FAILED, rfc3339
+from windsock.text import LIMIT, line, safe, shorten
+
+from .reasons import why
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import tzinfo
+
+    from windsock.settings import Links
+    from windsock.teams import DagFacts
+
+    from .details import Details
+    from .failure import Failure
+
+_SUMMARY = 250
+_INDEXES = 8
+_SILENT = "its process ended without a word"
+
+OURS = frozenset({"map_index", "reason", "frequency", "impact", "log_tail"})
+"""What the database and the log know better than a callback, which sees one task instance from inside."""
+
+
+def write(  # noqa: PLR0913  each is what another part found
+    failure: Failure, found: Details, *, dag: DagFacts, impact: str, log_tail: str, base: Links, modern: bool
+) -> dict[str, str]:
+    """Return what the database says of a failure, with the names that callbacks use. `modern`: Airflow 3's pages."""
+    key = failure.key
+    first = found.instances[0] if found.instances else None
+    failed_at = failure.ended or time.time()
+    reason = why(key, found, failed_at)
+    texts = {
+        "summary": line(_summary(failure, found, reason), _SUMMARY),
+        "reason": line(safe(reason), LIMIT),
+        "failed_at": rfc3339(_moment(failed_at)),
+        "map_index": _indexes(found),
+        "frequency": _frequency(found),
+        "impact": impact,
+        "log_tail": log_tail,
+        "owner": ", ".join(sorted(dag.owners)),
+        "tags": ", ".join(dag.tags),
+        "run_url": links.run(base, key.dag_id, key.run_id, modern=modern),
+        "dashboard_url": links.dashboard(base, key.dag_id),
+        "runbook_url": links.runbook(base, key.alertname),
+    }
+    if first is not None:
+        index = first.map_index if first.map_index >= 0 else None
+        texts |= {
+            "try": f"{first.try_number} of {max(first.try_number, first.max_tries + 1)}" if first.try_number else "",
+            "duration": _duration(first.started, first.ended),
+            "operator": first.operator,
+            "hostname": first.hostname,
+            "log_url": links.log(
+                base, (key.dag_id, key.run_id, key.task_id), map_index=index, try_number=first.try_number, modern=modern
+            ),
+        }
+    return {name: shorten(text, LIMIT) for name, text in texts.items() if text}
+
+
+def merge(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
+    """Return what both say together. What a callback wrote stays: it saw the exception; nothing is ever taken away."""
+    merged = {**ours, **theirs} if theirs.get("exception") or not ours else {**theirs, **ours}
+    return {**merged, **{name: ours[name] for name in OURS & ours.keys()}}
+
+
+def recount(texts: Mapping[str, str], failed: int) -> dict[str, str]:
+    """Return them for another number of failed instances of a mapped task, whose indexes were not asked for again."""
+    return {**texts, "map_index": f"{failed} failed"} if "map_index" in texts else dict(texts)
+
+
+def _summary(failure: Failure, found: Details, reason: str) -> str:
+    key = failure.key
+    if key.alertname == DEADLINE_MISSED:
+        return f"{key.dag_id} missed its deadline of {rfc3339(_moment(failure.ended or 0))}"
+    if key.alertname != TASK_FAILED:
+        return f"{key.dag_id} failed" + (f": {reason}" if reason else "")
+    which = f" ({found.failed} of {found.total})" if found.total > 1 else ""
+    return f"{key.dag_id}: {key.task_id}{which} failed: {reason or _SILENT}"
+
+
+def _indexes(found: Details) -> str:
+    """`3 of 20 failed: 0, 4, 7`, of a mapped task."""
+    indexes = [str(one.map_index) for one in found.instances if one.map_index >= 0]
+    if not indexes:
+        return ""
+    more = " …" if found.failed > len(indexes[:_INDEXES]) else ""
+    return f"{found.failed} of {found.total} failed: {', '.join(indexes[:_INDEXES])}{more}"
+
+
+def _frequency(found: Details) -> str:
+    return f"failed in {found.failures} of its last {found.runs} runs" if found.runs > 1 else ""
+
+
+def _duration(started: float | None, ended: float | None) -> str:
+    """Whole seconds, or milliseconds of what took less than one."""
+    if started is None or ended is None:
+        return ""
+    seconds = ended - started
+    return format_duration(round(seconds) if seconds >= 1 else round(max(0.0, seconds), 3))
+
+
+def _moment(at: float, zone: tzinfo = timezone.utc) -> datetime:
+    return datetime.fromtimestamp(at, zone)

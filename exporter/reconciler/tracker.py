@@ -1,0 +1,228 @@
+"""The alerts that are tracked: what is new, what lasts, what is over, and what of it the Alertmanagers lack."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, LIFETIME, TASK_FAILED, TASK_RETRYING
+from windsock.teams import DagFacts, owners_of, route
+
+from . import rules, texts
+from .failure import Alert, Failure, Key
+from .peers import labels_of, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from windsock.settings import Settings
+
+    from .peers import Look, Shown
+    from .reader import View
+
+log = logging.getLogger(__name__)
+
+_RENEW = LIFETIME.total_seconds() / 2
+_GRACE = 60.0
+"""A callback posts before Airflow writes the failure: up to 20 s and a pass later the database must know it."""
+
+
+class Tracker:
+    """One for each reconciler: `begin` with what the store holds, then `judge`, `admit` and `due` in each pass."""
+
+    def __init__(self, settings: Settings, interval: float) -> None:
+        self.alerts: dict[Key, Alert] = {}
+        self.posted: dict[str, int] = {}
+        """What the last `due` was made of: fired, renewed, resolved."""
+        self._settings = settings
+        self._interval = interval
+        self._waiting: dict[Key, tuple[Failure, float]] = {}
+        """New failures that a callback may still report, and when they were seen first."""
+        self._strangers: dict[Key, list[Shown]] = {}
+        """What fires in Alertmanager, though it is over."""
+
+    def begin(self, alerts: Mapping[Key, Alert]) -> None:
+        """Forget all but `alerts`."""
+        self.alerts = dict(alerts)
+        self._waiting = {}
+
+    def asked(self, look: Look) -> set[Key]:
+        """What the database has to be asked for: what lasts as far as is known, and whatever an Alertmanager shows."""
+        return {key for key, one in self.alerts.items() if one.over is None} | self._waiting.keys() | look.alerts.keys()
+
+    def judge(self, view: View, look: Look, now: float, since: float) -> list[Failure]:
+        """Find out what goes on and what is over; returns what is new, and old enough for its callback to be late."""
+        self._strangers = {}
+        for one in self.alerts.values():
+            if one.over is None:
+                self._go_on(one, view, look, now)
+        new = {key: one for key, one in view.failures.items() if (one.ended or now) >= since}
+        new |= {key: one for key, (one, _) in self._waiting.items() if key not in new and self._fails(key, view)}
+        for key, shown in look.alerts.items():
+            if not self._lasts(key):
+                failure = self._stranger(key, shown, view, now)
+                if failure is not None:
+                    new[key] = failure
+        before, self._waiting = self._waiting, {}
+        for key, failure in new.items():
+            if not self._lasts(key) and self._is_news(failure, look, view, now):
+                self._waiting[key] = failure, before[key][1] if key in before else now
+        return [
+            failure
+            for key, (failure, seen) in self._waiting.items()
+            if look.complete and (key in look.alerts or seen < now or now - (failure.ended or now) >= self._interval)
+        ]
+
+    def admit(self, failure: Failure, ours: dict[str, str], look: Look, view: View) -> None:
+        """Make an alert of what is new, with the labels of one that is there: with others there would be two."""
+        key, shown = failure.key, look.alerts.get(failure.key, [])
+        team, severity = route(self.dag(key.dag_id, view), self._settings)
+        one = Alert(key, team, severity, {}, failure.ended or 0.0, failure.due, failure.failed)
+        if shown:
+            one = _adopted(failure, shown)
+        one.annotations = texts.merge(ours, one.annotations)
+        self.alerts[key] = one
+        self._waiting.pop(key, None)
+
+    def due(self, look: Look, now: datetime) -> tuple[list[dict[str, Any]], Callable[[], list[str]]]:
+        """Return what to post, and what to call once it was taken: it notes so, and returns the silent ones' DAGs."""
+        at, cluster = now.timestamp(), self._settings.cluster
+        lasting = [one for one in self.alerts.values() if one.over is None]
+        firing = [one for one in lasting if _is_due(one, look, at)]
+        ended = [
+            one for key, one in self.alerts.items() if one.over is not None and (not one.told or key in self._strangers)
+        ]
+        posts = [one.event(cluster).alert(now) for one in firing]
+        for one in ended:
+            posts += _resolved(one, look.alerts.get(one.key, []), cluster, now)
+        fired = sum(not one.posted for one in firing)
+        self.posted = {"fired": fired, "renewed": len(firing) - fired, "resolved": len(ended)}
+
+        def done() -> list[str]:
+            silent = [
+                one.key.dag_id
+                for one in firing
+                if not one.posted and one.key not in look.alerts and not self._is_told_by_its_task(one.key)
+            ]
+            for one in firing:
+                one.first, one.posted, one.dirty = one.first or at, at, True
+            for one in ended:
+                one.told = one.dirty = True
+            return silent
+
+        return posts, done
+
+    def dag(self, dag_id: str, view: View) -> DagFacts:
+        """What a DAG is routed by."""
+        owners = view.dags[dag_id].owners if dag_id in view.dags else ""
+        return DagFacts(dag_id, owners_of(owners), view.tags.get(dag_id, ()))
+
+    def _go_on(self, one: Alert, view: View, look: Look, now: float) -> None:
+        reason = self._over(one.key, one.team, one.due, view)
+        if reason or (one.posted and look.ended(one.key)):
+            reason = reason or "somebody else has resolved it"
+            one.over, one.told, one.dirty = now, False, True
+            log.info("%s of %s %s is over: %s", one.key.alertname, one.key.dag_id, one.key.task_id, reason)
+            return
+        failed, ended = view.failed.get(one.key, (one.failed, None))
+        if failed != one.failed:
+            one.failed, one.dirty = failed, True
+            one.annotations = texts.recount(one.annotations, failed)
+        if ended is not None and ended > one.failed_at:
+            one.failed_at, one.dirty = ended, True
+        for shown in look.alerts.get(one.key, ()):
+            merged = texts.merge(one.annotations, shown.annotations)
+            if merged != one.annotations:
+                one.annotations, one.dirty = merged, True
+
+    def _stranger(self, key: Key, shown: list[Shown], view: View, now: float) -> Failure | None:
+        """Something fires that is not known to last: it is new, or a late replay of what is over."""
+        known, standing = self.alerts.get(key), view.standings.get(key, "gone")
+        if known is None and (standing == "gone" or (key.alertname == DEADLINE_MISSED and key not in view.failures)):
+            return None  # the database knows nothing of it: perhaps another installation's with the same name
+        due = view.dues.get((key.dag_id, key.run_id))
+        number, ended = view.failed.get(key, (1, None))
+        reason = self._over(key, labels_of(shown).get("team", ""), due, view)
+        if not reason:
+            lasts = standing == "failed" and key.alertname != TASK_RETRYING
+            return (view.failures.get(key) or Failure(key, ended or now, due, number)) if lasts else None
+        failed_at = min(parse(one.annotations.get("failed_at", "")) or now for one in shown)
+        replay = known is not None and known.over is not None and failed_at <= known.over
+        if replay or standing != "cleared" or now - min(one.since for one in shown) > _GRACE:
+            log.info("%s of %s %s fires, and is over: %s", key.alertname, key.dag_id, key.task_id, reason)
+            known = known or _adopted(Failure(key, failed_at, due), shown)
+            known.over, known.dirty = known.over if replay else now, True
+            self.alerts[key], self._strangers[key] = known, shown
+        return None
+
+    def _is_news(self, failure: Failure, look: Look, view: View, now: float) -> bool:
+        """Whether it lasts by the rules, and is not what it was when it was found to be over."""
+        key = failure.key
+        if key in self._strangers:
+            return False
+        team, _ = route(self.dag(key.dag_id, view), self._settings)
+        team = labels_of(look.alerts[key]).get("team", team) if key in look.alerts else team
+        if self._over(key, team, failure.due, view, standing="failed"):
+            return False
+        known = self.alerts.get(key)
+        return known is None or key in look.alerts or (failure.ended or now) > known.failed_at
+
+    def _is_told_by_its_task(self, key: Key) -> bool:
+        """A run that failed because of a task is no failure that nobody reported: its task's alert is there."""
+        return key.alertname == DAG_RUN_FAILED and any(
+            other.alertname == TASK_FAILED and (other.dag_id, other.run_id) == (key.dag_id, key.run_id)
+            for other in self.alerts
+        )
+
+    def _lasts(self, key: Key) -> bool:
+        known = self.alerts.get(key)
+        return known is not None and known.over is None
+
+    @staticmethod
+    def _fails(key: Key, view: View) -> bool:
+        return view.standings.get(key) == "failed"
+
+    def _over(self, key: Key, team: str, due: float | None, view: View, standing: rules.Standing | None = None) -> str:
+        config, policy = self._settings.teams.get(team), self._settings.reconcile.resolve
+        if config is not None and config.resolve is not None:
+            policy = config.resolve
+        standing = standing or view.standings.get(key, "gone")
+        return rules.over(standing, view.dag(key.dag_id), later=view.later(key.dag_id, due), policy=policy)
+
+
+def _adopted(failure: Failure, shown: list[Shown]) -> Alert:
+    """The failure as Alertmanager shows it."""
+    labels = labels_of(shown)
+    annotations: dict[str, str] = {}
+    for one in shown:
+        annotations = texts.merge(annotations, one.annotations)
+    since = min(one.since for one in shown)
+    return Alert(
+        failure.key,
+        labels.get("team", ""),
+        labels.get("severity", ""),
+        annotations,
+        failure.ended or 0.0,
+        failure.due,
+        failure.failed,
+        first=since,
+    )
+
+
+def _is_due(one: Alert, look: Look, at: float) -> bool:
+    """Whether an Alertmanager lacks it, knows less of it, or will soon take it for over."""
+    same = [
+        there
+        for there in look.alerts.get(one.key, ())
+        if (there.labels.get("team", ""), there.labels.get("severity", "")) == (one.team, one.severity)
+    ]
+    poorer = any(one.annotations != there.annotations for there in same)
+    return not one.posted or look.lacking(one.key) or poorer or at - one.posted > _RENEW
+
+
+def _resolved(one: Alert, shown: list[Shown], cluster: str, now: datetime) -> list[dict[str, Any]]:
+    """Posts that end it, under all labels that it has."""
+    events = [one.event(cluster), *(one.variant(cluster, there.labels) for there in shown)]
+    unique = {tuple(sorted(event.labels.items())): event for event in events}
+    return [event.alert(now, resolved=True) for event in unique.values()]

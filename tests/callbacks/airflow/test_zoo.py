@@ -1,0 +1,179 @@
+"""What real Airflows tell, from the DAG file to the message: each thing once, to the right team, in the right words.
+
+All DAGs run in one go; each test looks at its part. GOLDEN=1 writes the texts that the messages are held against.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+GOLDEN = Path(__file__).parents[2] / "data" / "callbacks"
+DAGS = Path(__file__).parent / "dags"
+VERSIONS = {"3.3.2": ("zoo.py", "late3.py"), "2.11.0": ("zoo.py", "late2.py")}
+FAILING = ("pay.fail", "pay.mapped", "two.fail", "policy.fail", "policy.off", "skips", "chosen", "slow", "checks")
+
+pytestmark = pytest.mark.timeout(420)
+
+
+class Zoo:
+    """An Airflow in which everything has run."""
+
+    def __init__(self, version, airflow, place):
+        self.version, self.airflow, self.place = version, airflow, place
+        self.major = version[0]
+        airflow.wait_for_dags(*FAILING, "back")
+        self.runs = {dag_id: airflow.trigger(dag_id) for dag_id in FAILING}
+        if self.major == "3":
+            airflow.wait_for_dags("late.async", "late.sync")
+            self.runs |= {dag_id: airflow.trigger(dag_id) for dag_id in ("late.async", "late.sync")}
+        self.states = {dag_id: airflow.finish(dag_id, run, 180) for dag_id, run in self.runs.items()}
+        # Callbacks of runs come a moment after their end, from the dag processor.
+        place.wait(alertname="AirflowDagRunFailed", dag_id="slow")
+        place.wait(alertname="AirflowDagRunFailed", dag_id="two.fail")
+
+    def one(self, **labels):
+        """The one alert that fires with these labels."""
+        (alert,) = self.place.wait(**labels)
+        return alert
+
+    def golden(self, name, alert):
+        """Hold an alert's text against the one that a person has read."""
+        text = "\n".join(
+            [f"{key}: {value}" for key, value in sorted(alert["labels"].items())]
+            + ["--"]
+            + [f"{key}: {value}" for key, value in sorted(alert["annotations"].items())]
+        )
+        text = _plain(text, self.airflow) + "\n"
+        file = GOLDEN / f"airflow-{self.version}" / f"{name}.txt"
+        if os.environ.get("GOLDEN"):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        assert text == file.read_text()
+
+
+def _plain(text, airflow):
+    """What differs from run to run, named."""
+    text = (
+        text.replace(str(airflow.port), "PORT").replace(socket.gethostname(), "HOST").replace(socket.getfqdn(), "HOST")
+    )
+    text = re.sub(r"(manual|scheduled)__\d{4}-[^\s&/_]*(_\w{8}\b)?", r"\1__RUN", text)
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.%A-Z+]*\d(Z|\b)", "TIME", text)
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "UUID", text)
+    return re.sub(r"^duration: .*$", "duration: DURATION", text, flags=re.MULTILINE)
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def zoo(request, run_airflow, place, postgres):
+    version = request.param
+    dags = {name: (DAGS / name).read_text() for name in VERSIONS[version]}
+    # Airflow 2.11 runs no LocalExecutor on SQLite.
+    database = postgres.create(f"zoo_{version.replace('.', '_')}") if version[0] == "2" else None
+    return Zoo(version, run_airflow(version, dags, place.variables(), database), place)
+
+
+def test_what_must_fail_has_failed(zoo):
+    assert {dag_id: state for dag_id, state in zoo.states.items() if state != "failed"} == {
+        "checks": "success",
+        "skips": "success",
+        **({"late.async": "success", "late.sync": "success"} if zoo.major == "3" else {}),
+    }
+
+
+def test_a_task_that_is_tried_again_and_fails(zoo):
+    zoo.golden("retry", zoo.one(alertname="AirflowTaskRetrying", dag_id="pay.fail"))
+    alert = zoo.one(alertname="AirflowTaskFailed", dag_id="pay.fail")
+    zoo.golden("task", alert)
+    assert alert["labels"]["task_id"] == "grp.fails"
+    assert (alert["labels"]["team"], alert["labels"]["severity"]) == ("payments", "critical")
+    assert "hunter2" not in str(zoo.place.alerts())
+
+
+def test_a_run_names_the_task_that_made_it_fail(zoo):
+    alert = zoo.one(alertname="AirflowDagRunFailed", dag_id="pay.fail")
+    zoo.golden("run", alert)
+    assert alert["annotations"]["failed_task"] == "grp.fails"
+
+
+def test_a_run_of_which_two_tasks_failed_names_both(zoo):
+    alert = zoo.one(alertname="AirflowDagRunFailed", dag_id="two.fail")
+    zoo.golden("run-of-two", alert)
+    assert alert["annotations"]["failed_tasks"] == "first, second"
+
+
+def test_the_indexes_of_a_mapped_task_are_one_alert(zoo):
+    alert = zoo.one(alertname="AirflowTaskFailed", dag_id="pay.mapped")
+    assert alert["labels"]["task_id"] == "settle"
+    assert re.fullmatch(r"ValueError: account [1-5] is closed", alert["annotations"]["exception"])
+
+
+def test_a_run_that_took_too_long(zoo):
+    zoo.golden("timeout", zoo.one(alertname="AirflowDagRunFailed", dag_id="slow"))
+
+
+def test_the_policy_attaches_and_keeps_what_authors_set(zoo):
+    for task_id in ("one", "two"):
+        alert = zoo.one(alertname="AirflowTaskFailed", dag_id="policy.fail", task_id=task_id)
+        zoo.golden(f"policy-{task_id}", alert)
+    zoo.one(alertname="AirflowDagRunFailed", dag_id="policy.fail")
+    notes = zoo.place.notes.read_text().splitlines()
+    assert notes.count(f"author {zoo.runs['policy.fail']}") == 2
+    assert zoo.place.alerts(dag_id="policy.off") == []
+
+
+def test_an_author_chooses_team_and_severity(zoo):
+    labels = zoo.one(alertname="AirflowTaskFailed", dag_id="chosen")["labels"]
+    assert (labels["team"], labels["severity"]) == ("payments", "critical")
+
+
+def test_a_skip(zoo):
+    zoo.golden("skip", zoo.one(alertname="AirflowTaskSkipped", dag_id="skips"))
+
+
+def test_a_check_of_data_alerts_and_the_dag_goes_on_until_it_is_good_again(zoo):
+    alert = zoo.one(alertname="AirflowDataCheckFailed", dag_id="checks")
+    zoo.golden("check", alert)
+    run = zoo.airflow.trigger("checks", {"rows": 5})
+    assert zoo.airflow.finish("checks", run) == "success"
+    zoo.place.wait(0, alertname="AirflowDataCheckFailed", dag_id="checks")
+
+
+def test_a_success_ends_the_failure_of_an_earlier_run(zoo):
+    zoo.airflow.finish("back", zoo.airflow.trigger("back", {"fail": True}))
+    zoo.one(alertname="AirflowTaskFailed", dag_id="back")
+    zoo.one(alertname="AirflowDagRunFailed", dag_id="back")
+    assert zoo.airflow.finish("back", zoo.airflow.trigger("back")) == "success"
+    zoo.place.wait(0, dag_id="back")
+
+
+def test_deadlines(zoo):
+    if zoo.major == "3":
+        zoo.golden("deadline-async", zoo.one(alertname="AirflowDeadlineMissed", dag_id="late.async"))
+        zoo.golden("deadline-sync", zoo.one(alertname="AirflowDeadlineMissed", dag_id="late.sync"))
+        return
+    end = time.monotonic() + 90
+    while not (found := zoo.place.alerts(alertname="AirflowDeadlineMissed", dag_id="late.sla")):
+        assert time.monotonic() < end, zoo.airflow.output("scheduler")[-3000:]
+        time.sleep(1)
+    zoo.golden("sla", found[0])
+
+
+def test_each_alert_is_one_message_to_the_right_team(zoo):
+    """A message of Slack is one group: the alerts of a DAG of one name."""
+    version = zoo.runs["pay.fail"]
+    failed = zoo.place.inbox.wait_for(
+        lambda m: m.channel == "#payments" and "AirflowTaskFailed pay.fail" in m.text and version in m.text
+    )
+    assert "no answer to 'insert into orders' from postgresql://etl:***@warehouse/orders" in failed.text
+    texts = [(m.channel, m.text) for m in zoo.place.inbox.messages()]
+    said = [channel for channel, text in texts if "FIRING" in text and "AirflowTaskFailed pay.fail" in text]
+    assert set(said) == {"#payments"}
+    assert {c for c, text in texts if "AirflowDataCheckFailed checks" in text} == {"#data"}
+    # The run is inhibited by its task.
+    assert not [c for c, text in texts if "AirflowDagRunFailed pay.fail" in text]
+    assert [c for c, text in texts if "AirflowDagRunFailed two.fail" in text and "FIRING" in text]

@@ -1,0 +1,148 @@
+"""Missed deadlines as Airflow 3.3.2 calls for them, and missed SLAs as 2.11 does."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from datetime import datetime, timezone
+from types import SimpleNamespace
+
+import pytest
+
+from windsock.callbacks import Notify, on_deadline_missed, on_deadline_missed_sync, sla_missed
+
+CONTEXT = {
+    "dag_run": {
+        "dag_run_id": "manual__2026-11-22T09:51:06+00:00",
+        "dag_id": "orders",
+        "logical_date": None,
+        "state": "running",
+        "conf": {"day": "2026-11-22", "password": "hunter2hunter2"},
+    },
+    "deadline": {"id": "01a201b2-c025-775c-a9e0-2b1bcad17736", "deadline_time": "2026-11-22T06:00:00Z"},
+}
+WAYS = {
+    "async": lambda **given: asyncio.run(on_deadline_missed(**given)),
+    "sync": on_deadline_missed_sync,
+}
+
+
+@pytest.fixture(params=WAYS)
+def missed(request):
+    return WAYS[request.param]
+
+
+def test_it_arrives(missed, alertmanager, configure):
+    configure(
+        cluster="prod",
+        teams={"orders": {"match": {"dag": "orders*"}}},
+        links={"airflow": "https://airflow.example.org"},
+        alertmanager={"urls": [alertmanager.url]},
+    )
+    missed(context=CONTEXT, name="by six")
+    (alert,) = alertmanager.alerts()
+    assert alert["labels"] == {
+        "alertname": "AirflowDeadlineMissed",
+        "cluster": "prod",
+        "dag_id": "orders",
+        "run_id": "manual__2026-11-22T09:51:06+00:00",
+        "deadline": "01a201b2-c025-775c-a9e0-2b1bcad17736",
+        "team": "orders",
+        "severity": "warning",
+    }
+    annotations = alert["annotations"]
+    assert annotations["summary"] == (
+        "orders missed its deadline by six: it was due at 2026-11-22T06:00:00Z, and the run is running"
+    )
+    assert annotations["deadline_name"] == "by six"
+    assert annotations["due"] == "2026-11-22T06:00:00Z"
+    assert annotations["run_url"].startswith("https://airflow.example.org/dags/orders/runs/manual__2026")
+    assert annotations["conf"] == '{"day": "2026-11-22", "password": "***"}'
+
+
+def test_the_author_chooses(missed, alertmanager, configure):
+    configure(alertmanager={"urls": [alertmanager.url]})
+    missed(context=CONTEXT, team="payments", severity="critical", an_argument_of_tomorrow=1)
+    (alert,) = alertmanager.alerts()
+    assert (alert["labels"]["team"], alert["labels"]["severity"]) == ("payments", "critical")
+
+
+def test_a_wrong_choice_does_not_keep_it_back(missed, alertmanager, configure, lines):
+    configure(alertmanager={"urls": [alertmanager.url]})
+    missed(context=CONTEXT, severity="loud")
+    assert len(alertmanager.alerts()) == 1
+    assert "arguments of on_deadline_missed ignored: severity" in lines()[0][1]
+
+
+@pytest.mark.parametrize("context", [None, {}, {"dag_run": None}, {"dag_run": {"dag_id": "x"}}, "x", 3])
+def test_nonsense(missed, context, lines):
+    missed(context=context)
+    ((level, line),) = lines()
+    assert level == "WARNING"
+    assert "names no DAG and run" in line
+
+
+def test_what_airflow_asks_of_the_functions():
+    assert inspect.iscoroutinefunction(on_deadline_missed)
+    assert not inspect.iscoroutinefunction(on_deadline_missed_sync)
+    for function in (on_deadline_missed, on_deadline_missed_sync):
+        assert "context" in inspect.signature(function).parameters
+        # Airflow stores the path and imports it elsewhere.
+        module = __import__(function.__module__, fromlist=[function.__qualname__])
+        assert getattr(module, function.__qualname__) is function
+
+
+def test_the_event_loop_goes_on_while_an_alertmanager_hangs(hostile, configure):
+    configure(alertmanager={"urls": [hostile("hanging")]}, callbacks={"budget": 1.0})
+
+    async def run():
+        ticks = 0
+
+        async def tick():
+            nonlocal ticks
+            while True:
+                await asyncio.sleep(0.02)
+                ticks += 1
+
+        ticking = asyncio.create_task(tick())
+        await on_deadline_missed(context=CONTEXT)
+        ticking.cancel()
+        return ticks
+
+    start = time.monotonic()
+    assert asyncio.run(run()) > 10
+    assert time.monotonic() - start < 3
+
+
+def sla(task_id, minute):
+    return SimpleNamespace(
+        dag_id="orders", task_id=task_id, execution_date=datetime(2026, 11, 22, 9, minute, tzinfo=timezone.utc)
+    )
+
+
+@pytest.mark.parametrize("callback", [sla_missed, Notify()], ids=["sla_missed", "Notify"])
+def test_slas(alertmanager, configure, airflow2, callback):
+    configure(cluster="prod", alertmanager={"urls": [alertmanager.url]})
+    dag = SimpleNamespace(dag_id="orders", owner="ada", tags=["team:payments"])
+    callback(dag, "load on …", "", [sla("load", 1), sla("extract", 1), sla("load", 0)], [])
+    alerts = sorted(alertmanager.alerts(), key=lambda alert: alert["labels"]["run_id"])
+    assert [alert["labels"]["run_id"] for alert in alerts] == [
+        "scheduled__2026-11-22T09:00:00+00:00",
+        "scheduled__2026-11-22T09:01:00+00:00",
+    ]
+    assert alerts[1]["labels"]["deadline"] == "sla"
+    assert alerts[1]["annotations"]["summary"] == "orders missed its SLA: extract, load"
+    assert alerts[1]["annotations"]["owner"] == "ada"
+
+
+def test_after_a_pause_only_the_newest_runs_are_told(alertmanager, configure):
+    configure(alertmanager={"urls": [alertmanager.url]})
+    sla_missed(SimpleNamespace(dag_id="orders", owner="", tags=[]), "", "", [sla("load", m) for m in range(50)], [])
+    assert len(alertmanager.alerts()) == 3
+
+
+def test_slas_of_nothing(lines):
+    sla_missed()
+    sla_missed(None, None, None, None, None)
+    assert all(level == "WARNING" for level, _ in lines())

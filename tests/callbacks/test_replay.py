@@ -1,0 +1,340 @@
+"""The spool and a real Alertmanager: nothing is lost while it is away, and nothing pages again that is over."""
+
+import subprocess
+import sys
+import time
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from windsock.callbacks import recovery, spool
+from windsock.callbacks.delivery import Choice, deliver, flush, resolve
+from windsock.events import RECONCILING, rfc3339
+from windsock.settings import Settings, load
+
+GONE = "http://127.0.0.1:1"
+
+
+def waiting(settings):
+    return spool.of(settings).names()
+
+
+def dead(settings):
+    store = spool.of(settings)
+    return [(store.dead / name).read_text() for name in store.dead_names()]
+
+
+@pytest.fixture
+def age(monkeypatch):
+    """Moves the time of day on."""
+    ahead = [0.0]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + ahead[0])
+
+    def move(seconds):
+        ahead[0] += seconds
+
+    return move
+
+
+@pytest.fixture
+def reconciler(alertmanager):
+    """What a live reconciler keeps firing."""
+
+    def work(covers_since, cluster="airflow"):
+        now = datetime.now(timezone.utc)
+        alertmanager.post(
+            {
+                "labels": {"alertname": RECONCILING, "cluster": cluster, "severity": "info"},
+                "annotations": {"covers_since": rfc3339(covers_since)},
+                "startsAt": rfc3339(now),
+                "endsAt": rfc3339(now + timedelta(hours=1)),
+            }
+        )
+
+    return work
+
+
+def failures(alertmanager):
+    return [alert for alert in alertmanager.alerts() if alert["labels"]["alertname"] != RECONCILING]
+
+
+def end_all(alertmanager):
+    now = rfc3339(datetime.now(timezone.utc))
+    for alert in failures(alertmanager):
+        alertmanager.post({"labels": alert["labels"], "endsAt": now})
+
+
+def test_healthy_leaves_nothing_behind(to_alertmanager, event, soon, alertmanager):
+    settings = to_alertmanager()
+    assert deliver(event(), settings, soon()).problem == ""
+    assert (waiting(settings), len(failures(alertmanager))) == ([], 1)
+    assert flush(settings, soon()).delivered == 0
+
+
+@pytest.mark.parametrize(
+    "behaviour", ["hanging", "closing at once", "closing in the middle", "not HTTP", "answering 500", "dripping"]
+)
+def test_what_nobody_took_arrives_once_when_it_is_back(to_alertmanager, event, soon, alertmanager, hostile, behaviour):
+    away = to_alertmanager(hostile(behaviour))
+    for run in ("r1", "r2", "r1"):
+        found = deliver(event(run_id=run), away, soon(1.5))
+        assert found.problem
+        assert "kept in the spool" in found.detail
+    assert len(waiting(away)) == 3
+
+    back = to_alertmanager()
+    assert flush(back, soon()).delivered == 3
+    assert sorted(alert["labels"]["run_id"] for alert in failures(alertmanager)) == ["r1", "r2"]
+    assert waiting(back) == []
+
+
+@pytest.mark.parametrize("url", [GONE, "http://no-such-host.invalid:9093"])
+def test_nobody_there(to_alertmanager, event, soon, url):
+    away = to_alertmanager(url)
+    started = time.monotonic()
+    assert deliver(event(), away, soon(5)).problem == "unreachable"
+    assert time.monotonic() - started < 5.5
+    assert len(waiting(away)) == 1
+    assert flush(away, soon()).waiting == 1
+
+
+def test_a_peer_that_restarts_is_asked_again_within_the_budget(to_alertmanager, event, soon, hostile, alertmanager):
+    settings = to_alertmanager(hostile("answering 500"), alertmanager.url)
+    assert deliver(event(), settings, soon()).problem == ""
+
+
+@pytest.mark.parametrize("behaviour", ["answering 400", "answering 401", "redirecting to a log-in page"])
+def test_what_is_refused_is_a_dead_letter_and_not_asked_again(to_alertmanager, event, soon, hostile, behaviour):
+    settings = to_alertmanager(hostile(behaviour))
+    started = time.monotonic()
+    found = deliver(event(), settings, soon())
+    assert found.problem == "rejected"
+    assert time.monotonic() - started < 1
+    assert "a dead letter" in found.detail
+    assert waiting(settings) == []
+    (letter,) = dead(settings)
+    assert '"problem": "http://127.0.0.1:' in letter
+
+
+def test_one_that_refuses_and_one_that_is_away_is_not_the_end(to_alertmanager, event, soon, hostile):
+    settings = to_alertmanager(hostile("answering 400"), GONE)
+    assert deliver(event(), settings, soon(2)).problem == "unreachable"
+    assert (len(waiting(settings)), dead(settings)) == (1, [])
+
+
+def test_a_missing_credential_keeps_it_for_when_there_is_one(alertmanager, event, soon, tmp_path, monkeypatch):
+    settings = Settings.model_validate(
+        {
+            "alertmanager": {"urls": [alertmanager.url], "http": {"bearer": "${AM_TOKEN}"}},
+            "callbacks": {"spool": {"dir": str(tmp_path / "spool")}},
+        }
+    )
+    found = deliver(event(), settings, soon())
+    assert found.problem == "settings"
+    assert "AM_TOKEN" in found.detail
+    assert flush(settings, soon()).waiting == 1
+    monkeypatch.setenv("AM_TOKEN", "x")
+    assert flush(settings, soon()).delivered == 1
+
+
+# what is over must not page again
+
+
+def test_a_reconciler_answers_for_it_so_a_replay_is_dropped(to_alertmanager, event, soon, alertmanager, reconciler):
+    deliver(event(), to_alertmanager(GONE), soon(2))
+    reconciler(datetime.now(timezone.utc) - timedelta(hours=1))
+    found = flush(to_alertmanager(), soon())
+    assert (found.superseded, found.waiting) == (1, 0)
+    assert failures(alertmanager) == []
+
+
+def test_a_replay_makes_the_reconcilers_alert_richer(to_alertmanager, event, soon, alertmanager, reconciler):
+    deliver(event(), to_alertmanager(GONE), soon(2))
+    reconciler(datetime.now(timezone.utc) - timedelta(hours=1))
+    now = datetime.now(timezone.utc)
+    poorer = {**event().alert(now), "annotations": {"summary": "orders: load failed"}}
+    poorer["labels"] = {**poorer["labels"], "team": "other", "severity": "critical"}
+    alertmanager.post(poorer)
+
+    assert flush(to_alertmanager(), soon()).delivered == 1
+    (alert,) = failures(alertmanager)
+    assert alert["annotations"]["exception"] == "ValueError: no rows"
+    assert alert["labels"] == poorer["labels"]
+
+
+def test_what_is_older_than_the_reconciler_is_told(to_alertmanager, event, soon, alertmanager, reconciler):
+    deliver(event(), to_alertmanager(GONE), soon(2))
+    reconciler(datetime.now(timezone.utc) + timedelta(hours=1))
+    assert flush(to_alertmanager(), soon()).delivered == 1
+    assert len(failures(alertmanager)) == 1
+
+
+def test_another_installations_reconciler_does_not_count(to_alertmanager, event, soon, alertmanager, reconciler):
+    deliver(event(), to_alertmanager(GONE), soon(2))
+    reconciler(datetime.now(timezone.utc) - timedelta(hours=1), cluster="other")
+    assert flush(to_alertmanager(), soon()).delivered == 1
+
+
+def test_without_a_reconciler_this_hosts_own_marks_say_that_it_is_over(
+    to_alertmanager, event, soon, alertmanager, tmp_path
+):
+    deliver(event(), to_alertmanager(GONE), soon(2))
+    recovery.mark_resolved(event())
+    found = flush(to_alertmanager(), soon())
+    assert (found.delivered, found.superseded) == (0, 1)
+    assert failures(alertmanager) == []
+
+
+def test_what_is_late_says_so(to_alertmanager, event, soon, alertmanager, age):
+    deliver(event(), to_alertmanager(GONE), soon(2))
+    age(3600)
+    assert flush(to_alertmanager(), soon()).delivered == 1
+    (alert,) = failures(alertmanager)
+    assert alert["annotations"]["summary"].startswith("delivered late, 60 minutes after it happened: orders: load")
+
+
+def test_what_is_too_old_is_a_dead_letter(to_alertmanager, event, soon, alertmanager, age):
+    deliver(event(), to_alertmanager(GONE), soon(2))
+    age(4 * 86400)
+    settings = to_alertmanager()
+    assert flush(settings, soon()).dead == 1
+    assert failures(alertmanager) == []
+    (letter,) = dead(settings)
+    assert "not delivered in time; the last problem was: http://127.0.0.1:1: ConnectionRefusedError" in letter
+
+
+# resolving
+
+
+def test_a_success_ends_the_alerts_of_all_runs_and_of_no_other_task(to_alertmanager, event, soon, alertmanager):
+    settings = to_alertmanager()
+    for given in (
+        {"run_id": "monday"},
+        {"run_id": "tuesday", "alertname": "AirflowTaskRetrying"},
+        {"task_id": "other"},
+        {"dag_id": "other"},
+        {"alertname": "AirflowDagRunFailed", "task_id": None},
+        {"alertname": "AirflowDataCheckFailed", "run_id": "", "check": "rows"},
+    ):
+        assert deliver(event(**given), settings, soon()).problem == ""
+    found = resolve(event(run_id="wednesday"), settings, soon())
+    assert (found.problem, found.detail) == ("", "1 Alertmanagers, 2 alerts ended")
+    left = {(alert["labels"]["alertname"], alert["labels"].get("task_id")) for alert in failures(alertmanager)}
+    assert left == {
+        ("AirflowTaskFailed", "other"),
+        ("AirflowTaskFailed", "load"),
+        ("AirflowDagRunFailed", None),
+        ("AirflowDataCheckFailed", "load"),
+    }
+    assert {a["labels"]["dag_id"] for a in failures(alertmanager) if a["labels"].get("task_id") == "load"} == {
+        "other",
+        "orders",
+    }
+
+    resolve(event(alertname="AirflowDagRunFailed", task_id=None, run_id="x"), settings, soon())
+    resolve(event(alertname="AirflowDataCheckFailed", run_id="", check="rows"), settings, soon())
+    assert len(failures(alertmanager)) == 2
+
+
+def test_a_resolve_that_nobody_took_is_replayed_and_spares_what_failed_later(
+    to_alertmanager, event, soon, alertmanager
+):
+    deliver(event(run_id="monday"), to_alertmanager(), soon())
+    time.sleep(0.05)
+    assert resolve(event(run_id="tuesday"), to_alertmanager(GONE), soon(2)).problem == "unreachable"
+    time.sleep(0.05)
+    deliver(event(run_id="wednesday"), to_alertmanager(), soon())
+    assert flush(to_alertmanager(), soon()).delivered == 1
+    assert [alert["labels"]["run_id"] for alert in failures(alertmanager)] == ["wednesday"]
+
+
+def test_each_peer_is_asked_and_told(to_alertmanager, event, soon, alertmanager, hostile):
+    """An alert that only the second peer has is ended there, whatever the first one does."""
+    deliver(event(), to_alertmanager(), soon())
+    found = resolve(event(), to_alertmanager(hostile("answering 500"), alertmanager.url), soon(3))
+    assert failures(alertmanager) == []
+    assert "kept in the spool" in found.detail
+    assert found.problem == ""
+
+
+# what kills, and what runs beside
+
+
+KILLED = """
+import sys, time
+from windsock import settings
+from windsock.callbacks.delivery import deliver
+from windsock.events import Event
+event = Event("AirflowTaskFailed", "airflow", "orders", "r1", task_id="load", annotations={"summary": "x"})
+print("sending", flush=True)
+deliver(event, settings.load(cwd=False), time.monotonic() + 30)
+"""
+
+
+def test_kill_9_in_the_middle_of_a_delivery_is_one_alert(configure, hostile, alertmanager, soon):
+    configure(alertmanager={"urls": [hostile("hanging")]})
+    sender = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)
+    sender.stdout.readline()
+    time.sleep(1)
+    sender.kill()
+    sender.wait(10)
+    sender.stdout.close()
+    configure(alertmanager={"urls": [alertmanager.url]})
+    assert flush(load(cwd=False), soon()).delivered == 1
+    assert len(failures(alertmanager)) == 1
+
+
+FLUSHING = """
+import time
+from windsock import settings
+from windsock.callbacks.delivery import flush
+print(flush(settings.load(cwd=False), time.monotonic() + 20, 1000).delivered)
+"""
+
+
+def test_many_processes_flush_the_same_spool(configure, event, soon, alertmanager):
+    configure(alertmanager={"urls": [GONE]})
+    settings = load(cwd=False)
+    for number in range(60):
+        deliver(event(run_id=str(number)), settings, soon(0.3))
+    configure(alertmanager={"urls": [alertmanager.url]})
+    workers = [subprocess.Popen([sys.executable, "-c", FLUSHING], stdout=subprocess.PIPE, text=True) for _ in range(8)]
+    delivered = [int(worker.communicate(timeout=60)[0]) for worker in workers]
+    assert sum(delivered) == 60, "each by one process"
+    assert len(failures(alertmanager)) == 60
+    assert waiting(settings) == []
+
+
+def test_nonsense_in_the_spool_stops_nothing(to_alertmanager, event, soon, alertmanager):
+    settings = to_alertmanager()
+    deliver(event(), to_alertmanager(GONE), soon(2))
+    (spool.of(settings).queue / "000000000000000-bad.json").write_text("{")
+    found = flush(settings, soon())
+    assert (found.delivered, found.dead, found.waiting) == (1, 1, 0)
+
+
+def test_a_full_spool_costs_no_alert_that_arrives(to_alertmanager, event, soon, alertmanager, tmp_path):
+    full = to_alertmanager(spool={"dir": str(tmp_path / "s"), "max_files": 0})
+    assert deliver(event(), full, soon()).problem == ""
+    gone = to_alertmanager(GONE, spool={"dir": str(tmp_path / "s"), "max_files": 0})
+    found = deliver(event(), gone, soon(2))
+    assert "not kept: the spool has no room or is switched off" in found.detail
+    assert not (tmp_path / "s").exists()
+
+
+def test_a_template_becomes_the_description(to_alertmanager, event, soon, alertmanager):
+    deliver(event(), to_alertmanager(), soon(), Choice(template="{{ dag_id }} needs {{ owner }}\n{{ nothing }} here"))
+    (alert,) = failures(alertmanager)
+    assert alert["annotations"]["description"] == "orders needs ana"
+
+
+def test_no_channel_and_no_connection_is_touched(configure, alertmanager):
+    configure(alertmanager={"urls": [alertmanager.url]})
+    script = KILLED + (
+        "heavy = ('requests', 'smtplib', 'jinja2', 'apprise', 'airflow', 'windsock.callbacks.channels', "
+        "'windsock.callbacks.rendering')\n"
+        "print([name for name in heavy if name in sys.modules])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == "sending\n[]\n"

@@ -1,0 +1,148 @@
+"""Several workers of one web server: one of them reads the database, all of them answer the same."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from windsock.exporter.plugin import published
+from windsock.settings import Settings
+
+WORKER = """
+import sys
+from windsock.exporter.plugin.published import Exposition, UnavailableError
+from windsock.settings import Settings
+exposition = Exposition(Settings.model_validate({"metadata": {"interval": "1s", "timeout": "2s"}}), sys.argv[1])
+for _ in sys.stdin:
+    try:
+        print(exposition.read().decode().replace("\\n", "\\\\n"), flush=True)
+    except UnavailableError as error:
+        print(f"unavailable: {error}", flush=True)
+"""
+PASS = re.compile(r'windsock_metadata_last_success_timestamp_seconds\{query="runs"\} (\S+)')
+
+
+class Worker:
+    def __init__(self, url: str, temporary: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", WORKER, url],
+            env={**os.environ, "TMPDIR": temporary},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def read(self) -> str:
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().replace("\\n", "\n")
+
+    def end(self, number: int = signal.SIGKILL) -> None:
+        self.process.send_signal(number)
+        self.process.wait(20)
+        self.process.stdin.close()
+        self.process.stdout.close()
+
+
+@pytest.fixture
+def workers(tmp_path):
+    started: list[Worker] = []
+
+    def start(url: str, number: int, folder: str = "one-host") -> list[Worker]:
+        (tmp_path / folder).mkdir(exist_ok=True)
+        new = [Worker(url, str(tmp_path / folder)) for _ in range(number)]
+        started.extend(new)
+        return new
+
+    yield start
+    for one in started:
+        if one.process.poll() is None:
+            one.end()
+
+
+@pytest.fixture
+def url(postgres) -> str:
+    name = f"published_{time.monotonic_ns()}"
+    postgres.create(name)
+    with postgres.admin(name).begin() as connection:
+        schema = Path(__file__).parents[2] / "data/schemas/airflow-3.3.2-postgresql.sql"
+        connection.exec_driver_sql(schema.read_text())
+    return postgres.url(name)
+
+
+def connections(postgres, url: str) -> int:
+    text = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'windsock' AND datname = %s"
+    with postgres.admin("postgres").connect() as connection:
+        return connection.exec_driver_sql(text, (url.rpartition("/")[2],)).scalar()
+
+
+def test_one_reads_and_all_serve_the_same(workers, postgres, url):
+    several = workers(url, 3)
+    texts = [one.read() for one in several]
+    assert all("\nairflow_db_up 1\n" in text and "\nwindsock_metadata_leader 1\n" in text for text in texts)
+    assert connections(postgres, url) == 1
+
+
+def test_when_the_one_that_reads_ends_another_takes_over(workers, url):
+    first, second = workers(url, 2)
+    first.read()
+    before = float(PASS.search(second.read())[1])
+    first.end()
+    end = time.monotonic() + 15
+    while float((PASS.search(second.read()) or [0, 0])[1]) <= before + 0.5:
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
+def test_of_several_hosts_one_leads(workers, url):
+    (here,), (there,) = workers(url, 1, "here"), workers(url, 1, "there")
+    assert "\nwindsock_metadata_leader 1\n" in here.read()
+    text = there.read()
+    assert "\nwindsock_metadata_leader 0\n" in text
+    assert "airflow_db_" not in text
+
+
+def test_a_reader_that_hangs_is_told_from_one_that_works(workers, url):
+    first, second = workers(url, 2)
+    first.read()
+    first.process.send_signal(signal.SIGSTOP)
+    end = time.monotonic() + 30
+    while not (text := second.read()).startswith("unavailable: the collector has not finished a pass"):
+        assert time.monotonic() < end, text
+        time.sleep(0.5)
+    first.process.send_signal(signal.SIGCONT)
+
+
+def test_a_database_that_is_away_is_said_so(workers):
+    (one,) = workers("postgresql://nobody@127.0.0.1:1/airflow", 1)
+    assert "\nairflow_db_up 0\n" in one.read()
+
+
+@pytest.mark.parametrize("kind", ["open to others", "a link", "a file"])
+def test_a_folder_that_someone_else_may_have_made_is_refused(monkeypatch, tmp_path, kind):
+    monkeypatch.setattr(published.tempfile, "gettempdir", lambda: str(tmp_path))
+    folder = tmp_path / f"windsock-{os.getuid()}"
+    if kind == "open to others":
+        folder.mkdir()
+        folder.chmod(0o777)
+    elif kind == "a link":
+        (tmp_path / "elsewhere").mkdir(mode=0o700)
+        folder.symlink_to(tmp_path / "elsewhere")
+    else:
+        folder.write_text("")
+    with pytest.raises(published.UnavailableError):
+        published.Exposition(Settings(), "sqlite:////nowhere").read()
+
+
+def test_a_url_that_can_not_be_used_is_said_without_its_password(monkeypatch, tmp_path):
+    monkeypatch.setattr(published.tempfile, "gettempdir", lambda: str(tmp_path))
+    with pytest.raises(published.UnavailableError) as caught:
+        published.Exposition(Settings(), "oracle://me:secret@db/airflow").read()
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,200 @@
+"""Real databases and real Alertmanagers, with a reconciler between them whose passes are made by hand."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from real.alertmanager import Alertmanager, Messages
+from real.databases import MariaDB, SQLiteFolder, need_drivers
+from real.tables import Database
+
+from windsock.events import Event
+from windsock.exporter.exposition import TEXT, render
+from windsock.exporter.reconciler.reconciler import Reconciler
+from windsock.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from real.databases import Postgres
+
+_clusters = (f"cluster-{number}" for number in itertools.count())
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    need_drivers()
+    server = MariaDB()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory) -> SQLiteFolder:
+    return SQLiteFolder(tmp_path_factory.mktemp("sqlite"))
+
+
+@pytest.fixture(scope="session")
+def messages() -> Iterator[Messages]:
+    server = Messages()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def alertmanager(messages: Messages) -> Iterator[Alertmanager]:
+    """One for all tests, each of which has a cluster of its own."""
+    server = Alertmanager(Settings(), messages)
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def cluster() -> str:
+    return next(_clusters)
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[dict[tuple[str, str], Database]]:
+    made: dict[tuple[str, str], Database] = {}
+    yield made
+    for one in made.values():
+        one.engine.dispose()
+
+
+@pytest.fixture
+def database(postgres: Postgres, databases) -> Database:
+    """Airflow 3.3.2's tables on PostgreSQL, empty."""
+    return _empty(postgres, "3.3.2", databases)
+
+
+@pytest.fixture(
+    params=["postgresql 3.3.2", "postgresql 2.11.0", "mysql 3.3.2", "mysql 2.11.0", "sqlite 3.3.2", "sqlite 2.11.0"]
+)
+def any_database(request, databases) -> Database:
+    """Each Airflow's tables on each engine, empty."""
+    engine, _, version = request.param.partition(" ")
+    server = request.getfixturevalue({"postgresql": "postgres", "mysql": "mariadb"}.get(engine, engine))
+    return _empty(server, version, databases)
+
+
+def _empty(server: Any, version: str, databases: dict[tuple[str, str], Database]) -> Database:
+    key = server.name, version
+    if key not in databases:
+        databases[key] = Database(server, version)
+    databases[key].empty()
+    return databases[key]
+
+
+@pytest.fixture
+def make_database() -> Iterator[Callable[[Any, str], Database]]:
+    """Make a database of the test's own."""
+    made: list[Database] = []
+
+    def make(server: Any, version: str) -> Database:
+        made.append(Database(server, version))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.engine.dispose()
+
+
+class Bench:
+    """A reconciler, and what it reads and tells."""
+
+    def __init__(self, database: Database, alertmanager: Alertmanager, messages: Messages, settings: Settings) -> None:
+        self.database = database
+        self.alertmanager = alertmanager
+        self.messages = messages
+        self.settings = settings
+        self.reconciler = Reconciler(settings, database.url)
+
+    @property
+    def cluster(self) -> str:
+        return self.settings.cluster
+
+    def step(self, times: int = 1) -> None:
+        for _ in range(times):
+            self.reconciler.step()
+        assert self.reconciler.problem() == ""
+
+    def again(self) -> None:
+        """As after a kill: nothing is left but the store."""
+        self.reconciler.close()
+        self.reconciler = Reconciler(self.settings, self.database.url)
+
+    def firing(self, **labels: str) -> list[tuple[str, ...]]:
+        """What fires in Alertmanager."""
+        names = ("alertname", "dag_id", "run_id", "task_id")
+        found = self.alertmanager.alerts(cluster=self.cluster, **labels)
+        return sorted(
+            tuple(alert["labels"][name] for name in names if name in alert["labels"])
+            for alert in found
+            if alert["labels"]["alertname"] != "WindsockReconciling"
+        )
+
+    def annotations(self, **labels: str) -> dict[str, str]:
+        found = self.alertmanager.alerts(cluster=self.cluster, **labels)
+        (alert,) = [alert for alert in found if alert["labels"]["alertname"] != "WindsockReconciling"]
+        return alert["annotations"]
+
+    def told(self, wanted: dict[str, tuple[int, int]], seconds: float = 10) -> None:
+        """By DAG: how often its failures were newly firing, and newly resolved; waits until it is so, and stays so."""
+        end = time.monotonic() + seconds
+        while (found := self._told()) != wanted and time.monotonic() < end:
+            time.sleep(0.05)
+        time.sleep(0.3)
+        assert self._told() == wanted, found
+
+    def _told(self) -> dict[str, tuple[int, int]]:
+        firing, resolved = self.messages.news("cluster", "dag_id")
+        mine = {key for key in (*firing, *resolved) if key[0] == self.cluster}
+        return {key[1]: (firing[key], resolved[key]) for key in mine}
+
+    def metric(self, name: str) -> float | None:
+        text = render(list(self.reconciler.stores()), TEXT).decode()
+        found = [line.rpartition(" ") for line in text.splitlines() if line.startswith(name)]
+        values = {start: float(value) for start, _, value in found}
+        return values.get(name)
+
+    def callback(self, dag_id: str, task_id: str | None, run: int, **given: Any) -> Event:
+        """Post what a callback posts."""
+        annotations = {"exception": "ValueError: no price", "summary": "it failed", "failed_at": "2026-01-01T00:00:00Z"}
+        event = Event(
+            given.pop("alertname", "AirflowTaskFailed" if task_id else "AirflowDagRunFailed"),
+            self.cluster,
+            dag_id,
+            f"run_{run}",
+            task_id=task_id,
+            team=given.pop("team", "default"),
+            severity=given.pop("severity", "warning"),
+            annotations={**annotations, **given},
+        )
+        from datetime import datetime, timezone  # noqa: PLC0415
+
+        self.alertmanager.post(event.alert(datetime.now(timezone.utc)))
+        return event
+
+
+@pytest.fixture
+def bench(alertmanager, messages, cluster, tmp_path) -> Iterator[Callable[..., Bench]]:
+    """`bench(database, **settings)`."""
+    made: list[Bench] = []
+
+    def make(database: Database, **settings: Any) -> Bench:
+        given = {
+            "cluster": cluster,
+            "alertmanager": {"urls": [alertmanager.url]},
+            **settings,
+        }
+        given["reconcile"] = {"store": str(tmp_path / f"{given['cluster']}.db"), **settings.get("reconcile", {})}
+        made.append(Bench(database, alertmanager, messages, Settings.model_validate(given)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.reconciler.close()

@@ -1,0 +1,215 @@
+"""What a message can say that a killed task's callback could not: why, the log's end, how often, who waits."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+import zlib
+
+import pytest
+from real.failures import fail
+
+TASK = "AirflowTaskFailed"
+
+
+def note(database, event, **given):
+    """A row of Airflow's own log."""
+    row = {"id": given.pop("id", 1), "dttm": time.time() - 30, "dag_id": "d", "task_id": "t", "run_id": "run_1"}
+    database.insert("log", {**row, "event": event, "owner": None, "extra": None, **given})
+
+
+def told(made):
+    made.step(2)
+    return made.annotations(alertname=TASK)
+
+
+@pytest.mark.parametrize(
+    ("event", "given", "says"),
+    [
+        (
+            "heartbeat timeout",
+            {},
+            "its heartbeat was lost: the process or its host was killed, ran out of memory, or hung",
+        ),
+        (
+            "stuck in queued tries exceeded",
+            {},
+            "it was stuck in queued: no worker took it, and Airflow gave up",
+        ),
+        (
+            "state mismatch",
+            {},
+            "the executor found its process gone, while it was queued or running: killed from outside",
+        ),
+        (
+            "patch_task_instance",
+            {"owner": "ana", "extra": json.dumps({"new_state": "failed", "task_id": "t"})},
+            "ana marked it as failed",
+        ),
+        (
+            "ui.failed",
+            {"owner": "ana", "extra": json.dumps({"dag_id": "d", "confirmed": "true"})},
+            "ana marked it as failed",
+        ),
+        (
+            "patch_dag_run",
+            {"owner": "bob", "task_id": None, "extra": json.dumps({"state": "failed"})},
+            "bob marked it as failed",
+        ),
+        ("failed", {"owner": "airflow", "extra": json.dumps({"host_name": "w1"})}, None),
+        ("patch_task_instance", {"owner": "ana", "extra": json.dumps({"new_state": "success"})}, None),
+        ("patch_task_instance", {"owner": "ana", "extra": "no JSON"}, None),
+        ("heartbeat timeout", {"task_id": "other"}, None),
+        ("heartbeat timeout", {"dttm": time.time() - 9000}, None),
+    ],
+)
+def test_why(database, bench, event, given, says):
+    fail(database)
+    note(database, event, **given)
+    found = told(bench(database))
+    assert found.get("reason") == says
+    assert found["summary"] == f"d: t failed: {says or 'its process ended without a word'}"
+
+
+def test_why_on_every_database_and_airflow(any_database, bench):
+    fail(any_database)
+    note(any_database, "heartbeat timeout")
+    assert told(bench(any_database))["reason"].startswith("its heartbeat was lost")
+
+
+def test_a_task_that_never_started(database, bench):
+    fail(database, start_date=None)
+    assert told(bench(database))["reason"] == "it never started"
+
+
+def test_times_tries_and_links(any_database, bench):
+    ended = time.time() - 30
+    fail(any_database, ended=ended, try_number=3, max_tries=2, hostname="worker-7", operator="BashOperator")
+    any_database.insert("dag_tag", {"name": "tier:1", "dag_id": "d"})
+    links = {"airflow": "https://a.example", "grafana": "https://g.example", "runbooks": "https://r.example"}
+    found = told(bench(any_database, links=links))
+    assert found["try"] == "3 of 3"
+    assert found["duration"] == "50s"
+    assert found["hostname"] == "worker-7"
+    assert found["operator"] == "BashOperator"
+    assert found["tags"] == "tier:1"
+    assert found["owner"] == "airflow"
+    page = "runs/run_1" if any_database.modern else "grid?dag_run_id=run_1"
+    assert found["run_url"] == f"https://a.example/dags/d/{page}"
+    place = "/tasks/t?try_number=3" if any_database.modern else "&task_id=t&tab=logs"
+    assert found["log_url"] == found["run_url"] + place
+    assert found["runbook_url"] == "https://r.example/AirflowTaskFailed.md"
+
+
+def test_tags_choose_team_and_severity(database, bench):
+    fail(database)
+    database.insert("dag_tag", {"name": "tier:1", "dag_id": "d"})
+    made = bench(
+        database,
+        teams={"data": {"match": {"tag": "tier:*"}}},
+        severity=[{"match": {"tag": "tier:1"}, "is": "critical"}],
+    )
+    made.step(2)
+    (alert,) = made.alertmanager.alerts(cluster=made.cluster, alertname=TASK)
+    assert (alert["labels"]["team"], alert["labels"]["severity"]) == ("data", "critical")
+
+
+def test_how_often(any_database, bench):
+    fail(any_database, 30)
+    for number in range(25):
+        any_database.run(number + 1, "d", "failed" if number % 5 == 4 else "success", time.time() - 9000, end_date=1)
+        state = "failed" if number % 5 == 4 else "success"
+        any_database.task(number + 1, "d", "t", state, end_date=time.time() - 90_000, updated_at=time.time() - 90_000)
+    assert told(bench(any_database))["frequency"] == "failed in 5 of its last 20 runs"
+
+
+def test_a_new_task_has_no_past(database, bench):
+    fail(database)
+    assert "frequency" not in told(bench(database))
+
+
+def serialized(database, dag_id, dependencies, packed=False):
+    data = {"__version": 3, "dag": {"dag_id": dag_id, "dag_dependencies": dependencies}}
+    row = {"dag_id": dag_id, "last_updated": time.time(), "dag_hash": "x"}
+    row |= {"data": None if packed else json.dumps(data)}
+    row |= {"data_compressed": zlib.compress(json.dumps(data).encode()) if packed else None}
+    if database.modern:
+        row |= {"id": uuid.uuid4().hex, "created_at": time.time(), "dag_version_id": uuid.uuid4().hex}
+    else:
+        row |= {"fileloc": "x", "fileloc_hash": 1}
+    database.insert("serialized_dag", row)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_who_waits(any_database, bench, packed):
+    noun = "asset" if any_database.modern else "dataset"
+    times = {"created_at": time.time(), "updated_at": time.time()}
+    more = {"allow_global_consumers": True} if any_database.modern else {}
+    outlet = {f"{noun}_id": 7, "dag_id": "d", "task_id": "t", **times, **more}
+    any_database.insert(f"task_outlet_{noun}_reference", outlet)
+    more = {"allow_global_producers": True} if any_database.modern else {}
+    any_database.insert(f"dag_schedule_{noun}_reference", {f"{noun}_id": 7, "dag_id": "billing", **times, **more})
+    trigger = {"source": "d", "target": "export", "dependency_type": "trigger", "dependency_id": "go"}
+    sensor = {"source": "d", "target": "report", "dependency_type": "sensor", "dependency_id": "wait"}
+    serialized(any_database, "d", [trigger], packed)
+    serialized(any_database, "report", [sensor], packed)
+    fail(any_database)
+    expected = f"billing ({noun}), export (triggered by it), report (waits for it)"
+    assert told(bench(any_database))["impact"] == expected
+
+
+@pytest.mark.parametrize("data", ["null", '{"dag": 7}', '{"dag": {"dag_dependencies": [1, null, {}]}}'])
+def test_a_serialized_dag_that_is_none_stops_nothing(database, bench, data):
+    serialized(database, "d", [])
+    database.execute("UPDATE serialized_dag SET data = :data", data=data)
+    fail(database)
+    assert "impact" not in told(bench(database))
+
+
+def write_log(folder, lines, **given):
+    place = folder / "dag_id=d/run_id=run_1/task_id=t"
+    place = place / f"map_index={given['index']}" if "index" in given else place
+    place.mkdir(parents=True)
+    (place / "attempt=1.log").write_text("\n".join(lines))
+
+
+def test_the_last_lines_of_the_log_without_secrets(database, bench, tmp_path):
+    lines = [json.dumps({"event": f"line {number}", "level": "info"}) for number in range(50)]
+    lines += [json.dumps({"event": "connect to postgresql://bob:hunter22@db/x"}), "Killed", "{not json"]
+    write_log(tmp_path, lines)
+    fail(database)
+    end = told(bench(database, reconcile={"logs": str(tmp_path)}))["log_tail"].splitlines()
+    assert end[0] == "line 45"
+    assert end[-3:] == ["connect to postgresql://bob:***@db/x", "Killed", "{not json"]
+
+
+def test_the_log_of_a_mapped_task_is_that_of_its_first_failed_index(database, bench, tmp_path):
+    write_log(tmp_path, ["out of memory"], index=0)
+    fail(database, map_index=0)
+    assert told(bench(database, reconcile={"logs": str(tmp_path)}))["log_tail"] == "out of memory"
+
+
+@pytest.mark.parametrize("task", ["../../../etc/passwd", "t", "a/../../b"])
+def test_a_log_that_is_not_there_or_not_ours_is_none(database, bench, tmp_path, task):
+    fail(database, task=task)
+    assert "log_tail" not in told(bench(database, reconcile={"logs": str(tmp_path)}))
+
+
+def test_a_long_log_is_read_at_its_end_and_cut(database, bench, tmp_path):
+    write_log(tmp_path, ["x" * 2000] * 5000 + ["y" * 3000])
+    fail(database)
+    end = told(bench(database, reconcile={"logs": str(tmp_path)}))["log_tail"]
+    assert end.startswith("yyy")
+    assert len(end) <= 800
+
+
+def test_details_that_can_not_be_read_make_the_alert_poorer_but_not_late(database, bench, make_database, postgres):
+    own = make_database(postgres, "3.3.2")
+    fail(own)
+    own.execute("ALTER TABLE log RENAME COLUMN event TO happened")
+    own.execute("ALTER TABLE dag_schedule_asset_reference RENAME COLUMN dag_id TO whose")
+    made = bench(own)
+    made.reconciler.step()
+    made.reconciler.step()
+    assert made.firing(alertname=TASK) == [(TASK, "d", "run_1", "t")]

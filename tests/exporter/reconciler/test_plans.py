@@ -1,0 +1,73 @@
+"""No statement of a pass goes through all of task_instance: the planner's own word, on a database that is large enough.
+
+With failures that last, so that every statement is among them.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from real.tables import SCHEMAS
+
+SEED = Path(__file__).parents[3] / "benchmarks" / "seed.py"
+
+
+class Large:
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+
+@pytest.fixture(scope="module")
+def large(postgres) -> Large:
+    """40 DAGs, 8,000 runs, 80,000 task instances."""
+    url = postgres.create("large_for_reconciler")
+    with postgres.admin("large_for_reconciler").begin() as connection:
+        connection.exec_driver_sql((SCHEMAS / "airflow-3.3.2-postgresql.sql").read_text())
+    made = [sys.executable, str(SEED), url]
+    subprocess.run([*made, "--dags", "40", "--runs", "200", "--tasks", "10"], check=True, timeout=120)
+    with postgres.admin("large_for_reconciler").begin() as connection:
+        last = "id > (SELECT max(id) - 40 FROM dag_run)"
+        connection.exec_driver_sql(f"UPDATE dag_run SET state = 'failed', end_date = now() WHERE {last}")
+        connection.exec_driver_sql(
+            "UPDATE task_instance t SET state = 'failed', end_date = now() FROM dag_run r "
+            f"WHERE r.dag_id = t.dag_id AND r.run_id = t.run_id AND r.{last} AND t.task_id = 'task_3'"
+        )
+    return Large(url.replace("postgresql+psycopg2:", "postgresql:"))
+
+
+def test_no_plan_has_a_sequential_scan_of_task_instance(large, bench, postgres):
+    made = bench(large)
+    seen: dict[str, Any] = {}
+
+    def note(connection, cursor, statement, parameters, *rest) -> None:
+        seen[statement] = parameters
+
+    sa.event.listen(made.reconciler.session.engine, "before_cursor_execute", note)
+    made.step(3)
+    assert len(made.reconciler.lasting()) > 60
+    plans = []
+    with postgres.admin("large_for_reconciler").connect() as connection:
+        for statement, parameters in seen.items():
+            if "task_instance" in statement or "dag_run" in statement or " log" in statement:
+                rows = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).fetchall()
+                plans.append("\n".join(row[0] for row in rows))
+    of_tasks = [plan for plan in plans if "task_instance" in plan]
+    assert len(of_tasks) >= 4
+    assert [plan for plan in of_tasks if "Seq Scan on task_instance" in plan] == []
+
+
+def test_a_pass_takes_no_more_statements_than_promised(large, bench):
+    made = bench(large)
+    made.step(3)
+    counts = []
+    for _ in range(45):
+        made.reconciler.step()
+        counts.append(made.metric("windsock_reconcile_statements"))
+        time.sleep(0.01)
+    assert max(counts) <= 15

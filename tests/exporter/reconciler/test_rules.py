@@ -1,0 +1,255 @@
+"""What is a failure, what ends one, and what is none: rows as Airflow writes them, alerts in Alertmanager."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import pytest
+from real.failures import fail
+
+NOW = time.time()
+
+
+def test_a_failed_task_and_its_run_fire_on_every_database_and_airflow(any_database, bench):
+    fail(any_database)
+    made = bench(any_database)
+    made.step()
+    assert made.firing() == [("AirflowDagRunFailed", "d", "run_1"), ("AirflowTaskFailed", "d", "run_1", "t")]
+    any_database.update("task_instance", {"dag_id": "d"}, state="success")
+    any_database.update("dag_run", {"dag_id": "d"}, state="success")
+    made.step()
+    assert made.firing() == []
+
+
+def test_what_failed_a_moment_ago_is_left_to_its_callback_for_a_pass(database, bench):
+    fail(database, ended=time.time())
+    made = bench(database)
+    made.step()
+    assert made.firing() == []
+    made.step()
+    assert len(made.firing()) == 2
+
+
+@pytest.mark.parametrize("state", ["up_for_retry", "upstream_failed", "skipped", "removed", "queued", "running", None])
+def test_what_is_no_failure(database, bench, state):
+    database.dag("d")
+    database.run(1, "d", "running", NOW - 100)
+    database.task(1, "d", "t", state, end_date=NOW - 50, updated_at=NOW - 50)
+    made = bench(database)
+    made.step(2)
+    assert made.firing() == []
+
+
+def test_a_run_that_failed_by_its_timeout_fails_alone(database, bench):
+    database.dag("d")
+    database.run(1, "d", "failed", NOW - 100, end_date=NOW - 50)
+    database.task(1, "d", "t", "skipped", end_date=NOW - 50)
+    made = bench(database)
+    made.step()
+    assert made.firing() == [("AirflowDagRunFailed", "d", "run_1")]
+
+
+def test_a_task_fails_while_its_run_goes_on(database, bench):
+    fail(database, state="running")
+    made = bench(database)
+    made.step()
+    assert made.firing() == [("AirflowTaskFailed", "d", "run_1", "t")]
+
+
+def test_a_task_that_fails_in_a_run_that_succeeds_fires_until_a_later_run_succeeds(database, bench):
+    fail(database, state="success")
+    made = bench(database)
+    made.step()
+    assert made.firing() == [("AirflowTaskFailed", "d", "run_1", "t")]
+    database.run(2, "d", "running", NOW, start_date=NOW)
+    made.step()
+    assert len(made.firing()) == 1
+    database.update("dag_run", {"id": 2}, state="success", end_date=NOW)
+    made.step()
+    assert made.firing() == []
+
+
+def test_a_mapped_task_is_one_alert_with_a_count(database, bench):
+    database.dag("d")
+    database.run(1, "d", "running", NOW - 100)
+    for index in range(20):
+        state = "failed" if index in {0, 4, 7} else "success"
+        database.task(1, "d", "t", state, map_index=index, end_date=NOW - 60, updated_at=NOW - 60)
+    made = bench(database)
+    made.step()
+    assert made.firing() == [("AirflowTaskFailed", "d", "run_1", "t")]
+    assert made.annotations()["map_index"] == "3 of 20 failed: 0, 4, 7"
+    database.update("task_instance", {"map_index": 5}, state="failed", end_date=NOW - 50)
+    made.step(2)
+    assert made.firing() == [("AirflowTaskFailed", "d", "run_1", "t")]
+    assert made.annotations()["map_index"] == "4 failed"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"is_paused": True}, "paused"),
+        ({"is_stale": True}, "deleted"),
+    ],
+)
+def test_a_dag_that_is_paused_or_deleted_ends_its_failures_and_has_none(database, bench, caplog, change, says):
+    fail(database)
+    made = bench(database)
+    made.step()
+    assert len(made.firing()) == 2
+    caplog.set_level("INFO")
+    database.update("dag", {"dag_id": "d"}, **change)
+    made.step()
+    assert made.firing() == []
+    assert f"its DAG is {says}" in caplog.text
+    fail(database, 2)
+    made.step(2)
+    assert made.firing() == []
+
+
+def test_a_dag_that_is_unpaused_wakes_nothing_that_was_over(database, bench):
+    fail(database)
+    made = bench(database)
+    made.step()
+    database.update("dag", {"dag_id": "d"}, is_paused=True)
+    made.step()
+    database.update("dag", {"dag_id": "d"}, is_paused=False)
+    made.again()
+    made.step(3)
+    assert made.firing() == []
+
+
+def test_a_run_that_is_deleted_ends_its_failures(database, bench):
+    fail(database)
+    made = bench(database)
+    made.step()
+    database.execute("DELETE FROM task_instance")
+    database.execute("DELETE FROM dag_run")
+    made.step()
+    assert made.firing() == []
+
+
+def cleared(database):
+    database.update("task_instance", {"dag_id": "d"}, state=None)
+    database.update("dag_run", {"dag_id": "d"}, state="queued", end_date=None)
+
+
+def rerun(database):
+    database.update("task_instance", {"dag_id": "d"}, state="success")
+    database.update("dag_run", {"dag_id": "d"}, state="success")
+
+
+def later_run(database):
+    database.run(2, "d", "success", NOW, start_date=NOW, end_date=NOW)
+
+
+WAYS = {"cleared": cleared, "rerun": rerun, "later_run": later_run}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("chosen", WAYS)
+def test_each_way_to_end_a_failure_can_be_chosen(database, bench, way, chosen):
+    fail(database)
+    made = bench(database, reconcile={"resolve": [chosen]})
+    made.step()
+    WAYS[way](database)
+    made.step(2)
+    assert (made.firing() == []) == (way == chosen)
+
+
+def test_a_team_chooses_for_itself(database, bench):
+    fail(database)
+    fail(database, 10, "pay")
+    made = bench(database, teams={"payments": {"match": {"dag": "pay"}, "resolve": ["rerun"]}})
+    made.step()
+    assert len(made.firing()) == 4
+    database.update("task_instance", {"state": "failed"}, state=None)
+    database.update("dag_run", {"state": "failed"}, state="queued")
+    made.step()
+    assert {alert[1] for alert in made.firing()} == {"pay"}
+
+
+def test_an_older_run_that_succeeds_ends_nothing(database, bench):
+    fail(database, 5)
+    database.run(1, "d", "success", NOW - 5000, end_date=NOW)
+    made = bench(database)
+    made.step(2)
+    assert len(made.firing()) == 2
+
+
+def test_a_failure_that_a_later_run_made_good_was_never_one(database, bench):
+    fail(database)
+    later_run(database)
+    made = bench(database)
+    made.step(2)
+    assert made.firing() == []
+
+
+def test_a_deadline_that_was_missed_fires_until_the_run_succeeds(database, bench):
+    database.dag("d")
+    database.run(1, "d", "running", NOW - 1000, start_date=NOW - 1000)
+    row = {"dagrun_id": 1, "deadline_time": NOW - 100, "missed": True, "id": uuid.uuid4(), "callback_id": uuid.uuid4()}
+    database.insert("deadline", {**row, "created_at": NOW, "last_updated_at": NOW})
+    database.insert(
+        "deadline",
+        {
+            **row,
+            "created_at": NOW,
+            "last_updated_at": NOW,
+            "missed": False,
+            "id": uuid.uuid4(),
+            "deadline_time": NOW + 100,
+        },
+    )
+    made = bench(database)
+    made.step(2)
+    assert made.firing() == [("AirflowDeadlineMissed", "d", "run_1")]
+    made.step()
+    database.update("dag_run", {"id": 1}, state="success", end_date=NOW)
+    made.step()
+    assert made.firing() == []
+
+
+def test_what_failed_before_the_window_is_left_alone(database, bench):
+    fail(database, ended=NOW - 7200)
+    fail(database, 2, "recent", ended=NOW - 1800)
+    made = bench(database, reconcile={"window": "1h"})
+    made.step(3)
+    assert {alert[1] for alert in made.firing()} == {"recent"}
+
+
+def test_a_task_of_an_old_run_that_a_person_marks_as_failed_is_found(database, bench):
+    database.dag("d")
+    database.run(1, "d", "success", NOW - 9000, end_date=NOW - 9000)
+    database.task(1, "d", "t", "success", end_date=NOW - 9000, updated_at=NOW - 9000)
+    made = bench(database)
+    made.step(6)
+    now = time.time() - 20
+    database.update("task_instance", {"dag_id": "d"}, state="failed", end_date=now, updated_at=now)
+    made.step(2)
+    assert made.firing() == [("AirflowTaskFailed", "d", "run_1", "t")]
+
+
+def test_a_run_that_comes_and_fails_between_two_passes_is_found_at_once(database, bench):
+    for number in range(60):
+        database.dag(f"other{number:02}")
+    made = bench(database)
+    made.step(2)
+    fail(database, 7, "zebra")
+    made.step()
+    assert len(made.firing()) == 2
+
+
+def test_a_run_that_ends_between_two_passes_is_found_at_once(database, bench):
+    for number in range(60):
+        database.dag(f"other{number:02}")
+    database.dag("zebra")
+    database.run(7, "zebra", "running", NOW - 100)
+    database.task(7, "zebra", "t", "running")
+    made = bench(database)
+    made.step(5)
+    database.update("dag_run", {"id": 7}, state="failed", end_date=NOW - 30)
+    database.update("task_instance", {"dag_id": "zebra"}, state="failed", end_date=NOW - 30)
+    made.step()
+    assert len(made.firing()) == 2
