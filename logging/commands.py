@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from windsock import cli
-from windsock.exceptions import WindsockError
+from windsock.exceptions import UsageError, WindsockError
 
 from . import build as made
 from . import mappings
 from . import prune as old
 from .elasticsearch import Elasticsearch, RefusedError
 from .filebeat import VERSIONS
+
+if TYPE_CHECKING:
+    from prometheus_client.registry import Collector
 
 _OUT = Path("logging/generated")
 
@@ -80,6 +86,38 @@ def prune(config: Path | None) -> None:
     said = old.prune(settings, Elasticsearch(settings), datetime.now(timezone.utc))
     for line in said or ["nothing is old enough"]:
         click.echo(line)
+
+
+@logs.command(epilog="Example, beside each Filebeat: windsock logs watch --listen 127.0.0.1:9103")
+@click.option("--listen", default="127.0.0.1:9103", show_default=True, metavar="HOST:PORT", help="For Prometheus.")
+@cli.config_option
+def watch(config: Path | None, listen: str) -> None:
+    """Show Filebeat's statistics to Prometheus, and how long a line takes to Elasticsearch; until Ctrl-C."""
+    from prometheus_client import CollectorRegistry, start_http_server  # noqa: PLC0415  only this command needs it
+
+    from .watch import Canary, Watch  # noqa: PLC0415
+
+    settings = cli.load(config)
+    host, _, port = listen.rpartition(":")
+    if not port.isdigit():
+        raise UsageError(f"--listen {listen}: expected HOST:PORT")
+    canary = Canary(settings)
+    registry = CollectorRegistry()
+    registry.register(cast("Collector", Watch(settings, canary)))
+    try:
+        server, thread = start_http_server(int(port), host, registry)
+    except OSError as error:
+        raise WindsockError(f"--listen {listen}: {error.strerror}") from None
+    click.echo(f"http://{listen}/metrics")
+    stopped = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopped.set())
+    try:
+        canary.run(stopped)
+    except KeyboardInterrupt:
+        stopped.set()
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 def _read(path: Path) -> str | None:

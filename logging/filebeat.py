@@ -74,7 +74,7 @@ def _components(settings: Settings, version: str) -> list[dict[str, Any]]:
     kinds, text = settings.logs.components, settings.logs.format == "text"
     # 2.11 alone writes this one, and rotates it.
     manager = {"dag-processor-manager": (f"{settings.logs.folder.rstrip('/')}/dag_processor_manager/*.log",)}
-    files = {**(manager if text else {}), **kinds.files}
+    files = {**_canary(settings), **(manager if text else {}), **kinds.files}
     for kind, sources in (("files", files), ("containers", kinds.containers)):
         for source, paths in sources.items():
             container: list[dict[str, Any]] = [{"container": {"stream": "all"}}] if kind == "containers" else []
@@ -100,6 +100,11 @@ def _components(settings: Settings, version: str) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+def _canary(settings: Settings) -> dict[str, tuple[str, ...]]:
+    """What `windsock logs watch` writes and looks for."""
+    return {"canary": (f"{settings.logs.folder.rstrip('/')}/windsock/canary.log*",)}
 
 
 def _named(source: str) -> dict[str, Any]:
