@@ -32,6 +32,7 @@ from windsock._formats import (
     Urls,
     no_default,
 )
+from windsock._logs import Logs
 from windsock._matching import Match, Severity
 from windsock._reconcile import Reconcile, Reconciling, Resolve
 from windsock._section import Section
@@ -282,6 +283,7 @@ class Settings(Section):
     plugin: Plugin = Plugin()
     alertmanager: Alertmanager = Alertmanager()
     callbacks: Callbacks = Callbacks()
+    logs: Logs = Logs()
     links: Links = Links()
     redaction: Redaction = Redaction()
     channels: Channels = Channels()
