@@ -17,6 +17,7 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
+from real.misbehaving import BEHAVIOURS
 
 from windsock.events import Event, rfc3339
 from windsock.inbox import Inbox
@@ -251,53 +252,6 @@ def _wait_until_ready(url, process, log):
     pytest.fail(f"Alertmanager did not start:\n{log.read_text()}")
 
 
-def _answer(status):
-    def behave(connection):
-        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops".encode())
-
-    return behave
-
-
-def _drip(connection):
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    for _ in range(100):
-        connection.sendall(b"x")
-        time.sleep(0.1)
-
-
-def _hang(connection):
-    time.sleep(10)
-
-
-def _close_in_the_middle(connection):
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
-
-
-def _close_at_once(connection):
-    del connection
-
-
-def _not_http(connection):
-    connection.sendall(b"220 mail.example.org ESMTP\r\n")
-
-
-def _redirect(connection):
-    connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-
-
-BEHAVIOURS = {
-    "redirecting to a log-in page": (_redirect, "rejected"),
-    "hanging": (_hang, "timeout"),
-    "dripping": (_drip, "timeout"),
-    "closing at once": (_close_at_once, "unreachable"),
-    "closing in the middle": (_close_in_the_middle, "unreachable"),
-    "not HTTP": (_not_http, "unreachable"),
-    "answering 500": (_answer("500 Internal Server Error"), "server_error"),
-    "answering 400": (_answer("400 Bad Request"), "rejected"),
-    "answering 401": (_answer("401 Unauthorized"), "rejected"),
-}
-
-
 @pytest.fixture
 def hostile():
     """A server that accepts, reads the request and then behaves as named; returns its URL."""
@@ -415,3 +369,30 @@ def event():
 def soon():
     """A deadline some seconds ahead, on the monotonic clock."""
     return lambda seconds=9.0: time.monotonic() + seconds
+
+
+@pytest.fixture
+def settings(straight):
+    def build(**changes):
+        sections = {**straight, **changes}
+        return Settings.model_validate(sections)
+
+    return build
+
+
+@pytest.fixture
+def only_slack(straight, settings):
+    return settings(teams={"pay": {"slack": "#pay"}})
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Moves the time of day, which decides when a message may be sent; deadlines are on the other clock."""
+    ahead = [0.0]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + ahead[0])
+
+    def move(seconds):
+        ahead[0] += seconds
+
+    return move
