@@ -10,15 +10,15 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 import urllib.request
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
-from real.misbehaving import BEHAVIOURS
+from real.hostile import Hostile
 
+from windsock.callbacks import sending
 from windsock.events import Event, rfc3339
 from windsock.inbox import Inbox
 from windsock.settings import Settings
@@ -169,6 +169,12 @@ def clean_environment(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def nothing_spent():
+    """Callbacks of one process share their budget; each test is a process of its own."""
+    sending._spent.clear()
+
+
 @pytest.fixture
 def configure(monkeypatch, tmp_path):
     """Write windsock.yaml and point Airflow's processes at it."""
@@ -255,30 +261,9 @@ def _wait_until_ready(url, process, log):
 @pytest.fixture
 def hostile():
     """A server that accepts, reads the request and then behaves as named; returns its URL."""
-    sockets = []
-
-    def start(name):
-        behave = BEHAVIOURS[name][0]
-        server = socket.create_server(("127.0.0.1", 0))
-        sockets.append(server)
-
-        def serve(connection):
-            with contextlib.suppress(OSError), connection:
-                connection.recv(65536)
-                behave(connection)
-
-        def accept():
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        return f"http://127.0.0.1:{server.getsockname()[1]}"
-
-    yield start
-    for server in sockets:
-        server.close()
+    servers = Hostile()
+    yield servers.start
+    servers.close()
 
 
 @pytest.fixture

@@ -100,6 +100,21 @@ def test_what_is_refused_is_a_dead_letter_with_the_reason(settings, event, soon,
     assert store.names() == []
 
 
+def test_a_dead_letter_that_is_tried_again_is_sent(settings, event, soon, inbox, clock):
+    deliver(event(), settings(teams={"pay": {"slack": "#is_archived"}}), soon())
+    clock(61)
+    right = settings(teams={"pay": {"slack": "#pay"}})
+    deliver(event(), right, soon())
+    store = spool.of(right)
+    (name,) = store.dead_names()
+    letter = (store.dead / name).read_text().replace("#is_archived", "#pay")
+    (store.dead / name).write_text(letter)
+    assert store.revive(name)
+    clock(61)
+    assert flush(right, soon()).delivered == 1
+    assert len(inbox.messages()) == 2
+
+
 def test_a_missing_credential_costs_that_channel_only(settings, straight, event, soon, inbox, monkeypatch):
     monkeypatch.delenv("SLACK_TOKEN")
     found = deliver(event(), settings(), soon())

@@ -1,0 +1,25 @@
+"""What every part of windsock.yaml is built on."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from itertools import pairwise
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+
+def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
+    """Put the texts below the keys into the JSON schema. At class creation it would cost each process 45 ms."""
+    body = ast.parse(inspect.getsource(model)).body[0]
+    for key, text in pairwise(getattr(body, "body", [])):
+        if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
+            name = model.model_fields[ast.unparse(key.target)].alias or ast.unparse(key.target)
+            schema["properties"][name]["description"] = inspect.cleandoc(str(text.value.value))
+
+
+class Section(BaseModel):
+    """A part of windsock.yaml: immutable, and a key that it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_describe)
