@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     ValidationError,
     ValidationInfo,
@@ -31,8 +30,11 @@ from windsock._formats import (
     TimeOfDay,
     Url,
     Urls,
+    no_default,
 )
+from windsock._logs import Logs
 from windsock._matching import Match, Severity
+from windsock._reconcile import Reconcile, Reconciling, Resolve
 from windsock._section import Section
 from windsock._units import Duration, Ratio, Size
 from windsock.exceptions import SettingsError
@@ -43,17 +45,6 @@ if TYPE_CHECKING:
 
 Policy = Literal["last", "max", "min", "sum"]
 Naming = Literal["prometheus", "helm-chart", "statsd-exporter"]
-Resolve = Literal["rerun", "cleared", "later_run"]
-
-
-def _teams(value: dict[str, Any]) -> dict[str, Any]:
-    if "default" in value:
-        raise ValueError("a team can't be called `default`: that is where the alerts of no team go, see `defaults`")
-    return value
-
-
-def _reconcile(value: Any) -> Any:
-    return {"enabled": value} if isinstance(value, (bool, str)) else value
 
 
 class StatsD(Section):
@@ -154,22 +145,6 @@ class Plugin(Section):
     """${VARIABLE}: who sends its value as a bearer token may read /windsock/metrics; none: users of Airflow only."""
     listeners: bool = True
     """Whether states of runs, import errors and asset events are sent with Airflow's own StatsD lines."""
-
-
-class Reconcile(Section):
-    """The reconciler: tells Alertmanager of the failures that the metadata database knows, and of their end."""
-
-    enabled: Literal["auto"] | bool = "auto"
-    """auto: in the exporter, where a database and an Alertmanager are known."""
-    store: str | None = None
-    """The file of its memory; None: reconciler-CLUSTER.db in $STATE_DIRECTORY, or in ~/.local/state/windsock."""
-    window: Duration = Field(default=86_400.0, ge=60)
-    """How far back it looks after an outage of its own, and at its first start."""
-    resolve: tuple[Resolve, ...] = ("rerun", "cleared", "later_run")
-    """What ends a failure: its success on a rerun, its being cleared, the success of a run of the DAG that was due
-    later. A DAG that is paused or deleted ends all of its failures."""
-    logs: str | None = None
-    """Airflow's folder of task logs, where this host has it; None: AIRFLOW__LOGGING__BASE_LOG_FOLDER."""
 
 
 class Http(Section):
@@ -303,16 +278,16 @@ class Settings(Section):
     """This installation's name: on every series, every alert and every log line."""
     exporter: Exporter = Exporter()
     metadata: Metadata = Metadata()
+    reconcile: Reconciling = Reconcile()
+    """`auto`, `true` or `false` stands for `enabled` alone."""
     plugin: Plugin = Plugin()
-    reconcile: Annotated[Reconcile, BeforeValidator(_reconcile, json_schema_input_type=Reconcile | bool | str)] = (
-        Reconcile()
-    )
     alertmanager: Alertmanager = Alertmanager()
     callbacks: Callbacks = Callbacks()
+    logs: Logs = Logs()
     links: Links = Links()
     redaction: Redaction = Redaction()
     channels: Channels = Channels()
-    teams: Annotated[dict[str, Team], AfterValidator(_teams)] = {}
+    teams: Annotated[dict[str, Team], AfterValidator(no_default)] = {}
     defaults: Defaults = Defaults()
     severity: tuple[SeverityRule, ...] = ()
     slo: dict[str, Objective] = {}
