@@ -60,7 +60,11 @@ def report(
     try:
         _report(find, options, enrich, started)
     finally:
-        _spent.append((started, time.monotonic() - started))
+        now = time.monotonic()
+        _spent[:] = [
+            *((start, seconds) for start, seconds in _spent if now - start < _TOGETHER),
+            (started, now - started),
+        ]
 
 
 def _report(
@@ -77,7 +81,7 @@ def _report(
         if not outcomes:
             return
         settings = bounded.run(_load, _READING)
-        budget = _left(settings.callbacks.budget, started)
+        budget = _left(settings.callbacks.budget, started) / len(outcomes)
     except SettingsError as error:
         # The defaults would be in force now, and they name no Alertmanager.
         problem, detail = "settings", error.problems[0]
@@ -88,7 +92,8 @@ def _report(
     if settings is not None and not settings.callbacks.enabled:
         log.debug("switched off by callbacks.enabled")
         return
-    for outcome in outcomes or (None,):
+    for number, outcome in enumerate(outcomes or (None,)):
+        started = time.monotonic() if number else started
         if settings is not None and outcome is not None:
             problem, detail = _one(outcome, settings, options, enrich, (started, budget))
         if problem == _WITHHELD:
@@ -125,8 +130,7 @@ def _one(
 
 def _left(budget: float, now: float) -> float:
     """What is left of the budget, where others of this process have just used some of it."""
-    _spent[:] = [(start, seconds) for start, seconds in _spent if now - start < _TOGETHER]
-    return min(budget, max(_LEAST, budget - sum(seconds for _, seconds in _spent)))
+    return min(budget, max(_LEAST, budget - sum(seconds for start, seconds in _spent if now - start < _TOGETHER)))
 
 
 def _act(outcome: Outcome, settings: Settings, options: Options, deadline: float) -> Delivery:
