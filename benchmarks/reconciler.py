@@ -198,7 +198,7 @@ def routed(inbox: Inbox, folder: Path) -> Settings:
 
 def failed_in(engine: sa.engine.Engine) -> dict[Key, float]:
     """Every failure that the database has, by the alert that it should be, with its end."""
-    tasks = "SELECT dag_id, run_id, task_id, max(end_date) FROM task_instance WHERE state = 'failed' GROUP BY 1, 2, 3"
+    tasks = "SELECT dag_id, run_id, task_id, min(end_date) FROM task_instance WHERE state = 'failed' GROUP BY 1, 2, 3"
     runs = "SELECT dag_id, run_id, end_date FROM dag_run WHERE state = 'failed'"
     with engine.connect() as connection:
         found = {(EVENT[0], *row[:3]): row[3].timestamp() for row in connection.execute(sa.text(tasks))}
