@@ -56,6 +56,7 @@ check: .venv/installed $(AIRFLOW)/installed ## Lint, types, and whether what is 
 	@$(BIN)/python scripts/catalog.py $(AIRFLOW)/bin/python --check
 	@$(BIN)/windsock alerts build --check
 	@$(BIN)/windsock dashboards build --check
+	@$(BIN)/windsock logs build --check
 	@echo "Next: make build"
 
 requirements: .venv/installed ## Pin the demo's and the tests' Airflows anew

@@ -6,6 +6,7 @@ from windsock.events import TASK_FAILED
 
 from .promql import CLUSTERS, TARGETS, growth
 from .rule import Group, Record, Rule
+from .shipping import SHIPPING
 
 FAILURE_SHARE = 0.05
 """A DAG fails too often above this share of its tries …"""
@@ -133,5 +134,5 @@ _WINDSOCK = (
     ),
 )
 
-GROUPS = (Group("airflow", _AIRFLOW, _RECORDS), Group("windsock", _WINDSOCK))
+GROUPS = (Group("airflow", _AIRFLOW, _RECORDS), Group("windsock", _WINDSOCK), SHIPPING)
 RULES = tuple(rule for group in GROUPS for rule in group.rules)

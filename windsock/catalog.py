@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from windsock._airflow_metrics import CUSTOM, NOTES, Note
 from windsock._db_metrics import COLLECTOR_METRICS, DB_METRICS
+from windsock._log_metrics import LOG_METRICS
 from windsock._own_metrics import CALLBACK_METRICS, LISTENER_METRICS, OWN_METRICS, POLICY_METRICS
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def own() -> tuple[Metric, ...]:
     """Every metric that windsock exposes about itself."""
     return tuple(
         Metric(name, name, "counter" if kind == "counter" else "gauge", text, labels, "windsock")
-        for name, kind, text, labels in (*OWN_METRICS, *COLLECTOR_METRICS)
+        for name, kind, text, labels in (*OWN_METRICS, *COLLECTOR_METRICS, *LOG_METRICS)
     )
 
 

@@ -81,7 +81,7 @@ _AUTHORIZATION = (
     r"(?=[^\s\"',;]{0,256}[\d_~+/=.-])[^\s\"',;\\]{8,}"
 )
 
-_PATTERNS = tuple(
+PATTERNS = tuple(
     re.compile(pattern, flags)
     for pattern, flags in (
         (_PRIVATE_KEY, re.DOTALL),
@@ -123,7 +123,7 @@ _learned: tuple[re.Pattern[str], ...] = ()
 
 def redact(text: str) -> str:
     """Return `text` with what looks like a secret replaced by `***`."""
-    for pattern in _PATTERNS:
+    for pattern in PATTERNS:
         text = pattern.sub(_masked, text)
     for pattern in _learned:
         text = _without(pattern, text)

@@ -33,6 +33,7 @@ class Server:
     """A program in a folder and a process group of its own, as a user who may run it: databases refuse root."""
 
     ends = signal.SIGTERM
+    patience = 60.0
 
     def __init__(self, user: str) -> None:
         self.port = free_port()
@@ -57,7 +58,7 @@ class Server:
             self.process = subprocess.Popen(
                 self.command(*arguments), stdout=log, stderr=log, start_new_session=True, cwd=self.folder
             )
-        end = time.monotonic() + 60
+        end = time.monotonic() + self.patience
         while True:
             try:
                 socket.create_connection(("127.0.0.1", self.port), 1).close()

@@ -1,0 +1,130 @@
+"""Real Filebeat and real Elasticsearch, and what a user of `windsock logs` does with them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+from real.elasticsearch import Elasticsearch, Filebeat
+from real.server import free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+DATA = Path(__file__).resolve().parents[1] / "data" / "logs"
+
+
+@pytest.fixture(scope="session")
+def elasticsearch():
+    server = Elasticsearch()
+    yield server
+    server.remove()
+
+
+@pytest.fixture
+def own_elasticsearch():
+    """One that a test may kill."""
+    server = Elasticsearch()
+    yield server
+    server.remove()
+
+
+class Shipping:
+    """windsock.yaml, what `windsock logs` makes of it, and Filebeat with that."""
+
+    def __init__(self, folder: Path, server: Elasticsearch, index: str, logs: dict[str, Any], **rest: Any) -> None:
+        self.folder = folder
+        self.server = server
+        self.index = index
+        self.stats = free_port()
+        self.logs = folder / "logs"
+        self.logs.mkdir()
+        values = {
+            "folder": str(self.logs),
+            "index": index,
+            "replicas": 0,
+            "lifecycle": False,
+            "retention": "36500d",
+            "stats": f"127.0.0.1:{self.stats}",
+            "elasticsearch": {"urls": [server.url]},
+            **logs,
+        }
+        (folder / "windsock.yaml").write_text(yaml.safe_dump({"logs": values, **rest}))
+        self.windsock("install")
+        self.windsock("build", "--filebeat-version", "7.17", "--out", str(folder / "built"))
+        home = folder / "filebeat"
+        home.mkdir()
+        self.filebeat = Filebeat(home, (folder / "built" / "filebeat.yml").read_text())
+
+    def windsock(self, *arguments: str) -> str:
+        command = [sys.executable, "-m", "windsock", "logs", *arguments, "--config", str(self.folder / "windsock.yaml")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ, check=False)
+        assert done.returncode == 0, done.stderr + done.stdout
+        return done.stdout
+
+    def events(self) -> dict[str, int]:
+        """What Filebeat counts of its output: acked, duplicates, dropped …"""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.stats}/stats", timeout=5) as answer:
+            return json.load(answer)["libbeat"]["output"]["events"]
+
+    def until(self, ask: Callable[[], Any], timeout: float = 30) -> None:
+        end = time.monotonic() + timeout
+        while True:
+            try:
+                if ask():
+                    return
+            except OSError:
+                pass
+            assert time.monotonic() < end, self.filebeat.log()[-3000:]
+            time.sleep(0.2)
+
+    def arrived(self, count: int, timeout: float = 60, pattern: str = "-*") -> list[dict[str, Any]]:
+        """The documents, once there are `count` of them, and no more a moment later."""
+        end = time.monotonic() + timeout
+        while self.server.count(self.index + pattern) < count:
+            there = self.server.count(self.index + pattern)
+            assert time.monotonic() < end, f"{there} of {count}; {self.filebeat.log()[-3000:]}"
+            time.sleep(0.2)
+        time.sleep(1)
+        return self.server.documents(self.index + pattern)
+
+
+@pytest.fixture
+def ship(tmp_path, elasticsearch, request):
+    """`ship(server=…, **logs)`: a Shipping of its own; its Filebeat is ended with the test."""
+    made: list[Shipping] = []
+
+    def make(server: Elasticsearch | None = None, rest: dict[str, Any] | None = None, **logs: Any) -> Shipping:
+        folder = tmp_path / f"ship{len(made)}"
+        folder.mkdir()
+        index = f"test-{abs(hash((request.node.nodeid, len(made)))):x}"
+        made.append(Shipping(folder, server or elasticsearch, index, logs, **(rest or {})))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.filebeat.stop()
+
+
+def unpack(version: str, folder: Path) -> None:
+    with tarfile.open(DATA / f"airflow-{version}.tar.gz") as packed:
+        packed.extractall(folder, filter="data")
+
+
+def task_file(logs: Path, text: str | bytes = "", *, dag: str = "orders", attempt: str = "attempt=1.log", **parts: str):
+    """Write a task's log file; returns its path."""
+    run, task = parts.get("run", "manual__2026-11-22T05:00:00+00:00"), parts.get("task", "load")
+    path = logs / f"dag_id={dag}" / f"run_id={run}" / f"task_id={task}" / parts.get("map", "") / attempt
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        file.write(text if isinstance(text, bytes) else text.encode())
+    return path

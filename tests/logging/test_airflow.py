@@ -1,0 +1,208 @@
+"""Real Airflow's own log API over real Filebeat and Elasticsearch: the lines of the files, in order, each once."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import time
+import urllib.request
+from datetime import datetime
+from urllib.parse import quote
+
+import pytest
+
+from .conftest import Shipping
+
+DAGS3 = """
+from datetime import datetime, timedelta, timezone
+import logging, time
+from airflow.sdk import BaseOperator, dag, task
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
+class Wait(BaseOperator):
+    def execute(self, context):
+        self.log.info("before")
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=2)), method_name="woken")
+
+    def woken(self, context, event=None):
+        self.log.info("after")
+
+@dag(schedule=None, catchup=False, default_args={"retries": 1, "retry_delay": timedelta(seconds=1)})
+def zoo():
+    @task
+    def talk():
+        print("printed")
+        logging.getLogger("mine").warning("warned %s", "ünïcode")
+        return [1, 2]
+
+    @task(map_index_template="{{ x }}")
+    def mapped(x):
+        for n in range(30):
+            logging.getLogger("mine").info("line %s of %s", n, x)
+
+    @task
+    def fails():
+        raise ValueError("boom postgresql://scott:tiger99@db/x")
+
+    wait = Wait(task_id="wait")
+    mapped.expand(x=talk()); fails(); wait
+
+zoo()
+
+@dag(schedule=None, catchup=False)
+def runs():
+    @task
+    def runs_on():
+        for n in range(40):
+            print("tick", n, flush=True)
+            time.sleep(0.25)
+    runs_on()
+
+runs()
+"""
+DAGS2 = (
+    DAGS3.replace("from airflow.sdk import BaseOperator, dag, task", "from airflow.decorators import dag, task")
+    .replace("airflow.providers.standard.triggers", "airflow.triggers")
+    .replace("class Wait", "from airflow.models.baseoperator import BaseOperator\n\nclass Wait")
+    .replace('@task(map_index_template="{{ x }}")', "@task")
+    .replace("@dag(schedule=None", "@dag(start_date=datetime(2026, 1, 1), schedule=None")
+)
+TRIES = [("talk", -1, 1), ("mapped", 0, 1), ("mapped", 1, 1), ("fails", -1, 1), ("fails", -1, 2), ("wait", -1, 1)]
+
+
+def shown(airflow, dag, run, task, index, attempt):
+    """What the log API shows: the sources, and the lines (dicts in 3.x, texts in 2.11)."""
+    place = f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances/{task}/logs/{attempt}"
+    path = f"{place}?full_content=true&map_index={index}"
+    if airflow.major == "3":
+        content = airflow.api("GET", path)["content"]
+        end = next(n for n, line in enumerate(content) if line["event"] == "::endgroup::")
+        return [line["event"] for line in content[1:end]], content[end + 1 :]
+    request = urllib.request.Request(f"{airflow.url}/api/v1{path}")
+    request.add_header("Accept", "text/plain")
+    request.add_header("Authorization", "Basic YWRtaW46YWRtaW4=")
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        text = answer.read().decode()
+    head, _, rest = text.partition(" INFO - ::endgroup::\n")
+    return re.findall(r"^\*\*\* (.*)$", head, re.MULTILINE), rest.rstrip("\n").split("\n")
+
+
+def files_of(airflow, dag, run, task, index, attempt):
+    place = airflow.logs / f"dag_id={dag}" / f"run_id={run}" / f"task_id={task}"
+    if index >= 0:
+        place /= f"map_index={index}"
+    return sorted(place.glob(f"attempt={attempt}.log*"))
+
+
+def written(airflow, *which):
+    """What Airflow shows of the files, by the documented rule: merged by milliseconds, then by line number."""
+    found = []
+    for file in files_of(airflow, *which):
+        for number, text in enumerate(filter(None, file.read_text().split("\n"))):
+            line = json.loads(text)
+            stamp = datetime.fromisoformat(line["timestamp"].replace("Z", "+00:00"))
+            found.append((int(stamp.timestamp() * 1000), number, line))
+    return [line for _, _, line in sorted(found, key=lambda part: part[:2])]
+
+
+def same(line):
+    """Without how times are spelled, and without what Airflow adds or leaves out as null."""
+    kept = {key: value for key, value in line.items() if value is not None and key != "timestamp"}
+    stamp = datetime.fromisoformat(line["timestamp"].replace("Z", "+00:00"))
+    return {**kept, "timestamp": stamp.timestamp()}
+
+
+@pytest.fixture
+def shipped(tmp_path, elasticsearch, run_airflow, postgres, request):
+    """(Airflow, Shipping): an Airflow of that version whose logs are shipped, reading them back."""
+    version = request.param
+    index = f"read-{version}"
+    folder = tmp_path / "shipping"
+    folder.mkdir()
+    form = "json" if version[0] == "3" else "text"
+    shipping = Shipping(folder, elasticsearch, index, {"format": form, "kibana": "http://kibana.test"})
+    variables = dict(
+        line.split("=", 1)
+        for line in (folder / "built" / f"airflow-{'3' if version[0] == '3' else '2.11'}.env").read_text().splitlines()
+        if line and not line.startswith("#")
+    )
+    database = None if version[0] == "3" else postgres.create(f"logs{index.replace('.', '').replace('-', '')}")
+    airflow = run_airflow(version, {"zoo.py": DAGS3 if version[0] == "3" else DAGS2}, variables, database)
+    shipping.logs.rmdir()
+    shipping.logs.symlink_to(airflow.logs)
+    configuration = (folder / "built" / "filebeat.yml").read_text().replace(str(shipping.logs), str(airflow.logs))
+    (shipping.filebeat.folder / "filebeat.yml").write_text(configuration)
+    shipping.filebeat.up()
+    yield airflow, shipping
+    shipping.filebeat.stop()
+
+
+@pytest.mark.parametrize("shipped", ["3.3.2"], indirect=True)
+def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, elasticsearch):
+    airflow, shipping = shipped
+    airflow.wait_for_dags("zoo", "runs")
+    run = airflow.trigger("zoo")
+    assert airflow.finish("zoo", run) == "failed"
+
+    # At once, with documents still on their way: whatever is shown, is all there is.
+    for which in TRIES:
+        _, lines = shown(airflow, "zoo", run, *which)
+        assert [line["event"] for line in lines] == [line["event"] for line in written(airflow, "zoo", run, *which)]
+
+    expected = {which: written(airflow, "zoo", run, *which) for which in TRIES}
+    assert len(files_of(airflow, "zoo", run, "wait", -1, 1)) == 2
+    total = sum(len(lines) for lines in expected.values())
+    shipping.until(lambda: elasticsearch.count(f"{shipping.index}-2*") >= total, 60)
+    time.sleep(1.5)
+    for which in TRIES:
+        sources, lines = shown(airflow, "zoo", run, *which)
+        assert all("lines in Elasticsearch" in source for source in sources), sources
+        found = [same(line) for line in lines]
+        if which[0] == "fails":
+            assert "tiger99" not in json.dumps(found)
+            found = [{**line, "error_detail": "", "event": ""} for line in found]
+            expected[which] = [{**line, "error_detail": "", "event": ""} for line in expected[which]]
+            found = [{k: v for k, v in line.items() if v != ""} for line in found]
+            expected[which] = [{k: v for k, v in line.items() if v != ""} for line in expected[which]]
+        assert found == [same(line) for line in expected[which]]
+
+    # The machine that ran it is gone, with its files.
+    shutil.rmtree(airflow.logs / "dag_id=zoo")
+    for which in TRIES:
+        _, lines = shown(airflow, "zoo", run, *which)
+        assert len(lines) == len(expected[which])
+
+    path = f"/dags/zoo/dagRuns/{quote(run, safe='')}/taskInstances/talk/externalLogUrl/1"
+    assert f"zoo-talk-{quote(run)}--1-1" in airflow.api("GET", path)["url"]
+
+    # While a task runs, no line is there twice, asked each second.
+    run = airflow.trigger("runs")
+    seen, end = [], time.monotonic() + 60
+    while airflow.run_state("runs", run) not in {"success", "failed"} and time.monotonic() < end:
+        if files_of(airflow, "runs", run, "runs_on", -1, 1):
+            _, lines = shown(airflow, "runs", run, "runs_on", -1, 1)
+            ticks = [line["event"] for line in lines if line["event"].startswith("tick")]
+            assert ticks == [f"tick {n}" for n in range(len(ticks))]
+            seen.append(len(ticks))
+        time.sleep(1)
+    assert len(set(seen)) > 3, seen
+
+
+@pytest.mark.parametrize("shipped", ["2.11.0"], indirect=True)
+def test_2_11_shows_the_lines_of_the_files_each_once_in_order(shipped, elasticsearch):
+    airflow, shipping = shipped
+    airflow.wait_for_dags("zoo", "runs")
+    run = airflow.trigger("zoo")
+    assert airflow.finish("zoo", run) == "failed"
+    expected = {}
+    for which in TRIES:
+        _, expected[which] = shown(airflow, "zoo", run, *which)
+    shipping.until(lambda: all("Elasticsearch" in str(shown(airflow, "zoo", run, *which)[0]) for which in TRIES), 60)
+    for which in TRIES:
+        _, lines = shown(airflow, "zoo", run, *which)
+        assert [line.replace("tiger99", "***") for line in expected[which]] == lines
+    shutil.rmtree(airflow.logs / "dag_id=zoo")
+    for which in TRIES:
+        _, lines = shown(airflow, "zoo", run, *which)
+        assert [line.replace("tiger99", "***") for line in expected[which]] == lines

@@ -1,0 +1,105 @@
+"""Every line that a real Airflow wrote arrives once, as the one that it is: they are read a second time here."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+
+import pytest
+
+from .conftest import unpack
+
+TASK = re.compile(
+    r"dag_id=(?P<dag_id>[^/]+)/run_id=(?P<run_id>[^/]+)/task_id=(?P<task_id>[^/]+)/(map_index=(?P<map_index>\d+)/)?"
+    r"attempt=(?P<try_number>\d+)\.log(\.trigger\.(?P<trigger_job>\d+)\.log)?"
+)
+STAMP = re.compile(r"\[(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)\.(\d{3})\+0000\] \{(.+?):(\d+)\} ([A-Z]+) - (.*)", re.DOTALL)
+FIELDS = ("dag_id", "run_id", "task_id", "map_index", "try_number", "log_id", "source", "timestamp", "level", "event")
+
+
+def identity(path: str) -> dict[str, object]:
+    found = TASK.search(path)
+    if found is None:
+        return {"source": "dag-processor-manager" if "_manager/" in path else "dag-processor"}
+    part = found.groupdict()
+    known = {
+        "dag_id": part["dag_id"],
+        "run_id": part["run_id"],
+        "task_id": part["task_id"],
+        "map_index": int(part["map_index"] or -1) if part["map_index"] else -1,
+        "try_number": int(part["try_number"]),
+        "source": "trigger" if part["trigger_job"] else "task",
+    }
+    known["log_id"] = "{dag_id}-{task_id}-{run_id}-{map_index}-{try_number}".format(**known)
+    return known
+
+
+def json_lines(path, text):
+    for line in filter(None, text.split("\n")):
+        value = json.loads(line)
+        yield {**identity(path), "timestamp": value["timestamp"], "level": value["level"], "event": value["event"]}
+
+
+def plain_lines(path, text):
+    for record in re.split(r"\n(?=\[\d{4}-)", text.rstrip("\n")):
+        date, fine, _file, _line, level, event = STAMP.fullmatch(record).groups()
+        yield {**identity(path), "timestamp": f"{date}.{fine}000Z", "level": level.lower(), "event": event}
+
+
+@pytest.mark.parametrize(("version", "form", "read"), [("3.3.2", "json", json_lines), ("2.11.0", "text", plain_lines)])
+def test_every_line_arrives_once_as_the_one_that_it_is(version, form, read, ship):
+    shipping = ship(format=form)
+    unpack(version, shipping.logs)
+    shipping.filebeat.up()
+    expected = []
+    for file in sorted(shipping.logs.rglob("*.log*")):
+        expected += list(read(str(file.relative_to(shipping.logs)), file.read_text()))
+    assert len(expected) > 500
+
+    found = [hit["_source"] for hit in shipping.arrived(len(expected))]
+
+    def key(line):
+        return tuple(line.get(field) for field in FIELDS)
+
+    assert Counter(map(key, found)) == Counter(map(key, expected))
+    assert all(
+        hit["_index"].endswith(hit["_source"]["timestamp"][:10].replace("-", ".")) for hit in shipping.arrived(1)
+    )
+
+
+def test_the_order_of_one_field_is_the_order_of_the_file(ship):
+    shipping = ship()
+    unpack("3.3.2", shipping.logs)
+    files = sorted(shipping.logs.glob("dag_id=*/**/attempt=*.log"))
+    shipping.filebeat.up()
+    hits = shipping.arrived(sum(len(file.read_text().splitlines()) for file in shipping.logs.rglob("*.log*")) - 1)
+    offsets = [hit["_source"]["offset"] for hit in hits]
+    assert len(set(offsets)) == len(offsets)
+    for file in files:
+        lines = [hit["_source"] for hit in hits if hit["_source"]["log"]["file"]["path"] == str(file)]
+        by_offset = sorted(lines, key=lambda line: int(line["offset"]))
+        assert [line["timestamp"] for line in by_offset] == sorted(line["timestamp"] for line in lines)
+
+
+def test_an_exception_can_be_searched_by_type_message_and_frame(ship, elasticsearch):
+    for version, form in (("3.3.2", "json"), ("2.11.0", "text")):
+        shipping = ship(format=form)
+        unpack(version, shipping.logs)
+        shipping.filebeat.up()
+        shipping.arrived(500)
+        query = {
+            "query": {
+                "bool": {
+                    "filter": [
+                        {"term": {"dag_id": "flaky"}},
+                        {"term": {"error.type": "ValueError"}},
+                        {"match": {"error.message": "boom"}},
+                        {"prefix": {"error.frame": "/opt/airflow/dags/demo.py:"}},
+                    ]
+                }
+            }
+        }
+        found = elasticsearch.ask("POST", f"{shipping.index}-*/_search", query)["hits"]["hits"]
+        assert len(found) >= 4
+        assert all(hit["_source"]["level"] == "error" for hit in found)

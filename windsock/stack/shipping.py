@@ -1,0 +1,170 @@
+"""Filebeat and Elasticsearch for machines that have neither: made from what package registries serve, and kept.
+
+Filebeat is built from the Go module proxy: a program of one file with the one input that Airflow's files need; minutes,
+once. Elasticsearch is the server that its makers publish on Maven Central for tests of plugins: without lifecycle,
+ingest pipelines and Kibana, with all that storing and searching takes.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import subprocess
+import zipfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from windsock.exceptions import MissingProgramError, StackError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FILEBEAT = "7.17.29"
+ELASTICSEARCH = "8.19.21"
+HERE = Path(__file__).parent
+GO = "apt-get install golang-go, or for 1.23 and later see https://go.dev/dl"
+JDK = "apt-get install openjdk-17-jdk-headless"
+NOBODY = 65_534
+"""Elasticsearch refuses to run as root."""
+
+
+def filebeat(home: Path, say: Callable[[str], None]) -> Path:
+    """Return the program, built below `home` where it is not there yet. Raises StackError."""
+    place = home / f"filebeat-{FILEBEAT}"
+    program = place / "filebeat"
+    with _locked(place):
+        if not program.exists():
+            _need("go", GO)
+            say("building Filebeat: some minutes, once")
+            source = place / "source"
+            shutil.rmtree(source, ignore_errors=True)
+            shutil.copytree(HERE / "filebeat", source)
+            # It is copied byte by byte while it is linked: nobody must take a part of it for the whole.
+            flags = ("-mod=mod", "-buildvcs=false", "-trimpath", "-ldflags=-s -w")
+            _run(place, "go", "build", *flags, "-o", "../unfinished", ".", cwd=source)
+            (place / "unfinished").rename(program)
+            say("Filebeat is built")
+    return program
+
+
+def elasticsearch(home: Path, say: Callable[[str], None]) -> Path:
+    """Return the server's folder, fetched to `home` where it is not there yet. Raises StackError."""
+    place = home / f"elasticsearch-{ELASTICSEARCH}"
+    server = place / f"elasticsearch-{ELASTICSEARCH}"
+    with _locked(place):
+        if not (server / "plugins" / "root").exists():
+            _need("mvn", "apt-get install maven")
+            _need("javac", JDK)
+            say("fetching Elasticsearch")
+            artifact = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{ELASTICSEARCH}:zip"
+            shutil.rmtree(server, ignore_errors=True)
+            for goal in (("get", "-Dtransitive=false"), ("copy", f"-DoutputDirectory={place}")):
+                _run(place, "mvn", "-B", "-q", f"dependency:{goal[0]}", f"-Dartifact={artifact}", goal[1])
+            _unpack(place / f"elasticsearch-{ELASTICSEARCH}.zip", place)
+            _plugin(place, server)
+            say("Elasticsearch is there")
+    return server
+
+
+def environment(state: Path) -> dict[str, str]:
+    """The variables that a server with its own configuration in `state` is started with. Raises StackError."""
+    java = Path(_need("javac", JDK)).resolve().parent.parent
+    return {
+        "ES_PATH_CONF": str(state / "config"),
+        "ES_TMPDIR": str(state / "tmp"),
+        "ES_JAVA_HOME": str(java),
+        "ES_JAVA_OPTS": "-Xms1g -Xmx1g",
+        "HOME": str(state),
+    }
+
+
+def configure(server: Path, state: Path, address: str) -> tuple[str, ...]:
+    """Make `state`, where a server keeps all that it writes; returns the command that starts it on `address`.
+
+    Raises StackError where the server's folder can't be read by the user that it has to run as.
+    """
+    host, _, port = address.rpartition(":")
+    for name in ("data", "logs", "tmp"):
+        (state / name).mkdir(parents=True, exist_ok=True)
+    shutil.copytree(server / "config", state / "config", dirs_exist_ok=True)
+    options = {
+        "cluster.name": "windsock",
+        "node.name": "windsock",
+        "path.data": state / "data",
+        "path.logs": state / "logs",
+        "network.host": host,
+        "http.port": port,
+        # Nobody connects to it: a single node.
+        "transport.port": 0,
+        "discovery.type": "single-node",
+        "xpack.security.enabled": "false",
+        "cluster.routing.allocation.disk.threshold_enabled": "false",
+    }
+    (state / "config" / "elasticsearch.yml").write_text("".join(f"{key}: {value}\n" for key, value in options.items()))
+    command = (str(server / "bin" / "elasticsearch"),)
+    if os.geteuid() != 0:
+        return command
+    for folder in (server, *server.parents):
+        if not folder.stat().st_mode & 0o001:
+            raise StackError(f"Elasticsearch does not run as root, and others can't enter {folder}: chmod o+x {folder}")
+    for path in (state, *state.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
+    return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command)
+
+
+def _plugin(place: Path, server: Path) -> None:
+    classes, plugin = place / "classes", server / "plugins" / "root"
+    source = HERE / "elasticsearch" / "RootPlugin.java"
+    _run(place, "javac", "-nowarn", "-cp", f"{server}/lib/*", "-d", str(classes), str(source))
+    made = place / "root"
+    made.mkdir(exist_ok=True)
+    _run(place, "jar", "cf", str(made / "root.jar"), "-C", str(classes), ".")
+    lines = {
+        "name": "root",
+        "description": "GET /",
+        "version": "1.0.0",
+        "classname": "windsock.RootPlugin",
+        "java.version": "17",
+        "elasticsearch.version": ELASTICSEARCH,
+    }
+    (made / "plugin-descriptor.properties").write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
+    plugin.parent.mkdir(exist_ok=True)
+    made.rename(plugin)
+
+
+def _unpack(archive: Path, place: Path) -> None:
+    with zipfile.ZipFile(archive) as packed:
+        for item in packed.infolist():
+            file = Path(packed.extract(item, place))
+            # Python's zipfile forgets who may run or read what; a user other than this one has to.
+            file.chmod(0o755 if item.is_dir() else (item.external_attr >> 16 & 0o777) | 0o444)
+    archive.unlink()
+
+
+def _need(program: str, install: str) -> str:
+    found = shutil.which(program)
+    if found is None:
+        raise MissingProgramError(program, install)
+    return found
+
+
+def _run(place: Path, *command: str, cwd: Path | None = None) -> None:
+    log = place / "build.log"
+    with log.open("ab") as output:
+        done = subprocess.run(
+            command, cwd=cwd or place, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+        )
+    if done.returncode:
+        last = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
+        raise StackError(f"`{command[0]}` failed; the end of {log}:\n{last}")
+
+
+@contextmanager
+def _locked(place: Path) -> Iterator[None]:
+    """One at a time makes it: the tests and a demo may both want it."""
+    place.mkdir(parents=True, exist_ok=True)
+    with (place / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
