@@ -98,7 +98,7 @@ for attached in (True, False):
     with make("mapped") as dag:
         task(one, task_id="t").expand(index=list(range(max(2, COUNT * 2 // 3))))
     globals()[dag.dag_id] = dag
-    with make("timeout", dagrun_timeout=timedelta(seconds=20)) as dag:
+    with make("timeout", dagrun_timeout=timedelta(seconds=60)) as dag:
         task(slow, task_id="t")()
     globals()[dag.dag_id] = dag
 """
