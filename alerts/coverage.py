@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from windsock.events import DAG_RUN_FAILED, TASK_FAILED
+from windsock.events import ALERTNAMES
 
 from .rules import RULES
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parent / "tests"
 RUNBOOKS = Path(__file__).parent / "runbooks"
 
-EVENTS = (TASK_FAILED, DAG_RUN_FAILED)
+EVENTS = ALERTNAMES
 """The alert events that someone is told about; no rule makes them, so that they have a runbook alone."""
 CASES = ("fires", "stays quiet", "boundary", "series absent", "born at 1", "two clusters")
 """What each alert is tested for: the first words of the test's name."""

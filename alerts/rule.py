@@ -11,7 +11,8 @@ from windsock.events import ALERTNAMES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from windsock.settings import Links, Severity
+    from windsock._matching import Severity
+    from windsock.settings import Links
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from windsock import _compat
 from windsock.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from windsock.settings import Attach, Settings
+    from windsock._callbacks import Attach
+    from windsock.settings import Settings
     from windsock.teams import DagFacts
 
 log = logging.getLogger("windsock.callbacks")

@@ -38,8 +38,8 @@ class Outcome:
     """Why the run failed, in Airflow's word: task_failure, timed_out, all_tasks_deadlocked."""
     failed_task: str = ""
     """The task that made the run fail: the first one where `first_is_known`, else the latest."""
-    failed_tasks: tuple[str, ...] = ()
-    """All of the run's failed tasks that are known."""
+    tasks: tuple[str, ...] = ()
+    """All of the run's failed tasks that are known, or its late ones."""
     first_is_known: bool = False
     started: datetime | None = None
     ended: datetime | None = None
@@ -125,9 +125,9 @@ def with_failed_tasks(outcome: Outcome, context: Mapping[str, Any]) -> Outcome:
     known = in_order or len(tasks) == 1
     first = tasks[0] if tasks and known else outcome.failed_task
     if first == outcome.failed_task:
-        return replace(outcome, failed_tasks=tasks, first_is_known=known)
+        return replace(outcome, tasks=tasks, first_is_known=known)
     # The link is that of the task which Airflow named: better none than another task's log.
-    return replace(outcome, failed_tasks=tasks, failed_task=first, first_is_known=known, log_url="")
+    return replace(outcome, tasks=tasks, failed_task=first, first_is_known=known, log_url="")
 
 
 def facts_of(dag: Any, dag_id: str) -> DagFacts:

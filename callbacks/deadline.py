@@ -127,7 +127,8 @@ def _late(dag: Any, slas: Iterable[Any]) -> tuple[Outcome, ...]:
             facts_of(dag, dag_id),
             # SLAs are those of scheduled runs alone.
             f"scheduled__{date.isoformat()}",
-            failed_tasks=tuple(sorted(late[date])),
+            tasks=tuple(sorted(late[date])),
+            run_url=_compat.run_url(dag_id, f"scheduled__{date.isoformat()}"),
             deadline="sla",
         )
         for date in sorted(late, reverse=True)[:_RUNS]

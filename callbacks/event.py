@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _SUMMARY = 250
 _CONF = 500
+_URL = 2000
 _SILENT = "its process ended without a word: killed, out of memory, or never started"
 _REASONS = {
     "task_failure": "a task failed",
@@ -50,6 +51,7 @@ def build(outcome: Outcome, settings: Settings, options: Options = DEFAULT) -> E
         severity = "warning"
     name = alertname(outcome)
     facts = {key: safe(text) for key, text in _annotations(outcome).items()}
+    urls = {key: safe(url, _URL) for key, url in _urls(outcome, settings, name).items()}
     return Event(
         name,
         settings.cluster,
@@ -59,7 +61,7 @@ def build(outcome: Outcome, settings: Settings, options: Options = DEFAULT) -> E
         deadline=outcome.deadline or None,
         team=options.team or team,
         severity=options.severity or severity,
-        annotations={key: text for key, text in {**facts, **_urls(outcome, settings, name)}.items() if text},
+        annotations={key: text for key, text in {**facts, **urls}.items() if text},
         check=outcome.name or None if outcome.kind == "check" else None,
     )
 
@@ -74,7 +76,7 @@ def _annotations(outcome: Outcome) -> dict[str, str]:
         "recovered" if outcome.kind == "success" or outcome.passed else "failed_at": rfc3339(now),
         "reason": outcome.reason,
         "failed_task": outcome.failed_task,
-        "failed_tasks": _listed(outcome.failed_tasks),
+        "late_tasks" if outcome.kind == "deadline" else "failed_tasks": _listed(outcome.tasks),
         "try": _try(outcome),
         "map_index": "" if outcome.map_index is None else str(outcome.map_index),
         "duration": _duration(outcome),
@@ -119,8 +121,8 @@ def _run(outcome: Outcome) -> str:
     if outcome.kind == "success":
         return f"{outcome.dag.dag_id} succeeded: its last run had failed"
     why = _REASONS.get(outcome.reason, outcome.reason)
-    if len(outcome.failed_tasks) > 1:
-        why = f"{len(outcome.failed_tasks)} tasks failed"
+    if len(outcome.tasks) > 1:
+        why = f"{len(outcome.tasks)} tasks failed"
     elif outcome.failed_task and outcome.first_is_known:
         return f"{outcome.dag.dag_id} failed: its task {outcome.failed_task} failed"
     if outcome.failed_task:
@@ -129,8 +131,8 @@ def _run(outcome: Outcome) -> str:
 
 
 def _missed(outcome: Outcome) -> str:
-    if outcome.failed_tasks:
-        return f"{outcome.dag.dag_id} missed its SLA: {_listed(outcome.failed_tasks)}"
+    if outcome.tasks:
+        return f"{outcome.dag.dag_id} missed its SLA: {_listed(outcome.tasks)}"
     name = f" {outcome.name}" if outcome.name else ""
     due = f": it was due at {outcome.due}" if outcome.due else ""
     late = f", and the run is {outcome.reason}" if outcome.reason else ""

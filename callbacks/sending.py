@@ -26,10 +26,16 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("windsock.callbacks")
 
+_spent: list[tuple[float, float]] = []
+"""When this process was in a callback of ours, and for how many seconds."""
+
 _READING = 5.0
 """Seconds that reading the settings may take; the budget stands in them."""
 _DELIVERED, _GIVEN_UP = 0.9, 0.95
 """Shares of the budget after which a delivery stops waiting, and is no longer waited for; the rest is for counting."""
+_TOGETHER, _LEAST = 20.0, 1.0
+"""Airflow gives all callbacks of a task so many seconds together: what earlier ones of this process took within them
+is missing from the budget, down to the least."""
 _ASKING = 0.15
 """Share of it for asking Airflow more."""
 _REPLAYED = 20
@@ -50,7 +56,20 @@ def report(
     Takes `callbacks.budget` seconds at most for all of them, logs one line for each to `windsock.callbacks`, and lets
     nothing out but what Airflow itself raises in this process to end a task (a BaseException: a timeout, a SIGTERM).
     """
-    started, budget, settings = time.monotonic(), _READING, None
+    started = time.monotonic()
+    try:
+        _report(find, options, enrich, started)
+    finally:
+        _spent.append((started, time.monotonic() - started))
+
+
+def _report(
+    find: Callable[[], Sequence[Outcome]],
+    options: Options,
+    enrich: Callable[[Outcome], Outcome] | None,
+    started: float,
+) -> None:
+    budget, settings = _READING, None
     outcomes: Sequence[Outcome | None] = ()
     problem = detail = ""
     try:
@@ -58,7 +77,7 @@ def report(
         if not outcomes:
             return
         settings = bounded.run(_load, _READING)
-        budget = settings.callbacks.budget
+        budget = _left(settings.callbacks.budget, started)
     except SettingsError as error:
         # The defaults would be in force now, and they name no Alertmanager.
         problem, detail = "settings", error.problems[0]
@@ -71,7 +90,7 @@ def report(
         return
     for outcome in outcomes or (None,):
         if settings is not None and outcome is not None:
-            problem, detail = _one(outcome, settings, options, enrich, started)
+            problem, detail = _one(outcome, settings, options, enrich, (started, budget))
         if problem == _WITHHELD:
             log.info("%s of %s %s withheld: %s", *_what(outcome), outcome.task_id or "" if outcome else "", detail)
             continue
@@ -84,10 +103,10 @@ def _one(
     settings: Settings,
     options: Options,
     enrich: Callable[[Outcome], Outcome] | None,
-    started: float,
+    time_given: tuple[float, float],
 ) -> tuple[str, str]:
     """Return the word for what went wrong, empty for nothing, and what a person reads about it."""
-    budget = settings.callbacks.budget
+    started, budget = time_given
     try:
         delivery = bounded.run(
             lambda: _act(
@@ -102,6 +121,12 @@ def _one(
     except Exception as error:  # noqa: BLE001  as above
         return "internal", _named(error)
     return delivery.problem, delivery.detail
+
+
+def _left(budget: float, now: float) -> float:
+    """What is left of the budget, where others of this process have just used some of it."""
+    _spent[:] = [(start, seconds) for start, seconds in _spent if now - start < _TOGETHER]
+    return min(budget, max(_LEAST, budget - sum(seconds for _, seconds in _spent)))
 
 
 def _act(outcome: Outcome, settings: Settings, options: Options, deadline: float) -> Delivery:

@@ -112,7 +112,7 @@ def _collector(settings: Settings) -> Collector | None:
 
     Airflow's own variable may only happen to be there: then what is missing is a warning.
     """
-    from .metadata.url import find_url  # noqa: PLC0415  --help needs none of it
+    from windsock.database import find_url  # noqa: PLC0415  --help needs none of it
 
     url = find_url(settings.metadata.url)
     if url is None:
@@ -136,7 +136,7 @@ def _reconciler(settings: Settings) -> Reconciler | None:
 
     Raises WindsockError where it is asked for in vain.
     """
-    from .metadata.url import find_url  # noqa: PLC0415  --help needs none of it
+    from windsock.database import find_url  # noqa: PLC0415  --help needs none of it
 
     asked = settings.reconcile.enabled
     url = find_url(settings.metadata.url)

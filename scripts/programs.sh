@@ -25,6 +25,9 @@ if [ "${1:-}" = test ]; then
     need postgresql pg_lsclusters
     need pgbouncer pgbouncer
     need mariadb-server mariadbd
+    # Pages inside Airflow's UI are looked at in a real browser.
+    need chromium chromium
+    need chromium-driver chromedriver
     # Filebeat is built, and Elasticsearch fetched and started.
     need golang-go go
     need maven mvn

@@ -137,14 +137,17 @@ def run_page(log_url: str) -> str:
 
 
 def run_url(dag_id: str, run_id: str) -> str:
-    """The run's page in 3.x, where this process knows Airflow's own address; a deadline's context has no link."""
+    """The run's page, where this process knows Airflow's own address: contexts of what is late have no link."""
     try:
         from airflow.configuration import conf  # noqa: PLC0415  only where something happened
 
-        base = conf.get("api", "base_url", fallback="")
+        dag, run = quote(dag_id, safe=""), quote(run_id, safe="")
+        if base := conf.get("api", "base_url", fallback=""):
+            return f"{base.rstrip('/')}/dags/{dag}/runs/{run}"
+        base = conf.get("webserver", "base_url", fallback="")  # 2.11
     except Exception:  # noqa: BLE001  no Airflow here
         return ""
-    return f"{base.rstrip('/')}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}" if base else ""
+    return f"{base.rstrip('/')}/dags/{dag}/grid?dag_run_id={run}" if base else ""
 
 
 def has_slas(dag: Any) -> bool:

@@ -78,6 +78,13 @@ def _time_of_day(value: str) -> str:
     return value
 
 
+def no_default(value: dict[str, Any]) -> dict[str, Any]:
+    """The teams; their names are a label of every alert."""
+    if "default" in value:
+        raise ValueError("a team can't be called `default`: that is where the alerts of no team go, see `defaults`")
+    return value
+
+
 def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BeforeValidator,
     Field,
     ValidationError,
     ValidationInfo,
     field_validator,
-    model_validator,
 )
 
 from windsock import _source, redaction
+from windsock._callbacks import Callbacks
 from windsock._formats import (
     Address,
     Listen,
@@ -31,8 +30,11 @@ from windsock._formats import (
     TimeOfDay,
     Url,
     Urls,
+    no_default,
 )
 from windsock._logs import Logs
+from windsock._matching import Match, Severity
+from windsock._reconcile import Reconcile, Reconciling, Resolve
 from windsock._section import Section
 from windsock._units import Duration, Ratio, Size
 from windsock.exceptions import SettingsError
@@ -41,21 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-Severity = Literal["critical", "warning", "info"]
 Policy = Literal["last", "max", "min", "sum"]
 Naming = Literal["prometheus", "helm-chart", "statsd-exporter"]
-Resolve = Literal["rerun", "cleared", "later_run"]
-Hook = Literal["failure", "retry", "success", "skipped", "run_failure", "run_success", "sla"]
-
-
-def _teams(value: dict[str, Any]) -> dict[str, Any]:
-    if "default" in value:
-        raise ValueError("a team can't be called `default`: that is where the alerts of no team go, see `defaults`")
-    return value
-
-
-def _reconcile(value: Any) -> Any:
-    return {"enabled": value} if isinstance(value, (bool, str)) else value
 
 
 class StatsD(Section):
@@ -158,22 +147,6 @@ class Plugin(Section):
     """Whether states of runs, import errors and asset events are sent with Airflow's own StatsD lines."""
 
 
-class Reconcile(Section):
-    """The reconciler: tells Alertmanager of the failures that the metadata database knows, and of their end."""
-
-    enabled: Literal["auto"] | bool = "auto"
-    """auto: in the exporter, where a database and an Alertmanager are known."""
-    store: str | None = None
-    """The file of its memory; None: reconciler-CLUSTER.db in $STATE_DIRECTORY, or in ~/.local/state/windsock."""
-    window: Duration = Field(default=86_400.0, ge=60)
-    """How far back it looks after an outage of its own, and at its first start."""
-    resolve: tuple[Resolve, ...] = ("rerun", "cleared", "later_run")
-    """What ends a failure: its success on a rerun, its being cleared, the success of a run of the DAG that was due
-    later. A DAG that is paused or deleted ends all of its failures."""
-    logs: str | None = None
-    """Airflow's folder of task logs, where this host has it; None: AIRFLOW__LOGGING__BASE_LOG_FOLDER."""
-
-
 class Http(Section):
     """How to speak to Alertmanager; the names of Prometheus' http_config."""
 
@@ -193,80 +166,6 @@ class Alertmanager(Section):
     http: Http = Http()
     secrets_dir: str = "/etc/alertmanager/secrets"
     """Where the generated alertmanager.yml looks for one file a secret, named like the variable in lower case."""
-
-
-class Spool(Section):
-    """What could not be delivered waits here."""
-
-    dir: str | None = None
-    """None: windsock-UID below /var/tmp, a folder of each user. A container's own disk dies with it: name a volume."""
-    max_files: int = Field(default=10_000, ge=0)
-    """Of what waits, and again of what can't be delivered; beyond it the new is refused, of the dead the oldest goes.
-    0: nothing is kept."""
-    max_bytes: Size = 100 << 20
-    late_after: Duration = 600.0
-    """What is delivered so long after the failure says so in its text."""
-    expire: Duration = Field(default=259_200.0, ge=60)
-    """What could not be delivered for so long is given up: a dead letter."""
-
-
-class Match(Section):
-    """Facts of a DAG; each key that is given must match (one of its patterns, with * and ?)."""
-
-    dag: Patterns = ()
-    owner: Patterns = ()
-    tag: Patterns = ()
-
-
-class AttachMatch(Match):
-    """The same, and the team that they make out."""
-
-    team: Patterns = ()
-
-
-class Attach(Section):
-    """Callbacks that every task, or run, of some DAGs gets without its author doing anything."""
-
-    match: AttachMatch = AttachMatch()
-    """Without a key in it: all DAGs."""
-    on: Annotated[tuple[Hook, ...], Field(min_length=1)] = ("failure", "success", "run_failure", "run_success")
-    """failure, retry, success and skipped of tasks; run_failure and run_success of runs; sla (2.11)."""
-    channels: Patterns | None = None
-    """alertmanager, slack, email, pagerduty …; without it Alertmanager where there is one, else what the team has."""
-    severity: Severity | None = None
-    """Instead of what `severity` says."""
-    team: str | None = None
-    """Instead of the one that matches."""
-    only_after_retries: bool | int = False
-    """true: nothing is told while a retry is left; a number: nothing before the try after so many retries."""
-    only_on_state_change: bool = False
-    """Nothing is told of a failure that follows another one of the same task on this host."""
-    template: str | None = None
-    """A name of `callbacks.templates`, or jinja text."""
-    throttle: Duration = 0.0
-    """Time within which a second failure of the same task on this host is not told."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _on(cls, value: Any) -> Any:
-        # YAML 1.1 reads the key `on` as true.
-        return {"on" if key is True else key: item for key, item in value.items()} if isinstance(value, dict) else value
-
-
-class Callbacks(Section):
-    """What runs inside Airflow's processes."""
-
-    enabled: bool = True
-    """false: nothing is sent, nothing is attached, and nothing else of windsock happens in Airflow's processes."""
-    budget: Duration = Field(default=10.0, gt=0, le=19)
-    """Seconds for everything a callback does; Airflow kills the process at 20."""
-    spool: Spool = Spool()
-    templates: dict[str, str] = {}
-    """By name: jinja text that is said instead of the exception; docs/channels.md says what it may use."""
-    attach: tuple[Attach, ...] = ()
-    """Who gets callbacks without asking; for each kind of callback the first rule that matches decides."""
-    opt_out: Patterns = ("windsock:off",)
-    """Tags of DAGs that get none of them."""
 
 
 class Links(Section):
@@ -379,17 +278,16 @@ class Settings(Section):
     """This installation's name: on every series, every alert and every log line."""
     exporter: Exporter = Exporter()
     metadata: Metadata = Metadata()
+    reconcile: Reconciling = Reconcile()
+    """`auto`, `true` or `false` stands for `enabled` alone."""
     plugin: Plugin = Plugin()
-    reconcile: Annotated[Reconcile, BeforeValidator(_reconcile, json_schema_input_type=Reconcile | bool | str)] = (
-        Reconcile()
-    )
     alertmanager: Alertmanager = Alertmanager()
     callbacks: Callbacks = Callbacks()
     logs: Logs = Logs()
     links: Links = Links()
     redaction: Redaction = Redaction()
     channels: Channels = Channels()
-    teams: Annotated[dict[str, Team], AfterValidator(_teams)] = {}
+    teams: Annotated[dict[str, Team], AfterValidator(no_default)] = {}
     defaults: Defaults = Defaults()
     severity: tuple[SeverityRule, ...] = ()
     slo: dict[str, Objective] = {}

@@ -25,10 +25,11 @@ def send(to: str, message: Message, settings: Settings, seconds: float, state: M
         raise SettingsError(["apprise: not installed; pip install 'windsock[apprise]' brings it"]) from None
     url = secrets.value(to, "apprise", lambda found: found.password or found.get_uri())
     joint = "&" if "?" in url else "?"
-    service = apprise.Apprise()
-    if not service.add(f"{url}{joint}cto={seconds:.1f}&rto={seconds:.1f}"):
+    # Not through Apprise's own pool: its threads would hold up the end of the task's process.
+    service = apprise.Apprise.instantiate(f"{url}{joint}cto={seconds:.1f}&rto={seconds:.1f}")
+    if service is None:
         raise SettingsError([f"apprise: {to} holds no URL that Apprise knows"])
     kind = apprise.NotifyType.SUCCESS if message.resolved else apprise.NotifyType.FAILURE
-    if service.notify(body=plain.text(message), title=message.title, notify_type=kind, body_format="text"):
+    if service.notify(body=plain.text(message), title=message.title, notify_type=kind):
         return Answer(detail="taken")
     return Answer("unreachable", "Apprise could not deliver it; its log says why")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from windsock import cli
+from windsock._matching import Severity
 from windsock.alertmanager import Alertmanager, credentials
 from windsock.callbacks import bounded
 from windsock.callbacks.delivery import ALERTMANAGER, NOT_CONFIGURED
@@ -16,7 +17,6 @@ from windsock.destinations import CHANNELS, URGENT, destinations, known
 from windsock.events import TASK_FAILED, Event, rfc3339
 from windsock.exceptions import SettingsError, UsageError, WindsockError
 from windsock.redaction import redact
-from windsock.settings import Severity
 from windsock.teams import UNKNOWN, DagFacts, route
 
 from . import preview, waiting

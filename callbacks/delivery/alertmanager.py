@@ -16,6 +16,7 @@ from windsock.alertmanager import Alertmanager, credentials
 from windsock.callbacks import bounded, spool
 from windsock.events import TASK_FAILED, TASK_RETRYING, rfc3339
 from windsock.exceptions import SettingsError
+from windsock.redaction import redact
 
 from .outcome import Delivery, count, took
 
@@ -117,7 +118,7 @@ def conclude(
 ) -> Delivery:
     """What became of the post: done, kept for later, or never to be taken."""
     failures = [(url, said) for url, said in outcomes if said is not None]
-    detail = "; ".join(f"{url}: {said}" if url else str(said) for url, said in failures)
+    detail = redact("; ".join(f"{url}: {said}" if url else str(said) for url, said in failures))
     if len(failures) < len(outcomes):
         if claim is not None:
             claim.remove()

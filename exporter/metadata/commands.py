@@ -62,7 +62,7 @@ def grants(config: Path | None, url: str | None, role: str) -> None:
 
 
 def _known(url: str | None, config: Path | None) -> str:
-    from .url import AIRFLOW_URLS, find_url  # noqa: PLC0415  --help needs no database
+    from windsock.database import AIRFLOW_URLS, find_url  # noqa: PLC0415  --help needs no database
 
     found = url or find_url(cli.load(config).metadata.url)
     if found is None:

@@ -26,7 +26,19 @@ dl { display: flex; flex-wrap: wrap; gap: .4rem 2rem; margin: 0; } dt { opacity:
 th, td { text-align: left; vertical-align: top; padding: .35rem .8rem .35rem 0; border-bottom: 1px solid #8884; }
 td.none { opacity: .65; } p.trouble { border-left: 3px solid #c60; padding-left: .6rem; }
 .critical, .warning { font-weight: 600; } .critical { color: #d22; } .warning { color: #b60; }
-nav a { margin-right: 1.2rem; }
+nav { display: flex; flex-wrap: wrap; gap: .3rem 1.2rem; }
+"""
+
+# Airflow 3 shows the page in a frame that may open no window, which a link to Grafana needs; its own page may.
+SCRIPT = """
+addEventListener("click", (event) => {
+  const link = event.target.closest("a[target=_blank]");
+  if (!link || parent === window) return;
+  event.preventDefault();
+  const twin = parent.document.createElement("a");
+  Object.assign(twin, { href: link.href, target: "_blank", rel: "noopener noreferrer" });
+  twin.click();
+});
 """
 
 
@@ -72,7 +84,8 @@ def overview(settings: Settings, firing: Firing) -> str:
 
 
 def _document(title: str, *sections: Html) -> str:
-    return document(f"{title} - windsock", "data:,", _STYLE, [f"<h1>{text(title)}</h1>", *sections])
+    body = [f"<h1>{text(title)}</h1>", *sections, f"<script>{SCRIPT}</script>"]
+    return document(f"{title} - windsock", "data:,", _STYLE, body)
 
 
 def _dashboards(settings: Settings, dag_id: str) -> Html:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import stat
 import tempfile
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
     from windsock.settings import Settings
 
 
+log = logging.getLogger(__name__)
+
+
 class UnavailableError(WindsockError):
     """There is nothing to serve, for the reason that the text gives."""
 
@@ -34,16 +38,22 @@ class UnavailableError(WindsockError):
 class Publisher(Collector):
     """A collector that writes what it exposes to a file after each pass."""
 
-    def __init__(self, settings: Settings, url: str, file: Path) -> None:
+    def __init__(self, settings: Settings, url: str, file: Path, lock: IO[bytes]) -> None:
         super().__init__(settings, url)
         self._file = file
+        self._lock = lock
 
     @override
     def look(self, *, everything: bool = False) -> bool:
         leads = super().look(everything=everything)
         aside = self._file.with_suffix(".new")
-        aside.write_bytes(render(list(self.stores()), TEXT))
-        aside.replace(self._file)
+        try:
+            os.utime(self._lock.fileno())  # what looks old in a temporary folder is swept away some day
+            aside.write_bytes(render(list(self.stores()), TEXT))
+            aside.replace(self._file)
+        except OSError as error:
+            # The next pass tries again; what is served grows old, and is not served for long.
+            log.warning("%s: can't be written: %s", self._file, error.strerror or error)
         return leads
 
 
@@ -55,7 +65,6 @@ class Exposition:
         self._url = url
         self._guard = threading.Lock()
         self._publisher: Publisher | None = None
-        self._held: IO[bytes] | None = None
 
     def read(self) -> bytes:
         """Return the newest exposition; waits for the first one for the time of a pass. Raises UnavailableError."""
@@ -87,9 +96,8 @@ class Exposition:
         except BlockingIOError:
             lock.close()
             return
-        self._held = lock
         file.unlink(missing_ok=True)  # that of a process which ended
-        self._publisher = Publisher(self._settings, self._url, file)
+        self._publisher = Publisher(self._settings, self._url, file, lock)
         self._publisher.start()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import hmac
 import logging
 import os
@@ -12,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from windsock import _compat_web, settings
 from windsock.alertmanager import Alertmanager, credentials
+from windsock.database import find_url
 from windsock.exceptions import SettingsError, WindsockError
 from windsock.exporter.exposition import TEXT
-from windsock.exporter.metadata.url import find_url
 
 from . import page
 from .published import Exposition, UnavailableError
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PATIENCE = 3.0
+_SCRIPT = base64.b64encode(hashlib.sha256(page.SCRIPT.encode()).digest()).decode()
+_ALLOWED = f"style-src 'unsafe-inline'; script-src 'sha256-{_SCRIPT}'; frame-ancestors 'self'; base-uri 'none'"
 HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'self'",
+    "Content-Security-Policy": f"default-src 'none'; {_ALLOWED}",
     "X-Content-Type-Options": "nosniff",
 }
 

@@ -55,7 +55,7 @@ def reconcile(config: Path | None, url: str | None, *, once: bool, as_json: bool
 
 
 def _make(settings: Settings, url: str | None) -> Reconciler:
-    from windsock.exporter.metadata.url import AIRFLOW_URLS, find_url  # noqa: PLC0415  --help needs no database
+    from windsock.database import AIRFLOW_URLS, find_url  # noqa: PLC0415  --help needs no database
 
     found = url or find_url(settings.metadata.url)
     if found is None:

@@ -54,13 +54,14 @@ class Tracker:
     def judge(self, view: View, look: Look, now: float, since: float) -> list[Failure]:
         """Find out what goes on and what is over; returns what is new, and old enough for its callback to be late."""
         self._strangers = {}
-        for one in self.alerts.values():
-            if one.over is None:
-                self._go_on(one, view, look, now)
+        lasting = [one for one in self.alerts.values() if one.over is None]
+        known = {one.key for one in lasting}
+        for one in lasting:
+            self._go_on(one, view, look, now)
         new = {key: one for key, one in view.failures.items() if (one.ended or now) >= since}
         new |= {key: one for key, (one, _) in self._waiting.items() if key not in new and self._fails(key, view)}
         for key, shown in look.alerts.items():
-            if not self._lasts(key):
+            if key not in known:
                 failure = self._stranger(key, shown, view, now)
                 if failure is not None:
                     new[key] = failure
@@ -68,10 +69,20 @@ class Tracker:
         for key, failure in new.items():
             if not self._lasts(key) and self._is_news(failure, look, view, now):
                 self._waiting[key] = failure, before[key][1] if key in before else now
+        return self._ready(look, now) if look.complete else []
+
+    def _ready(self, look: Look, now: float) -> list[Failure]:
+        """Those that have waited for their callback; a run also waits for its tasks, whose alert holds its own back."""
+        waits = {
+            key
+            for key, (failure, seen) in self._waiting.items()
+            if key not in look.alerts and seen == now and now - (failure.ended or now) < self._interval
+        }
+        runs = {(key.dag_id, key.run_id) for key in waits if key.alertname == TASK_FAILED}
         return [
             failure
-            for key, (failure, seen) in self._waiting.items()
-            if look.complete and (key in look.alerts or seen < now or now - (failure.ended or now) >= self._interval)
+            for key, (failure, _) in self._waiting.items()
+            if key not in waits and not (key.alertname == DAG_RUN_FAILED and key[1:3] in runs)
         ]
 
     def admit(self, failure: Failure, ours: dict[str, str], look: Look, view: View) -> None:
@@ -89,6 +100,8 @@ class Tracker:
         """Return what to post, and what to call once it was taken: it notes so, and returns the silent ones' DAGs."""
         at, cluster = now.timestamp(), self._settings.cluster
         lasting = [one for one in self.alerts.values() if one.over is None]
+        # Tasks before their runs, which they hold back.
+        lasting.sort(key=lambda one: one.key.alertname == DAG_RUN_FAILED)
         firing = [one for one in lasting if _is_due(one, look, at)]
         ended = [
             one for key, one in self.alerts.items() if one.over is not None and (not one.told or key in self._strangers)

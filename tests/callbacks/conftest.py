@@ -10,14 +10,15 @@ import shutil
 import signal
 import socket
 import subprocess
-import threading
 import time
 import urllib.request
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
+from real.hostile import Hostile
 
+from windsock.callbacks import sending
 from windsock.events import Event, rfc3339
 from windsock.inbox import Inbox
 from windsock.settings import Settings
@@ -168,6 +169,12 @@ def clean_environment(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def nothing_spent():
+    """Callbacks of one process share their budget; each test is a process of its own."""
+    sending._spent.clear()
+
+
 @pytest.fixture
 def configure(monkeypatch, tmp_path):
     """Write windsock.yaml and point Airflow's processes at it."""
@@ -251,80 +258,12 @@ def _wait_until_ready(url, process, log):
     pytest.fail(f"Alertmanager did not start:\n{log.read_text()}")
 
 
-def _answer(status):
-    def behave(connection):
-        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops".encode())
-
-    return behave
-
-
-def _drip(connection):
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    for _ in range(100):
-        connection.sendall(b"x")
-        time.sleep(0.1)
-
-
-def _hang(connection):
-    time.sleep(10)
-
-
-def _close_in_the_middle(connection):
-    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{")
-
-
-def _close_at_once(connection):
-    del connection
-
-
-def _not_http(connection):
-    connection.sendall(b"220 mail.example.org ESMTP\r\n")
-
-
-def _redirect(connection):
-    connection.sendall(b"HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-
-
-BEHAVIOURS = {
-    "redirecting to a log-in page": (_redirect, "rejected"),
-    "hanging": (_hang, "timeout"),
-    "dripping": (_drip, "timeout"),
-    "closing at once": (_close_at_once, "unreachable"),
-    "closing in the middle": (_close_in_the_middle, "unreachable"),
-    "not HTTP": (_not_http, "unreachable"),
-    "answering 500": (_answer("500 Internal Server Error"), "server_error"),
-    "answering 400": (_answer("400 Bad Request"), "rejected"),
-    "answering 401": (_answer("401 Unauthorized"), "rejected"),
-}
-
-
 @pytest.fixture
 def hostile():
     """A server that accepts, reads the request and then behaves as named; returns its URL."""
-    sockets = []
-
-    def start(name):
-        behave = BEHAVIOURS[name][0]
-        server = socket.create_server(("127.0.0.1", 0))
-        sockets.append(server)
-
-        def serve(connection):
-            with contextlib.suppress(OSError), connection:
-                connection.recv(65536)
-                behave(connection)
-
-        def accept():
-            with contextlib.suppress(OSError):
-                while True:
-                    connection, _ = server.accept()
-                    threading.Thread(target=serve, args=(connection,), daemon=True).start()
-
-        threading.Thread(target=accept, daemon=True).start()
-        return f"http://127.0.0.1:{server.getsockname()[1]}"
-
-    yield start
-    for server in sockets:
-        server.close()
+    servers = Hostile()
+    yield servers.start
+    servers.close()
 
 
 @pytest.fixture

@@ -153,9 +153,10 @@ def test_what_airflow_raises_to_end_the_task_passes_through(airflow3, hostile, c
 
 
 def test_threads_left_behind_do_not_keep_a_process_alive(airflow3, hostile, configure):
+    before = threading.enumerate()
     configure(alertmanager={"urls": [hostile("hanging")]}, callbacks={"budget": BUDGET})
     on_failure(airflow3.task_failure(ValueError("x")))
-    ours = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    ours = [thread for thread in threading.enumerate() if thread not in before]
     assert ours
     assert all(thread.daemon for thread in ours)
 
@@ -167,3 +168,18 @@ def test_no_thread_fails_aloud(airflow3, hostile, configure, monkeypatch):
         configure(alertmanager={"urls": [hostile(behaviour)]}, callbacks={"budget": BUDGET})
         on_failure(airflow3.task_failure(ValueError("x")))
     assert [str(what) for what in heard] == []
+
+
+def test_callbacks_of_one_task_share_the_time_that_airflow_gives_them(airflow3, hostile, configure):
+    configure(alertmanager={"urls": [hostile("hanging")]}, callbacks={"budget": 4})
+    times = [timed(airflow3.task_failure(ValueError("x"))) for _ in range(3)]
+    assert 3 < times[0] < 5
+    assert max(times[1:]) < 2
+
+
+def test_what_is_delivered_in_time_takes_nothing_from_the_others(airflow3, alertmanager, hostile, configure):
+    configure(alertmanager={"urls": [alertmanager.url]}, callbacks={"budget": 3})
+    for _ in range(5):
+        on_failure(airflow3.task_failure(ValueError("x")))
+    configure(alertmanager={"urls": [hostile("hanging")]}, callbacks={"budget": 3})
+    assert timed(airflow3.task_failure(ValueError("x"))) > 1.5

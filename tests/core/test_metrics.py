@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 
@@ -138,3 +140,9 @@ def test_outside_of_airflow_it_does_nothing(caplog):
     with caplog.at_level(logging.WARNING):
         metrics.gauge("rows", 1)
     assert "is not sent: ModuleNotFoundError" in caplog.text
+
+
+def test_importing_it_costs_a_dag_file_nothing():
+    code = "import sys, windsock.metrics; print({'pydantic', 'requests', 'yaml', 'airflow'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "set()\n"

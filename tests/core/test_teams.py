@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from windsock.settings import Match, Settings
+from windsock._matching import Match
+from windsock.settings import Settings
 from windsock.teams import UNKNOWN, DagFacts, matches, owners_of, route
 
 SETTINGS = Settings.model_validate(

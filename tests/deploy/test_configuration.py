@@ -13,6 +13,8 @@ from click.testing import CliRunner
 
 from windsock import settings
 from windsock.cli import windsock as command
+from windsock.database import find_url
+from windsock.exporter.reconciler.store import place
 
 
 def run(program: str, package: str, *args) -> subprocess.CompletedProcess[str]:
@@ -108,8 +110,22 @@ def test_grafana_is_provisioned_with_the_data_source_and_the_folder_of_dashboard
         assert variable in services["grafana"]["environment"]
 
 
+def airflows(override):
+    """The services that run Airflow: all but its database."""
+    return [service for name, service in override["services"].items() if name != "postgres"]
+
+
+def test_the_exporter_reads_a_database_and_remembers_over_a_restart(services, root, mounted):
+    exporter = services["exporter"]
+    assert find_url(None, {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql://u@postgres/airflow"})
+    assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" in exporter["environment"]
+    kept = place(None, "airflow", exporter["environment"])
+    assert ("exporter", str(kept.parent)) in [(source, target) for source, target, _ in mounted(exporter)]
+    assert f"install -d -o windsock -m 0700 {kept.parent}" in (root / "deploy/exporter/Dockerfile").read_text()
+
+
 def test_the_override_gives_airflow_settings_that_windsock_understands(override, services):
-    for service in override["services"].values():
+    for service in airflows(override):
         environment = service["environment"]
         assert environment["AIRFLOW__METRICS__STATSD_HOST"] in services
         assert environment["AIRFLOW__METRICS__STATSD_PORT"] == "9125"
@@ -121,15 +137,15 @@ def test_the_override_gives_airflow_settings_that_windsock_understands(override,
 def test_the_override_meets_the_stack_in_one_network_and_one_volume(override, compose):
     assert override["networks"]["windsock"] == {"external": True, "name": compose["networks"]["default"]["name"]}
     assert override["volumes"]["airflow-logs"] == {"external": True, "name": compose["volumes"]["airflow-logs"]["name"]}
-    for service in override["services"].values():
-        assert service["networks"] == ["default", "windsock"]
+    assert all(service["networks"] == ["default", "windsock"] for service in override["services"].values())
+    for service in airflows(override):
         assert service["volumes"] == ["airflow-logs:/opt/airflow/logs"]
 
 
 def test_the_installation_has_one_name_in_all_files(root, override):
     name = settings.load(root / "deploy/windsock.yaml", environ={}).cluster
     assert f"cluster: {name}" in (root / "deploy/filebeat/filebeat.yml").read_text()
-    assert {service["environment"]["WINDSOCK__CLUSTER"] for service in override["services"].values()} == {name}
+    assert {service["environment"]["WINDSOCK__CLUSTER"] for service in airflows(override)} == {name}
 
 
 def test_the_windsock_yaml_that_the_page_shows_is_valid(root, tmp_path):

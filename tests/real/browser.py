@@ -62,6 +62,18 @@ class Browser:
     def write(self, selector: str, text: str) -> None:
         self._call("POST", f"/element/{self._find(selector)}/value", {"text": text})
 
+    def windows(self) -> list[str]:
+        """The addresses of the other windows, which are closed."""
+        first = self._call("GET", "/window")
+        found = []
+        for one in self._call("GET", "/window/handles"):
+            if one != first:
+                self._call("POST", "/window", {"handle": one})
+                found.append(str(self._call("GET", "/url")))
+                self._call("DELETE", "/window")
+        self._call("POST", "/window", {"handle": first})
+        return found
+
     def frame(self, selector: str) -> None:
         """Go on inside a frame."""
         self._call("POST", "/frame", {"id": {_ELEMENT: self._find(selector)}})

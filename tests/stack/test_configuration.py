@@ -1,6 +1,7 @@
 """The files of one run: the user's teams count, and nothing leaves this machine."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -81,10 +82,18 @@ def test_prometheus_takes_its_file_and_scrapes_with_the_cluster_as_the_target_s_
     assert job["static_configs"] == [{"targets": [places.exporter], "labels": {"cluster": "prod"}}]
 
 
+def test_the_reconciler_keeps_its_memory_in_the_folder_of_the_run(folder, places):
+    for said in ({}, {"reconcile": True}, {"reconcile": {"window": "2h", "store": "/var/lib/windsock/r.db"}}):
+        effective = configuration.write(folder, Source(values=said), places)
+        assert effective.reconcile.store == str(folder.run / "reconciler.db")
+        shutil.rmtree(folder.run / "dags")
+    assert effective.reconcile.window == 7200
+
+
 def test_the_demo_s_dags_are_copied(folder, places):
     configuration.write(folder, Source(), places)
     names = sorted(path.name for path in (folder.run / "dags").iterdir())
-    assert names == ["orders_etl.py", "orders_load.py", "payments_settle.py"]
+    assert names == ["orders_etl.py", "orders_load.py", "payments_settle.py", "reports_render.py"]
 
 
 def test_grafana_is_provisioned_by_file(folder, places):

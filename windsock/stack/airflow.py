@@ -6,6 +6,8 @@ import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from windsock.database import AIRFLOW_URLS
+
 from .addresses import port
 
 if TYPE_CHECKING:
@@ -19,9 +21,18 @@ if TYPE_CHECKING:
 TIMEOUT = 5.0
 
 
+def database(folder: Folder) -> str:
+    """The URL of its metadata database, which it makes itself."""
+    return f"sqlite:///{_home(folder) / 'airflow.db'}"
+
+
+def _home(folder: Folder) -> Path:
+    return folder.run / "airflow-home"
+
+
 def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, str]:
     """The variables that `airflow standalone`, and every other command of this Airflow, is started with."""
-    home, url = folder.run / "airflow-home", addresses.url("airflow")
+    home, url = _home(folder), addresses.url("airflow")
     options: dict[str, dict[str, Any]] = {
         "core": {
             "dags_folder": folder.run / "dags",
@@ -57,9 +68,12 @@ def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, s
     }
     return {
         "AIRFLOW_HOME": str(home),
+        AIRFLOW_URLS[0]: database(folder),
         # `airflow standalone` looks for `airflow` there.
         "PATH": f"{venv / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         "WINDSOCK_CONFIG": str(folder.settings),
+        # Nothing of the demo stays behind, nor is delivered by another installation's callbacks.
+        "WINDSOCK__CALLBACKS__SPOOL__DIR": str(home / "spool"),
         **{
             f"AIRFLOW__{section.upper()}__{key.upper()}": str(value)
             for section, values in options.items()

@@ -49,6 +49,9 @@ def _places(values: dict[str, Any], folder: Folder, addresses: Addresses) -> dic
             "statsd": {**(exporter.get("statsd") or {}), "listen": list(addresses.statsd)},
         },
         "alertmanager": {"urls": [addresses.url("alertmanager")], "secrets_dir": str(folder.secrets)},
+        # Which one it is, the exporter's environment says.
+        "metadata": {**(values.get("metadata") or {}), "url": None},
+        "reconcile": {**_section(values.get("reconcile")), "store": str(folder.run / "reconciler.db")},
         "links": {**links, "airflow": addresses.url("airflow"), "grafana": addresses.url("grafana")},
         "channels": {
             "slack": {"api_url": f"{inbox}/slack/api", "token": f"${{{SLACK_TOKEN}}}"},
@@ -56,6 +59,11 @@ def _places(values: dict[str, Any], folder: Folder, addresses: Addresses) -> dic
             "email": {"smarthost": addresses.smtp, "sender": "windsock@localhost", "tls": False},
         },
     }
+
+
+def _section(value: Any) -> dict[str, Any]:
+    """`reconcile` may be the one word that is its `enabled`."""
+    return dict(value) if isinstance(value, dict) else {} if value is None else {"enabled": value}
 
 
 def _prometheus(cluster: str, addresses: Addresses) -> dict[str, Any]:

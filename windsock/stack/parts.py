@@ -6,6 +6,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
+from windsock.database import AIRFLOW_URLS
 from windsock.exceptions import StackError
 
 from . import airflow, grafana
@@ -21,14 +22,19 @@ if TYPE_CHECKING:
 WINDSOCK = (sys.executable, "-m", "windsock")
 
 
-def parts(programs: Programs, folder: Folder, addresses: Addresses, venv: Path | None) -> list[Part]:
-    """All parts, in the order in which they are started: who waits for whom does not matter, Airflow takes longest."""
+def parts(
+    programs: Programs, folder: Folder, addresses: Addresses, venv: Path | None, database: str | None
+) -> list[Part]:
+    """All parts, in the order in which they are started: who waits for whom does not matter, Airflow takes longest.
+
+    `database` is the URL of Airflow's metadata database, where one is known.
+    """
     base, run = _environment(folder), folder.run
     found = [
         Part(
             "exporter",
             (*WINDSOCK, "exporter", "--config", str(folder.settings)),
-            base,
+            {**base, **_known(database)},
             f"{addresses.url('exporter')}/-/ready",
         ),
         Part(
@@ -100,6 +106,11 @@ def _run(folder: Folder, *arguments: str) -> None:
     )
     if done.returncode:
         raise StackError(f"`windsock {' '.join(arguments)}` failed:\n{(done.stderr or done.stdout).strip()}")
+
+
+def _known(database: str | None) -> dict[str, str]:
+    """A database's URL holds a password: it stands in no file, and in the exporter's environment only."""
+    return {AIRFLOW_URLS[0]: database} if database else {}
 
 
 def _environment(folder: Folder) -> dict[str, str]:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from windsock import settings
+from windsock import database, settings
 from windsock.exceptions import StackError
 
-from . import addresses, configuration, parts
+from . import addresses, airflow, configuration, parts
 from .process import Process
 
 if TYPE_CHECKING:
@@ -47,12 +47,12 @@ def start(
     of the part that does not start; ending the processes is the keeper's.
     """
     folder.renew()
-    places = addresses.choose(
-        source, settings.validate(source), own_airflow=venv is not None, grafana=bool(programs.grafana)
-    )
+    wanted = settings.validate(source)
+    places = addresses.choose(source, wanted, own_airflow=venv is not None, grafana=bool(programs.grafana))
+    known = airflow.database(folder) if venv else database.find_url(wanted.metadata.url)
     configuration.write(folder, source, places)
     parts.generate(folder, dashboards=bool(programs.grafana))
-    processes = tuple(Process(part, folder) for part in parts.parts(programs, folder, places, venv))
+    processes = tuple(Process(part, folder) for part in parts.parts(programs, folder, places, venv, known))
     say(f"starting {', '.join(process.part.name for process in processes)}")
     session = requests.Session()
     session.trust_env = False  # all of it is on this machine: no proxy, no .netrc

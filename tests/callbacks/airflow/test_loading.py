@@ -38,16 +38,33 @@ with DAG("two", schedule=None, start_date=datetime(2026, 1, 1), on_failure_callb
     def plain(): pass
     plain()
 """
+ATTACH = "callbacks: {attach: [{on: [failure, success, run_failure]}]}"
+BROKEN = {
+    "no YAML": "cluster: [",
+    "an unknown key": "nonsense: true\n" + ATTACH,
+    "an unknown kind": "callbacks: {attach: [{on: [x]}]}",
+    "a null byte": "\x00",
+    "a number": "callbacks: 3",
+}
+FILES = {
+    "attaching": ATTACH,
+    "empty": "cluster: prod",
+    "switched off": "callbacks: {enabled: false, attach: [{on: [failure]}]}",
+    **BROKEN,
+}
+VARIABLES = {
+    "switched off by a variable": {"WINDSOCK__CALLBACKS__ENABLED": "false"},
+    "missing": {"WINDSOCK_CONFIG": "/nowhere/windsock.yaml"},
+    "nothing": {},
+}
 LOAD = """
 import json, os, sys
-os.environ.update(json.loads({environ!r}))
 import airflow
 at_start = sorted(name for name in sys.modules if name.startswith("windsock"))
 try:
     from airflow.dag_processing.dagbag import DagBag
 except ImportError:
     from airflow.models.dagbag import DagBag
-bag = DagBag({dags!r}, include_examples=False)
 
 def names(callbacks):
     kind = type(callbacks).__name__
@@ -55,17 +72,28 @@ def names(callbacks):
     return [kind, *(getattr(one, "__name__", type(one).__name__) for one in found)]
 
 def of(dag):
-    tasks = {{task.task_id: task for task in dag.tasks}}
-    return {{
+    tasks = {task.task_id: task for task in dag.tasks}
+    return {
         "run": names(dag.on_failure_callback), "asked": dag.has_on_failure_callback,
-        **{{name: names(task.on_failure_callback) for name, task in tasks.items()}},
+        **{name: names(task.on_failure_callback) for name, task in tasks.items()},
         "success of empty": names(tasks["empty"].on_success_callback)[1:] if "empty" in tasks else [],
         "shared": names(dag.default_args.get("on_failure_callback")),
-    }}
+    }
 
-print("RESULT" + json.dumps({{"start": at_start, "errors": bag.import_errors,
-    "settings": "windsock.settings" in sys.modules,
-    "dags": {{dag_id: of(dag) for dag_id, dag in bag.dags.items()}}}}))
+# Each as the process that parses a file: a child of one that has loaded Airflow and nothing else.
+for case, environ in json.loads(CASES).items():
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        continue
+    os.environ.update(environ)
+    bag = DagBag(DAGS)
+    print("RESULT" + json.dumps({"case": case, "start": at_start, "errors": bag.import_errors,
+        "settings": "windsock.settings" in sys.modules,
+        "dags": {dag_id: of(dag) for dag_id, dag in bag.dags.items()}}))
+    sys.stdout.flush()
+    os._exit(0)
 """
 
 
@@ -80,25 +108,30 @@ def airflow(request):
     running.remove()
 
 
-@pytest.fixture
-def load(airflow, tmp_path):
-    def run(text=None, **environ):
-        if text is not None:
-            (tmp_path / "windsock.yaml").write_text(text)
-            environ["WINDSOCK_CONFIG"] = str(tmp_path / "windsock.yaml")
-        out = airflow.python(LOAD.format(environ=json.dumps(environ), dags=str(airflow.dags)))
-        return json.loads(out[out.index("RESULT") + len("RESULT") :].splitlines()[0])
+@pytest.fixture(scope="module")
+def loaded(airflow, tmp_path_factory):
+    """What was loaded, by the case."""
+    folder = tmp_path_factory.mktemp("configuration")
+    cases = dict(VARIABLES)
+    for case, text in FILES.items():
+        file = folder / f"{case}.yaml"
+        file.write_text(text)
+        cases[case] = {"WINDSOCK_CONFIG": str(file)}
+    cases["switched off by a variable"] |= cases["attaching"]
+    code = f"CASES = {json.dumps(cases)!r}\nDAGS = {str(airflow.dags)!r}\n{LOAD}"
+    found = [line[len("RESULT") :] for line in airflow.python(code).splitlines() if line.startswith("RESULT")]
+    return {result["case"]: result for result in map(json.loads, found)}
 
-    return run
+
+def test_every_configuration_loads_every_dag(loaded):
+    assert set(loaded) == {*FILES, *VARIABLES}
+    for case, found in loaded.items():
+        assert found["errors"] == {}, case
+        assert set(found["dags"]) == {"one", "two"}, case
 
 
-ATTACH = "callbacks: {attach: [{on: [failure, success, run_failure]}]}"
-
-
-def test_what_is_attached(load, airflow):
-    found = load(ATTACH)
-    assert found["errors"] == {}
-    assert found["dags"] == {
+def test_what_is_attached(loaded):
+    assert loaded["attaching"]["dags"] == {
         "one": {
             "run": ["list", "on_failure"],
             "asked": True,
@@ -121,35 +154,19 @@ def test_what_is_attached(load, airflow):
     }
 
 
-def test_without_rules_nothing_is_attached_and_nothing_is_loaded(load):
-    for text in (None, "cluster: prod", "callbacks: {enabled: false, attach: [{on: [failure]}]}"):
-        found = load(text)
-        assert found["errors"] == {}
-        assert found["start"] == ["windsock", "windsock.callbacks", "windsock.callbacks.policy"]
-        assert found["settings"] is False
-        assert found["dags"]["two"]["run"][1:] == ["author"]
-        assert found["dags"]["two"]["plain"][1:] == []
+@pytest.mark.parametrize("case", [*BROKEN, *VARIABLES, "empty", "switched off"])
+def test_what_is_not_attached(loaded, case):
+    dags = loaded[case]["dags"]
+    assert dags["two"]["run"][1:] == ["author"]
+    assert dags["two"]["plain"][1:] == []
+    assert dags["one"]["run"][1:] == []
+    assert dags["one"]["plain"][1:] == ["author"]
 
 
-def test_switched_off_by_a_variable(load):
-    found = load(ATTACH, WINDSOCK__CALLBACKS__ENABLED="false")
-    assert found["dags"]["two"]["plain"][1:] == []
-
-
-@pytest.mark.parametrize(
-    "text", ["cluster: [", "nonsense: true\n" + ATTACH, "callbacks: {attach: [{on: [x]}]}", "\x00", "callbacks: 3"]
-)
-def test_a_broken_file_loads_every_dag(load, text):
-    found = load(text)
-    assert found["errors"] == {}
-    assert set(found["dags"]) == {"one", "two"}
-    assert found["dags"]["two"]["plain"][1:] == []
-
-
-def test_a_missing_file_loads_every_dag(load):
-    found = load(WINDSOCK_CONFIG="/nowhere/windsock.yaml")
-    assert found["errors"] == {}
-    assert set(found["dags"]) == {"one", "two"}
+def test_where_nothing_is_attached_nothing_is_loaded(loaded):
+    for case in ("nothing", "empty", "switched off", "switched off by a variable"):
+        assert loaded[case]["start"] == ["windsock", "windsock.callbacks", "windsock.callbacks.policy"]
+        assert loaded[case]["settings"] is False, case
 
 
 NOTIFIERS = """

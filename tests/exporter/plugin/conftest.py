@@ -74,7 +74,8 @@ class Alertmanager(Server):
     def fire(self, dag_id: str, alertname: str, summary: str, **more: str) -> None:
         labels = {"alertname": alertname, "cluster": "airflow", "dag_id": dag_id, "severity": "critical"}
         notes = {"summary": summary, "log_url": "http://logs.example.org/1", "runbook_url": "javascript:alert(1)"}
-        alert = {"labels": {**labels, **more}, "annotations": notes, "endsAt": "2999-01-01T00:00:00Z"}
+        alert = {"labels": {**labels, **more}, "annotations": notes, "startsAt": "2026-01-02T03:04:05Z"}
+        alert["endsAt"] = "2999-01-01T00:00:00Z"
         requests.post(f"{self.url}/api/v2/alerts", json=[alert], timeout=10).raise_for_status()
 
 
@@ -111,7 +112,7 @@ def here(version, run_airflow, postgres, alertmanager, exporter, tmp_path_factor
         "THE_TOKEN": TOKEN,
         "WINDSOCK__TEAMS__DATA__MATCH__OWNER": "data",
         "WINDSOCK__TEAMS__DATA__SLACK": "#data",
-        "WINDSOCK__LINKS__GRAFANA": "http://grafana.example.org",
+        "WINDSOCK__LINKS__GRAFANA": alertmanager.url,  # some server that answers
         "WINDSOCK__LINKS__RUNBOOKS": "http://runbooks.example.org",
         "WINDSOCK__ALERTMANAGER__URLS": alertmanager.url,
         "AIRFLOW__METRICS__STATSD_ON": "True",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import pytest
 
@@ -66,13 +67,14 @@ class TestPages:
         assert status == 200
         assert "breaks failed" not in text
 
-    def test_a_dag_with_its_alerts_dashboard_runbooks_and_team(self, here):
+    def test_a_dag_with_its_alerts_dashboard_runbooks_and_team(self, here, alertmanager):
         here.airflow.wait_for_dags("team.orders", "fails")
         status, text = here.get("/windsock/dags/team.orders", **here.known("ada"))
         assert status == 200
         assert "load failed: &lt;b&gt;no such table&lt;/b&gt;" in text
         assert "breaks failed" not in text
-        assert 'href="http://grafana.example.org/d/windsock-overview?var-dag_id=team.orders"' in text
+        assert "2026-01-02 03:04 UTC" in text
+        assert f'href="{alertmanager.url}/d/windsock-overview?var-dag_id=team.orders"' in text
         assert 'href="http://logs.example.org/1"' in text
         assert 'href="http://runbooks.example.org/AirflowTaskFailed.md"' in text
         assert "javascript:" not in text
@@ -88,6 +90,16 @@ class TestPages:
     def test_a_dag_that_there_is_not(self, here):
         status, text = here.get("/windsock/dags/%3Cscript%3E", **here.known("ada"))
         assert (status, text) == (404, "There is no DAG <script>.\n")
+
+
+class TestButton:
+    def test_of_a_task_instance_in_2(self, finished):
+        if finished.version[0] == "3":
+            assert "global_operator_extra_links" not in finished.airflow.run("plugins")  # there it is a tab
+            return
+        runs = finished.airflow.api("GET", "/dags/team.orders/dagRuns")["dag_runs"]
+        path = f"/dags/team.orders/dagRuns/{quote(runs[0]['dag_run_id'], safe='')}/taskInstances/load/links"
+        assert finished.airflow.api("GET", path) == {"Alerts": "/windsock/dags/team.orders"}
 
 
 class TestLines:
@@ -160,7 +172,7 @@ print("windsock" in {plugin.name for plugin in plugins}, errors)
 
 
 class TestBrowser:
-    def test_from_a_dag_to_its_alerts(self, here, browser):
+    def test_from_a_dag_to_its_alerts_and_its_dashboard(self, here, browser, alertmanager):
         here.airflow.wait_for_dags("team.orders")
         url = here.airflow.url
         if here.version[0] == "3":
@@ -184,3 +196,6 @@ class TestBrowser:
         shown = browser.wait_for("load failed: <b>no such table</b>")
         assert "The overview with this DAG" in shown
         assert "#data" in shown
+        browser.click('a[href*="/d/windsock-overview"]')
+        (opened,) = browser.windows()
+        assert opened == f"{alertmanager.url}/d/windsock-overview?var-dag_id=team.orders"

@@ -120,6 +120,22 @@ def test_a_reader_that_hangs_is_told_from_one_that_works(workers, url):
     first.process.send_signal(signal.SIGCONT)
 
 
+def test_a_disk_that_is_full_is_survived(workers, url, tmp_path):
+    (one,) = workers(url, 1)
+    one.read()
+    (folder,) = (tmp_path / "one-host").iterdir()
+    (blocked,) = (file.with_suffix(".new") for file in folder.glob("*.prom"))
+    blocked.mkdir()  # nothing can be written there
+    end = time.monotonic() + 30
+    while not one.read().startswith("unavailable: "):
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    blocked.rmdir()
+    while "airflow_db_up 1" not in one.read():
+        assert time.monotonic() < end
+        time.sleep(0.5)
+
+
 def test_a_database_that_is_away_is_said_so(workers):
     (one,) = workers("postgresql://nobody@127.0.0.1:1/airflow", 1)
     assert "\nairflow_db_up 0\n" in one.read()

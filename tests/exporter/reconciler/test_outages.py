@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 import yaml
 from real.alertmanager import Alertmanager, Messages
-from real.failures import fail, fail_again, succeed
+from real.failures import fail, succeed
 from real.server import free_port
 
 from windsock.settings import Settings
@@ -256,6 +256,13 @@ def test_a_store_that_can_not_be_written_stops_nothing(database, bench):
     assert made.firing() == []
 
 
+def wait_for_alert(peers: list[Alertmanager], dag: str) -> None:
+    end = time.monotonic() + 60
+    while not any(peer.process is not None and peer.alerts(dag_id=dag) for peer in peers):
+        assert time.monotonic() < end, f"nobody was told of {dag}"
+        time.sleep(0.1)
+
+
 def test_two_reconcilers_and_three_alertmanagers_of_which_one_each_is_killed_in_turn(database, process, own_messages):
     peers: list[Alertmanager] = []
     try:
@@ -268,16 +275,20 @@ def test_two_reconcilers_and_three_alertmanagers_of_which_one_each_is_killed_in_
             dag = f"d{number}"
             fail(database, number + 1, dag, ended=time.time())
             wanted[dag] = 1, 0
-            time.sleep(1.0)
-            reconciler, peer = reconcilers[number % 2], peers[number % 3]
-            reconciler.kill()
-            peer.stop(signal.SIGKILL)
-            time.sleep(3)
-            reconciler.start()
-            peer.up()
+            wait_for_alert(peers, dag)
+            # An Alertmanager that is killed before the others know what it has sent is one that they repeat.
+            told(own_messages, wanted, 30)
+            reconcilers[number % 2].kill()
+            peers[number].stop(signal.SIGKILL)
+            fail(database, number + 11, f"{dag}_alone", ended=time.time())
+            wanted[f"{dag}_alone"] = 1, 0
+            wait_for_alert(peers, f"{dag}_alone")
+            reconcilers[number % 2].start()
+            peers[number].up()
         told(own_messages, wanted, 40)
-        for number in range(3):
-            succeed(database, f"d{number}")
+        time.sleep(5)  # the one that came last has to know what the others have sent
+        for dag in wanted:
+            succeed(database, dag)
         told(own_messages, dict.fromkeys(wanted, (1, 1)), 40)
     finally:
         for peer in peers:
@@ -287,16 +298,14 @@ def test_two_reconcilers_and_three_alertmanagers_of_which_one_each_is_killed_in_
 def test_a_process_that_is_killed_again_and_again_tells_each_failure_once(database, process, own_alertmanager):
     messages = own_alertmanager.messages
     made = process("one", database.url, [own_alertmanager.url])
-    time.sleep(2)
-    for number in range(5):
+    for number in range(4):
         fail(database, number + 1, f"d{number}", ended=time.time())
-        time.sleep(0.7)
+        # At another moment of its pass each time, before the post or after it.
+        if number % 2:
+            wait_for_alert([own_alertmanager], f"d{number}")
         made.kill()
         made.start()
-        time.sleep(1.2)
-    told(messages, {f"d{number}": (1, 0) for number in range(5)}, 30)
-    fail_again(database, "d0")
-    time.sleep(2)
-    for number in range(5):
+    told(messages, {f"d{number}": (1, 0) for number in range(4)}, 40)
+    for number in range(4):
         succeed(database, f"d{number}")
-    told(messages, {f"d{number}": (1, 1) for number in range(5)}, 30)
+    told(messages, {f"d{number}": (1, 1) for number in range(4)}, 40)

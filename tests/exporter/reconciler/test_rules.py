@@ -8,7 +8,7 @@ import uuid
 import pytest
 from real.failures import fail
 
-NOW = time.time()
+now = time.time
 
 
 def test_a_failed_task_and_its_run_fire_on_every_database_and_airflow(any_database, bench):
@@ -34,8 +34,8 @@ def test_what_failed_a_moment_ago_is_left_to_its_callback_for_a_pass(database, b
 @pytest.mark.parametrize("state", ["up_for_retry", "upstream_failed", "skipped", "removed", "queued", "running", None])
 def test_what_is_no_failure(database, bench, state):
     database.dag("d")
-    database.run(1, "d", "running", NOW - 100)
-    database.task(1, "d", "t", state, end_date=NOW - 50, updated_at=NOW - 50)
+    database.run(1, "d", "running", now() - 100)
+    database.task(1, "d", "t", state, end_date=now() - 50, updated_at=now() - 50)
     made = bench(database)
     made.step(2)
     assert made.firing() == []
@@ -43,8 +43,8 @@ def test_what_is_no_failure(database, bench, state):
 
 def test_a_run_that_failed_by_its_timeout_fails_alone(database, bench):
     database.dag("d")
-    database.run(1, "d", "failed", NOW - 100, end_date=NOW - 50)
-    database.task(1, "d", "t", "skipped", end_date=NOW - 50)
+    database.run(1, "d", "failed", now() - 100, end_date=now() - 50)
+    database.task(1, "d", "t", "skipped", end_date=now() - 50)
     made = bench(database)
     made.step()
     assert made.firing() == [("AirflowDagRunFailed", "d", "run_1")]
@@ -62,25 +62,25 @@ def test_a_task_that_fails_in_a_run_that_succeeds_fires_until_a_later_run_succee
     made = bench(database)
     made.step()
     assert made.firing() == [("AirflowTaskFailed", "d", "run_1", "t")]
-    database.run(2, "d", "running", NOW, start_date=NOW)
+    database.run(2, "d", "running", now(), start_date=now())
     made.step()
     assert len(made.firing()) == 1
-    database.update("dag_run", {"id": 2}, state="success", end_date=NOW)
+    database.update("dag_run", {"id": 2}, state="success", end_date=now())
     made.step()
     assert made.firing() == []
 
 
 def test_a_mapped_task_is_one_alert_with_a_count(database, bench):
     database.dag("d")
-    database.run(1, "d", "running", NOW - 100)
+    database.run(1, "d", "running", now() - 100)
     for index in range(20):
         state = "failed" if index in {0, 4, 7} else "success"
-        database.task(1, "d", "t", state, map_index=index, end_date=NOW - 60, updated_at=NOW - 60)
+        database.task(1, "d", "t", state, map_index=index, end_date=now() - 60, updated_at=now() - 60)
     made = bench(database)
     made.step()
     assert made.firing() == [("AirflowTaskFailed", "d", "run_1", "t")]
     assert made.annotations()["map_index"] == "3 of 20 failed: 0, 4, 7"
-    database.update("task_instance", {"map_index": 5}, state="failed", end_date=NOW - 50)
+    database.update("task_instance", {"map_index": 5}, state="failed", end_date=now() - 50)
     made.step(2)
     assert made.firing() == [("AirflowTaskFailed", "d", "run_1", "t")]
     assert made.annotations()["map_index"] == "4 failed"
@@ -141,7 +141,7 @@ def rerun(database):
 
 
 def later_run(database):
-    database.run(2, "d", "success", NOW, start_date=NOW, end_date=NOW)
+    database.run(2, "d", "success", now(), start_date=now(), end_date=now())
 
 
 WAYS = {"cleared": cleared, "rerun": rerun, "later_run": later_run}
@@ -172,7 +172,7 @@ def test_a_team_chooses_for_itself(database, bench):
 
 def test_an_older_run_that_succeeds_ends_nothing(database, bench):
     fail(database, 5)
-    database.run(1, "d", "success", NOW - 5000, end_date=NOW)
+    database.run(1, "d", "success", now() - 5000, end_date=now())
     made = bench(database)
     made.step(2)
     assert len(made.firing()) == 2
@@ -188,32 +188,38 @@ def test_a_failure_that_a_later_run_made_good_was_never_one(database, bench):
 
 def test_a_deadline_that_was_missed_fires_until_the_run_succeeds(database, bench):
     database.dag("d")
-    database.run(1, "d", "running", NOW - 1000, start_date=NOW - 1000)
-    row = {"dagrun_id": 1, "deadline_time": NOW - 100, "missed": True, "id": uuid.uuid4(), "callback_id": uuid.uuid4()}
-    database.insert("deadline", {**row, "created_at": NOW, "last_updated_at": NOW})
+    database.run(1, "d", "running", now() - 1000, start_date=now() - 1000)
+    row = {
+        "dagrun_id": 1,
+        "deadline_time": now() - 100,
+        "missed": True,
+        "id": uuid.uuid4(),
+        "callback_id": uuid.uuid4(),
+    }
+    database.insert("deadline", {**row, "created_at": now(), "last_updated_at": now()})
     database.insert(
         "deadline",
         {
             **row,
-            "created_at": NOW,
-            "last_updated_at": NOW,
+            "created_at": now(),
+            "last_updated_at": now(),
             "missed": False,
             "id": uuid.uuid4(),
-            "deadline_time": NOW + 100,
+            "deadline_time": now() + 100,
         },
     )
     made = bench(database)
     made.step(2)
     assert made.firing() == [("AirflowDeadlineMissed", "d", "run_1")]
     made.step()
-    database.update("dag_run", {"id": 1}, state="success", end_date=NOW)
+    database.update("dag_run", {"id": 1}, state="success", end_date=now())
     made.step()
     assert made.firing() == []
 
 
 def test_what_failed_before_the_window_is_left_alone(database, bench):
-    fail(database, ended=NOW - 7200)
-    fail(database, 2, "recent", ended=NOW - 1800)
+    fail(database, ended=now() - 7200)
+    fail(database, 2, "recent", ended=now() - 1800)
     made = bench(database, reconcile={"window": "1h"})
     made.step(3)
     assert {alert[1] for alert in made.firing()} == {"recent"}
@@ -221,12 +227,12 @@ def test_what_failed_before_the_window_is_left_alone(database, bench):
 
 def test_a_task_of_an_old_run_that_a_person_marks_as_failed_is_found(database, bench):
     database.dag("d")
-    database.run(1, "d", "success", NOW - 9000, end_date=NOW - 9000)
-    database.task(1, "d", "t", "success", end_date=NOW - 9000, updated_at=NOW - 9000)
+    database.run(1, "d", "success", now() - 9000, end_date=now() - 9000)
+    database.task(1, "d", "t", "success", end_date=now() - 9000, updated_at=now() - 9000)
     made = bench(database)
     made.step(6)
-    now = time.time() - 20
-    database.update("task_instance", {"dag_id": "d"}, state="failed", end_date=now, updated_at=now)
+    ended = time.time() - 20
+    database.update("task_instance", {"dag_id": "d"}, state="failed", end_date=ended, updated_at=ended)
     made.step(2)
     assert made.firing() == [("AirflowTaskFailed", "d", "run_1", "t")]
 
@@ -245,11 +251,24 @@ def test_a_run_that_ends_between_two_passes_is_found_at_once(database, bench):
     for number in range(60):
         database.dag(f"other{number:02}")
     database.dag("zebra")
-    database.run(7, "zebra", "running", NOW - 100)
+    database.run(7, "zebra", "running", now() - 100)
     database.task(7, "zebra", "t", "running")
     made = bench(database)
     made.step(5)
-    database.update("dag_run", {"id": 7}, state="failed", end_date=NOW - 30)
-    database.update("task_instance", {"dag_id": "zebra"}, state="failed", end_date=NOW - 30)
+    database.update("dag_run", {"id": 7}, state="failed", end_date=now() - 30)
+    database.update("task_instance", {"dag_id": "zebra"}, state="failed", end_date=now() - 30)
     made.step()
     assert len(made.firing()) == 2
+
+
+def test_a_run_waits_for_its_task_whose_alert_holds_its_own_back(database, bench):
+    database.dag("d")
+    database.run(1, "d", "failed", now() - 100, end_date=now())
+    made = bench(database)
+    made.step()
+    database.task(1, "d", "t", "failed", end_date=now(), updated_at=now())
+    made.step()
+    assert made.firing() == []
+    made.step()
+    assert len(made.firing()) == 2
+    made.told({"d": (1, 0)})

@@ -1,0 +1,80 @@
+"""The part of windsock.yaml about what runs inside Airflow's processes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from windsock._formats import Patterns
+from windsock._matching import Match, Severity
+from windsock._section import Section
+from windsock._units import Duration, Size
+
+Hook = Literal["failure", "retry", "success", "skipped", "run_failure", "run_success", "sla"]
+
+
+class Spool(Section):
+    """What could not be delivered waits here."""
+
+    dir: str | None = None
+    """None: windsock-UID below /var/tmp, a folder of each user. A container's own disk dies with it: name a volume."""
+    max_files: int = Field(default=10_000, ge=0)
+    """Of what waits, and again of what can't be delivered; beyond it the new is refused, of the dead the oldest goes.
+    0: nothing is kept."""
+    max_bytes: Size = 100 << 20
+    late_after: Duration = 600.0
+    """What is delivered so long after the failure says so in its text."""
+    expire: Duration = Field(default=259_200.0, ge=60)
+    """What could not be delivered for so long is given up: a dead letter."""
+
+
+class AttachMatch(Match):
+    """The same, and the team that they make out."""
+
+    team: Patterns = ()
+
+
+class Attach(Section):
+    """Callbacks that every task, or run, of some DAGs gets without its author doing anything."""
+
+    match: AttachMatch = AttachMatch()
+    """Without a key in it: all DAGs."""
+    on: Annotated[tuple[Hook, ...], Field(min_length=1)] = ("failure", "success", "run_failure", "run_success")
+    """failure, retry, success and skipped of tasks; run_failure and run_success of runs; sla (2.11)."""
+    channels: Patterns | None = None
+    """alertmanager, slack, email, pagerduty …; without it Alertmanager where there is one, else what the team has."""
+    severity: Severity | None = None
+    """Instead of what `severity` says."""
+    team: str | None = None
+    """Instead of the one that matches."""
+    only_after_retries: bool | int = False
+    """true: nothing is told while a retry is left; a number: nothing before the try after so many retries."""
+    only_on_state_change: bool = False
+    """Nothing is told of a failure that follows another one of the same task on this host."""
+    template: str | None = None
+    """A name of `callbacks.templates`, or jinja text."""
+    throttle: Duration = 0.0
+    """Time within which a second failure of the same task on this host is not told."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on(cls, value: Any) -> Any:
+        # YAML 1.1 reads the key `on` as true.
+        return {"on" if key is True else key: item for key, item in value.items()} if isinstance(value, dict) else value
+
+
+class Callbacks(Section):
+    """What runs inside Airflow's processes."""
+
+    enabled: bool = True
+    """false: nothing is sent, nothing is attached, and nothing else of windsock happens in Airflow's processes."""
+    budget: Duration = Field(default=10.0, gt=0, le=19)
+    """Seconds for everything a callback does; Airflow kills the process at 20."""
+    spool: Spool = Spool()
+    templates: dict[str, str] = {}
+    """By name: jinja text that is said instead of the exception; docs/channels.md says what it may use."""
+    attach: tuple[Attach, ...] = ()
+    """Who gets callbacks without asking; for each kind of callback the first rule that matches decides."""
+    opt_out: Patterns = ("windsock:off",)
+    """Tags of DAGs that get none of them."""
