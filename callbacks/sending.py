@@ -36,7 +36,7 @@ _DELIVERED, _GIVEN_UP = 0.9, 0.95
 _TOGETHER, _LEAST = 20.0, 1.0
 """Airflow gives all callbacks of a task so many seconds together: what earlier ones of this process took within them
 for nothing is missing from the budget, down to the least."""
-_ASKING = 0.15
+_ASKING = 0.3
 """Share of it for asking Airflow more."""
 _REPLAYED = 20
 """Entries of the spool that one callback delivers beside its own."""
