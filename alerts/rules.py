@@ -134,5 +134,5 @@ _WINDSOCK = (
     ),
 )
 
-GROUPS = (Group("airflow", _AIRFLOW, _RECORDS), Group("windsock", _WINDSOCK), SHIPPING)
+GROUPS = (Group("airflow", _AIRFLOW, _RECORDS), SHIPPING, Group("windsock", _WINDSOCK))
 RULES = tuple(rule for group in GROUPS for rule in group.rules)
