@@ -60,7 +60,8 @@ _SLACK = r"""
 {{ if .Labels.run_id -}}
 {{ with .Labels.task_id }}*{{ template "windsock.slack.plain" (printf "%.120s" .) }}* in run{{ else }}Run{{ end }}
 {{- with .Labels.run_id }} `{{ template "windsock.slack.plain" (printf "%.120s" .) }}`{{ end }}
-{{- with .Annotations.map_index }}, map index {{ template "windsock.slack.plain" (printf "%.80s" .) }}{{ end }}
+{{- with .Annotations.map_index }}, {{ if not (match "failed" .) }}map index {{ end }}
+{{- template "windsock.slack.plain" (printf "%.80s" .) }}{{ end }}
 {{- else -}}
 *{{ template "windsock.slack.plain" (printf "%.300s" (or .Annotations.summary .Labels.alertname)) }}*
 {{- end }}

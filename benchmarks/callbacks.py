@@ -16,6 +16,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import statistics
 import subprocess
 import sys
@@ -79,9 +80,7 @@ imported = clocks()
 if WHICH == "PagerDuty provider":
     # Its address is fixed; the class that holds it is not part of what is measured.
     import pagerduty
-    for name in ("EventsApiV2Client", "EventsAPISession"):
-        if hasattr(pagerduty, name):
-            getattr(pagerduty, name).url = PAGERDUTY
+    pagerduty.EventsApiV2Client.default_base_url = PAGERDUTY
     imported_again = clocks()
 else:
     imported_again = imported
@@ -100,16 +99,19 @@ print("RESULT " + json.dumps({
 
 
 class _TakesAll(BaseHTTPRequestHandler):
-    """An Alertmanager that answers at once; a real one takes 1.4 to 6 ms for a post."""
+    """An Alertmanager, or PagerDuty, that answers at once; a real Alertmanager takes 1.4 to 6 ms for a post."""
 
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
+        is_event = self.path.endswith("/enqueue")
+        body = b'{"status": "success", "message": "Event processed", "dedup_key": "x"}' if is_event else b"[]"
+        self.send_response(202 if is_event else 200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(b"[]")
+        self.wfile.write(body)
 
     do_POST = do_GET  # noqa: N815  http.server's name
 
@@ -130,6 +132,30 @@ def install() -> None:
     command = [uv, "pip", "install", "--quiet", "--python", PYTHON, "--requirement", pinned, *packages]
     subprocess.run(command, check=True)
     done.touch()
+
+
+@contextlib.contextmanager
+def taking_all(certificate: Path | None = None) -> Iterator[str]:
+    """The address of a server that takes everything; over TLS with a certificate, since PagerDuty's client asks so."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _TakesAll)
+    server.daemon_threads = True
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+def make_certificate(folder: Path) -> Path:
+    """A self-signed one with its key, in one file."""
+    made, key = folder / "both.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+    command += ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(made)]
+    subprocess.run(command, check=True, capture_output=True)
+    made.write_text(made.read_text() + key.read_text())
+    return made
 
 
 @contextlib.contextmanager
@@ -177,6 +203,9 @@ def environment(home: Path, which: str, at: dict[str, str]) -> dict[str, str]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "false",
         "WINDSOCK_CONFIG": str(home / "windsock.yaml"),
         "SLACK_HOOK": at["slack_webhook"],
+        # The one for httpx and for Python's own, the other for requests.
+        "SSL_CERT_FILE": at["certificate"],
+        "REQUESTS_CA_BUNDLE": at["certificate"],
         "PD": ROUTING_KEY,
         "AIRFLOW_CONN_SLACK": json.dumps({"conn_type": "slackwebhook", "host": f"{hook}/services", "password": token}),
         "AIRFLOW_CONN_PAGERDUTY": json.dumps({"conn_type": "pagerduty_events", "password": ROUTING_KEY}),
@@ -221,16 +250,22 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     install()
-    manager = ThreadingHTTPServer(("127.0.0.1", 0), _TakesAll)
-    manager.daemon_threads = True
-    threading.Thread(target=manager.serve_forever, daemon=True).start()
     figures: dict[str, dict[str, Any]] = {}
-    with Inbox() as inbox, hanging() as port:
-        healthy = {**inbox.addresses, "alertmanager": f"http://127.0.0.1:{manager.server_port}"}
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        certificate = make_certificate(folder)
+        inbox, port = stack.enter_context(Inbox()), stack.enter_context(hanging())
+        healthy = {
+            **inbox.addresses,
+            "alertmanager": stack.enter_context(taking_all()),
+            "pagerduty": f"{stack.enter_context(taking_all(certificate))}/v2/enqueue",
+            "certificate": str(certificate),
+        }
         silent = {
+            "certificate": str(certificate),
             "alertmanager": f"http://127.0.0.1:{port}",
             "slack_webhook": f"http://127.0.0.1:{port}/slack/services/T0/B0/x",
-            "pagerduty": f"http://127.0.0.1:{port}/v2/enqueue",
+            "pagerduty": f"https://127.0.0.1:{port}/v2/enqueue",
             "smtp": f"127.0.0.1:{port}",
         }
         for which in dict.fromkeys(name for pair in PAIRS for name in pair if name):
@@ -246,7 +281,6 @@ def main() -> None:
                 "problem": results[-1]["problem"],
             }
         taken = len(inbox.messages())
-    manager.shutdown()
     if options.json:
         print(json.dumps({"messages": taken, "figures": figures}, indent=2))
         return

@@ -120,14 +120,12 @@ def with_failed_tasks(outcome: Outcome, context: Mapping[str, Any]) -> Outcome:
     """Ask Airflow which tasks of a failed run failed, and which of them first: one request, which may take a while."""
     if outcome.task_id is not None or outcome.kind != "failure" or outcome.reason != "task_failure":
         return outcome
-    found, in_order = _compat.failed_tasks(context, outcome.dag.dag_id, outcome.run_id)
+    found, first = _compat.failed_tasks(context, outcome.dag.dag_id, outcome.run_id)
     tasks = tuple(words(task, _ID) for task in found[:_MANY])
-    known = in_order or len(tasks) == 1
-    first = tasks[0] if tasks and known else outcome.failed_task
-    if first == outcome.failed_task:
-        return replace(outcome, tasks=tasks, first_is_known=known)
-    # The link is that of the task which Airflow named: better none than another task's log.
-    return replace(outcome, tasks=tasks, failed_task=first, first_is_known=known, log_url="")
+    if first is not None:
+        link = words(_compat.read(first, "log_url"), 2 * _WORDS)
+        return replace(outcome, tasks=tasks, failed_task=tasks[0], first_is_known=True, log_url=link)
+    return replace(outcome, tasks=tasks, first_is_known=tasks == (outcome.failed_task,))
 
 
 def facts_of(dag: Any, dag_id: str) -> DagFacts:

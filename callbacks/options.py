@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 _SEVERITIES = ("critical", "warning", "info")
+_CHANNELS = ("alertmanager", "slack", "email", "pagerduty", "webhook", "apprise")
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,9 @@ class Options:
         # Said where it is written, when the DAG is parsed: at night it would be too late.
         if self.severity is not None and self.severity not in _SEVERITIES:
             raise ValueError(f"severity: expected one of {', '.join(_SEVERITIES)}, got {self.severity!r}")
+        for channel in self.channels or ():
+            if channel not in _CHANNELS:
+                raise ValueError(f"channels: expected some of {', '.join(_CHANNELS)}, got {channel!r}")
         if not isinstance(self.throttle, (int, float)) or self.throttle < 0:
             raise ValueError(f"throttle: expected seconds or a timedelta, got {self.throttle!r}")
 

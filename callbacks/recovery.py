@@ -142,10 +142,11 @@ def _read(path: Path) -> Mark:
 
 def _write(path: Path, mark: Mark) -> None:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    from .spool import private  # noqa: PLC0415  only where something failed
+
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if path.parent.lstat().st_uid != os.getuid():
-            return  # somebody else made it, in a folder where everybody may
+        private(path.parents[1])
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         with temporary.open("x") as file:
             json.dump(asdict(mark), file)
         temporary.replace(path)

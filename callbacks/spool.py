@@ -179,7 +179,8 @@ class Spool:
         """Let a dead letter be tried again; False: it is no entry, or gone, or there is no room."""
         try:
             entry = entry_of((self.dead / name).read_text())
-            fresh = replace(entry, created=time.time(), not_before=0.0, attempts=0)
+            # Without its number: what was told since must not stand for it.
+            fresh = replace(entry, created=time.time(), not_before=0.0, attempts=0, serial=0)
             self.put(fresh, sync=True).release()
             (self.dead / name).unlink()
         except (OSError, ValueError):

@@ -11,6 +11,7 @@ from windsock._matching import Match, Severity
 from windsock._section import Section
 from windsock._units import Duration, Size
 
+Channel = Literal["alertmanager", "slack", "email", "pagerduty", "webhook", "apprise"]
 Hook = Literal["failure", "retry", "success", "skipped", "run_failure", "run_success", "sla"]
 
 
@@ -42,7 +43,7 @@ class Attach(Section):
     """Without a key in it: all DAGs."""
     on: Annotated[tuple[Hook, ...], Field(min_length=1)] = ("failure", "success", "run_failure", "run_success")
     """failure, retry, success and skipped of tasks; run_failure and run_success of runs; sla (2.11)."""
-    channels: Patterns | None = None
+    channels: tuple[Channel, ...] | None = None
     """alertmanager, slack, email, pagerduty …; without it Alertmanager where there is one, else what the team has."""
     severity: Severity | None = None
     """Instead of what `severity` says."""

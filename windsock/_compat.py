@@ -109,8 +109,8 @@ def failed_task(context: Mapping[str, Any]) -> Any:
     return instance if _reason(context) == "task_failure" and failed else None
 
 
-def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> tuple[list[str], bool]:
-    """Return the ids of the run's failed tasks, and whether they stand in the order in which they failed.
+def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> tuple[list[str], Any]:
+    """Return the ids of the run's failed tasks, and the instance that failed first: then they stand in that order.
 
     3.x has no database here; the dag processor answers for the states, without times. 2.11 reads the database, as it
     has just done for the context. Raises what Airflow raises.
@@ -123,12 +123,12 @@ def failed_tasks(context: Mapping[str, Any], dag_id: str, run_id: str) -> tuple[
         known = set(read(context.get("dag"), "task_ids") or ())
         # A mapped instance is called `task_3` there.
         plain = (name if name in known else re.sub(r"_\d+$", "", name) for name in failed)
-        return sorted(set(plain)), False
+        return sorted(set(plain)), None
     find = read(context.get("dag_run"), "get_task_instances")
     if not callable(find):
-        return [], False
+        return [], None
     found = sorted(find(state=["failed"]), key=lambda instance: str(read(instance, "end_date") or "~"))
-    return list(dict.fromkeys(str(read(instance, "task_id")) for instance in found)), True
+    return list(dict.fromkeys(str(read(instance, "task_id")) for instance in found)), next(iter(found), None)
 
 
 def run_page(log_url: str) -> str:

@@ -107,6 +107,7 @@ def test_the_worst_texts_stay_bounded_and_are_no_markup(alertmanager, platforms,
     annotations = dict.fromkeys(
         ("summary", "exception", "failed_at", "try", "map_index", "owner", "description"), hostile
     )
+    annotations |= dict.fromkeys(("reason", "frequency", "impact", "log_tail"), hostile)
     annotations |= dict.fromkeys(("log_url", "run_url"), "https://x.example.org/|a>" + "y" * 360)
     annotations |= {"dashboard_url": "https://x.example.org/>b|", "runbook_url": "https://x.example.org/ <c"}
     events = [
@@ -156,6 +157,47 @@ def test_a_killed_task_has_its_summary_in_place_of_an_exception(alertmanager, pl
     text = eventually(lambda: platforms.slack("#payments"), "a message")[0]["text"]
     assert f"*load* in run `{RUN}`, map index 7, try 3 of 3" in text
     assert text.endswith("\nTask load of DAG orders was killed\n")
+
+
+FOUND = {
+    "reason": "its heartbeat was lost",
+    "frequency": "failed in 3 of its last 20 runs",
+    "impact": "billing (asset), report (waits for it)",
+    "log_tail": "reading row 17\nKilled",
+    "map_index": "3 of 20 failed: 0, 4, 7",
+}
+"""What the reconciler adds."""
+
+
+def test_what_the_database_knows_stands_below_the_summary(alertmanager, platforms, failed_task, eventually):
+    summary = "orders: load (3 of 20) failed: its heartbeat was lost"
+    alertmanager.fire(failed_task(annotations={**FOUND, "exception": "", "summary": summary}))
+    text = eventually(lambda: platforms.slack("#payments"), "a message")[0]["text"]
+    lines = text.splitlines()
+    assert lines[0].startswith(f"*load* in run `{RUN}`, 3 of 20 failed: 0, 4, 7, try 3 of 3")
+    assert lines[2:] == [
+        summary,
+        "failed in 3 of its last 20 runs",
+        "Downstream: billing (asset), report (waits for it)",
+        "```reading row 17",
+        "Killed```",
+    ]
+
+
+def test_what_the_database_knows_stands_below_the_exception(alertmanager, platforms, mails, failed_task, eventually):
+    alertmanager.fire(failed_task(annotations=FOUND))
+    text = eventually(lambda: platforms.slack("#payments"), "a message")[0]["text"]
+    assert text.splitlines()[2:] == [
+        "```ValueError: row 17 has no price```",
+        "Why: its heartbeat was lost",
+        "failed in 3 of its last 20 runs",
+        "Downstream: billing (asset), report (waits for it)",
+    ]
+    _, mail = eventually(lambda: mails.received, "a mail")[0]
+    plain, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
+    for name in ("reason", "frequency", "impact", "map_index"):
+        assert FOUND[name] in plain
+        assert FOUND[name] in html
 
 
 def test_a_failed_run_is_told_without_a_task(alertmanager, platforms, failed_task, eventually):

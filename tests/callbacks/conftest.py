@@ -354,3 +354,30 @@ def event():
 def soon():
     """A deadline some seconds ahead, on the monotonic clock."""
     return lambda seconds=9.0: time.monotonic() + seconds
+
+
+@pytest.fixture
+def settings(straight):
+    def build(**changes):
+        sections = {**straight, **changes}
+        return Settings.model_validate(sections)
+
+    return build
+
+
+@pytest.fixture
+def only_slack(straight, settings):
+    return settings(teams={"pay": {"slack": "#pay"}})
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Moves the time of day, which decides when a message may be sent; deadlines are on the other clock."""
+    ahead = [0.0]
+    real = time.time
+    monkeypatch.setattr(time, "time", lambda: real() + ahead[0])
+
+    def move(seconds):
+        ahead[0] += seconds
+
+    return move

@@ -1,11 +1,12 @@
 """What an alert says, for every kind of context that Airflow hands over."""
 
+import json
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from windsock.callbacks.context import read
+from windsock.callbacks.context import read, with_failed_tasks
 from windsock.callbacks.event import build
 from windsock.settings import Settings
 
@@ -24,6 +25,8 @@ SETTINGS = Settings.model_validate(
 )
 RUN = "manual__2026-11-22T09:51:06.965451+00:00"
 IDENTITY = {"alertname": "AirflowTaskFailed", "cluster": "prod", "dag_id": "zoo.fail", "run_id": RUN}
+START = datetime(2026, 11, 22, 9, 51, 12, tzinfo=timezone.utc)
+END = START + timedelta(seconds=5)
 PAGES = {
     3: "https://airflow.example.org/dags/zoo.fail/runs/manual__2026-11-22T09%3A51%3A06.965451%2B00%3A00",
     2: "https://airflow.example.org/dags/zoo.fail/grid?dag_run_id=manual__2026-11-22T09%3A51%3A06.965451%2B00%3A00",
@@ -215,3 +218,85 @@ def test_secrets_are_taken_out_of_everything(airflow):
     annotations = event_of(airflow.task_failure(error)).annotations
     assert not re.search("hunter2|abcdef0123456789|swordfish", str(annotations))
     assert "postgres://etl:***@db/prod" in annotations["exception"]
+
+
+def enriched(context):
+    return build(with_failed_tasks(read(context, "failure"), context), SETTINGS).annotations
+
+
+def test_3_x_asks_which_tasks_failed_and_says_that_it_knows_the_last_alone(airflow3):
+    context = airflow3.dag_failure()
+    context["dag"].task_ids = ["extract", "grp.fails", "mapped", "t_7"]
+    states = {"grp.fails": "failed", "mapped_0": "failed", "mapped_11": "failed", "t_7": "failed", "extract": "success"}
+    context["task_instance"].get_task_states = lambda dag_id, run_ids: {run_ids[0]: states}
+    annotations = enriched(context)
+    assert annotations["failed_tasks"] == "grp.fails, mapped, t_7"
+    assert annotations["failed_task"] == "grp.fails"
+    assert annotations["summary"] == "zoo.fail failed: 3 tasks failed, last grp.fails"
+
+
+def test_2_11_is_asked_which_task_failed_first(airflow2):
+    context = airflow2.dag_failure(state="success")
+    dag = context["dag"]
+    found = []
+    for task_id, ended in (("late", END), ("unknown", None), ("early", START), ("early", END)):
+        found.append(airflow2.instance(dag, task_id))
+        found[-1].end_date = ended
+    context["dag_run"].get_task_instances = lambda state: found
+    annotations = enriched(context)
+    assert annotations["failed_task"] == "early"
+    assert annotations["failed_tasks"] == "early, late, unknown"
+    assert annotations["summary"] == "zoo.fail failed: 3 tasks failed, first early"
+    assert "task_id=early" in annotations["log_url"]
+
+
+def test_one_failed_task_is_the_one(airflow3):
+    context = airflow3.dag_failure()
+    context["task_instance"].get_task_states = lambda dag_id, run_ids: {RUN: {"grp.fails": "failed"}}
+    assert enriched(context)["summary"] == "zoo.fail failed: its task grp.fails failed"
+
+
+def inner(number):
+    return 1 / number
+
+
+def test_the_last_frames_of_the_author_s_own_code(airflow):
+    try:
+        json.loads("[", parse_float=inner) if inner(1) > 1 else inner(0)
+    except ZeroDivisionError as error:
+        text = event_of(airflow.task_failure(error)).annotations["traceback"]
+    lines = text.splitlines()
+    assert lines[0].endswith(" in test_the_last_frames_of_the_author_s_own_code")
+    assert lines[2].endswith(" in inner")
+    assert lines[3] == "    return 1 / number"
+
+
+def test_frames_of_libraries_are_no_author_s(airflow):
+    try:
+        json.loads("[")
+    except ValueError as error:
+        text = event_of(airflow.task_failure(error)).annotations["traceback"]
+    assert "test_event.py" in text.splitlines()[0]
+    assert "json/" not in text
+
+
+def test_a_recursion_without_an_end_is_three_frames(airflow):
+    def deeper():
+        return deeper()
+
+    try:
+        deeper()
+    except RecursionError as error:
+        annotations = event_of(airflow.task_failure(error)).annotations
+    assert len(annotations["traceback"].splitlines()) == 6
+    assert annotations["exception"].startswith("RecursionError: ")
+
+
+def test_what_a_person_gave_the_run_is_shown_without_secrets(airflow):
+    context = airflow.task_failure(ValueError("x"))
+    context["dag_run"].conf = {"day": "2026-11-22", "api_key": "0123456789abcdef", "rows": list(range(10_000))}
+    conf = event_of(context).annotations["conf"]
+    assert conf.startswith('{"day": "2026-11-22", "api_key": "***", "rows": [0, 1, 2')
+    assert len(conf) <= 500
+    context["dag_run"].conf = {}
+    assert "conf" not in event_of(context).annotations

@@ -171,7 +171,12 @@ def test_throttled_failures_are_no_deliveries(airflow3, told, lines, monkeypatch
 
 @pytest.mark.parametrize(
     ("chosen", "says"),
-    [({"severity": "loud"}, "critical, warning, info"), ({"throttle": "1h"}, "seconds"), ({"throttle": -1}, "seconds")],
+    [
+        ({"channels": ["slak"]}, "alertmanager, slack"),
+        ({"severity": "loud"}, "critical, warning, info"),
+        ({"throttle": "1h"}, "seconds"),
+        ({"throttle": -1}, "seconds"),
+    ],
 )
 def test_a_wrong_choice_is_said_where_it_is_written(chosen, says):
     with pytest.raises(ValueError, match=says):

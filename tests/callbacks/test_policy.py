@@ -79,7 +79,7 @@ def test_whom_a_rule_is_for(configure, match, tags, owner, dag_id, attached):
 
 def test_the_first_rule_for_a_kind_decides(configure):
     rules = [
-        {"match": {"tag": "quiet"}, "on": "failure", "severity": "info", "channels": "slack", "throttle": "10m"},
+        {"match": {"tag": "quiet"}, "on": "failure", "severity": "info", "channels": ["slack"], "throttle": "10m"},
         {"on": ["failure", "success"]},
     ]
     rules[0]["on"] = ["failure"]

@@ -73,8 +73,17 @@ def _settings(folder, inbox, url):
     }
 
 
+VERSIONS = ("3.3.2", "2.11.0")
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def version(request):
+    """An Airflow's; each has a place of its own."""
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(version, tmp_path_factory):
     folder = tmp_path_factory.mktemp("alerts")
     url = f"http://127.0.0.1:{free_port()}"
     with Inbox() as inbox:

@@ -15,7 +15,7 @@ import pytest
 
 GOLDEN = Path(__file__).parents[2] / "data" / "callbacks"
 DAGS = Path(__file__).parent / "dags"
-VERSIONS = {"3.3.2": ("zoo.py", "late3.py"), "2.11.0": ("zoo.py", "late2.py")}
+FILES = {"3.3.2": ("zoo.py", "late3.py"), "2.11.0": ("zoo.py", "late2.py")}
 FAILING = ("pay.fail", "pay.mapped", "two.fail", "policy.fail", "policy.off", "skips", "chosen", "slow", "checks")
 
 pytestmark = pytest.mark.timeout(420)
@@ -34,8 +34,8 @@ class Zoo:
             self.runs |= {dag_id: airflow.trigger(dag_id) for dag_id in ("late.async", "late.sync")}
         self.states = {dag_id: airflow.finish(dag_id, run, 180) for dag_id, run in self.runs.items()}
         # Callbacks of runs come a moment after their end, from the dag processor.
-        place.wait(alertname="AirflowDagRunFailed", dag_id="slow")
-        place.wait(alertname="AirflowDagRunFailed", dag_id="two.fail")
+        for dag_id in ("slow", "two.fail"):
+            place.wait(alertname="AirflowDagRunFailed", dag_id=dag_id)
 
     def one(self, **labels):
         """The one alert that fires with these labels."""
@@ -68,13 +68,14 @@ def _plain(text, airflow):
     return re.sub(r"^duration: .*$", "duration: DURATION", text, flags=re.MULTILINE)
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
-def zoo(request, run_airflow, place, postgres):
-    version = request.param
-    dags = {name: (DAGS / name).read_text() for name in VERSIONS[version]}
+@pytest.fixture(scope="module")
+def zoo(version, run_airflow, place, postgres):
+    dags = {name: (DAGS / name).read_text() for name in FILES[version]}
     # Airflow 2.11 runs no LocalExecutor on SQLite.
     database = postgres.create(f"zoo_{version.replace('.', '_')}") if version[0] == "2" else None
-    return Zoo(version, run_airflow(version, dags, place.variables(), database), place)
+    airflow = run_airflow(version, dags, place.variables(), database)
+    yield Zoo(version, airflow, place)
+    airflow.remove()
 
 
 def test_what_must_fail_has_failed(zoo):
