@@ -61,5 +61,5 @@ def test_the_log_of_the_demos_failed_task_is_shipped_and_read_back(up, place):
             break
         assert time.monotonic() < end, shown
         time.sleep(1)
-    assert stack.end() == 0
+    assert stack.end() == 0, stack.text
     assert stack.is_gone()
