@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from windsock.settings import Defaults, Settings, Team
 
+
 @dataclass(frozen=True)
 class Channels:
     """Who is told: the channels of one team at one severity."""
