@@ -26,7 +26,7 @@ def files(settings: Settings, version: str | None = None) -> dict[str, str]:
     for name, body in mappings.api_keys(settings).items():
         found[f"elasticsearch/api_key.{name}.json"] = _json(body)
     for one in ("3", "2.11"):
-        found[f"airflow-{one}.env"] = _HEADER + airflow.environment(settings, one)
+        found[f"airflow-{one}.environment"] = _HEADER + airflow.environment(settings, one)
     return found
 
 

@@ -123,11 +123,11 @@ def _file(settings: Settings, name: str, version: str) -> dict[str, Any]:
         **({"prospector.scanner.fingerprint.enabled": False} if version == "9.x" else {}),
         "backoff": {"init": "100ms", "max": "500ms"},
         "close.on_state_change.inactive": "1m",
-        # A file that is deleted is read to its end first.
+        # A file that is deleted is read to its end first, and its place is remembered for that.
         "close.on_state_change.removed": False,
+        "clean_removed": False,
         "ignore_older": f"{keep}h",
         "clean_inactive": f"{keep + 24}h",
-        "clean_removed": True,
         "message_max_bytes": LONGEST_LINE,
     }
 

@@ -40,7 +40,7 @@ class Elasticsearch(Server):
     def up(self) -> None:
         variables = [f"{key}={value}" for key, value in shipping.environment(self.folder / "state").items()]
         self.start("env", *variables, *self.become)
-        end = time.monotonic() + 60
+        end = time.monotonic() + self.patience
         while self.ask("GET", "_cluster/health?wait_for_status=yellow&timeout=5s").get("status") not in {
             "yellow",
             "green",
