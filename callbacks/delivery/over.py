@@ -30,7 +30,7 @@ def end(straight: Straight, event: Event, destinations: tuple[Destination, ...])
 
     What can be edited is, in each run; what can't gets one message for all of them.
     """
-    now, works = time.time(), _told(straight.store, event)
+    now, works = time.time(), _told(straight, event)
     works += [(to, event, {}) for to in destinations if to.channel == "pagerduty"]
     if not works:
         return Delivery("", "nobody: this host has told of no failure, or others of the run last")
@@ -46,7 +46,7 @@ def end(straight: Straight, event: Event, destinations: tuple[Destination, ...])
     problems = []
     for (to, message, _), answer, claim in zip(messages, answers, claims, strict=True):
         if not answer.problem and to.channel != "pagerduty":
-            with contextlib.suppress(OSError), incidents.of(straight.store, message.event) as incident:
+            with contextlib.suppress(OSError), straight.run(message.event) as incident:
                 incident.known(str(to)).ended = True
         if answer.problem:
             problems.append((answer.problem, f"{to}: {answer.detail}"))
@@ -72,13 +72,13 @@ def _settle(claim: spool.Claim, answer: Answer) -> None:
         count("dead" if answer.final else "spooled", channel, team, "rejected" if answer.final else "")
 
 
-def _told(store: spool.Spool, event: Event) -> list[tuple[Destination, Event, Mapping[str, str]]]:
+def _told(straight: Straight, event: Event) -> list[tuple[Destination, Event, Mapping[str, str]]]:
     """Whom to tell, of which event, and what the platform called its message."""
     works: list[tuple[Destination, Event, Mapping[str, str]]] = []
     seen: set[str] = set()
-    for run_id in incidents.runs_of(store, event.dag_id):
+    for run_id in incidents.runs_of(straight.store, event.dag_id):
         over, known = False, {}
-        with contextlib.suppress(OSError), incidents.of(store, replace(event, run_id=run_id)) as incident:
+        with contextlib.suppress(OSError), straight.run(replace(event, run_id=run_id)) as incident:
             over = incident.mend(incidents.subject(event), time.time())
             known = incident.told
         for name, told in known.items() if over else ():

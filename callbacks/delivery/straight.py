@@ -23,6 +23,7 @@ from .outcome import Delivery, count, took
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from windsock.events import Event
     from windsock.settings import Settings
@@ -55,12 +56,19 @@ class Straight:
         """What waits on this host."""
         return spool.of(self.settings)
 
+    def run(self, event: Event) -> AbstractContextManager[Incident]:
+        """What this host knows of the event's run, while nobody else changes it.
+
+        Others hold it for milliseconds, but on a busy machine hundreds may wait; half of the time is left for telling.
+        """
+        return incidents.of(self.store, event, max(0.1, (self.deadline - time.monotonic()) / 2))
+
     def fire(self, event: Event, chosen: str | None, destinations: tuple[Destination, ...]) -> Delivery:
         """Tell `destinations` of a failure, or have it counted for their next message."""
         now = time.time()
         entry = spool.Entry("failed", event, (), template=chosen or template(self.settings, event.team), created=now)
         due, held, view = list(destinations), [], Incident(failures=1)
-        with contextlib.suppress(OSError), incidents.of(self.store, event) as incident:
+        with contextlib.suppress(OSError), self.run(event) as incident:
             entry = replace(entry, serial=incident.fail(subject(event)))
             view = incident
             if event.alertname == DAG_RUN_FAILED and incident.task_failed:
@@ -86,7 +94,7 @@ class Straight:
         entry, now = claim.entry, time.time()
         pending = [Destination(*pair) for pair in entry.pending]
         due, view = pending, Incident(failures=1)
-        with contextlib.suppress(OSError), incidents.of(self.store, entry.event) as incident:
+        with contextlib.suppress(OSError), self.run(entry.event) as incident:
             view = incident
             pending = [to for to in pending if not _is_over(entry, incident, to)]
             due = [to for to in pending if now - incident.known(_key(to, entry.event)).at >= PAUSE]
@@ -176,7 +184,7 @@ class Straight:
         ]
         found = self.all(works)
         answers = dict(zip(due, found, strict=True))
-        with contextlib.suppress(OSError), incidents.of(self.store, event) as known:
+        with contextlib.suppress(OSError), self.run(event) as known:
             for to, answer in answers.items():
                 if not answer.problem:
                     told = known.known(_key(to, event))
