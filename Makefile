@@ -57,6 +57,7 @@ check: .venv/installed $(AIRFLOW)/installed ## Lint, types, and whether what is 
 	@$(BIN)/windsock alerts build --check
 	@$(BIN)/windsock dashboards build --check
 	@$(BIN)/windsock logs build --check
+	@$(BIN)/windsock logs build --check --config deploy/windsock.yaml --filebeat-version 8.19 --out deploy/filebeat
 	@echo "Next: make build"
 
 requirements: .venv/installed ## Pin the demo's and the tests' Airflows anew
