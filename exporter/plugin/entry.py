@@ -39,8 +39,8 @@ class WindsockPlugin(_Base):  # type: ignore[misc]
 
     @cached_property
     def external_views(self) -> list[dict[str, str]]:
-        """3.x: a tab of each DAG, and a page in the menu."""
-        home = f"{_compat_web.base_path()}/{_NAME}"
+        """3.1 and later: a tab of each DAG, and a page in the menu."""
+        home = self._home()
         return [
             {"name": "Alerts", "href": f"{home}/dags/{{DAG_ID}}", "destination": "dag", "url_route": "windsock-dag"},
             {"name": "Alerts", "href": f"{home}/", "destination": "nav", "category": "browse", "url_route": _NAME},
@@ -49,16 +49,22 @@ class WindsockPlugin(_Base):  # type: ignore[misc]
     @cached_property
     def flask_blueprints(self) -> list[Any]:
         """2.11: the same pages."""
-        return [importlib.import_module(f"{__package__}.webserver").blueprint] if _compat_web.major() == 2 else []
+        return [importlib.import_module(f"{__package__}.webserver").blueprint] if _is_2() else []
 
     @cached_property
     def appbuilder_menu_items(self) -> list[dict[str, str]]:
         """2.11: the page in the menu."""
-        return [{"name": "Alerts", "category": "Browse", "href": f"{_compat_web.base_path()}/{_NAME}/"}] * (
-            _compat_web.major() == 2
-        )
+        return [{"name": "Alerts", "category": "Browse", "href": f"{self._home()}/"}] if _is_2() else []
 
     @cached_property
     def global_operator_extra_links(self) -> list[Any]:
         """2.11 has no place for links of a DAG: a button of each task instance."""
-        return [importlib.import_module(f"{__package__}.link").DagLink()] if _compat_web.major() == 2 else []
+        return [importlib.import_module(f"{__package__}.link").DagLink()] if _is_2() else []
+
+    @staticmethod
+    def _home() -> str:
+        return f"{_compat_web.base_path()}/{_NAME}"
+
+
+def _is_2() -> bool:
+    return _compat_web.major() == 2
