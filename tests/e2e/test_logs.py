@@ -33,6 +33,7 @@ def get(url, body=None, token=None):
         return json.load(answer)
 
 
+@pytest.mark.timeout(600)
 def test_the_log_of_the_demos_failed_task_is_shipped_and_read_back(up, place):
     home = place / ".windsock"
     home.mkdir()

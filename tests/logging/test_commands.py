@@ -127,3 +127,17 @@ def test_a_server_without_lifecycle_says_what_to_do(ship, tmp_path, elasticsearc
     done = windsock("install", cwd=tmp_path)
     assert done.returncode == 1
     assert "logs.lifecycle: false" in done.stderr
+
+
+def test_filebeat_can_load_the_template_itself(ship, tmp_path, elasticsearch):
+    from .conftest import task_file  # noqa: PLC0415
+
+    shipping = ship(template=str(tmp_path / "ship0" / "built" / "template.json"))
+    for name in (shipping.index, f"{shipping.index}-rejected"):
+        elasticsearch.ask("DELETE", f"_index_template/{name}")
+    task_file(shipping.logs, '{"timestamp":"2026-11-22T05:00:00Z","event":"e","lineno":"no","kind":"odd"}\n')
+    shipping.filebeat.up()
+    ((hit),) = shipping.arrived(1)
+    mapping = elasticsearch.ask("GET", f"{hit['_index']}/_mapping")[hit["_index"]]["mappings"]
+    assert mapping["dynamic"] == "false"
+    assert mapping["properties"]["log_id"]["type"] == "keyword"

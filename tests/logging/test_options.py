@@ -69,6 +69,13 @@ DOCUMENTED = {
     "queue.mem.flush.min_events": QUEUE,
     "queue.mem.flush.timeout": QUEUE,
     "setup.template.enabled": "filebeat/configuration-template",
+    "setup.template.name": "filebeat/configuration-template",
+    "setup.template.pattern": "filebeat/configuration-template",
+    "setup.template.type": "filebeat/configuration-template",
+    "setup.template.overwrite": "filebeat/configuration-template",
+    "setup.template.json.enabled": "filebeat/configuration-template",
+    "setup.template.json.name": "filebeat/configuration-template",
+    "setup.template.json.path": "filebeat/configuration-template",
     "setup.ilm.enabled": "filebeat/ilm",
     "output.elasticsearch.hosts": OUTPUT,
     "output.elasticsearch.api_key": OUTPUT,
@@ -92,6 +99,7 @@ FREE = ("params", "fields")
 EVERYTHING = """
 logs:
   format: {form}
+  template: /template.json
   elasticsearch: {{api_key: "${{K}}", username: u, password: "${{P}}", ca_file: /ca.pem}}
   components: {{files: {{a: /a}}, containers: {{b: /b}}, journald: {{c: c.service}}}}
 """

@@ -32,7 +32,11 @@ class Elasticsearch(Server):
         state.mkdir()
         self.become = shipping.configure(self.home, state, f"127.0.0.1:{self.port}")
         self.folder.chmod(0o755)
-        self.up()
+        try:
+            self.up()
+        except BaseException:
+            self.remove()
+            raise
 
     def command(self, *arguments: str) -> list[str]:
         return list(arguments)

@@ -12,7 +12,7 @@ import click
 from windsock import _source, cli, settings
 from windsock.exceptions import UsageError
 
-from . import environment, keeper, programs, stack, table
+from . import environment, keeper, programs, shipping, stack, table
 from . import logs as shipped
 from .check import Check
 from .folder import DEFAULT, Folder
@@ -24,7 +24,11 @@ INTERVAL = 1.0
 @click.command(epilog="Example: windsock up --check     waits for the demo's page, prints its way, and stops.")
 @click.option("--check", is_flag=True, help="Wait for the failing demo task's page, print each hop's time, and stop.")
 @click.option("--logs", is_flag=True, help="Ship the logs to Elasticsearch, too; the first time it takes minutes.")
-@click.option("--prepare", is_flag=True, help="Only install the demo's Airflow, and stop.")
+@click.option(
+    "--prepare",
+    is_flag=True,
+    help="Only install the demo's Airflow (with --logs: Filebeat and Elasticsearch too), and stop.",
+)
 @click.option(
     "--airflow",
     "version",
@@ -67,6 +71,7 @@ def up(  # noqa: PLR0913  its options
         try:
             venv = environment.build(own, folder, say) if own else None
             if found is None:
+                shipping.prepare(folder.home, say, wanted=logs)
                 say(f"Airflow is installed in {venv}")
                 return
             running = stack.start(folder, found, source, venv, say, logs=logs)
