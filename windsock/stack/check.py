@@ -31,6 +31,7 @@ PATIENCE = 120.0
 """Seconds from a stack that is ready to a page."""
 INTERVAL = 0.5
 TIMEOUT = 3.0
+PAGE_TIMEOUT = 15.0
 
 FAILED = "task failed (Airflow)"
 COUNTED = "failure counted: exporter, Prometheus"
@@ -130,8 +131,15 @@ class Check:
                 yield f"the page lacks {what} ({value or 'the alert has none'})"
         if SECRET in text:
             yield "the page shows the password of the exception's text"
-        if log and (status := self.stack.session.get(log, timeout=TIMEOUT).status_code) != 200:
-            yield f"the log link {log} answers {status}"
+        if log and (said := self._opened(log)) != "200":
+            yield f"the log link {log} answers {said}"
+
+    def _opened(self, url: str) -> str:
+        """The status of a page, or what kept it from coming; Airflow's first one takes long on a busy machine."""
+        try:
+            return str(self.stack.session.get(url, timeout=PAGE_TIMEOUT).status_code)
+        except OSError as error:
+            return f"nothing ({type(error).__name__})"
 
     def _get(self, part: str, path: str, **query: str) -> Any:
         answer = self.stack.session.get(self.stack.addresses.url(part) + path, params=query, timeout=TIMEOUT)
