@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is: each installs what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help install programs test-programs environments demo test check requirements build clean
+.PHONY: help install programs test-programs environments shipping demo test check requirements build clean
 
 # Given to what a target runs: make demo ARGS=--check, make test ARGS="tests/stack -x"
 ARGS ?=
@@ -45,7 +45,11 @@ demo: .venv/installed ## Start everything on this machine, until Ctrl-C; ARGS=--
 environments: .venv/installed
 	@$(BIN)/python tests/real/environments.py
 
-test: test-programs environments $(AIRFLOW)/installed ## Run all tests, on real parts; ARGS: what pytest is given
+# Filebeat is built once, in minutes: no test waits for it.
+shipping: test-programs $(AIRFLOW)/installed
+	@$(BIN)/windsock up --prepare --logs
+
+test: test-programs environments $(AIRFLOW)/installed shipping ## Run all tests, on real parts; ARGS: what pytest is given
 	@$(BIN)/python -m pytest $(ARGS)
 	@echo "Next: make check"
 
@@ -57,6 +61,7 @@ check: .venv/installed $(AIRFLOW)/installed ## Lint, types, and whether what is 
 	@$(BIN)/windsock alerts build --check
 	@$(BIN)/windsock dashboards build --check
 	@$(BIN)/windsock logs build --check
+	@$(BIN)/windsock logs build --check --config deploy/windsock.yaml --filebeat-version 8.19 --out deploy/filebeat
 	@echo "Next: make build"
 
 requirements: .venv/installed ## Pin the demo's and the tests' Airflows anew

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from windsock import teams
+from windsock.destinations import URGENT
 from windsock.exceptions import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from windsock.settings import Defaults, Settings, Team
-
-URGENT = ("critical", "warning")
-"""The severities that someone is told about; `info` is only recorded."""
 
 
 @dataclass(frozen=True)

@@ -278,6 +278,7 @@ def main() -> None:
                 "run_ms": median(results, "run", 0),
                 "hanging_s": stuck["run"][0],
                 "hanging_ended": stuck["problem"] != "still waiting",
+                "both_cpu_ms": median(results, "import", 1) + median(results, "run", 1),
                 "problem": results[-1]["problem"],
             }
         taken = len(inbox.messages())
@@ -302,6 +303,7 @@ def main() -> None:
                     for label, key in (
                         ("import CPU", "import_cpu_ms"),
                         ("run CPU", "run_cpu_ms"),
+                        ("both", "both_cpu_ms"),
                         ("run", "run_ms"),
                         ("hanging", "hanging_s"),
                     )

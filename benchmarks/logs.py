@@ -35,6 +35,23 @@ DISK = "3g"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
+class OnSmallDisk(Elasticsearch):
+    """Its data is on a file system of its own, which can be filled; where root starts it."""
+
+    mounted = False
+
+    @property
+    def data(self) -> Path:
+        return self.folder / "state" / "data"
+
+    def up(self) -> None:
+        if os.geteuid() == 0 and not self.mounted:
+            options = f"size={DISK},mode=777"
+            done = subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", self.data], check=False)
+            self.mounted = done.returncode == 0
+        super().up()
+
+
 class Bench:
     """One server, one Filebeat, and the files."""
 
@@ -183,8 +200,12 @@ def killed(bench: Bench, lines: int, kills: int, full: float) -> dict[str, objec
         bench.server.up()
         told.append("elasticsearch")
     if full:
-        fill(bench.server.folder / "state" / "data", full)
-        bench.server.ask("POST", "_cluster/reroute?retry_failed=true")
+        fill(bench.server.data, full)
+        end = time.monotonic() + 120
+        while bench.server.ask("GET", "_cluster/health").get("status") == "red" and time.monotonic() < end:
+            # What failed five times is tried again on demand only.
+            bench.server.ask("POST", "_cluster/reroute?retry_failed=true")
+            time.sleep(1)
         told.append(f"disk full for {full:g} s")
     writer.join()
     end = time.monotonic() + 600
@@ -234,29 +255,20 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="windsock-logs-"))
-    server, bench, mounted = Elasticsearch(), None, None
+    server, bench = OnSmallDisk(), None
     try:
         bench = Bench(folder, server, "bench")
         found: dict[str, object] = {"steady": steady(bench, given.rate, given.seconds)}
         if given.lines:
-            full = given.full if os.geteuid() == 0 else 0
-            if full:
-                server.kill()
-                mounted = server.folder / "state" / "data"
-                kept = server.folder / "kept"
-                mounted.rename(kept)
-                mounted.mkdir()
-                subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=777", "tmpfs", mounted], check=True)
-                subprocess.run(["cp", "-a", f"{kept}/.", mounted], check=True)
-                server.up()
+            full = given.full if server.mounted else 0
             found["kills"] = killed(bench, given.lines, given.kills, full)
         print(json.dumps(found, indent=2) if given.json else yaml.safe_dump(found, sort_keys=False))
     finally:
         if bench is not None:
             bench.filebeat.stop()
         server.stop(9)
-        if mounted is not None:
-            subprocess.run(["umount", "-l", mounted], check=False)
+        if server.mounted:
+            subprocess.run(["umount", "-l", server.data], check=False)
         server.remove()
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -29,8 +29,6 @@ PAUSE = 60.0
 """Seconds between two messages of one run to one destination."""
 _KEPT = 7 * 86_400.0
 """Seconds that a run is remembered after its last failure."""
-_PATIENCE = 1.0
-"""Seconds that a lock is waited for: others hold it for milliseconds."""
 
 
 @dataclass
@@ -94,11 +92,14 @@ class Incident:
 
 
 @contextlib.contextmanager
-def of(store: spool.Spool, event: Event) -> Iterator[Incident]:
-    """The run of `event`, locked; what is changed in it is written at the end. Raises OSError."""
+def of(store: spool.Spool, event: Event, patience: float) -> Iterator[Incident]:
+    """The run of `event`, locked; what is changed in it is written at the end.
+
+    Raises OSError, BlockingIOError where others have it for `patience` seconds.
+    """
     name = f"{_hash(event.dag_id)}-{_hash(event.run_id)}.json"
     spool.private(store.runs)
-    with _locked(store.runs / f"{name[:2]}.lock"):
+    with _locked(store.runs / f"{name[:2]}.lock", patience):
         if not (store.runs / name).exists():
             prune(store)
         incident = _read(store.runs / name)
@@ -152,10 +153,10 @@ def _read(path: Path) -> Incident:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, patience: float) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + patience
         while True:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

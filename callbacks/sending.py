@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("windsock.callbacks")
 
 _spent: list[tuple[float, float]] = []
-"""When this process was in a callback of ours, and for how many seconds."""
+"""When a callback of this process could not deliver, and how many seconds it took."""
 
 _READING = 5.0
 """Seconds that reading the settings may take; the budget stands in them."""
@@ -35,8 +35,8 @@ _DELIVERED, _GIVEN_UP = 0.9, 0.95
 """Shares of the budget after which a delivery stops waiting, and is no longer waited for; the rest is for counting."""
 _TOGETHER, _LEAST = 20.0, 1.0
 """Airflow gives all callbacks of a task so many seconds together: what earlier ones of this process took within them
-is missing from the budget, down to the least."""
-_ASKING = 0.15
+for nothing is missing from the budget, down to the least."""
+_ASKING = 0.3
 """Share of it for asking Airflow more."""
 _REPLAYED = 20
 """Entries of the spool that one callback delivers beside its own."""
@@ -57,10 +57,13 @@ def report(
     nothing out but what Airflow itself raises in this process to end a task (a BaseException: a timeout, a SIGTERM).
     """
     started = time.monotonic()
+    failed = True
     try:
-        _report(find, options, enrich, started)
+        failed = _report(find, options, enrich, started)
     finally:
-        _spent.append((started, time.monotonic() - started))
+        now = time.monotonic()
+        recent = [(start, seconds) for start, seconds in _spent if now - start < _TOGETHER]
+        _spent[:] = [*recent, (started, now - started)] if failed else recent
 
 
 def _report(
@@ -68,16 +71,18 @@ def _report(
     options: Options,
     enrich: Callable[[Outcome], Outcome] | None,
     started: float,
-) -> None:
+) -> bool:
+    """As `report`; returns whether something could not be delivered."""
     budget, settings = _READING, None
     outcomes: Sequence[Outcome | None] = ()
     problem = detail = ""
+    failed = False
     try:
         outcomes = find()
         if not outcomes:
-            return
+            return False
         settings = bounded.run(_load, _READING)
-        budget = _left(settings.callbacks.budget, started)
+        budget = _left(settings.callbacks.budget, started) / len(outcomes)
     except SettingsError as error:
         # The defaults would be in force now, and they name no Alertmanager.
         problem, detail = "settings", error.problems[0]
@@ -87,15 +92,18 @@ def _report(
         problem, detail = "internal", _named(error)
     if settings is not None and not settings.callbacks.enabled:
         log.debug("switched off by callbacks.enabled")
-        return
-    for outcome in outcomes or (None,):
+        return False
+    for number, outcome in enumerate(outcomes or (None,)):
+        started = time.monotonic() if number else started
         if settings is not None and outcome is not None:
             problem, detail = _one(outcome, settings, options, enrich, (started, budget))
         if problem == _WITHHELD:
             log.info("%s of %s %s withheld: %s", *_what(outcome), outcome.task_id or "" if outcome else "", detail)
             continue
+        failed |= bool(problem)
         _tell(outcome, problem, detail, time.monotonic() - started)
         _count(outcome, problem, started + budget - time.monotonic())
+    return failed
 
 
 def _one(
@@ -125,8 +133,7 @@ def _one(
 
 def _left(budget: float, now: float) -> float:
     """What is left of the budget, where others of this process have just used some of it."""
-    _spent[:] = [(start, seconds) for start, seconds in _spent if now - start < _TOGETHER]
-    return min(budget, max(_LEAST, budget - sum(seconds for _, seconds in _spent)))
+    return min(budget, max(_LEAST, budget - sum(seconds for start, seconds in _spent if now - start < _TOGETHER)))
 
 
 def _act(outcome: Outcome, settings: Settings, options: Options, deadline: float) -> Delivery:

@@ -78,7 +78,7 @@ def install(config: Path | None) -> None:
         click.echo(path)
 
 
-@logs.command(epilog="Example, once a day: windsock logs prune --config windsock.yaml")
+@logs.command(epilog="Example: windsock logs prune --config windsock.yaml     once a day.")
 @cli.config_option
 def prune(config: Path | None) -> None:
     """Delete what is older than logs.retention: for servers without lifecycle, and for lines without a date."""
@@ -88,7 +88,7 @@ def prune(config: Path | None) -> None:
         click.echo(line)
 
 
-@logs.command(epilog="Example, beside each Filebeat: windsock logs watch --listen 127.0.0.1:9103")
+@logs.command(epilog="Example: windsock logs watch --listen 127.0.0.1:9103")
 @click.option("--listen", default="127.0.0.1:9103", show_default=True, metavar="HOST:PORT", help="For Prometheus.")
 @cli.config_option
 def watch(config: Path | None, listen: str) -> None:

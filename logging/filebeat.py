@@ -28,8 +28,7 @@ def configuration(settings: Settings, version: str) -> dict[str, Any]:
         "filebeat.registry.flush": "1s",
         "processors": _processors(settings),
         "queue.mem": {"events": 8192, "flush": {"min_events": 512, "timeout": "200ms"}},
-        # `windsock logs install` brings ours: Filebeat's takes `event` for an object, and lines would be rejected.
-        "setup.template.enabled": False,
+        **_template(settings),
         "setup.ilm.enabled": False,
         "output.elasticsearch": {
             "hosts": list(logs.elasticsearch.urls),
@@ -47,6 +46,16 @@ def configuration(settings: Settings, version: str) -> dict[str, Any]:
         "http": {"enabled": True, "host": logs.stats.rpartition(":")[0], "port": int(logs.stats.rpartition(":")[2])},
         "logging.to_stderr": True,
     }
+
+
+def _template(settings: Settings) -> dict[str, Any]:
+    """Never Filebeat's own: it takes `event` for an object, and lines would be rejected."""
+    logs = settings.logs
+    if logs.template is None:
+        return {"setup.template.enabled": False}
+    ours = {"enabled": True, "name": logs.index, "path": logs.template}
+    common = {"name": logs.index, "pattern": f"{logs.index}-*", "type": "index", "overwrite": True}
+    return {"setup.template": {**common, "json": ours}}
 
 
 def _tasks(settings: Settings, version: str) -> dict[str, Any]:
@@ -123,11 +132,11 @@ def _file(settings: Settings, name: str, version: str) -> dict[str, Any]:
         **({"prospector.scanner.fingerprint.enabled": False} if version == "9.x" else {}),
         "backoff": {"init": "100ms", "max": "500ms"},
         "close.on_state_change.inactive": "1m",
-        # A file that is deleted is read to its end first.
+        # A file that is deleted is read to its end first, and its place is remembered for that.
         "close.on_state_change.removed": False,
+        "clean_removed": False,
         "ignore_older": f"{keep}h",
         "clean_inactive": f"{keep + 24}h",
-        "clean_removed": True,
         "message_max_bytes": LONGEST_LINE,
     }
 

@@ -103,6 +103,15 @@ def files(settings: Settings) -> dict[str, dict[str, Any]]:
     return found
 
 
+def template(settings: Settings) -> dict[str, Any]:
+    """One index template without components, for who can load one file only."""
+    made = files(settings)
+    index = settings.logs.index
+    parts = [made[f"_component_template/{index}-{part}"]["template"] for part in ("settings", "mappings")]
+    whole = {key: value for key, value in made[f"_index_template/{index}"].items() if key != "composed_of"}
+    return {**whole, "template": {key: value for part in parts for key, value in part.items()}}
+
+
 def lifecycle(settings: Settings) -> dict[str, Any]:
     """Hot, warm, gone. No rollover: a line that is sent again after one would be there twice; a day is the bound."""
     logs = settings.logs

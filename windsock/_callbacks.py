@@ -41,8 +41,10 @@ class Attach(Section):
 
     match: AttachMatch = AttachMatch()
     """Without a key in it: all DAGs."""
-    on: Annotated[tuple[Hook, ...], Field(min_length=1)] = ("failure", "success", "run_failure", "run_success")
-    """failure, retry, success and skipped of tasks; run_failure and run_success of runs; sla (2.11)."""
+    on: Annotated[tuple[Hook, ...], Field(min_length=1)] = ("failure", "success", "run_failure")
+    """failure, retry, success and skipped of tasks; run_failure and run_success of runs; sla (2.11).
+
+    For each call for a run Airflow parses the DAG's file once more: run_success costs that with every run."""
     channels: tuple[Channel, ...] | None = None
     """alertmanager, slack, email, pagerduty …; without it Alertmanager where there is one, else what the team has."""
     severity: Severity | None = None

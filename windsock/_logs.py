@@ -54,6 +54,8 @@ class Logs(Section):
     shards: int = Field(default=1, ge=1, le=64)
     """Of each day's index: one per 50 GB of a day."""
     replicas: int = Field(default=1, ge=0, le=5)
+    template: str | None = None
+    """Path of template.json, as Filebeat sees it, which it then loads itself; else `windsock logs install` does it."""
     stats: Address = "127.0.0.1:5066"
     """Where Filebeat shows its own statistics."""
     components: Components = Components()

@@ -292,6 +292,18 @@ class Settings(Section):
     severity: tuple[SeverityRule, ...] = ()
     slo: dict[str, Objective] = {}
 
+    @field_validator("teams", "defaults")
+    @classmethod
+    def _templates(cls, value: Any, info: ValidationInfo) -> Any:
+        callbacks = info.data.get("callbacks")
+        known = callbacks.templates if callbacks is not None else {}
+        for name, config in value.items() if isinstance(value, dict) else (("", value),):
+            if callbacks is not None and config.template is not None and config.template not in known:
+                there = ", ".join(known) or "none"
+                of_whom = f"{name}: " if name else ""
+                raise ValueError(f"{of_whom}expected a template of callbacks.templates (there are: {there})")
+        return value
+
 
 def load(
     path: str | Path | None = None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from windsock.exceptions import SettingsError
@@ -36,6 +36,8 @@ class Answer:
     """What it calls the message, where a later one refers to it."""
     uncertain: bool = False
     """It may have taken the message: the request was sent, and no answer came."""
+    seconds: float = 0.0
+    """How long it took."""
 
     @property
     def final(self) -> bool:
@@ -62,7 +64,7 @@ def send(
         answer = Answer("unreachable", _words(error))
     except Exception as error:  # noqa: BLE001  one channel's surprise must not cost the others
         answer = Answer("internal", _words(error))
-    return Answer(answer.problem, line(redact(answer.detail), _DETAIL), answer.wait, answer.state, answer.uncertain)
+    return replace(answer, detail=line(redact(answer.detail), _DETAIL))
 
 
 def _words(error: Exception) -> str:

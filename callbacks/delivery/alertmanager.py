@@ -44,11 +44,12 @@ def fire(event: Event, settings: Settings, deadline: float, template: str | None
     except SettingsError as error:
         return conclude(claim, settings, event, [("", error.problems[0])], "settings")
     started = time.monotonic()
-    seconds = (deadline - started) * _LOOK_UP
-    event = _adopt(event, client, seconds, len(settings.alertmanager.urls))
+    event = _adopt(event, client, (deadline - started) * _LOOK_UP, len(settings.alertmanager.urls))
     outcomes = post(client, [event.alert(datetime.now(timezone.utc))], deadline)
-    took(started, CHANNEL, event.team)
-    return conclude(claim, settings, event, outcomes)
+    seconds = time.monotonic() - started
+    found = conclude(claim, settings, event, outcomes)
+    took(seconds, CHANNEL, event.team)
+    return found
 
 
 def end(event: Event, settings: Settings, deadline: float, template: str | None = None) -> Delivery:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from dataclasses import dataclass
 
 from windsock import _compat
@@ -38,8 +37,8 @@ def count(outcome: str, channel: str, team: str, reason: str = "") -> None:
         _compat.count(f"windsock.channel.{outcome}", tags)
 
 
-def took(started: float, channel: str, team: str) -> None:
-    """Report how long a channel took since the monotonic time `started`. Never raises."""
-    with contextlib.suppress(BaseException):  # one of ours must not end a task
+def took(seconds: float, channel: str, team: str) -> None:
+    """Report how long a channel took. Never raises."""
+    with contextlib.suppress(BaseException):
         tags = {"channel": channel, "team": team or "default"}
-        _compat.time_of("windsock.channel.duration", (time.monotonic() - started) * 1000, tags)
+        _compat.time_of("windsock.channel.duration", seconds * 1000, tags)

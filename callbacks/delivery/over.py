@@ -16,9 +16,10 @@ from .outcome import Delivery, count
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from windsock.callbacks.channels import Answer
     from windsock.events import Event
 
-    from .straight import Straight
+    from .straight import Straight, Work
 
 _MOST = 20
 """Runs whose first message is edited at once."""
@@ -29,36 +30,55 @@ def end(straight: Straight, event: Event, destinations: tuple[Destination, ...])
 
     What can be edited is, in each run; what can't gets one message for all of them.
     """
-    now, works = time.time(), _told(straight.store, event)
+    now, works = time.time(), _told(straight, event)
     works += [(to, event, {}) for to in destinations if to.channel == "pagerduty"]
     if not works:
         return Delivery("", "nobody: this host has told of no failure, or others of the run last")
-    messages = [(to, Message(about, resolved=True, id=spool.new_id()), state) for to, about, state in works]
-    problems, told = [], []
-    for (to, message, _), answer in zip(messages, straight.all(messages), strict=True):
-        if not answer.problem:
-            told.append(str(to))
-            with contextlib.suppress(OSError), incidents.of(straight.store, message.event) as incident:
+    entries = [
+        spool.Entry("resolved", about, ((to.channel, to.to),), created=now, not_before=now) for to, about, _ in works
+    ]
+    claims = [straight.keep(entry, claimed=True) for entry in entries]
+    messages: list[Work] = [
+        (to, Message(about, resolved=True, id=entry.id), state)
+        for (to, about, state), entry in zip(works, entries, strict=True)
+    ]
+    answers = straight.all(messages)
+    problems = []
+    for (to, message, _), answer, claim in zip(messages, answers, claims, strict=True):
+        if not answer.problem and to.channel != "pagerduty":
+            with contextlib.suppress(OSError), straight.run(message.event) as incident:
                 incident.known(str(to)).ended = True
-            continue
-        problems.append((answer.problem, f"{to}: {answer.detail}"))
-        again = spool.Entry(
-            "resolved", message.event, ((to.channel, to.to),), created=now, not_before=now + answer.wait
-        )
-        kept = not answer.final and straight.keep(again) is not None
-        count("spooled" if kept else "dead", to.channel, event.team, "" if kept else answer.problem)
+        if answer.problem:
+            problems.append((answer.problem, f"{to}: {answer.detail}"))
+        if claim is not None:
+            _settle(claim, answer)
+    straight.tally(messages, answers)
     if problems:
         return Delivery(problems[0][0], "; ".join(detail for _, detail in problems))
-    return Delivery("", f"{', '.join(dict.fromkeys(told))}: it is over")
+    return Delivery("", f"{', '.join(dict.fromkeys(str(to) for to, _, _ in works))}: it is over")
 
 
-def _told(store: spool.Spool, event: Event) -> list[tuple[Destination, Event, Mapping[str, str]]]:
+def _settle(claim: spool.Claim, answer: Answer) -> None:
+    """Remove what was told, or never will be; keep the rest. That something is over twice does no harm."""
+    channel, team = claim.entry.pending[0][0], claim.entry.event.team
+    if not answer.problem or answer.final:
+        claim.remove()
+    else:
+        with contextlib.suppress(OSError):
+            later = claim.entry.created + answer.wait
+            claim.update(attempts=1, not_before=later, problem=f"{channel}: {answer.detail}")
+        claim.release()
+    if answer.problem:
+        count("dead" if answer.final else "spooled", channel, team, "rejected" if answer.final else "")
+
+
+def _told(straight: Straight, event: Event) -> list[tuple[Destination, Event, Mapping[str, str]]]:
     """Whom to tell, of which event, and what the platform called its message."""
     works: list[tuple[Destination, Event, Mapping[str, str]]] = []
     seen: set[str] = set()
-    for run_id in incidents.runs_of(store, event.dag_id):
+    for run_id in incidents.runs_of(straight.store, event.dag_id):
         over, known = False, {}
-        with contextlib.suppress(OSError), incidents.of(store, replace(event, run_id=run_id)) as incident:
+        with contextlib.suppress(OSError), straight.run(replace(event, run_id=run_id)) as incident:
             over = incident.mend(incidents.subject(event), time.time())
             known = incident.told
         for name, told in known.items() if over else ():

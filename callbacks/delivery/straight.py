@@ -23,6 +23,7 @@ from .outcome import Delivery, count, took
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from contextlib import AbstractContextManager
 
     from windsock.events import Event
     from windsock.settings import Settings
@@ -39,6 +40,8 @@ _LATE = Answer("timeout", "no answer in time", uncertain=True)
 _REPEAT = "This may be a repeat: its first delivery was interrupted."
 
 Pair = tuple[str, str]
+Work = tuple[Destination, Message, "Mapping[str, str]"]
+"""Whom to tell, what, and what the platform called its first message of the run."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +56,19 @@ class Straight:
         """What waits on this host."""
         return spool.of(self.settings)
 
+    def run(self, event: Event) -> AbstractContextManager[Incident]:
+        """What this host knows of the event's run, while nobody else changes it.
+
+        Others hold it for milliseconds, but on a busy machine hundreds may wait; half of the time is left for telling.
+        """
+        return incidents.of(self.store, event, max(0.1, (self.deadline - time.monotonic()) / 2))
+
     def fire(self, event: Event, chosen: str | None, destinations: tuple[Destination, ...]) -> Delivery:
         """Tell `destinations` of a failure, or have it counted for their next message."""
         now = time.time()
         entry = spool.Entry("failed", event, (), template=chosen or template(self.settings, event.team), created=now)
         due, held, view = list(destinations), [], Incident(failures=1)
-        with contextlib.suppress(OSError), incidents.of(self.store, event) as incident:
+        with contextlib.suppress(OSError), self.run(event) as incident:
             entry = replace(entry, serial=incident.fail(subject(event)))
             view = incident
             if event.alertname == DAG_RUN_FAILED and incident.task_failed:
@@ -70,20 +80,21 @@ class Straight:
             for to in held:
                 told = incident.known(_key(to, event))
                 told.held = told.held or self.keep(_later(entry, to, told.at + PAUSE)) is not None
-        for to in held:
-            count("held", to.channel, event.team)
         if not due:
+            self._count_held(held, event)
             return Delivery("", f"nobody at once: counted for the next message to {_names(held)}")
         pairs = tuple(map(_pair, due))
         entry = replace(entry, pending=pairs, begun=pairs)
-        return self._attempt(self.keep(entry, claimed=True) or entry, due, view)
+        delivery = self._attempt(self.keep(entry, claimed=True) or entry, due, view)
+        self._count_held(held, event)
+        return delivery
 
     def replay(self, claim: spool.Claim) -> tuple[Literal["delivered", "superseded", "waiting", "dead"], set[str]]:
         """Try a waiting entry again; the second value names the destinations that did not take it."""
         entry, now = claim.entry, time.time()
         pending = [Destination(*pair) for pair in entry.pending]
         due, view = pending, Incident(failures=1)
-        with contextlib.suppress(OSError), incidents.of(self.store, entry.event) as incident:
+        with contextlib.suppress(OSError), self.run(entry.event) as incident:
             view = incident
             pending = [to for to in pending if not _is_over(entry, incident, to)]
             due = [to for to in pending if now - incident.known(_key(to, entry.event)).at >= PAUSE]
@@ -122,16 +133,19 @@ class Straight:
             if not again or pause is None or time.monotonic() + wait + _LEAST > self.deadline:
                 break
             time.sleep(wait)
-        took(started, to.channel, message.event.team)
-        return answer
+        return replace(answer, seconds=time.monotonic() - started)
 
-    def all(self, works: list[tuple[Destination, Message, Mapping[str, str]]]) -> list[Answer]:
+    def all(self, works: list[Work]) -> list[Answer]:
         """Tell several destinations side by side."""
         calls = [lambda work=work: self.once(*work) for work in works]
-        answers = [answer or _LATE for answer in bounded.side_by_side(calls, self.deadline - _SAFE)]
+        return [answer or _LATE for answer in bounded.side_by_side(calls, self.deadline - _SAFE)]
+
+    @staticmethod
+    def tally(works: list[Work], answers: list[Answer]) -> None:
+        """Count what became of them. Last of all: the first count may import Airflow's metrics, which takes seconds."""
         for (to, message, _), answer in zip(works, answers, strict=True):
+            took(answer.seconds, to.channel, message.event.team)
             count("failed" if answer.problem else "sent", to.channel, message.event.team, answer.problem)
-        return answers
 
     def keep(self, entry: spool.Entry, *, claimed: bool = False) -> spool.Claim | None:
         """Put an entry down; None: there is no room, or no disk, which must stop no alert.
@@ -148,6 +162,11 @@ class Straight:
             claim.release()
         return claim
 
+    @staticmethod
+    def _count_held(held: list[Destination], event: Event) -> None:
+        for to in held:
+            count("held", to.channel, event.team)
+
     def _attempt(
         self,
         claim: spool.Claim | spool.Entry,
@@ -159,12 +178,13 @@ class Straight:
         entry = claim.entry if isinstance(claim, spool.Claim) else claim
         event, message = entry.event, self.message(entry, incident)
         repeat = replace(message, notes=(_REPEAT, *message.notes))
-        works: list[tuple[Destination, Message, Mapping[str, str]]] = [
+        works: list[Work] = [
             (to, repeat if _pair(to) in (interrupted or ()) else message, incident.known(_key(to, event)).state)
             for to in due
         ]
-        answers = dict(zip(due, self.all(works), strict=True))
-        with contextlib.suppress(OSError), incidents.of(self.store, event) as known:
+        found = self.all(works)
+        answers = dict(zip(due, found, strict=True))
+        with contextlib.suppress(OSError), self.run(event) as known:
             for to, answer in answers.items():
                 if not answer.problem:
                     told = known.known(_key(to, event))
@@ -173,7 +193,9 @@ class Straight:
                     told.ended = message.resolved
                     if told.first is None and not message.resolved:
                         told.first, told.state = spool.plain(event), dict(answer.state)
-        return self._settle(claim, entry, answers)
+        delivery = self._settle(claim, entry, answers)
+        self.tally(works, found)
+        return delivery
 
     def _settle(
         self, claim: spool.Claim | spool.Entry, entry: spool.Entry, answers: dict[Destination, Answer]

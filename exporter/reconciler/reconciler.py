@@ -69,6 +69,8 @@ class Reconciler:
         self._store = store
         self._opened = store is not None
         self._leads = False
+        self._took: set[str] | None = None
+        """The Alertmanagers that took everything in the last pass; None: there was none yet."""
         self._memory = Memory({}, {})
         self._reader = Reader(self.session)
         self._tracker = Tracker(settings, self.interval)
@@ -137,6 +139,9 @@ class Reconciler:
             return
         # First Alertmanager, then the database: what a callback posts before Airflow writes it is not taken for over.
         look = self.peers.look()
+        if self._took is not None:
+            # One that did not take all of the last pass lacks alerts that nobody has resolved.
+            look.signed &= self._took
         for url, problem in look.problems.items():
             self._say(f"alertmanager {url}", problem)
         for url in look.complete:
@@ -235,6 +240,7 @@ class Reconciler:
         alerts, done = self._tracker.due(look, moment)
         sign = self.peers.sign(self._memory.state["since"], moment, self.interval * _SIGNED)
         problems = self.peers.post([*alerts, sign])
+        self._took = set(self.settings.alertmanager.urls) - problems.keys()
         for url, problem in problems.items():
             self._say(f"alertmanager {url}", problem)
         urls = self.settings.alertmanager.urls

@@ -146,3 +146,12 @@ def test_slas_of_nothing(lines):
     sla_missed()
     sla_missed(None, None, None, None, None)
     assert all(level == "WARNING" for level, _ in lines())
+
+
+def test_slas_of_several_runs_share_the_budget(hostile, configure, lines):
+    configure(alertmanager={"urls": [hostile("hanging")]}, callbacks={"budget": 3})
+    start = time.monotonic()
+    sla_missed(SimpleNamespace(dag_id="orders", owner="", tags=[]), "", "", [sla("load", m) for m in range(3)], [])
+    assert time.monotonic() - start < 4
+    assert len(lines()) == 3
+    assert all("kept in the spool" in line for _, line in lines())

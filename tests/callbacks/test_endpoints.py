@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from windsock.callbacks import incidents, spool
-from windsock.callbacks.delivery import deliver, flush
+from windsock.callbacks.delivery import deliver, flush, resolve
 from windsock.settings import load
 
 
@@ -100,6 +100,30 @@ def test_what_is_refused_is_a_dead_letter_with_the_reason(settings, event, soon,
     assert store.names() == []
 
 
+def test_an_end_that_nobody_took_is_told_when_it_is_back(only_slack, event, soon, inbox, clock):
+    deliver(event(), only_slack, soon())
+    inbox.fault(platform="slack", kind="hang", seconds=5, count=1)
+    found = resolve(event(run_id="r2"), only_slack, soon(1.5))
+    assert found.problem == "timeout"
+    assert flush(only_slack, soon()).waiting == 1, "not within the minute"
+    clock(61)
+    assert flush(only_slack, soon()).delivered == 1
+    (message,) = inbox.messages()
+    assert message.text.startswith("[RESOLVED]")
+
+
+def test_an_end_is_not_told_any_more_once_it_has_failed_again(only_slack, event, soon, inbox, clock):
+    deliver(event(), only_slack, soon())
+    inbox.fault(platform="slack", kind="status", status=503, count=4)
+    resolve(event(), only_slack, soon(3))
+    inbox.clear()
+    clock(61)
+    deliver(event(), only_slack, soon())
+    clock(61)
+    assert flush(only_slack, soon()).superseded == 1
+    assert [m for m in inbox.messages() if "[RESOLVED]" in m.text] == []
+
+
 def test_a_dead_letter_that_is_tried_again_is_sent(settings, event, soon, inbox, clock):
     deliver(event(), settings(teams={"pay": {"slack": "#is_archived"}}), soon())
     clock(61)
@@ -176,7 +200,7 @@ def test_kill_9_in_the_middle_of_a_delivery(straight, configure, inbox, soon, ac
 FAILING = """
 import sys, time
 from windsock import settings
-from windsock.callbacks.delivery import deliver, flush
+from windsock.callbacks.delivery import deliver, flush, resolve
 from windsock.events import Event
 loaded = settings.load(cwd=False)
 for index in range(int(sys.argv[1]), int(sys.argv[2])):

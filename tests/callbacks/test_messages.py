@@ -20,7 +20,8 @@ from windsock.callbacks.rendering.message import Message
 from windsock.callbacks.rendering.template import render
 from windsock.destinations import Destination
 from windsock.events import Event
-from windsock.settings import Settings
+from windsock.exceptions import SettingsError
+from windsock.settings import Settings, load
 
 GOLDEN = Path(__file__).parents[1] / "data" / "messages"
 AT = "2026-11-22T09:51:13.059Z"
@@ -283,6 +284,14 @@ def test_a_teams_template_is_used(straight, inbox, soon, event):
     assert "By hand: load" in second.text
     resolve(event(run_id="r3"), loaded, soon())
     assert "Look at" not in inbox.messages()[0].text
+
+
+@pytest.mark.parametrize("where", ["teams", "defaults"])
+def test_a_template_that_does_not_exist_is_an_error_of_the_file(configure, where):
+    names = {"template": "shrot"}
+    configure(callbacks={"templates": {"short": "x"}}, **{where: {"pay": names} if where == "teams" else names})
+    with pytest.raises(SettingsError, match=r"expected a template of callbacks.templates \(there are: short\)"):
+        load(cwd=False)
 
 
 def test_html_and_text_say_the_same():

@@ -128,3 +128,14 @@ def task_file(logs: Path, text: str | bytes = "", *, dag: str = "orders", attemp
     with path.open("ab") as file:
         file.write(text if isinstance(text, bytes) else text.encode())
     return path
+
+
+@pytest.fixture(scope="session")
+def windsock():
+    """`windsock logs …` in a folder; returns the ended process."""
+
+    def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "windsock", "logs", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+
+    return run

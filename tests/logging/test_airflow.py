@@ -124,7 +124,9 @@ def shipped(tmp_path, elasticsearch, run_airflow, postgres, request):
     shipping = Shipping(folder, elasticsearch, index, {"format": form, "kibana": "http://kibana.test"})
     variables = dict(
         line.split("=", 1)
-        for line in (folder / "built" / f"airflow-{'3' if version[0] == '3' else '2.11'}.env").read_text().splitlines()
+        for line in (folder / "built" / f"airflow-{'3' if version[0] == '3' else '2.11'}.environment")
+        .read_text()
+        .splitlines()
         if line and not line.startswith("#")
     )
     database = None if version[0] == "3" else postgres.create(f"logs{index.replace('.', '').replace('-', '')}")

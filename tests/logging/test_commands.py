@@ -3,36 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import yaml
 
 
-def windsock(*arguments, cwd, **variables):
-    return subprocess.run(
-        [sys.executable, "-m", "windsock", "logs", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        timeout=60,
-        env={**os.environ, **variables},
-        check=False,
-    )
-
-
 @pytest.mark.parametrize("version", ["7.17", "8.19", "9.x"])
-def test_one_version_is_one_filebeat_yml(version, tmp_path):
+def test_one_version_is_one_filebeat_yml(version, tmp_path, windsock):
     done = windsock("build", "--filebeat-version", version, "--out", "out", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     written = sorted(
         str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*") if path.is_file()
     )
     assert written == [
-        "airflow-2.11.env",
-        "airflow-3.env",
+        "airflow-2.11.environment",
+        "airflow-3.environment",
         "elasticsearch/api_key.airflow.json",
         "elasticsearch/api_key.filebeat.json",
         "elasticsearch/component_template.airflow-logs-mappings.json",
@@ -50,7 +35,7 @@ def test_one_version_is_one_filebeat_yml(version, tmp_path):
     assert "out/filebeat.yml, out/left.txt" in done.stderr
 
 
-def test_the_settings_reach_every_file(tmp_path):
+def test_the_settings_reach_every_file(tmp_path, windsock):
     (tmp_path / "windsock.yaml").write_text(
         """
 cluster: prod
@@ -70,12 +55,13 @@ teams:
     )
     assert windsock("build", "--filebeat-version", "9.x", "--out", "out", cwd=tmp_path).returncode == 0
     filebeat = yaml.safe_load((tmp_path / "out" / "filebeat.yml").read_text())
-    tasks, scheduler, worker, triggerer = filebeat["filebeat.inputs"]
+    tasks, canary, scheduler, worker, triggerer = filebeat["filebeat.inputs"]
     assert tasks["paths"][0] == "/var/logs/dag_id=*/run_id=*/task_id=*/attempt=*.log*"
     assert scheduler["paths"] == ["/var/log/scheduler.log*"]
     assert "container" in worker["parsers"][0]
     assert (triggerer["type"], triggerer["fields"]) == ("journald", {"source": "triggerer"})
-    assert len({one["id"] for one in filebeat["filebeat.inputs"]}) == 4
+    assert canary["paths"] == ["/var/logs/windsock/canary.log*"]
+    assert len({one["id"] for one in filebeat["filebeat.inputs"]}) == 5
     output = filebeat["output.elasticsearch"]
     assert output["hosts"] == ["https://es-1:9200", "https://es-2:9200"]
     assert (output["api_key"], output["ssl.certificate_authorities"]) == ("${ES_KEY}", ["/ca.pem"])
@@ -88,7 +74,7 @@ teams:
     key = json.loads((elasticsearch / "api_key.filebeat.json").read_text())["role_descriptors"]["prod-logs-filebeat"]
     assert key["indices"] == [{"names": ["prod-logs-*"], "privileges": ["create_doc", "auto_configure"]}]
     for version in ("3", "2.11"):
-        text = (tmp_path / "out" / f"airflow-{version}.env").read_text()
+        text = (tmp_path / "out" / f"airflow-{version}.environment").read_text()
         assert "WINDSOCK__CLUSTER=prod\n" in text
         assert "WINDSOCK__LOGS__INDEX=prod-logs\n" in text
         assert "WINDSOCK__LOGS__ELASTICSEARCH__API_KEY=${ES_KEY}\n" in text
@@ -115,7 +101,7 @@ def test_a_team_is_known_by_its_dags(ship):
         ("elasticsearch: {api_key: 'abcdefghijklmnopqrstuvwxyz1234'}", "logs.elasticsearch.api_key"),
     ],
 )
-def test_what_can_not_be_is_an_error_that_names_the_key(settings, message, tmp_path):
+def test_what_can_not_be_is_an_error_that_names_the_key(settings, message, tmp_path, windsock):
     (tmp_path / "windsock.yaml").write_text(f"logs:\n  {settings}\n")
     done = windsock("build", "--out", "out", cwd=tmp_path)
     assert done.returncode == 2
@@ -124,7 +110,7 @@ def test_what_can_not_be_is_an_error_that_names_the_key(settings, message, tmp_p
     assert not (tmp_path / "out").exists()
 
 
-def test_no_server_is_one_line(tmp_path):
+def test_no_server_is_one_line(tmp_path, windsock):
     (tmp_path / "windsock.yaml").write_text('logs: {elasticsearch: {urls: ["http://127.0.0.1:9"]}}\n')
     for command in ("install", "prune"):
         done = windsock(command, cwd=tmp_path)
@@ -136,8 +122,22 @@ def test_no_server_is_one_line(tmp_path):
     assert (done.returncode, "NOT_SET is not set" in done.stderr) == (2, True)
 
 
-def test_a_server_without_lifecycle_says_what_to_do(ship, tmp_path, elasticsearch):
+def test_a_server_without_lifecycle_says_what_to_do(ship, tmp_path, elasticsearch, windsock):
     (tmp_path / "windsock.yaml").write_text(f'logs: {{elasticsearch: {{urls: ["{elasticsearch.url}"]}}}}\n')
     done = windsock("install", cwd=tmp_path)
     assert done.returncode == 1
     assert "logs.lifecycle: false" in done.stderr
+
+
+def test_filebeat_can_load_the_template_itself(ship, tmp_path, elasticsearch):
+    from .conftest import task_file  # noqa: PLC0415
+
+    shipping = ship(template=str(tmp_path / "ship0" / "built" / "template.json"))
+    for name in (shipping.index, f"{shipping.index}-rejected"):
+        elasticsearch.ask("DELETE", f"_index_template/{name}")
+    task_file(shipping.logs, '{"timestamp":"2026-11-22T05:00:00Z","event":"e","lineno":"no","kind":"odd"}\n')
+    shipping.filebeat.up()
+    ((hit),) = shipping.arrived(1)
+    mapping = elasticsearch.ask("GET", f"{hit['_index']}/_mapping")[hit["_index"]]["mappings"]
+    assert mapping["dynamic"] == "false"
+    assert mapping["properties"]["log_id"]["type"] == "keyword"

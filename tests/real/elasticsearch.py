@@ -32,7 +32,11 @@ class Elasticsearch(Server):
         state.mkdir()
         self.become = shipping.configure(self.home, state, f"127.0.0.1:{self.port}")
         self.folder.chmod(0o755)
-        self.up()
+        try:
+            self.up()
+        except BaseException:
+            self.remove()
+            raise
 
     def command(self, *arguments: str) -> list[str]:
         return list(arguments)
@@ -40,7 +44,7 @@ class Elasticsearch(Server):
     def up(self) -> None:
         variables = [f"{key}={value}" for key, value in shipping.environment(self.folder / "state").items()]
         self.start("env", *variables, *self.become)
-        end = time.monotonic() + 60
+        end = time.monotonic() + self.patience
         while self.ask("GET", "_cluster/health?wait_for_status=yellow&timeout=5s").get("status") not in {
             "yellow",
             "green",

@@ -32,6 +32,9 @@ class Addresses:
     inbox: str
     smtp: str
     grafana: str
+    elasticsearch: str = ""
+    """Empty, and `filebeat` too, where no logs are shipped."""
+    filebeat: str = ""
 
     def url(self, part: str) -> str:
         """`http://127.0.0.1:8080`: how this machine reaches `part`."""
@@ -39,7 +42,7 @@ class Addresses:
         return f"http://{HOST if host in ('', '0.0.0.0', '[::]') else host}:{port}"  # noqa: S104  it is compared only
 
 
-def choose(source: Source, settings: Settings, *, own_airflow: bool, grafana: bool) -> Addresses:
+def choose(source: Source, settings: Settings, *, own_airflow: bool, grafana: bool, logs: bool = False) -> Addresses:
     """Take free loopback ports for all parts.
 
     What the configuration says of the exporter's addresses is kept beside them, and so are its defaults where no
@@ -75,6 +78,8 @@ def choose(source: Source, settings: Settings, *, own_airflow: bool, grafana: bo
         inbox=address(),
         smtp=address(),
         grafana=address() if grafana else f"{HOST}:{GRAFANA_PORT}",
+        elasticsearch=address() if logs else "",
+        filebeat=address() if logs else "",
     )
 
 

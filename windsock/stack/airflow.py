@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .folder import Folder
 
 TIMEOUT = 5.0
+READER = "windsock.logging.airflow3.LOGGING_CONFIG"
 
 
 def database(folder: Folder) -> str:
@@ -54,6 +55,7 @@ def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, s
         "logging": {
             "worker_log_server_port": port(addresses.worker_logs),
             "trigger_log_server_port": port(addresses.trigger_logs),
+            **({"logging_config_class": READER} if addresses.elasticsearch else {}),
         },
         "metrics": {
             "statsd_on": True,

@@ -12,7 +12,8 @@ import click
 from windsock import _source, cli, settings
 from windsock.exceptions import UsageError
 
-from . import environment, keeper, programs, stack, table
+from . import environment, keeper, programs, shipping, stack, table
+from . import logs as shipped
 from .check import Check
 from .folder import DEFAULT, Folder
 from .watch import Watch
@@ -22,7 +23,12 @@ INTERVAL = 1.0
 
 @click.command(epilog="Example: windsock up --check     waits for the demo's page, prints its way, and stops.")
 @click.option("--check", is_flag=True, help="Wait for the failing demo task's page, print each hop's time, and stop.")
-@click.option("--prepare", is_flag=True, help="Only install the demo's Airflow, and stop.")
+@click.option("--logs", is_flag=True, help="Ship the logs to Elasticsearch, too; the first time it takes minutes.")
+@click.option(
+    "--prepare",
+    is_flag=True,
+    help="Only install the demo's Airflow (with --logs: Filebeat and Elasticsearch too), and stop.",
+)
 @click.option(
     "--airflow",
     "version",
@@ -39,7 +45,9 @@ INTERVAL = 1.0
     help="The folder that everything is written to.",
 )
 @cli.config_option
-def up(config: Path | None, home: Path, version: str, *, check: bool, prepare: bool) -> None:
+def up(  # noqa: PLR0913  its options
+    config: Path | None, home: Path, version: str, *, check: bool, logs: bool, prepare: bool
+) -> None:
     """Start the whole stack on this machine, with a demo Airflow.
 
     No container engine is needed. Everything listens on free loopback ports and writes to one folder; Ctrl-C ends all
@@ -63,9 +71,12 @@ def up(config: Path | None, home: Path, version: str, *, check: bool, prepare: b
         try:
             venv = environment.build(own, folder, say) if own else None
             if found is None:
+                shipping.prepare(folder.home, say, wanted=logs)
                 say(f"Airflow is installed in {venv}")
                 return
-            running = stack.start(folder, found, source, venv, say)
+            running = stack.start(folder, found, source, venv, say, logs=logs)
+            if logs:
+                shipped.begin(folder, running, say)
             for line in table.lines(running.addresses, folder, found, own):
                 click.echo(line)
             if check:

@@ -52,12 +52,24 @@ def _places(values: dict[str, Any], folder: Folder, addresses: Addresses) -> dic
         # Which one it is, the exporter's environment says.
         "metadata": {**(values.get("metadata") or {}), "url": None},
         "reconcile": {**_section(values.get("reconcile")), "store": str(folder.run / "reconciler.db")},
+        **({"logs": _logs(folder, addresses)} if addresses.elasticsearch else {}),
         "links": {**links, "airflow": addresses.url("airflow"), "grafana": addresses.url("grafana")},
         "channels": {
             "slack": {"api_url": f"{inbox}/slack/api", "token": f"${{{SLACK_TOKEN}}}"},
             "pagerduty": {"url": f"{inbox}/pagerduty/v2/enqueue"},
             "email": {"smarthost": addresses.smtp, "sender": "windsock@localhost", "tls": False},
         },
+    }
+
+
+def _logs(folder: Folder, addresses: Addresses) -> dict[str, Any]:
+    return {
+        "folder": str(folder.run / "airflow-home" / "logs"),
+        "elasticsearch": {"urls": [addresses.url("elasticsearch")]},
+        "stats": addresses.filebeat,
+        "replicas": 0,
+        # Maven's Elasticsearch has none.
+        "lifecycle": False,
     }
 
 

@@ -29,7 +29,7 @@ def parts(
 
     `database` is the URL of Airflow's metadata database, where one is known.
     """
-    base, run = _environment(folder), folder.run
+    base, run = environment(folder), folder.run
     found = [
         Part(
             "exporter",
@@ -90,15 +90,16 @@ def parts(
 
 def generate(folder: Folder, *, dashboards: bool) -> None:
     """Have rules, routes and dashboards written by the commands that everyone uses for it. Raises StackError."""
-    _run(folder, "alerts", "build", "--config", str(folder.settings), "--out", str(folder.run / "alerts"))
+    run(folder, "alerts", "build", "--config", str(folder.settings), "--out", str(folder.run / "alerts"))
     if dashboards:
-        _run(folder, "dashboards", "build", "--config", str(folder.settings), "--out", str(folder.run / "dashboards"))
+        run(folder, "dashboards", "build", "--config", str(folder.settings), "--out", str(folder.run / "dashboards"))
 
 
-def _run(folder: Folder, *arguments: str) -> None:
+def run(folder: Folder, *arguments: str) -> None:
+    """Run a command of windsock. Raises StackError where it fails."""
     done = subprocess.run(
         [*WINDSOCK, *arguments],
-        env=_environment(folder),
+        env=environment(folder),
         cwd=folder.run / "tmp",
         capture_output=True,
         text=True,
@@ -113,7 +114,8 @@ def _known(database: str | None) -> dict[str, str]:
     return {AIRFLOW_URLS[0]: database} if database else {}
 
 
-def _environment(folder: Folder) -> dict[str, str]:
+def environment(folder: Folder) -> dict[str, str]:
+    """What every part is started with."""
     return {
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "HOME": str(folder.run / "tmp"),

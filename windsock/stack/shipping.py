@@ -68,6 +68,13 @@ def elasticsearch(home: Path, say: Callable[[str], None]) -> Path:
     return server
 
 
+def prepare(home: Path, say: Callable[[str], None], *, wanted: bool) -> None:
+    """Make both, where they are wanted. Raises StackError."""
+    if wanted:
+        elasticsearch(home, say)
+        filebeat(home, say)
+
+
 def environment(state: Path) -> dict[str, str]:
     """The variables that a server with its own configuration in `state` is started with. Raises StackError."""
     java = Path(_need("javac", JDK)).resolve().parent.parent

@@ -30,16 +30,19 @@ class Stack:
     """A stack that runs and whose parts have all said that they are ready."""
 
     addresses: Addresses
-    processes: tuple[Process, ...]
+    processes: list[Process]
+    """Those that are added later, too."""
     session: requests.Session
 
 
-def start(
+def start(  # noqa: PLR0913  what a run is made of
     folder: Folder,
     programs: Programs,
     source: Source,
     venv: Path | None,
     say: Callable[[str], None],
+    *,
+    logs: bool = False,
 ) -> Stack:
     """Start everything; `venv` is Airflow's environment, None for a stack without one.
 
@@ -48,7 +51,7 @@ def start(
     """
     folder.renew()
     wanted = settings.validate(source)
-    places = addresses.choose(source, wanted, own_airflow=venv is not None, grafana=bool(programs.grafana))
+    places = addresses.choose(source, wanted, own_airflow=venv is not None, grafana=bool(programs.grafana), logs=logs)
     known = airflow.database(folder) if venv else database.find_url(wanted.metadata.url)
     configuration.write(folder, source, places)
     parts.generate(folder, dashboards=bool(programs.grafana))
@@ -57,7 +60,7 @@ def start(
     session = requests.Session()
     session.trust_env = False  # all of it is on this machine: no proxy, no .netrc
     _wait(processes, session, say)
-    return Stack(places, processes, session)
+    return Stack(places, list(processes), session)
 
 
 def _wait(processes: tuple[Process, ...], session: requests.Session, say: Callable[[str], None]) -> None:

@@ -67,6 +67,7 @@ def _settings(folder, inbox, url):
         "defaults": {"slack": "#data-alerts"},
         "severity": [{"match": {"tag": ["tier:1"]}, "is": "critical"}],
         "callbacks": {
+            "budget": 18,  # on a busy machine the dag processor is slow to say which tasks failed
             "spool": {"dir": str(folder / "state")},
             "attach": [{"match": {"tag": "attach"}, "on": ["failure", "success", "run_failure"]}],
         },

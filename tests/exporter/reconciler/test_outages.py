@@ -309,3 +309,22 @@ def test_a_process_that_is_killed_again_and_again_tells_each_failure_once(databa
     for number in range(4):
         succeed(database, f"d{number}")
     told(messages, {f"d{number}": (1, 1) for number in range(4)}, 40)
+
+
+def test_an_alertmanager_that_took_only_a_part_is_told_again(database, own_bench, monkeypatch):
+    fail(database)
+    made = own_bench(database)
+    made.step(2)
+    made.alertmanager.stop()
+    made.alertmanager.up()
+    post = made.reconciler.peers.post
+
+    def only_the_sign(alerts: Any) -> dict[str, str]:
+        return {**post(alerts[-1:]), made.alertmanager.url: "413 too much at once"}
+
+    with monkeypatch.context() as patch:
+        patch.setattr(made.reconciler.peers, "post", only_the_sign)
+        made.reconciler.step()
+    assert made.firing() == []
+    made.step()
+    assert len(made.firing()) == 2

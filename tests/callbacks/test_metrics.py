@@ -1,0 +1,90 @@
+"""What channels count, as a real Airflow's StatsD client sends it and the exporter reads it."""
+
+import json
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from real import environments
+
+from windsock import catalog
+from windsock.exporter.statsd.names import Ids, Names
+
+TELL = """
+import sys, time
+sys.path.insert(0, sys.argv[1])
+from windsock import settings
+from windsock.callbacks.delivery import deliver
+from windsock.events import Event
+loaded = settings.load(cwd=False)
+for team, run in (("pay", "r1"), ("pay", "r1"), ("gone.to", "r2"), ("wrong", "r3")):
+    event = Event("AirflowTaskFailed", "airflow", "orders", run, task_id="load", team=team, severity="warning",
+                  annotations={"summary": "orders: load failed"})
+    deliver(event, loaded, time.monotonic() + 3)
+"""
+COUNTED = {
+    ("sent", "slack", "pay", ""),
+    ("held", "slack", "pay", ""),
+    ("failed", "email", "gone.to", "unreachable"),
+    ("spooled", "email", "gone.to", ""),
+    ("failed", "slack", "wrong", "rejected"),
+    ("dead", "slack", "wrong", "rejected"),
+}
+
+
+@pytest.mark.parametrize("tagged", [True, False], ids=["influxdb", "plain"])
+@pytest.mark.parametrize("version", environments.VERSIONS)
+def test_each_way_is_counted_by_channel_and_team(straight, inbox, tmp_path, version, tagged):
+    config = tmp_path / "metrics.yaml"
+    straight["teams"] = {
+        "pay": {"slack": "#pay"},
+        "gone.to": {"email": "a@example.org"},
+        "wrong": {"slack": "#is_archived"},
+    }
+    straight["channels"]["email"]["smarthost"] = "127.0.0.1:1"
+    config.write_text(json.dumps(straight))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "AIRFLOW_HOME": str(tmp_path / "airflow"),
+            "SLACK_TOKEN": os.environ["SLACK_TOKEN"],
+            "WINDSOCK_CONFIG": str(config),
+            "AIRFLOW__METRICS__STATSD_ON": "True",
+            "AIRFLOW__METRICS__STATSD_PORT": str(listener.getsockname()[1]),
+            "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": str(tagged),
+        }
+        python = environments.airflow(version) / "bin" / "python"
+        command = [str(python), "-c", TELL, str(Path(__file__).parents[2])]
+        subprocess.run(command, env=environment, timeout=120, check=True, capture_output=True)
+        lines = _received(listener)
+    counted = {_read(line) for line in lines if ".channel." in line and line.endswith("|c")}
+    assert counted == COUNTED
+    timed = [line for line in lines if "channel.duration" in line]
+    assert len(timed) == 3
+    assert all(0 < float(line.partition(":")[2].partition("|")[0]) < 4000 for line in timed), "milliseconds"
+
+
+def _received(listener):
+    listener.setblocking(False)
+    lines = []
+    try:
+        while True:
+            lines += listener.recv(65536).decode().split("\n")
+    except BlockingIOError:
+        return lines
+
+
+def _read(line):
+    """Outcome, channel, team and reason, as the exporter understands the line."""
+    name = line.partition(":")[0].removeprefix("airflow.")
+    if "," in name:
+        name, *pairs = name.split(",")
+        labels = dict(pair.split("=", 1) for pair in pairs)
+    else:
+        labels = Names(catalog.statsd(), Ids()).find(name).labels
+        name = ".".join(name.split(".")[:3])
+    return name.rsplit(".", 1)[1], labels["channel"], labels["team"], labels.get("reason", "")
