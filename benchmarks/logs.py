@@ -202,7 +202,9 @@ def killed(bench: Bench, lines: int, kills: int, full: float) -> dict[str, objec
     if full:
         fill(bench.server.data, full)
         end = time.monotonic() + 120
-        while bench.server.ask("GET", "_cluster/health").get("status") == "red" and time.monotonic() < end:
+        while bench.server.ask("GET", "_cluster/health").get("status") not in {"yellow", "green"}:
+            if time.monotonic() > end:
+                break
             # What failed five times is tried again on demand only.
             bench.server.ask("POST", "_cluster/reroute?retry_failed=true")
             time.sleep(1)
