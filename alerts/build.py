@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import yaml
+from windsock import _blocks
 
 from . import messages, receivers, routes, rules
 
@@ -25,8 +25,8 @@ def files(settings: Settings, timing: routes.Timing | None = None) -> dict[str, 
     no credential or server reaches.
     """
     return {
-        RULES: _yaml({"groups": [group.render(settings.links) for group in rules.GROUPS]}),
-        ALERTMANAGER: _yaml(routes.alertmanager(settings, timing)),
+        RULES: _HEADER + _blocks.dump({"groups": [group.render(settings.links) for group in rules.GROUPS]}),
+        ALERTMANAGER: _HEADER + _blocks.dump(routes.alertmanager(settings, timing)),
         TEMPLATES: messages.templates(),
     }
 
@@ -45,27 +45,3 @@ def notes(settings: Settings) -> list[str]:
             " they see no series, and AirflowSchedulerHeartbeatAbsent fires for good"
         )
     return lines
-
-
-class _Dumper(yaml.SafeDumper):
-    """Block style throughout, and text of several lines as it is."""
-
-    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        del indentless
-        super().increase_indent(flow, indentless=False)
-
-    def ignore_aliases(self, data: Any) -> bool:
-        del data
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style="|" if "\n" in value else None)
-
-
-_Dumper.add_representer(str, _text)
-
-
-def _yaml(value: dict[str, Any]) -> str:
-    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=1000)
-    return _HEADER + text
