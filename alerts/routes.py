@@ -80,6 +80,12 @@ def notes(settings: Settings) -> list[str]:
         for (team, severity), to in receivers.channels(settings).items()
         if not to
     ]
+    lines += [
+        f"{place}.{channel}: told by callbacks where there is no Alertmanager; Alertmanager tells nobody there"
+        for place, config in (("defaults", settings.defaults), *((f"teams.{n}", t) for n, t in settings.teams.items()))
+        for channel in ("webhook", "apprise")
+        if getattr(config, channel)
+    ]
     slack = settings.channels.slack
     names = {to.slack for to in receivers.channels(settings).values() if to.slack}
     if slack.webhook and not slack.token and len(names) > 1:

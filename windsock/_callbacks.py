@@ -71,7 +71,7 @@ class Callbacks(Section):
     """What runs inside Airflow's processes."""
 
     enabled: bool = True
-    """false: nothing is sent, nothing is attached, and nothing else of windsock happens in Airflow's processes."""
+    """false: no callback sends anything or is attached; the plugin and `windsock.metrics` go on."""
     budget: Duration = Field(default=10.0, gt=0, le=19)
     """Seconds for everything a callback does; Airflow kills the process at 20."""
     spool: Spool = Spool()

@@ -30,7 +30,7 @@ def show(config: Path | None, *, as_json: bool) -> None:
         click.echo(json.dumps(values, indent=2))
         return
     rows = [
-        (_source.dotted(key), json.dumps(value), source.origin(key) if _given(key, source) else "default")
+        (_source.dotted(key), json.dumps(value), source.origin(key) if _given(key, value, source) else "default")
         for key, value in _leaves(values, ())
     ]
     width = max(len(f"{key} = {value}") for key, value, _ in rows)
@@ -52,10 +52,12 @@ def _leaves(value: Any, key: _source.Key) -> Iterator[tuple[_source.Key, Any]]:
         yield key, value
 
 
-def _given(key: _source.Key, source: _source.Source) -> bool:
+def _given(key: _source.Key, value: Any, source: _source.Source) -> bool:
     place: Any = source.values
     for part in key:
-        if not isinstance(place, dict) or part not in place:
+        if place is not None and not isinstance(place, dict):
+            return bool(place == value)  # one word stands for one key of a section: `reconcile: false`
+        if place is None or part not in place:
             return False
         place = place[part]
     return True

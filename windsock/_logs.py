@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from windsock._formats import Address, Patterns, Reference, Url
+from windsock._formats import Address, Patterns, Reference, Url, Urls
 from windsock._section import Section
 from windsock._units import Duration
 
@@ -16,7 +16,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$")]
 class Elasticsearch(Section):
     """The servers, and one credential: an API key, or a user with a password."""
 
-    urls: tuple[Url, ...] = ("http://127.0.0.1:9200",)
+    urls: Urls = ("http://127.0.0.1:9200",)
     api_key: Reference | None = None
     """As `id:key`."""
     username: str | None = None

@@ -16,6 +16,8 @@ URGENT = ("critical", "warning")
 """The severities that someone is told about; `info` is only recorded."""
 
 CHANNELS = ("slack", "email", "pagerduty", "webhook", "apprise")
+CENTRAL = ("slack", "email", "pagerduty")
+"""Those that Alertmanager tells; callbacks reach the others where there is none."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +32,24 @@ class Destination:
 
 
 def destinations(
-    settings: Settings, team: str, severity: str, channels: tuple[str, ...] | None = None
+    settings: Settings,
+    team: str,
+    severity: str,
+    channels: tuple[str, ...] | None = None,
+    *,
+    within: tuple[str, ...] = CHANNELS,
 ) -> tuple[Destination, ...]:
-    """Return who is told. Only `critical` pages, and nobody is told of `info`.
+    """Return who is told, by channels of `within`. Only `critical` pages, and nobody is told of `info`.
 
     A team without an address has those of `defaults`: nothing is lost in silence. `channels` are an author's choice
     among the team's, and go before the severity.
     """
     config = settings.teams.get(team, settings.defaults)
-    own = tuple(_addresses(config, severity, channels)) or tuple(_addresses(settings.defaults, severity, channels))
+    own, others = (
+        tuple(one for one in _addresses(place, severity, channels) if one.channel in within)
+        for place in (config, settings.defaults)
+    )
+    own = own or others
     return own if channels is not None or severity in URGENT else ()
 
 

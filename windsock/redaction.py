@@ -18,7 +18,7 @@ MASK = "***"
 
 # What a name must hold for its value to be a secret: `db_password`, `AWS_SECRET_ACCESS_KEY`, `x-api-key`, `AccountKey`.
 _NAMES = (
-    r"(?:passw(?:or)?d|pwd|passphrase|passcode|secret|token|credential|signature|fernet|dsn"
+    r"(?:passw(?:or)?d|(?<![a-z])pass(?![a-z])|pwd|passphrase|passcode|secret|token|credential|signature|fernet|dsn"
     r"|(?:api|access|account|private|signing|encryption|fernet|service|routing|integration|auth|shared|license|master)"
     r"[_-]?key|shared[_-]?access|(?<![a-z])sig(?![a-z])|(?<![a-z])psk(?![a-z]))"
 )

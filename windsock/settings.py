@@ -80,7 +80,7 @@ class Web(Section):
     config_file: str | None = None
     """TLS and basic authentication, in the Prometheus exporter toolkit's web configuration format."""
     birth_hold: Duration = 0.0
-    """A new counter is shown as 0 in its first scrape, and for so long after it: with several Prometheis, their
+    """A new counter is shown as 0 in its first scrape, and for so long after it: with several Prometheus servers, their
     scrape interval."""
 
 
@@ -115,6 +115,7 @@ class Exporter(Section):
     statsd: StatsD = StatsD()
     web: Web = Web()
     naming: Naming = "prometheus"
+    """Whose metric names: windsock's own (prometheus), the official Helm chart's, or statsd_exporter's."""
     mapping_config: str | None = None
     """A statsd_exporter mapping file, used instead of the catalogue."""
     budgets: Budgets = Budgets()
@@ -254,21 +255,26 @@ class SeverityRule(Section):
 
     match: Match
     is_: Severity = Field(alias="is")
+    """critical pages, warning tells the channel, info is only recorded."""
 
 
 class Redaction(Section):
     """What is taken out of every text before it leaves, beside what issuers of secrets publish."""
 
     patterns: tuple[SecretPattern, ...] = ()
-    """Regular expressions of your own secrets; a group called `keep` stays. Each repeat needs a bound."""
+    """Regular expressions of your own secrets; a group called `keep` stays. One repeat without a bound at most, and
+    no repeated group that holds a repeat or alternatives: Python can't stop one that takes long."""
 
 
 class Objective(Section):
     """What is promised about one DAG."""
 
     success: Ratio | None = None
+    """The share of its runs that succeed, such as 99.5%. Nothing reads it yet."""
     fresh_within: Duration | None = None
+    """Its latest success is no older than this, such as 26h."""
     finish_by: TimeOfDay | None = None
+    """A time of day with its zone, such as 06:00 Europe/Berlin, by which its run has succeeded."""
 
 
 class Settings(Section):
@@ -290,7 +296,9 @@ class Settings(Section):
     teams: Annotated[dict[str, Team], AfterValidator(no_default)] = {}
     defaults: Defaults = Defaults()
     severity: tuple[SeverityRule, ...] = ()
+    """How bad a failure is: the first rule that matches decides, else `defaults.severity`."""
     slo: dict[str, Objective] = {}
+    """By DAG id: what is promised about it, exposed as `airflow_db_dag_fresh*` and `airflow_db_dag_finish_by*`."""
 
     @field_validator("teams", "defaults")
     @classmethod

@@ -206,6 +206,13 @@ def test_who_is_never_told_is_noted():
     assert not [note for note in notes if "critical alerts of team night" in note]
 
 
+def test_channels_that_alertmanager_does_not_reach_are_noted():
+    notes = build.notes(
+        Settings(teams={"ops": {"webhook": "https://hooks.example.org/x"}}, defaults={"pagerduty": "${PD}"})
+    )
+    assert [note for note in notes if note.startswith("teams.ops.webhook: ")]
+
+
 def test_channels_that_a_webhook_can_not_choose_are_noted():
     settings = Settings(
         channels={"slack": {"webhook": "${HOOK}"}}, teams={"a": {"slack": "#a"}}, defaults={"slack": "#b"}

@@ -180,6 +180,16 @@ def test_routes_say_where(configure, away):
     assert json.loads(windsock("routes", "--json")[1])[0]["to"][1] == "slack #pay"
 
 
+def test_with_an_alertmanager_only_what_it_reaches_is_told(configure, away):
+    teams = {"ops": {"match": {"dag": "ops_*"}, "webhook": "https://hooks.example.org/x", "apprise": ["${A_URL}"]}}
+    configure(**{**away, "teams": teams, "defaults": {"slack": "#all"}})
+    assert (
+        windsock("routes", "ops_a")[1].splitlines()[1] == "told: webhook https://hooks.example.org/x, apprise ${A_URL}"
+    )
+    configure(**{**away, "teams": teams, "defaults": {"slack": "#all"}, "alertmanager": {"urls": "http://am:9093"}})
+    assert windsock("routes", "ops_a")[1].splitlines()[1] == "told: slack #all"
+
+
 def test_a_preview_sends_nothing(configure, away, inbox, tmp_path):
     configure(**away)
     page = tmp_path / "page.html"

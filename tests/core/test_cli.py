@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
@@ -46,6 +47,14 @@ def test_a_wrong_configuration_is_exit_code_2_and_one_message(command, tmp_path)
         result = command(*arguments, "--config", tmp_path / "nowhere.yaml")
         assert result.returncode == 2
         assert result.stderr == f"windsock: {tmp_path}/nowhere.yaml: no such file (from --config)\n"
+
+
+def test_one_word_for_a_section_is_the_origin_of_one_key(command, tmp_path):
+    file = tmp_path / "windsock.yaml"
+    file.write_text("cluster: prod\nreconcile: false\n")
+    shown = command("config", "show", "--config", file).stdout
+    assert re.search(rf"^reconcile.enabled = false +# {file}:2$", shown, re.MULTILINE)
+    assert re.search(r"^reconcile.store = null +# default$", shown, re.MULTILINE)
 
 
 def test_version(command):

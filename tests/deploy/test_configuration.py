@@ -159,9 +159,11 @@ def test_the_commands_that_the_page_shows_work(root, tmp_path, monkeypatch):
     page = (root / "docs/compose.md").read_text()
     (example,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "windsock.yaml").write_text(example)
+    (tmp_path / "deploy").mkdir()
+    shutil.copy(root / "deploy/windsock.yaml", tmp_path / "deploy")
     monkeypatch.chdir(tmp_path)
     commands = re.findall(r"^windsock (.+)$", page, re.MULTILINE)
-    assert len(commands) == 2
+    assert len(commands) == 3
     for line in commands:
         result = CliRunner().invoke(command, line.split())
         assert result.exit_code == 0, f"{line}: {result.output} {result.exception}"

@@ -50,8 +50,9 @@ def up(  # noqa: PLR0913  its options
 ) -> None:
     """Start the whole stack on this machine, with a demo Airflow.
 
-    No container engine is needed. Everything listens on free loopback ports and writes to one folder; Ctrl-C ends all
-    of it. Messages go to a local inbox, never to the channels of your windsock.yaml, whose teams and severities count.
+    No container engine is needed. Everything listens on free loopback ports, but for Airflow's two log servers, and
+    writes to one folder; Ctrl-C ends all of it. Messages go to a local inbox, never to the channels of your
+    windsock.yaml, whose teams and severities count.
     """
     own = None if version == "none" else version
     if own is None and (check or prepare):
