@@ -145,8 +145,7 @@ def _write(path: Path, mark: Mark) -> None:
     from .spool import private  # noqa: PLC0415  only where something failed
 
     try:
-        private(path.parents[1])
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        private(path.parent)
         with temporary.open("x") as file:
             json.dump(asdict(mark), file)
         temporary.replace(path)

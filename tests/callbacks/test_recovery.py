@@ -72,6 +72,18 @@ def test_nobody_else_may_read_it(state):
     assert stat.S_IMODE(mark.parent.stat().st_mode) == 0o700
 
 
+def test_the_folder_may_lie_below_one_that_all_may_write_to(monkeypatch, tmp_path):
+    """As /var/tmp/windsock-UID does, which is where it lies without configuration."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    monkeypatch.setenv("WINDSOCK__CALLBACKS__SPOOL__DIR", str(shared / "windsock-0"))
+    recovery.mark_failed(failed())
+    assert recovery.failed_before("airflow", "orders", "load")
+    (mark,) = shared.rglob("*.json")
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in list(mark.parents)[:3]] == [0o700] * 3
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '{"failed": "x"}', '{"failed": [1]}', "\x00" * 100, "9" * 50_000]
 )
