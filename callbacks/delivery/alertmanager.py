@@ -190,8 +190,8 @@ def _names(event: Event) -> tuple[str, ...]:
 
 def _ends(event: Event) -> dict[str, str]:
     """The labels that an alert must have; one that is empty must be absent."""
-    labels = {"cluster": event.cluster, "dag_id": event.dag_id, "task_id": event.task_id or ""}
-    return {**labels, **({"check": event.check} if event.check else {})}
+    names = {"task_id": event.task_id, "check": event.check}
+    return {"cluster": event.cluster, "dag_id": event.dag_id} | {name: value or "" for name, value in names.items()}
 
 
 def unix(text: str) -> float:
