@@ -141,12 +141,44 @@ def test_a_missing_credential_keeps_it_for_when_there_is_one(alertmanager, event
 # what is over must not page again
 
 
-def test_a_reconciler_answers_for_it_so_a_replay_is_dropped(to_alertmanager, event, soon, alertmanager, reconciler):
-    deliver(event(), to_alertmanager(GONE), soon(2))
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"alertname": "AirflowDagRunFailed", "task_id": None},
+        {"alertname": "AirflowDeadlineMissed", "task_id": None, "deadline": "0199-id"},
+    ],
+    ids=["task", "run", "deadline"],
+)
+def test_a_reconciler_answers_for_it_so_a_replay_is_dropped(
+    to_alertmanager, event, soon, alertmanager, reconciler, age, given
+):
+    deliver(event(**given), to_alertmanager(GONE), soon(2))
     reconciler(datetime.now(timezone.utc) - timedelta(hours=1))
+    found = flush(to_alertmanager(), soon())
+    assert (found.superseded, found.waiting) == (0, 1), "the reconciler may yet tell of it, without the exception"
+    age(121)
     found = flush(to_alertmanager(), soon())
     assert (found.superseded, found.waiting) == (1, 0)
     assert failures(alertmanager) == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"alertname": "AirflowTaskRetrying"},
+        {"alertname": "AirflowTaskSkipped"},
+        {"alertname": "AirflowDataCheckFailed", "run_id": "", "check": "rows"},
+        {"alertname": "AirflowDeadlineMissed", "task_id": None, "deadline": "sla"},
+    ],
+    ids=["retry", "skip", "check", "SLA"],
+)
+def test_what_no_reconciler_finds_is_told(to_alertmanager, event, soon, alertmanager, reconciler, age, given):
+    deliver(event(**given), to_alertmanager(GONE), soon(2))
+    reconciler(datetime.now(timezone.utc) - timedelta(hours=1))
+    age(121)
+    assert flush(to_alertmanager(), soon()).delivered == 1
+    assert len(failures(alertmanager)) == 1
 
 
 def test_a_replay_makes_the_reconcilers_alert_richer(to_alertmanager, event, soon, alertmanager, reconciler):
