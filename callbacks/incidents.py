@@ -55,6 +55,10 @@ class Incident:
 
     dag_id: str = ""
     run_id: str = ""
+    due_at: str = ""
+    """When it was due, RFC 3339; empty: not known."""
+    failed: float = 0.0
+    """Unix time of its last failure."""
     open: dict[str, int] = field(default_factory=dict)
     """Failures of what has not succeeded since, by `subject`."""
     failures: int = 0
@@ -66,6 +70,7 @@ class Incident:
     def fail(self, subject: str) -> int:
         """Count one failure; returns its serial number."""
         self.failures += 1
+        self.failed = time.time()
         self.open[subject] = self.open.get(subject, 0) + 1
         for told in self.told.values():
             told.ended = False

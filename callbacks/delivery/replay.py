@@ -131,13 +131,13 @@ class _Replay:
         if not self._asked:
             labels = {"alertname": events.RECONCILING, "cluster": self._settings.cluster}
             since = [alert["annotations"].get("covers_since", "") for alert in client.find(labels, seconds)]
-            self._covered = min((alertmanager.unix(text) for text in since if text), default=None)
+            self._covered = min((events.unix(text) for text in since if text), default=None)
             self._asked = True
         return self._covered is not None and _failed_at(entry) >= self._covered
 
     def _recovered(self, entry: spool.Entry) -> bool:
-        """Whether the task has succeeded on this host since it failed."""
-        return recovery.last(entry.event).resolved > entry.created
+        """Whether a success on this host has ended it since."""
+        return recovery.ended(entry.event, entry.created)
 
     def _superseded(self, claim: spool.Claim) -> Outcome:
         for channel, _ in claim.entry.pending:
@@ -162,6 +162,6 @@ def _in_the_database(event: events.Event) -> bool:
 
 def _failed_at(entry: spool.Entry) -> float:
     try:
-        return alertmanager.unix(entry.event.annotations.get("failed_at", ""))
+        return events.unix(entry.event.annotations.get("failed_at", ""))
     except ValueError:
         return entry.created

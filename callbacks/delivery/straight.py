@@ -70,6 +70,7 @@ class Straight:
         due, held, view = list(destinations), [], Incident(failures=1)
         with contextlib.suppress(OSError), self.run(event) as incident:
             entry = replace(entry, serial=incident.fail(subject(event)))
+            incident.due_at = event.annotations.get("due_at", "")
             view = incident
             if event.alertname == DAG_RUN_FAILED and incident.task_failed:
                 return Delivery("", "nobody: the message of its failed task stands for it")
