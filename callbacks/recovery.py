@@ -48,6 +48,8 @@ class Mark:
     failed: float = 0.0
     told: float = 0.0
     """When its failure was last sent: throttled ones do not count."""
+    told_retry: float = 0.0
+    """The same of a try that another one followed: no reason to withhold the failure."""
     resolved: float = 0.0
     """When a success ended the last failure."""
     successes: tuple[Success, ...] = ()
@@ -63,7 +65,9 @@ def mark_failed(event: Event, *, told: bool = True) -> None:
     now = time.time()
     path = _path(event.cluster, *_key(event))
     mark = replace(_read(path), run_id=event.run_id, due_at=event.annotations.get("due_at", ""), failed=now)
-    _write(path, replace(mark, told=now) if told else mark)
+    if told:
+        mark = replace(mark, told_retry=now) if event.alertname == TASK_RETRYING else replace(mark, told=now)
+    _write(path, mark)
 
 
 def mark_resolved(event: Event) -> None:
@@ -140,7 +144,7 @@ def _read(path: Path) -> Mark:
     try:
         with path.open("rb") as file:
             values: dict[str, Any] = json.loads(file.read(_LARGEST))
-        times = {name: float(values.get(name, 0)) for name in ("failed", "told", "resolved")}
+        times = {name: float(values.get(name, 0)) for name in ("failed", "told", "told_retry", "resolved")}
         kept = tuple(Success(str(one[0]), float(one[1]), *one[2:]) for one in values.get("successes", ()))
         return Mark(str(values.get("run_id", "")), str(values.get("due_at", "")), **times, successes=kept)
     except (OSError, ValueError, TypeError, AttributeError, LookupError):
