@@ -194,3 +194,24 @@ def test_two_tasks_of_a_run_are_two_pages(settings, event, soon, inbox):
         "windsock/airflow/orders/load",
         "windsock/airflow/orders/check",
     ]
+
+
+def test_a_retry_does_not_stand_for_the_run(only_slack, event, soon, inbox, clock):
+    deliver(event(alertname="AirflowTaskRetrying"), only_slack, soon())
+    clock(61)
+    deliver(event(alertname="AirflowDagRunFailed", task_id=None), only_slack, soon())
+    assert ["AirflowDagRunFailed" in message.text for message in inbox.messages()] == [False, True]
+
+
+def test_a_warning_of_a_task_does_not_stand_for_a_run_that_is_critical(settings, event, soon, inbox, clock):
+    deliver(event(), settings(), soon())
+    clock(61)
+    deliver(event(alertname="AirflowDagRunFailed", task_id=None, severity="critical"), settings(), soon())
+    assert sorted(channel for channel, _ in by_channel(inbox)) == ["mail", "mail", "pagerduty", "slack", "slack"]
+
+
+def test_a_message_stands_for_the_run_only_where_it_went(settings, event, soon, inbox, clock):
+    deliver(event(), settings(), soon(), Choice(channels=("email",)))
+    clock(61)
+    deliver(event(alertname="AirflowDagRunFailed", task_id=None), settings(), soon())
+    assert by_channel(inbox) == [("mail", "pay@example.org"), ("slack", "#pay")]
