@@ -41,6 +41,7 @@ class Outcome:
     tasks: tuple[str, ...] = ()
     """All of the run's failed tasks that are known, or its late ones."""
     first_is_known: bool = False
+    run_due: datetime | None = None
     started: datetime | None = None
     ended: datetime | None = None
     try_number: int | None = None
@@ -82,6 +83,7 @@ def read(context: Any, kind: Kind | None = None) -> Outcome:
     dag_id = words(get(dag, "dag_id"), _ID) or words(get(any_instance, "dag_id"), _ID)
     run_ids = (get(instance, "run_id"), context.get("run_id"), get(any_instance, "run_id"))
     run_id = next(filter(None, (words(one, _ID) for one in run_ids)), "")
+    dues = (_moment(get(run, name)) for name in ("run_after", "data_interval_end", "logical_date"))
     if not dag_id or not run_id:
         raise ValueError("the context names no DAG and run")
     log_url = words(get(instance, "log_url"), 2 * _WORDS)
@@ -89,6 +91,7 @@ def read(context: Any, kind: Kind | None = None) -> Outcome:
         kind or _compat.kind(context),
         facts_of(dag, dag_id),
         run_id,
+        run_due=next(filter(None, dues), None),
         conf=conf if isinstance(conf := get(run, "conf"), dict) else None,
         log_url=log_url,
         run_url=_compat.run_page(log_url or words(get(any_instance, "log_url"), 2 * _WORDS)),

@@ -74,6 +74,8 @@ def _annotations(outcome: Outcome) -> dict[str, str]:
         "exception": error,
         "traceback": frames.last_of(outcome.error),
         "recovered" if outcome.kind == "success" or outcome.passed else "failed_at": rfc3339(now),
+        "due_at": "" if outcome.run_due is None else rfc3339(outcome.run_due),
+        "started_at": rfc3339(outcome.started) if outcome.kind == "success" and outcome.started else "",
         "reason": outcome.reason,
         "failed_task": outcome.failed_task,
         "late_tasks" if outcome.kind == "deadline" else "failed_tasks": _listed(outcome.tasks),

@@ -27,6 +27,7 @@ RUN = ""
 """The subject of a run as a whole."""
 PAUSE = 60.0
 """Seconds between two messages of one run to one destination."""
+_LOUDNESS = {"warning": 1, "critical": 2}
 _KEPT = 7 * 86_400.0
 """Seconds that a run is remembered after its last failure."""
 
@@ -55,10 +56,16 @@ class Incident:
 
     dag_id: str = ""
     run_id: str = ""
+    due_at: str = ""
+    """When it was due, RFC 3339; empty: not known."""
+    failed: float = 0.0
+    """Unix time of its last failure."""
     open: dict[str, int] = field(default_factory=dict)
     """Failures of what has not succeeded since, by `subject`."""
     failures: int = 0
     """All so far."""
+    final: dict[str, dict[str, str]] = field(default_factory=dict)
+    """Tasks that no retry is left to: whom their failure is told, and at which severity."""
     mended: dict[str, float] = field(default_factory=dict)
     """Unix time of a success, by `subject`."""
     told: dict[str, Told] = field(default_factory=dict)
@@ -66,6 +73,7 @@ class Incident:
     def fail(self, subject: str) -> int:
         """Count one failure; returns its serial number."""
         self.failures += 1
+        self.failed = time.time()
         self.open[subject] = self.open.get(subject, 0) + 1
         for told in self.told.values():
             told.ended = False
@@ -73,6 +81,7 @@ class Incident:
 
     def mend(self, subject: str, now: float) -> bool:
         """What failed succeeded; returns whether that ends an incident that was open."""
+        self.final.pop(subject, None)
         if not self.open.pop(subject, 0):
             return False
         self.mended[subject] = now
@@ -81,10 +90,11 @@ class Incident:
             del self.open[RUN]
         return not self.open
 
-    @property
-    def task_failed(self) -> bool:
-        """Whether a task's failure is told, or about to be."""
-        return any(subject != RUN and ":" not in subject for subject in self.open)
+    def task_failed(self, destination: str, severity: str) -> bool:
+        """Whether a task's failure is told, or about to be, to `destination` at this severity or a louder one."""
+        least = _LOUDNESS.get(severity, 0)
+        found = (told[destination] for told in self.final.values() if destination in told)
+        return any(_LOUDNESS.get(one, 0) >= least for one in found)
 
     def known(self, destination: str) -> Told:
         """What `destination` knows."""

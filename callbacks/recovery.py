@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 from windsock.events import DAG_RUN_FAILED, DATA_CHECK_FAILED, TASK_FAILED, TASK_RETRYING
 
 from . import folder
+from . import success as successes
+from .success import Success
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
 
 _LIMIT = 10_000
 """Marks of a host; beyond it the oldest go."""
-_LARGEST = 10_000
+_LARGEST = 30_000
 """Bytes that are read of a mark."""
+_SUCCESSES = 10
+"""The latest ones that a mark keeps: each may end what waits in the spool."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +43,16 @@ class Mark:
 
     run_id: str = ""
     """The run that failed last."""
+    due_at: str = ""
+    """When that was due."""
     failed: float = 0.0
     told: float = 0.0
     """When its failure was last sent: throttled ones do not count."""
+    told_retry: float = 0.0
+    """The same of a try that another one followed: no reason to withhold the failure."""
     resolved: float = 0.0
+    """When a success ended the last failure."""
+    successes: tuple[Success, ...] = ()
 
     @property
     def open(self) -> bool:
@@ -54,13 +64,19 @@ def mark_failed(event: Event, *, told: bool = True) -> None:
     """Remember the failure that `event` tells of. Never raises."""
     now = time.time()
     path = _path(event.cluster, *_key(event))
-    _write(path, replace(_read(path), run_id=event.run_id, failed=now, **({"told": now} if told else {})))
+    mark = replace(_read(path), run_id=event.run_id, due_at=event.annotations.get("due_at", ""), failed=now)
+    if told:
+        mark = replace(mark, told_retry=now) if event.alertname == TASK_RETRYING else replace(mark, told=now)
+    _write(path, mark)
 
 
 def mark_resolved(event: Event) -> None:
-    """Remember that whoever heard of the failure has heard of its end too. Never raises."""
+    """Remember that whoever heard of the failures which `event` ends has heard of that too. Never raises."""
     path = _path(event.cluster, *_key(event))
-    _write(path, replace(_read(path), resolved=time.time()))
+    mark, success = _read(path), successes.of(event, time.time())
+    over = success.ends(mark.run_id, {"due_at": mark.due_at}, mark.failed)
+    kept = (*mark.successes, success)[-_SUCCESSES:]
+    _write(path, replace(mark, resolved=success.at if over else mark.resolved, successes=kept))
 
 
 def last(event: Event) -> Mark:
@@ -78,16 +94,10 @@ def check_failed_before(cluster: str, dag_id: str, task_id: str | None, check: s
     return _read(_path(cluster, dag_id, task_id or "", DATA_CHECK_FAILED, check or "")).open
 
 
-def resolved_since(dag_id: str, task_id: str | None, run_id: str) -> float | None:
-    """Unix time of the last resolve that this host sent for the task; None: of none.
-
-    A resolve is for all runs of the task, so that of another run than `run_id` counts too, unless `run_id` failed
-    after it.
-    """
-    mark = _read(_path(here().cluster, dag_id, task_id or ""))
-    if not mark.resolved or (mark.open and mark.run_id == run_id):
-        return None
-    return mark.resolved
+def ended(event: Event, created: float) -> bool:
+    """Whether a success since the Unix time `created` has ended the failure that `event` told of then."""
+    successes = last(event).successes
+    return any(one.at > created and one.ends(event.run_id, event.annotations, created) for one in successes)
 
 
 @dataclass(frozen=True)
@@ -134,9 +144,10 @@ def _read(path: Path) -> Mark:
     try:
         with path.open("rb") as file:
             values: dict[str, Any] = json.loads(file.read(_LARGEST))
-        times = {name: float(values.get(name, 0)) for name in ("failed", "told", "resolved")}
-        return Mark(run_id=str(values.get("run_id", "")), **times)
-    except (OSError, ValueError, TypeError, AttributeError):
+        times = {name: float(values.get(name, 0)) for name in ("failed", "told", "told_retry", "resolved")}
+        kept = tuple(Success(str(one[0]), float(one[1]), *one[2:]) for one in values.get("successes", ()))
+        return Mark(str(values.get("run_id", "")), str(values.get("due_at", "")), **times, successes=kept)
+    except (OSError, ValueError, TypeError, AttributeError, LookupError):
         return Mark()
 
 
@@ -145,8 +156,7 @@ def _write(path: Path, mark: Mark) -> None:
     from .spool import private  # noqa: PLC0415  only where something failed
 
     try:
-        private(path.parents[1])
-        path.parent.mkdir(mode=0o700, exist_ok=True)
+        private(path.parent)
         with temporary.open("x") as file:
             json.dump(asdict(mark), file)
         temporary.replace(path)

@@ -170,8 +170,9 @@ def withheld(outcome: Outcome, event: Event, options: Options) -> str:
     mark = recovery.last(event)
     if options.only_on_state_change and mark.open and mark.run_id != outcome.run_id:
         return f"only_on_state_change, and {mark.run_id} had failed before it"
-    if options.seconds and time.time() - mark.told < options.seconds:
-        return f"throttle, and the last one is {time.time() - mark.told:.0f} s old"
+    age = time.time() - (max(mark.told, mark.told_retry) if outcome.kind == "retry" else mark.told)
+    if age < options.seconds:
+        return f"throttle, and the last one is {age:.0f} s old"
     return ""
 
 

@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from windsock.alertmanager import Alertmanager, credentials
-from windsock.callbacks import bounded, spool
-from windsock.events import TASK_FAILED, TASK_RETRYING, rfc3339
+from windsock.callbacks import bounded, spool, success
+from windsock.events import RECONCILING, TASK_FAILED, TASK_RETRYING, rfc3339, unix
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
 
@@ -53,7 +53,7 @@ def fire(event: Event, settings: Settings, deadline: float, template: str | None
 
 
 def end(event: Event, settings: Settings, deadline: float, template: str | None = None) -> Delivery:
-    """End every alert of the task of `event`, whichever run it is of."""
+    """End the alerts that the success `event` ends."""
     del template
     now = time.time()
     outcomes, ended = resolve(event, settings, deadline, now)
@@ -67,20 +67,18 @@ def end(event: Event, settings: Settings, deadline: float, template: str | None 
 
 
 def resolve(event: Event, settings: Settings, deadline: float, before: float) -> tuple[list[Outcome], int]:
-    """End the alerts that `event` ends and that began before the Unix time `before`, at each peer by itself."""
+    """End the alerts that `event`, a success at the Unix time `before`, ends, at each peer by itself."""
     http = credentials(settings.alertmanager.http)
 
     def at(url: str) -> tuple[Outcome, int]:
         client = Alertmanager(settings.alertmanager.model_copy(update={"urls": (url,)}), http)
         try:
-            found = client.find(_ends(event), max(0.1, (deadline - time.monotonic()) / 2))
+            found = _ended(event, client, before, max(0.1, (deadline - time.monotonic()) / 3))
         except OSError as error:
             return (url, str(error).removeprefix(f"{url}: ")), 0
         moment = rfc3339(datetime.fromtimestamp(before, timezone.utc))
         alerts = [
-            {**{key: alert[key] for key in ("labels", "annotations", "startsAt")}, "endsAt": moment}
-            for alert in found
-            if alert["labels"].get("alertname") in _names(event) and unix(alert["startsAt"]) <= before
+            {**{key: alert[key] for key in ("labels", "annotations", "startsAt")}, "endsAt": moment} for alert in found
         ]
         if not alerts:
             return (url, None), 0
@@ -184,17 +182,32 @@ def _described(event: Event, settings: Settings, template: str) -> Event:
     return replace(event, annotations={**event.annotations, **({"description": text} if text else {})})
 
 
+def _ended(event: Event, client: Alertmanager, before: float, seconds: float) -> list[dict[str, Any]]:
+    """Return the firing alerts that the success `event` ends. Raises OSError.
+
+    Where a reconciler works, other runs are its business: it has a policy for them, and would take an alert that ends
+    here for one that a person has resolved, for good.
+    """
+    over = success.of(event, before)
+    own: list[dict[str, Any]] = []
+    others: list[dict[str, Any]] = []
+    for alert in client.find(_ends(event), seconds):
+        labels, began = alert["labels"], unix(alert["startsAt"])
+        if labels.get("alertname") not in _names(event) or began > before:
+            continue
+        run_id = labels.get("run_id", "")
+        if over.ends(run_id, alert["annotations"], began):
+            (own if run_id == event.run_id else others).append(alert)
+    if others and client.find({"alertname": RECONCILING, "cluster": event.cluster}, seconds):
+        return own
+    return own + others
+
+
 def _names(event: Event) -> tuple[str, ...]:
     return (TASK_FAILED, TASK_RETRYING) if event.alertname == TASK_FAILED else (event.alertname,)
 
 
 def _ends(event: Event) -> dict[str, str]:
     """The labels that an alert must have; one that is empty must be absent."""
-    labels = {"cluster": event.cluster, "dag_id": event.dag_id, "task_id": event.task_id or ""}
-    return {**labels, **({"check": event.check} if event.check else {})}
-
-
-def unix(text: str) -> float:
-    """Unix time of an RFC 3339 text. Raises ValueError. Go writes up to nine digits, Python 3.10 reads six."""
-    digits = re.sub(r"\.(\d+)", lambda found: f".{found[1][:6]:0<6}", text)
-    return datetime.fromisoformat(digits.replace("Z", "+00:00")).timestamp()
+    names = {"task_id": event.task_id, "check": event.check}
+    return {"cluster": event.cluster, "dag_id": event.dag_id} | {name: value or "" for name, value in names.items()}

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from windsock.callbacks import incidents, spool
+from windsock.callbacks import incidents, spool, success
 from windsock.callbacks.rendering.message import Message
 from windsock.destinations import Destination
 
@@ -26,12 +26,14 @@ _MOST = 20
 
 
 def end(straight: Straight, event: Event, destinations: tuple[Destination, ...]) -> Delivery:
-    """Tell whom this host told of a task's failures, in whichever run, that it succeeded.
+    """Tell whom this host told of the failures that the success `event` ends.
 
     What can be edited is, in each run; what can't gets one message for all of them.
     """
-    now, works = time.time(), _told(straight, event)
-    works += [(to, event, {}) for to in destinations if to.channel == "pagerduty"]
+    now = time.time()
+    works, spared = _told(straight, success.of(event, now), event)
+    # An incident there is of all runs of a task.
+    works += [(to, event, {}) for to in destinations if to.channel == "pagerduty" and not spared]
     if not works:
         return Delivery("", "nobody: this host has told of no failure, or others of the run last")
     entries = [
@@ -72,20 +74,26 @@ def _settle(claim: spool.Claim, answer: Answer) -> None:
         count("dead" if answer.final else "spooled", channel, team, "rejected" if answer.final else "")
 
 
-def _told(straight: Straight, event: Event) -> list[tuple[Destination, Event, Mapping[str, str]]]:
-    """Whom to tell, of which event, and what the platform called its message."""
+def _told(
+    straight: Straight, over: success.Success, event: Event
+) -> tuple[list[tuple[Destination, Event, Mapping[str, str]]], bool]:
+    """Whom to tell, of which event, and what the platform called its message; and whether a run's failure goes on."""
+    about, spared = incidents.subject(event), False
     works: list[tuple[Destination, Event, Mapping[str, str]]] = []
     seen: set[str] = set()
     for run_id in incidents.runs_of(straight.store, event.dag_id):
-        over, known = False, {}
+        done, known = False, {}
         with contextlib.suppress(OSError), straight.run(replace(event, run_id=run_id)) as incident:
-            over = incident.mend(incidents.subject(event), time.time())
-            known = incident.told
-        for name, told in known.items() if over else ():
+            if over.ends(run_id, {"due_at": incident.due_at}, incident.failed):
+                done = incident.mend(about, over.at)
+                known = incident.told
+            else:
+                spared = spared or about in incident.open
+        for name, told in known.items() if done else ():
             first = incidents.event_of(told.first)
             if first is None or told.ended or name.startswith("pagerduty ") or (name in seen and not told.state):
                 continue
             seen.add(name)
             said = {**first.annotations, "recovered": event.annotations.get("recovered", "")}
             works.append((Destination(*name.split(" ", 1)), replace(first, annotations=said), dict(told.state)))
-    return works[:_MOST]
+    return works[:_MOST], spared

@@ -1,8 +1,8 @@
 """The spool again: what no Alertmanager or channel took when it happened.
 
 A replay must not page anew for what is over (Alertmanager would: it forgets what it has resolved). Where a reconciler
-answers for the failure's time, a replay may only enrich an alert that still fires; where there is none, this host's own
-marks say whether the task has succeeded since.
+answers for the failure, a replay may only enrich an alert that still fires; where there is none, this host's own marks
+say whether the task has succeeded since.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ _LEAST = 0.3
 """Seconds that a further entry must have."""
 _LOOKED_AT = 20
 """Entries that may be looked at for each that may be delivered: not all that wait are due."""
+
+_SOON = 120.0
+"""Seconds within which a reconciler tells of a failure that is its business: its alert is waited for, to enrich it."""
 
 Outcome = Literal["delivered", "superseded", "dead", "waiting"]
 
@@ -107,7 +110,7 @@ class _Replay:
         firing = client.find(entry.event.identity, seconds)
         event, labels = self._late(entry) if not firing else entry.event, firing[0]["labels"] if firing else {}
         if not firing and self._reconciled(client, seconds, entry):
-            return self._superseded(claim)
+            return self._superseded(claim) if time.time() - entry.created > _SOON else "waiting"
         event = replace(event, team=labels.get("team", event.team), severity=labels.get("severity", event.severity))
         alert = event.alert(datetime.now(timezone.utc))
         return self._concluded(claim, alertmanager.post(client, [alert], self._deadline))
@@ -122,17 +125,19 @@ class _Replay:
         return "waiting"
 
     def _reconciled(self, client: Alertmanager, seconds: float, entry: spool.Entry) -> bool:
-        """Whether a live reconciler answers for the time of the failure. Raises OSError."""
+        """Whether a live reconciler answers for the failure: of this kind, at this time. Raises OSError."""
+        if not _in_the_database(entry.event):
+            return False
         if not self._asked:
             labels = {"alertname": events.RECONCILING, "cluster": self._settings.cluster}
             since = [alert["annotations"].get("covers_since", "") for alert in client.find(labels, seconds)]
-            self._covered = min((alertmanager.unix(text) for text in since if text), default=None)
+            self._covered = min((events.unix(text) for text in since if text), default=None)
             self._asked = True
         return self._covered is not None and _failed_at(entry) >= self._covered
 
     def _recovered(self, entry: spool.Entry) -> bool:
-        """Whether the task has succeeded on this host since it failed."""
-        return recovery.last(entry.event).resolved > entry.created
+        """Whether a success on this host has ended it since."""
+        return recovery.ended(entry.event, entry.created)
 
     def _superseded(self, claim: spool.Claim) -> Outcome:
         for channel, _ in claim.entry.pending:
@@ -149,8 +154,14 @@ class _Replay:
         return replace(entry.event, annotations={**said, "summary": summary})
 
 
+def _in_the_database(event: events.Event) -> bool:
+    """Whether a reconciler finds the failure: of retries, skips, SLAs and checks of data it tells nobody."""
+    lasting = (events.TASK_FAILED, events.DAG_RUN_FAILED, events.DEADLINE_MISSED)
+    return event.alertname in lasting and event.deadline != "sla"
+
+
 def _failed_at(entry: spool.Entry) -> float:
     try:
-        return alertmanager.unix(entry.event.annotations.get("failed_at", ""))
+        return events.unix(entry.event.annotations.get("failed_at", ""))
     except ValueError:
         return entry.created

@@ -17,7 +17,7 @@ from windsock.callbacks.channels import Answer, send
 from windsock.callbacks.incidents import PAUSE, Incident, subject
 from windsock.callbacks.rendering.message import Message
 from windsock.destinations import Destination, template
-from windsock.events import DAG_RUN_FAILED
+from windsock.events import DAG_RUN_FAILED, TASK_FAILED
 
 from .outcome import Delivery, count, took
 
@@ -70,8 +70,14 @@ class Straight:
         due, held, view = list(destinations), [], Incident(failures=1)
         with contextlib.suppress(OSError), self.run(event) as incident:
             entry = replace(entry, serial=incident.fail(subject(event)))
+            incident.due_at = event.annotations.get("due_at", "")
             view = incident
-            if event.alertname == DAG_RUN_FAILED and incident.task_failed:
+            if event.alertname == TASK_FAILED:
+                incident.final[subject(event)] = {str(to): event.severity for to in destinations}
+            if event.alertname == DAG_RUN_FAILED:
+                destinations = tuple(to for to in destinations if not incident.task_failed(str(to), event.severity))
+                due = list(destinations)
+            if not destinations:
                 return Delivery("", "nobody: the message of its failed task stands for it")
             held = [to for to in destinations if now - incident.known(_key(to, event)).at < PAUSE]
             due = [to for to in destinations if to not in held]

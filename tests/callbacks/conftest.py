@@ -26,6 +26,7 @@ from windsock.settings import Settings
 RUN_ID = "manual__2026-11-22T09:51:06.965451+00:00"
 START = datetime(2026, 11, 22, 9, 51, 12, 947624, tzinfo=timezone.utc)
 END = START + timedelta(milliseconds=112)
+DUE = START - timedelta(seconds=6)
 PAGE_3 = "http://localhost:8080/dags/{dag}/runs/manual__2026-11-22T09%3A51%3A06.965451%2B00%3A00"
 PAGE_2 = "http://localhost:8080/dags/{dag}/grid?dag_run_id=manual__2026-11-22T09%3A51%3A06.965451%2B00%3A00"
 
@@ -67,7 +68,7 @@ class Airflow3:
 
     @classmethod
     def context(cls, instance, **extra):
-        run = SimpleNamespace(run_id=RUN_ID, start_date=START, end_date=None, logical_date=None)
+        run = SimpleNamespace(run_id=RUN_ID, start_date=START, end_date=None, logical_date=None, run_after=DUE)
         given = {"dag": instance.task.dag, "dag_run": run, "run_id": RUN_ID, "task": instance.task}
         return {**given, "task_instance": instance, "ti": instance, **extra}
 
@@ -119,7 +120,7 @@ class Airflow2:
 
     @classmethod
     def context(cls, instance, **extra):
-        run = Detached(run_id=RUN_ID, start_date=START, end_date=None, execution_date=START)
+        run = Detached(run_id=RUN_ID, start_date=START, end_date=None, execution_date=START, data_interval_end=DUE)
         given = {"dag": instance.task.dag, "dag_run": run, "run_id": RUN_ID, "task": instance.task}
         return {**given, "task_instance": instance, "ti": instance, **extra}
 

@@ -103,7 +103,7 @@ def test_what_is_refused_is_a_dead_letter_with_the_reason(settings, event, soon,
 def test_an_end_that_nobody_took_is_told_when_it_is_back(only_slack, event, soon, inbox, clock):
     deliver(event(), only_slack, soon())
     inbox.fault(platform="slack", kind="hang", seconds=5, count=1)
-    found = resolve(event(run_id="r2"), only_slack, soon(1.5))
+    found = resolve(event(), only_slack, soon(1.5))
     assert found.problem == "timeout"
     assert flush(only_slack, soon()).waiting == 1, "not within the minute"
     clock(61)

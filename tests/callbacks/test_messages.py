@@ -282,7 +282,7 @@ def test_a_teams_template_is_used(straight, inbox, soon, event):
     assert "Look at orders, ana!" in first.text
     assert "ValueError" not in first.text.split("Look")[1]
     assert "By hand: load" in second.text
-    resolve(event(run_id="r3"), loaded, soon())
+    resolve(event(), loaded, soon())
     assert "Look at" not in inbox.messages()[0].text
 
 

@@ -161,6 +161,17 @@ def test_throttle(airflow, told, lines):
     assert len(told()) == 2
 
 
+def test_a_told_retry_throttles_the_next_one_and_not_the_failure(airflow, told):
+    notify = Notify(throttle=timedelta(hours=1))
+    first, second = (context_of(airflow, "up_for_retry", ValueError("x"), 1) for _ in range(2))
+    second["task_instance"].run_id = second["run_id"] = "the next run"
+    notify(first)
+    notify(second)
+    assert [name for name, *_ in told()] == ["AirflowTaskRetrying"]
+    notify(context_of(airflow, "failed", ValueError("x"), 2))
+    assert [name for name, *_ in told()] == ["AirflowTaskFailed", "AirflowTaskRetrying"]
+
+
 def test_throttled_failures_are_no_deliveries(airflow3, told, lines, monkeypatch):
     counted = []
     monkeypatch.setattr(_compat, "count", lambda name, tags: counted.append(name))

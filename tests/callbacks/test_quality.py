@@ -71,6 +71,14 @@ def test_good_data_ends_it(airflow, inside, alertmanager):
     assert [alert["labels"]["check"] for alert in alertmanager.alerts()] == ["prices"]
 
 
+def test_good_data_of_the_check_without_a_name_ends_no_other(airflow, inside, alertmanager):
+    inside(running(airflow))
+    check(False, "no rows")
+    check(False, "no prices", name="prices")
+    check([1], "no rows")
+    assert [alert["labels"].get("check") for alert in alertmanager.alerts()] == ["prices"]
+
+
 def test_a_success_of_the_task_does_not_end_it(airflow, inside, alertmanager):
     inside(running(airflow))
     check(False, "no rows")

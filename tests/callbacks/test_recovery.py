@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -45,15 +46,33 @@ def test_a_failure_is_remembered_until_it_is_resolved(state):
     assert recovery.failed_before("airflow", "orders", "load")
 
 
-def test_a_resolve_is_for_the_runs_before_it():
-    assert recovery.resolved_since("orders", "load", "run 1") is None
-    recovery.mark_failed(failed())
-    assert recovery.resolved_since("orders", "load", "run 1") is None
-    recovery.mark_resolved(failed())
-    assert recovery.resolved_since("orders", "load", "run 1") == pytest.approx(time.time(), abs=5)
-    recovery.mark_failed(failed(run_id="run 2"))
-    assert recovery.resolved_since("orders", "load", "run 2") is None
-    assert recovery.resolved_since("orders", "load", "run 1") is not None
+def due(hour):
+    return {"due_at": f"2026-11-22T{hour:02}:00:00Z"}
+
+
+def test_a_success_ends_its_own_run_s_failure_and_those_of_runs_that_were_due_no_later():
+    before = time.time()
+    recovery.mark_failed(failed(run_id="at six", annotations=due(6)))
+    recovery.mark_resolved(failed(run_id="at five", annotations=due(5)))
+    assert recovery.failed_before("airflow", "orders", "load")
+    assert [recovery.ended(failed(run_id="x", annotations=due(hour)), before) for hour in (4, 5, 6)] == [
+        True,
+        True,
+        False,
+    ]
+    assert not recovery.ended(failed(run_id="at four", annotations=due(4)), time.time() + 1), "it failed after that"
+    recovery.mark_resolved(failed(run_id="at six", annotations=due(6)))
+    recovery.mark_resolved(failed(run_id="at five", annotations=due(5)))
+    assert not recovery.failed_before("airflow", "orders", "load")
+    assert recovery.ended(failed(run_id="at six", annotations=due(6)), before)
+
+
+def test_where_a_run_does_not_say_when_it_was_due_it_counts_what_failed_before_the_success_started():
+    before = time.time()
+    recovery.mark_resolved(failed(annotations={"started_at": "2020-01-01T00:00:00Z"}))
+    assert not recovery.ended(failed(run_id="run 2", annotations=due(4)), before)
+    recovery.mark_resolved(failed(annotations={"started_at": "2099-01-01T00:00:00Z"}))
+    assert recovery.ended(failed(run_id="run 2", annotations=due(4)), before)
 
 
 def test_retries_count_as_failures_and_skips_deadlines_and_checks_are_other_things():
@@ -72,6 +91,18 @@ def test_nobody_else_may_read_it(state):
     assert stat.S_IMODE(mark.parent.stat().st_mode) == 0o700
 
 
+def test_the_folder_may_lie_below_one_that_all_may_write_to(monkeypatch, tmp_path):
+    """As /var/tmp/windsock-UID does, which is where it lies without configuration."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o1777)
+    monkeypatch.setenv("WINDSOCK__CALLBACKS__SPOOL__DIR", str(shared / "windsock-0"))
+    recovery.mark_failed(failed())
+    assert recovery.failed_before("airflow", "orders", "load")
+    (mark,) = shared.rglob("*.json")
+    assert [stat.S_IMODE(folder.stat().st_mode) for folder in list(mark.parents)[:3]] == [0o700] * 3
+
+
 @pytest.mark.parametrize(
     "text", ["", "{", "[]", "null", '{"failed": "x"}', '{"failed": [1]}', "\x00" * 100, "9" * 50_000]
 )
@@ -80,7 +111,7 @@ def test_a_mark_that_can_not_be_read_is_none(state, text):
     (mark,) = marks(state)
     mark.write_text(text)
     assert not recovery.failed_before("airflow", "orders", "load")
-    assert recovery.resolved_since("orders", "load", "run 1") is None
+    assert not recovery.ended(failed(), 0.0)
     recovery.mark_failed(failed())
     assert recovery.failed_before("airflow", "orders", "load")
 
@@ -114,13 +145,13 @@ def test_many_processes_at_once_leave_whole_marks(state):
         "for n in range(100):\n"
         "    event = Event('AirflowTaskFailed', 'airflow', 'orders', f'run {sys.argv[1]}', task_id=f't{n % 5}')\n"
         "    (recovery.mark_failed if n % 3 else recovery.mark_resolved)(event)\n"
-        "    assert recovery.last(event).run_id or not n % 3\n"
+        "    recovery.last(event)\n"
     )
     running = [subprocess.Popen([sys.executable, "-c", script, str(number)]) for number in range(8)]
     assert [process.wait(60) for process in running] == [0] * 8
     assert len(marks(state)) == 5
     for mark in marks(state):
-        assert set(json.loads(mark.read_text())) == {"run_id", "failed", "told", "resolved"}
+        assert set(json.loads(mark.read_text())) == set(asdict(recovery.Mark()))
     assert not list(state.glob("cluster-*/marks/.*"))
 
 

@@ -12,6 +12,7 @@ from windsock.callbacks.delivery import Choice, deliver, flush, resolve
 from windsock.events import RECONCILING, rfc3339
 from windsock.settings import Settings, load
 
+NOW, LATER = ({"due_at": f"2026-11-22T{hour}:00:00Z"} for hour in (10, 11))
 GONE = "http://127.0.0.1:1"
 
 
@@ -141,12 +142,44 @@ def test_a_missing_credential_keeps_it_for_when_there_is_one(alertmanager, event
 # what is over must not page again
 
 
-def test_a_reconciler_answers_for_it_so_a_replay_is_dropped(to_alertmanager, event, soon, alertmanager, reconciler):
-    deliver(event(), to_alertmanager(GONE), soon(2))
+@pytest.mark.parametrize(
+    "given",
+    [
+        {},
+        {"alertname": "AirflowDagRunFailed", "task_id": None},
+        {"alertname": "AirflowDeadlineMissed", "task_id": None, "deadline": "0199-id"},
+    ],
+    ids=["task", "run", "deadline"],
+)
+def test_a_reconciler_answers_for_it_so_a_replay_is_dropped(
+    to_alertmanager, event, soon, alertmanager, reconciler, age, given
+):
+    deliver(event(**given), to_alertmanager(GONE), soon(2))
     reconciler(datetime.now(timezone.utc) - timedelta(hours=1))
+    found = flush(to_alertmanager(), soon())
+    assert (found.superseded, found.waiting) == (0, 1), "the reconciler may yet tell of it, without the exception"
+    age(121)
     found = flush(to_alertmanager(), soon())
     assert (found.superseded, found.waiting) == (1, 0)
     assert failures(alertmanager) == []
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"alertname": "AirflowTaskRetrying"},
+        {"alertname": "AirflowTaskSkipped"},
+        {"alertname": "AirflowDataCheckFailed", "run_id": "", "check": "rows"},
+        {"alertname": "AirflowDeadlineMissed", "task_id": None, "deadline": "sla"},
+    ],
+    ids=["retry", "skip", "check", "SLA"],
+)
+def test_what_no_reconciler_finds_is_told(to_alertmanager, event, soon, alertmanager, reconciler, age, given):
+    deliver(event(**given), to_alertmanager(GONE), soon(2))
+    reconciler(datetime.now(timezone.utc) - timedelta(hours=1))
+    age(121)
+    assert flush(to_alertmanager(), soon()).delivered == 1
+    assert len(failures(alertmanager)) == 1
 
 
 def test_a_replay_makes_the_reconcilers_alert_richer(to_alertmanager, event, soon, alertmanager, reconciler):
@@ -207,18 +240,20 @@ def test_what_is_too_old_is_a_dead_letter(to_alertmanager, event, soon, alertman
 # resolving
 
 
-def test_a_success_ends_the_alerts_of_all_runs_and_of_no_other_task(to_alertmanager, event, soon, alertmanager):
+def test_a_success_ends_the_alerts_of_runs_due_no_later_and_of_no_other_task(
+    to_alertmanager, event, soon, alertmanager
+):
     settings = to_alertmanager()
     for given in (
-        {"run_id": "monday"},
-        {"run_id": "tuesday", "alertname": "AirflowTaskRetrying"},
+        {"run_id": "monday", "annotations": NOW},
+        {"run_id": "tuesday", "annotations": NOW, "alertname": "AirflowTaskRetrying"},
         {"task_id": "other"},
         {"dag_id": "other"},
         {"alertname": "AirflowDagRunFailed", "task_id": None},
         {"alertname": "AirflowDataCheckFailed", "run_id": "", "check": "rows"},
     ):
         assert deliver(event(**given), settings, soon()).problem == ""
-    found = resolve(event(run_id="wednesday"), settings, soon())
+    found = resolve(event(run_id="wednesday", annotations=LATER), settings, soon())
     assert (found.problem, found.detail) == ("", "1 Alertmanagers, 2 alerts ended")
     left = {(alert["labels"]["alertname"], alert["labels"].get("task_id")) for alert in failures(alertmanager)}
     assert left == {
@@ -232,7 +267,7 @@ def test_a_success_ends_the_alerts_of_all_runs_and_of_no_other_task(to_alertmana
         "orders",
     }
 
-    resolve(event(alertname="AirflowDagRunFailed", task_id=None, run_id="x"), settings, soon())
+    resolve(event(alertname="AirflowDagRunFailed", task_id=None), settings, soon())
     resolve(event(alertname="AirflowDataCheckFailed", run_id="", check="rows"), settings, soon())
     assert len(failures(alertmanager)) == 2
 
@@ -240,13 +275,49 @@ def test_a_success_ends_the_alerts_of_all_runs_and_of_no_other_task(to_alertmana
 def test_a_resolve_that_nobody_took_is_replayed_and_spares_what_failed_later(
     to_alertmanager, event, soon, alertmanager
 ):
-    deliver(event(run_id="monday"), to_alertmanager(), soon())
+    deliver(event(run_id="monday", annotations=NOW), to_alertmanager(), soon())
     time.sleep(0.05)
-    assert resolve(event(run_id="tuesday"), to_alertmanager(GONE), soon(2)).problem == "unreachable"
+    assert resolve(event(run_id="tuesday", annotations=NOW), to_alertmanager(GONE), soon(2)).problem == "unreachable"
     time.sleep(0.05)
-    deliver(event(run_id="wednesday"), to_alertmanager(), soon())
+    deliver(event(run_id="wednesday", annotations=NOW), to_alertmanager(), soon())
     assert flush(to_alertmanager(), soon()).delivered == 1
     assert [alert["labels"]["run_id"] for alert in failures(alertmanager)] == ["wednesday"]
+
+
+def runs_left(alertmanager):
+    return sorted(alert["labels"]["run_id"] for alert in failures(alertmanager))
+
+
+def test_a_run_that_was_due_later_goes_on_failing(to_alertmanager, event, soon, alertmanager):
+    deliver(event(run_id="today", annotations=LATER), to_alertmanager(), soon())
+    deliver(event(run_id="backfill", annotations=NOW), to_alertmanager(), soon())
+    resolve(event(run_id="backfill", annotations=NOW), to_alertmanager(), soon())
+    assert runs_left(alertmanager) == ["today"]
+
+
+def test_where_it_is_not_known_when_a_run_was_due_its_failure_must_be_older(to_alertmanager, event, soon, alertmanager):
+    now = datetime.now(timezone.utc)
+    deliver(event(run_id="r1"), to_alertmanager(), soon())
+    for minutes, left in ((-1, ["r1"]), (1, [])):
+        started = {"started_at": rfc3339(now + timedelta(minutes=minutes))}
+        resolve(event(run_id="r2", annotations=started), to_alertmanager(), soon())
+        assert runs_left(alertmanager) == left
+
+
+def test_other_runs_are_the_reconcilers_business(to_alertmanager, event, soon, alertmanager, reconciler):
+    for run in ("monday", "tuesday"):
+        deliver(event(run_id=run, annotations=NOW), to_alertmanager(), soon())
+    reconciler(datetime.now(timezone.utc) - timedelta(hours=1))
+    resolve(event(run_id="tuesday", annotations=LATER), to_alertmanager(), soon())
+    assert runs_left(alertmanager) == ["monday"]
+
+
+def test_what_waits_is_still_told_where_only_an_earlier_run_has_succeeded(to_alertmanager, event, soon, alertmanager):
+    deliver(event(run_id="today", annotations=LATER), to_alertmanager(GONE), soon(2))
+    deliver(event(run_id="backfill", annotations=NOW), to_alertmanager(GONE), soon(2))
+    recovery.mark_resolved(event(run_id="backfill", annotations=NOW))
+    flush(to_alertmanager(), soon())
+    assert runs_left(alertmanager) == ["today"]
 
 
 def test_each_peer_is_asked_and_told(to_alertmanager, event, soon, alertmanager, hostile):

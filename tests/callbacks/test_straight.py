@@ -3,6 +3,8 @@
 from windsock.callbacks import delivery
 from windsock.callbacks.delivery import Choice, deliver, flush, resolve
 
+NOW, LATER = ({"due_at": f"2026-11-22T{hour}:00:00Z"} for hour in (10, 11))
+
 
 def by_channel(inbox):
     return sorted((message.platform, message.channel) for message in inbox.messages())
@@ -75,12 +77,19 @@ def test_a_run_is_one_thread_that_ends_resolved(only_slack, event, soon, inbox, 
     assert not second.edited
 
 
-def test_another_runs_success_ends_it(only_slack, event, soon, inbox):
-    deliver(event(run_id="monday"), only_slack, soon())
-    resolve(event(run_id="tuesday"), only_slack, soon())
+def test_a_later_runs_success_ends_it(only_slack, event, soon, inbox):
+    deliver(event(run_id="monday", annotations=NOW), only_slack, soon())
+    resolve(event(run_id="tuesday", annotations=LATER), only_slack, soon())
     (message,) = inbox.messages()
     assert "[RESOLVED]" in message.text
     assert "run monday" in message.text
+
+
+def test_an_earlier_runs_success_ends_no_later_failure(settings, event, soon, inbox):
+    deliver(event(run_id="today", severity="critical", annotations=LATER), settings(), soon())
+    resolve(event(run_id="backfill", severity="critical", annotations=NOW), settings(), soon())
+    assert [message.state for message in inbox.messages("pagerduty")] == ["triggered"]
+    assert not any("resolved" in message.text.lower() for message in inbox.messages("slack"))
 
 
 def test_a_failure_after_the_end_is_told_again(only_slack, event, soon, inbox, clock):
@@ -101,8 +110,8 @@ def test_a_webhook_can_not_edit_so_it_posts_once_for_all_runs(settings, straight
     straight["channels"]["slack"] = {"webhook": "${SLACK_HOOK}"}
     hook = settings(teams={"pay": {"slack": "#pay"}})
     for run in ("r1", "r2", "r3"):
-        deliver(event(run_id=run), hook, soon())
-    resolve(event(run_id="r4"), hook, soon())
+        deliver(event(run_id=run, annotations=NOW), hook, soon())
+    resolve(event(run_id="r4", annotations=NOW), hook, soon())
     texts = [message.text for message in inbox.messages()]
     assert [text[:10] for text in texts] == ["[FIRING] A"] * 3 + ["[RESOLVED]"]
 
@@ -185,3 +194,24 @@ def test_two_tasks_of_a_run_are_two_pages(settings, event, soon, inbox):
         "windsock/airflow/orders/load",
         "windsock/airflow/orders/check",
     ]
+
+
+def test_a_retry_does_not_stand_for_the_run(only_slack, event, soon, inbox, clock):
+    deliver(event(alertname="AirflowTaskRetrying"), only_slack, soon())
+    clock(61)
+    deliver(event(alertname="AirflowDagRunFailed", task_id=None), only_slack, soon())
+    assert ["AirflowDagRunFailed" in message.text for message in inbox.messages()] == [False, True]
+
+
+def test_a_warning_of_a_task_does_not_stand_for_a_run_that_is_critical(settings, event, soon, inbox, clock):
+    deliver(event(), settings(), soon())
+    clock(61)
+    deliver(event(alertname="AirflowDagRunFailed", task_id=None, severity="critical"), settings(), soon())
+    assert sorted(channel for channel, _ in by_channel(inbox)) == ["mail", "mail", "pagerduty", "slack", "slack"]
+
+
+def test_a_message_stands_for_the_run_only_where_it_went(settings, event, soon, inbox, clock):
+    deliver(event(), settings(), soon(), Choice(channels=("email",)))
+    clock(61)
+    deliver(event(alertname="AirflowDagRunFailed", task_id=None), settings(), soon())
+    assert by_channel(inbox) == [("mail", "pay@example.org"), ("slack", "#pay")]

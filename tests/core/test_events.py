@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from windsock import events
-from windsock.events import Event, rfc3339
+from windsock.events import Event, rfc3339, unix
 
 EVENT = Event(
     alertname=events.TASK_FAILED,
@@ -78,3 +78,13 @@ def test_times_are_utc():
 def test_alertnames_are_names_for_prometheus():
     assert len(set(events.ALERTNAMES)) == len(events.ALERTNAMES)
     assert all(name.isidentifier() and name.startswith("Airflow") for name in events.ALERTNAMES)
+
+
+@pytest.mark.parametrize("text", ["2026-11-22T10:00:00.123Z", "2026-11-22T11:00:00.123000456+01:00"])
+def test_times_are_read_as_senders_and_alertmanager_write_them(text):
+    assert unix(text) == pytest.approx(1795341600.123, abs=1e-6)
+
+
+def test_what_is_no_time_is_an_error():
+    with pytest.raises(ValueError, match="Invalid isoformat"):
+        unix("")
