@@ -184,6 +184,18 @@ def test_the_last_lines_of_the_log_without_secrets(database, bench, tmp_path):
     assert end[-3:] == ["connect to postgresql://bob:***@db/x", "Killed", "{not json"]
 
 
+@pytest.mark.parametrize("before", [10, 3000])
+def test_a_private_key_is_no_part_of_the_last_lines(database, bench, tmp_path, before):
+    """Also where it began before the last lines, or before what is read of the file."""
+    key = [f"{number:04}secretsecretsecretsecret" for number in range(before)]
+    mark = "-----{} RSA PRIVATE KEY-----"
+    write_log(tmp_path, ["Loading", mark.format("BEGIN"), *key, mark.format("END"), "ValueError: bad key"])
+    fail(database)
+    end = told(bench(database, reconcile={"logs": str(tmp_path)}))["log_tail"]
+    assert "secret" not in end
+    assert end.splitlines()[-1] == "ValueError: bad key"
+
+
 def test_the_log_of_a_mapped_task_is_that_of_its_first_failed_index(database, bench, tmp_path):
     write_log(tmp_path, ["out of memory"], index=0)
     fail(database, map_index=0)
