@@ -23,7 +23,7 @@ from windsock.redaction import redact
 from .enrichment import Enrichment
 from .peers import Peers
 from .reader import Reader
-from .store import Memory, Store, forgettable, place
+from .store import KEPT, Memory, Store, forgettable, place
 from .tracker import Tracker
 
 if TYPE_CHECKING:
@@ -251,15 +251,18 @@ class Reconciler:
                 self.own.counter("windsock_reconcile_posts_total", outcome=outcome).value += number
 
     def _save(self, now: float) -> None:
-        alerts = self._tracker.alerts
+        alerts, state = self._tracker.alerts, self._memory.state
         forgotten = forgettable(alerts, now)
+        # The database may still call failed what was over and is forgotten: nothing so old may be news.
+        oldest = now - max(KEPT, self.settings.reconcile.window)
+        state["since"] = max(state["since"], oldest, *(alerts[key].over or 0.0 for key in forgotten))
         for key in forgotten:
             del alerts[key]
         if self._store is None:
             return
         changed = [one for one in alerts.values() if one.dirty]
         try:
-            self._store.save(changed, self._memory.state, forgotten)
+            self._store.save(changed, state, forgotten)
         except (sqlite3.Error, OSError) as error:
             self._lose(error)
             return
