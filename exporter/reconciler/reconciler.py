@@ -21,6 +21,7 @@ from windsock.exporter.own import OwnMetrics
 from windsock.redaction import redact
 
 from .enrichment import Enrichment
+from .owners import Owners
 from .peers import Peers
 from .reader import Reader
 from .store import KEPT, Memory, Store, forgettable, place
@@ -74,6 +75,7 @@ class Reconciler:
         self._memory = Memory({}, {})
         self._reader = Reader(self.session)
         self._tracker = Tracker(settings, self.interval)
+        self._owners = Owners()
         self._enrichment = Enrichment(settings)
         self._wrong: dict[str, str] = {}
         self._stopping = threading.Event()
@@ -171,9 +173,13 @@ class Reconciler:
         since, tracker = self._memory.state["since"], self._tracker
         try:
             self.session.limit(self.timeout)
-            view = self._reader.read(tracker.asked(look), since, begun + self.timeout * _SWEEP)
+            asked = tracker.asked(look)
+            view = self._reader.read(asked, since, begun + self.timeout * _SWEEP)
+            problem = self._owners.ask(self._reader, {key.dag_id for key in view.failures.keys() - asked})
+            view.owners = self._owners.known
             new = tracker.judge(view, look, now, since)
-            problem = self._enrichment.ask(self._reader, new)
+            # A statement that failed may have spoiled the transaction.
+            problem = problem or self._enrichment.ask(self._reader, new)
             if problem:
                 self._say("details", problem)
             # The transaction's locks on tables go; the lead is held to the next pass.
