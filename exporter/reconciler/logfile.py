@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from windsock.text import safe
+from windsock import _compat
+from windsock.redaction import MASK, redact
+from windsock.text import clean, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +23,8 @@ _LINES = 8
 _LIMIT = 800
 _NOISE = ("::group::", "::endgroup::")
 _AFTERWARDS = ("Pushing xcom",)
+_CUT_KEY = re.compile(r"\A.*-----END [A-Z ]{0,32}PRIVATE KEY(?: BLOCK)?-----", re.DOTALL)
+"""The end of a private key that began before what was read: redaction takes out whole ones."""
 
 
 def folder(configured: str | None, environ: Mapping[str, str] | None = None) -> Path | None:
@@ -49,11 +54,16 @@ def tail(base: Path, key: Key, instance: Instance) -> str:
         return ""
     if size > _READ:
         del lines[:1]  # it may begin anywhere
-    shown = [text for text in map(_text, lines) if text.strip() and not text.startswith(_NOISE + _AFTERWARDS)]
-    # The end is what counts: safe() cuts at the end, and needs the whole to find secrets.
+    said = [text for text in map(_text, lines) if text.strip() and not text.startswith(_NOISE + _AFTERWARDS)]
+    # First the secrets, which may be many lines long, and then the cut.
+    shown = _without_secrets("\n".join(said)).splitlines()
     while len(shown) > _LINES or (len(shown) > 1 and sum(map(len, shown)) > _LIMIT):
         del shown[0]
-    return safe("\n".join(shown), _LIMIT)
+    return shorten("\n".join(shown).strip(), _LIMIT)
+
+
+def _without_secrets(text: str) -> str:
+    return _CUT_KEY.sub(MASK, redact(_compat.mask(clean(text))))
 
 
 def _text(line: str) -> str:

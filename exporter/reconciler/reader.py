@@ -80,6 +80,8 @@ class View:
 
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By DAG."""
+    owners: Mapping[str, str] = field(default_factory=dict)
+    """By DAG, where more is known than its row says."""
 
     def dag(self, dag_id: str) -> str:
         """`active`, `paused` or `deleted`."""

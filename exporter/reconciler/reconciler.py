@@ -21,9 +21,10 @@ from windsock.exporter.own import OwnMetrics
 from windsock.redaction import redact
 
 from .enrichment import Enrichment
+from .owners import Owners
 from .peers import Peers
 from .reader import Reader
-from .store import Memory, Store, forgettable, place
+from .store import KEPT, Memory, Store, forgettable, place
 from .tracker import Tracker
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ class Reconciler:
         self._memory = Memory({}, {})
         self._reader = Reader(self.session)
         self._tracker = Tracker(settings, self.interval)
+        self._owners = Owners()
         self._enrichment = Enrichment(settings)
         self._wrong: dict[str, str] = {}
         self._stopping = threading.Event()
@@ -171,9 +173,13 @@ class Reconciler:
         since, tracker = self._memory.state["since"], self._tracker
         try:
             self.session.limit(self.timeout)
-            view = self._reader.read(tracker.asked(look), since, begun + self.timeout * _SWEEP)
+            asked = tracker.asked(look)
+            view = self._reader.read(asked, since, begun + self.timeout * _SWEEP)
+            problem = self._owners.ask(self._reader, {key.dag_id for key in view.failures.keys() - asked})
+            view.owners = self._owners.known
             new = tracker.judge(view, look, now, since)
-            problem = self._enrichment.ask(self._reader, new)
+            # A statement that failed may have spoiled the transaction.
+            problem = problem or self._enrichment.ask(self._reader, new)
             if problem:
                 self._say("details", problem)
             # The transaction's locks on tables go; the lead is held to the next pass.
@@ -251,15 +257,18 @@ class Reconciler:
                 self.own.counter("windsock_reconcile_posts_total", outcome=outcome).value += number
 
     def _save(self, now: float) -> None:
-        alerts = self._tracker.alerts
+        alerts, state = self._tracker.alerts, self._memory.state
         forgotten = forgettable(alerts, now)
+        # The database may still call failed what was over and is forgotten: nothing so old may be news.
+        oldest = now - max(KEPT, self.settings.reconcile.window)
+        state["since"] = max(state["since"], oldest, *(alerts[key].over or 0.0 for key in forgotten))
         for key in forgotten:
             del alerts[key]
         if self._store is None:
             return
         changed = [one for one in alerts.values() if one.dirty]
         try:
-            self._store.save(changed, self._memory.state, forgotten)
+            self._store.save(changed, state, forgotten)
         except (sqlite3.Error, OSError) as error:
             self._lose(error)
             return

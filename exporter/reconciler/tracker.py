@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 _RENEW = LIFETIME.total_seconds() / 2
 _GRACE = 60.0
 """A callback posts before Airflow writes the failure: up to 20 s and a pass later the database must know it."""
+_DOUBT = 3
+"""Passes for which an alert that somebody ended is left so, though the database says that it is failed: a callback
+tells of a success before Airflow writes it."""
 
 
 class Tracker:
@@ -119,7 +122,7 @@ class Tracker:
                 if not one.posted and one.key not in look.alerts and not self._is_told_by_its_task(one.key)
             ]
             for one in firing:
-                one.first, one.posted, one.dirty = one.first or at, at, True
+                one.first, one.posted, one.ended, one.dirty = one.first or at, at, 0, True
             for one in ended:
                 one.told = one.dirty = True
             return silent
@@ -128,13 +131,15 @@ class Tracker:
 
     def dag(self, dag_id: str, view: View) -> DagFacts:
         """What a DAG is routed by."""
-        owners = view.dags[dag_id].owners if dag_id in view.dags else ""
+        owners = view.owners.get(dag_id) or (view.dags[dag_id].owners if dag_id in view.dags else "")
         return DagFacts(dag_id, owners_of(owners), view.tags.get(dag_id, ()))
 
     def _go_on(self, one: Alert, view: View, look: Look, now: float) -> None:
         reason = self._over(one.key, one.team, one.due, view)
-        if reason or (one.posted and look.ended(one.key)):
+        one.ended = one.ended + 1 if one.posted and look.ended(one.key) else 0
+        if one.ended and view.standings.get(one.key) != "failed":
             reason = reason or "somebody else has resolved it"
+        if reason:
             one.over, one.told, one.dirty = now, False, True
             log.info("%s of %s %s is over: %s", one.key.alertname, one.key.dag_id, one.key.task_id, reason)
             return
@@ -225,6 +230,8 @@ def _adopted(failure: Failure, shown: list[Shown]) -> Alert:
 
 def _is_due(one: Alert, look: Look, at: float) -> bool:
     """Whether an Alertmanager lacks it, knows less of it, or will soon take it for over."""
+    if one.ended:
+        return one.ended > _DOUBT
     same = [
         there
         for there in look.alerts.get(one.key, ())

@@ -129,8 +129,9 @@ def test_a_new_task_has_no_past(database, bench):
     assert "frequency" not in told(bench(database))
 
 
-def serialized(database, dag_id, dependencies, packed=False):
-    data = {"__version": 3, "dag": {"dag_id": dag_id, "dag_dependencies": dependencies}}
+def serialized(database, dag_id, dependencies, packed=False, tasks=(), **more):
+    tasks = [{"__type": "operator", "__var": task} for task in tasks]
+    data = {"__version": 3, "dag": {"dag_id": dag_id, "dag_dependencies": dependencies, "tasks": tasks}, **more}
     row = {"dag_id": dag_id, "last_updated": time.time(), "dag_hash": "x"}
     row |= {"data": None if packed else json.dumps(data)}
     row |= {"data_compressed": zlib.compress(json.dumps(data).encode()) if packed else None}
@@ -167,6 +168,58 @@ def test_a_serialized_dag_that_is_none_stops_nothing(database, bench, data):
     assert "impact" not in told(bench(database))
 
 
+MAPPED = {"task_id": "m", "_is_mapped": True}
+DEFAULTS = {"client_defaults": {"tasks": {"owner": "payments"}}}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    ("tasks", "more", "owners"),
+    [
+        ([{"owner": "payments"}, {"owner": "ops"}], {}, "ops, payments"),
+        ([{**MAPPED, "partial_kwargs": {"owner": "payments"}}, {}], {}, "airflow, payments"),
+        ([{**MAPPED, "partial_kwargs": {}}, {"owner": "ops"}], DEFAULTS, "ops, payments"),
+    ],
+)
+def test_the_team_is_that_of_all_tasks_owners_as_a_callback_sees_it(database, bench, packed, tasks, more, owners):
+    """`dag.owners` of Airflow 3 knows neither mapped tasks' owners nor default ones."""
+    fail(database)
+    database.update("dag", {"dag_id": "d"}, owners="")
+    serialized(database, "d", [], packed, tasks, **more)
+    made = bench(database, teams={"money": {"match": {"owner": "payments"}}})
+    made.step(2)
+    (alert,) = made.alertmanager.alerts(cluster=made.cluster, alertname=TASK)
+    assert (alert["labels"]["team"], alert["annotations"]["owner"]) == ("money", owners)
+
+
+def test_owners_on_every_database_and_airflow(any_database, bench):
+    fail(any_database)
+    serialized(any_database, "d", [], tasks=[{"owner": "payments"}, {**MAPPED, "partial_kwargs": {}}])
+    any_database.update("dag", {"dag_id": "d"}, owners="payments" if any_database.modern else "airflow, payments")
+    assert told(bench(any_database))["owner"] == "airflow, payments"
+
+
+@pytest.mark.parametrize("data", ["null", "7", '{"dag": 7}', '{"dag": {"tasks": [1]}}', '{"dag": {"tasks": []}}'])
+def test_a_serialized_dag_that_says_no_owner_leaves_those_of_the_dag(database, bench, data):
+    fail(database)
+    serialized(database, "d", [])
+    database.execute("UPDATE serialized_dag SET data = :data", data=data)
+    assert told(bench(database))["owner"] == "airflow"
+
+
+def test_owners_that_can_not_be_read_stop_nothing(bench, make_database, postgres):
+    own = make_database(postgres, "3.3.2")
+    fail(own)
+    made = bench(own)
+    made.reconciler.step()
+    own.execute("ALTER TABLE serialized_dag RENAME TO elsewhere")
+    fail(own, 2, "other")
+    made.reconciler.step()
+    assert "details" in made.reconciler.problem()
+    made.reconciler.step()
+    assert ("AirflowTaskFailed", "other", "run_2", "t") in made.firing()
+
+
 def write_log(folder, lines, **given):
     place = folder / "dag_id=d/run_id=run_1/task_id=t"
     place = place / f"map_index={given['index']}" if "index" in given else place
@@ -182,6 +235,18 @@ def test_the_last_lines_of_the_log_without_secrets(database, bench, tmp_path):
     end = told(bench(database, reconcile={"logs": str(tmp_path)}))["log_tail"].splitlines()
     assert end[0] == "line 45"
     assert end[-3:] == ["connect to postgresql://bob:***@db/x", "Killed", "{not json"]
+
+
+@pytest.mark.parametrize("before", [10, 3000])
+def test_a_private_key_is_no_part_of_the_last_lines(database, bench, tmp_path, before):
+    """Also where it began before the last lines, or before what is read of the file."""
+    key = [f"{number:04}secretsecretsecretsecret" for number in range(before)]
+    mark = "-----{} RSA PRIVATE KEY-----"
+    write_log(tmp_path, ["Loading", mark.format("BEGIN"), *key, mark.format("END"), "ValueError: bad key"])
+    fail(database)
+    end = told(bench(database, reconcile={"logs": str(tmp_path)}))["log_tail"]
+    assert "secret" not in end
+    assert end.splitlines()[-1] == "ValueError: bad key"
 
 
 def test_the_log_of_a_mapped_task_is_that_of_its_first_failed_index(database, bench, tmp_path):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 import uuid
 
 import pytest
 from real.failures import fail
+
+from windsock.exporter.reconciler import store as remembered
 
 now = time.time
 
@@ -117,6 +120,43 @@ def test_a_dag_that_is_unpaused_wakes_nothing_that_was_over(database, bench):
     database.update("dag", {"dag_id": "d"}, is_paused=False)
     made.again()
     made.step(3)
+    assert made.firing() == []
+
+
+def test_what_was_over_is_not_woken_when_it_is_forgotten_after_a_week(database, bench):
+    fail(database)
+    made = bench(database)
+    made.step()
+    database.update("dag", {"dag_id": "d"}, is_paused=True)
+    made.step()
+    database.update("dag", {"dag_id": "d"}, is_paused=False)
+    made.reconciler.close()
+    week = 8 * 86_400
+    store = sqlite3.connect(made.settings.reconcile.store)
+    with store:
+        store.execute("UPDATE alert SET over = over - ?, failed_at = failed_at - ?", (week, week))
+        store.execute("UPDATE state SET value = value - ? WHERE name = 'since'", (week,))
+    store.close()
+    ended = now() - 60 - week
+    database.update("task_instance", {"dag_id": "d"}, end_date=ended, updated_at=ended)
+    database.update("dag_run", {"dag_id": "d"}, end_date=ended)
+    made.again()
+    made.step(4)
+    assert made.firing() == []
+    fail(database, 2)
+    made.step(2)
+    assert {alert[2] for alert in made.firing()} == {"run_2"}
+
+
+def test_what_was_over_is_not_woken_when_it_is_forgotten_because_there_is_too_much(database, bench, monkeypatch):
+    monkeypatch.setattr(remembered, "MOST", 0)
+    fail(database)
+    made = bench(database)
+    made.step()
+    database.update("dag", {"dag_id": "d"}, is_paused=True)
+    made.step()
+    database.update("dag", {"dag_id": "d"}, is_paused=False)
+    made.step(6)
     assert made.firing() == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 
+import pytest
 from real.failures import clear, fail, fail_again, succeed
 
 TASK = "AirflowTaskFailed"
@@ -145,14 +146,54 @@ def test_a_retry_that_was_told_of_ends_with_the_task(database, bench):
     assert made.firing() == []
 
 
-def test_what_somebody_else_resolves_is_not_woken(database, bench):
+def resolve(made, *, task="t", alertname=TASK):
+    """What the callback of a success posts, or a person with amtool."""
+    event = made.callback("d", task, 1, alertname=alertname)
+    made.step()
+    made.alertmanager.post(event.alert(datetime.now(timezone.utc), resolved=True))
+
+
+@pytest.mark.parametrize(("task", "alertname"), [("t", TASK), (None, "AirflowDagRunFailed")])
+def test_what_somebody_else_resolves_though_it_is_failed_is_told_again_after_some_passes(
+    database, bench, task, alertname
+):
+    """As where one index of a mapped task is made good, and others are not."""
     fail(database)
     made = bench(database)
     made.step(2)
-    event = made.callback("d", "t", 1)
-    made.step()
-    made.alertmanager.post(event.alert(datetime.now(timezone.utc), resolved=True))
+    resolve(made, task=task, alertname=alertname)
     made.step(3)
+    assert made.firing(alertname=alertname) == []
+    made.step()
+    assert len(made.firing(alertname=alertname)) == 1
+    made.step(6)
+    assert len(made.firing(alertname=alertname)) == 1
+    succeed(database)
+    made.step()
+    assert made.firing() == []
+
+
+def test_a_success_that_is_told_before_airflow_writes_it_ends_a_failure_once(database, bench):
+    fail(database, state="running")
+    made = bench(database)
+    made.step(2)
+    made.told({"d": (1, 0)})
+    resolve(made)
+    made.step(3)
+    made.told({"d": (1, 1)})
+    succeed(database)
+    made.step(6)
+    assert made.firing() == []
+    made.told({"d": (1, 1)})
+
+
+def test_what_somebody_else_resolves_on_a_success_is_not_woken_by_the_policy(database, bench):
+    fail(database)
+    made = bench(database, reconcile={"resolve": ["later_run"]})
+    made.step(2)
+    database.update("task_instance", {"dag_id": "d"}, state="success")
+    resolve(made)
+    made.step(6)
     assert made.firing(alertname=TASK) == []
     fail_again(database)
     made.step(2)
