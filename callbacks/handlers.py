@@ -60,4 +60,6 @@ def _had_failed(outcome: Outcome) -> bool:
         return False
     if outcome.task_id is not None and (outcome.try_number or 1) > 1:
         return True
-    return recovery.failed_before(recovery.here().cluster, outcome.dag.dag_id, outcome.task_id)
+    return recovery.waited_for(
+        lambda: recovery.failed_before(recovery.here().cluster, outcome.dag.dag_id, outcome.task_id)
+    )

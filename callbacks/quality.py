@@ -54,8 +54,7 @@ def check(  # noqa: PLR0913  a check has so many sides, each with a default
                 sending.log.warning("outside a task, so nobody is told: %s", message)
             return ()
         outcome = replace(read(context, "check"), name=(name or "")[:_NAME], error=str(message), map_index=None)
-        here = recovery.here()
-        if not here.enabled or (passed and not _had_failed(here.cluster, outcome)):
+        if passed and not recovery.waited_for(lambda: _had_failed(outcome)):
             return ()
         return (replace(outcome, passed=passed),)
 
@@ -63,8 +62,8 @@ def check(  # noqa: PLR0913  a check has so many sides, each with a default
     return passed
 
 
-def _had_failed(cluster: str, outcome: Outcome) -> bool:
-    return recovery.check_failed_before(cluster, outcome.dag.dag_id, outcome.task_id, outcome.name)
+def _had_failed(outcome: Outcome) -> bool:
+    return recovery.check_failed_before(recovery.here().cluster, outcome.dag.dag_id, outcome.task_id, outcome.name)
 
 
 def _severity(severity: str) -> str:

@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.events import DAG_RUN_FAILED, DATA_CHECK_FAILED, TASK_FAILED, TASK_RETRYING
 
-from . import folder
+from . import bounded, folder
 from . import success as successes
 from .success import Success
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from windsock.events import Event
@@ -33,6 +34,8 @@ _LIMIT = 10_000
 """Marks of a host; beyond it the oldest go."""
 _LARGEST = 30_000
 """Bytes that are read of a mark."""
+_PATIENCE = 1.0
+"""Seconds that a success may wait for the file system."""
 _SUCCESSES = 10
 """The latest ones that a mark keeps: each may end what waits in the spool."""
 
@@ -92,6 +95,14 @@ def failed_before(cluster: str, dag_id: str, task_id: str | None) -> bool:
 def check_failed_before(cluster: str, dag_id: str, task_id: str | None, check: str | None) -> bool:
     """The same of a check of data."""
     return _read(_path(cluster, dag_id, task_id or "", DATA_CHECK_FAILED, check or "")).open
+
+
+def waited_for(look: Callable[[], bool]) -> bool:
+    """Whether somebody waits to hear of a success, as `look` finds in this host's files; where they hang, nobody."""
+    try:
+        return bounded.run(look, _PATIENCE)
+    except TimeoutError:
+        return False
 
 
 def ended(event: Event, created: float) -> bool:

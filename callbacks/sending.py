@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from windsock import _compat
 from windsock.exceptions import SettingsError
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("windsock.callbacks")
 
+_Result = TypeVar("_Result")
+
 _spent: list[tuple[float, float]] = []
 """When a callback of this process could not deliver, and how many seconds it took."""
 
@@ -38,6 +40,8 @@ _TOGETHER, _LEAST = 20.0, 1.0
 for nothing is missing from the budget, down to the least."""
 _ASKING = 0.3
 """Share of it for asking Airflow more."""
+_REMEMBERING = 0.1
+"""Share of what is left that each look at this host's files may take before the alert is sent."""
 _REPLAYED = 20
 """Entries of the spool that one callback delivers beside its own."""
 _WITHHELD = "withheld"
@@ -147,15 +151,24 @@ def _act(outcome: Outcome, settings: Settings, options: Options, deadline: float
         if not resolved.problem:
             recovery.mark_resolved(event)
         return resolved
-    why = withheld(outcome, event, options)
+    seconds = (deadline - time.monotonic()) * _REMEMBERING
+    why = _unless_it_hangs(lambda: withheld(outcome, event, options), seconds) or ""
     # Before it is sent: a process that is killed while it sends has failed all the same.
-    recovery.mark_failed(event, told=not why)
+    _unless_it_hangs(lambda: recovery.mark_failed(event, told=not why), seconds)
     if why:
         return delivery.Delivery(_WITHHELD, why)
     result = delivery.deliver(event, settings, deadline, choice)
     if not result.problem:
-        delivery.flush(settings, deadline, _REPLAYED)
+        _unless_it_hangs(lambda: delivery.flush(settings, deadline, _REPLAYED), deadline - time.monotonic())
     return result
+
+
+def _unless_it_hangs(work: Callable[[], _Result], seconds: float) -> _Result | None:
+    """What this host's files say; None where they do not answer: no alert waits for a disk."""
+    try:
+        return bounded.run(work, seconds)
+    except TimeoutError:
+        return None
 
 
 def withheld(outcome: Outcome, event: Event, options: Options) -> str:

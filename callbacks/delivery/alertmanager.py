@@ -30,6 +30,8 @@ PENDING = ((CHANNEL, ""),)
 
 _LOOK_UP = 0.2
 """The share of the time that asking for an earlier alert may take: the post is what counts."""
+_KEEPING = 0.1
+"""The share that putting it down may take: a disk that hangs costs no alert."""
 _PAUSES = (0.3, 1.0)
 """Seconds before a further attempt, where the first failed at once: a peer that restarts is back soon."""
 
@@ -38,7 +40,11 @@ def fire(event: Event, settings: Settings, deadline: float, template: str | None
     """Post `event` to all peers; adopts the labels of an alert for the same failure."""
     if template is not None:
         event = _described(event, settings, template)
-    claim = keep(settings, spool.Entry("failed", event, PENDING, created=time.time()))
+    entry = spool.Entry("failed", event, PENDING, created=time.time())
+    try:
+        claim = bounded.run(lambda: keep(settings, entry), (deadline - time.monotonic()) * _KEEPING)
+    except TimeoutError:
+        claim = None
     try:
         client = Alertmanager(settings.alertmanager, credentials(settings.alertmanager.http))
     except SettingsError as error:

@@ -1,5 +1,6 @@
 """The callback where everything around it is broken: bounded in time, silent towards the task."""
 
+import os
 import signal
 import socket
 import threading
@@ -7,7 +8,8 @@ import time
 
 import pytest
 
-from windsock.callbacks import on_failure
+from windsock import _compat
+from windsock.callbacks import check, on_failure, on_success, spool
 
 TEAMS = {"payments": {"match": {"tag": ["team:payments"]}}}
 BUDGET = 1.0
@@ -50,6 +52,59 @@ def test_a_port_that_accepts_nobody(airflow3, never_accepting, configure, lines)
     assert timed(airflow3.task_failure(ValueError("x"))) < TOO_LONG
     ((_, line),) = lines()
     assert "not delivered (timeout)" in line
+
+
+@pytest.fixture
+def hung_mark(configure, alertmanager, monkeypatch, tmp_path):
+    """This host's mark of a task hangs whoever opens it, as a file on a dead file server does."""
+    configure(alertmanager={"urls": [alertmanager.url]}, teams=TEAMS)
+    monkeypatch.setenv("WINDSOCK__CALLBACKS__SPOOL__DIR", str(tmp_path / "state"))
+
+    def hang():
+        (mark,) = (tmp_path / "state").rglob("marks/*.json")
+        mark.unlink()
+        os.mkfifo(mark)
+
+    return hang
+
+
+def ends_in_time(call, *given):
+    running = threading.Thread(target=call, args=given, daemon=True)
+    running.start()
+    running.join(12)
+    return not running.is_alive()
+
+
+def test_a_disk_that_hangs_holds_up_no_success(airflow3, hung_mark):
+    on_failure(airflow3.task_failure(ValueError("x")))
+    hung_mark()
+    success = airflow3.task_failure(None)
+    success["task_instance"].state, success["task_instance"].try_number = "success", 1
+    assert ends_in_time(on_success, success)
+
+
+def test_a_disk_that_hangs_holds_up_no_check_that_passes(airflow3, hung_mark, monkeypatch):
+    monkeypatch.setattr(_compat, "current_context", lambda: airflow3.task_failure(None))
+    check(False, "no rows")
+    hung_mark()
+    assert ends_in_time(check, True, "no rows")
+
+
+def test_a_mark_that_hangs_costs_no_alert(airflow3, hung_mark, alertmanager, lines):
+    on_failure(airflow3.task_failure(ValueError("first")))
+    hung_mark()
+    assert ends_in_time(on_failure, airflow3.task_failure(ValueError("second")))
+    assert [alert["annotations"]["exception"] for alert in alertmanager.alerts()] == ["ValueError: second"]
+    assert "delivered to 1 of 1 Alertmanagers" in lines()[-1][1]
+
+
+def test_a_spool_that_hangs_costs_no_alert(airflow3, configure, alertmanager, monkeypatch, lines):
+    configure(alertmanager={"urls": [alertmanager.url]}, teams=TEAMS)
+    for name in ("put", "names"):
+        monkeypatch.setattr(spool.Spool, name, lambda *_, **__: threading.Event().wait())
+    assert ends_in_time(on_failure, airflow3.task_failure(ValueError("x")))
+    assert len(alertmanager.alerts()) == 1
+    assert "delivered to 1 of 1 Alertmanagers" in lines()[-1][1]
 
 
 @pytest.mark.parametrize("url", ["http://no-such-host.invalid:9093", "http://127.0.0.1:1"])
