@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
 _SEVERITIES = ("critical", "warning", "info")
 _CHANNELS = ("alertmanager", "slack", "email", "pagerduty", "webhook", "apprise")
@@ -47,8 +48,8 @@ class Options:
 
     @property
     def seconds(self) -> float:
-        """`throttle` in seconds."""
-        return float(self.throttle.total_seconds() if isinstance(self.throttle, timedelta) else self.throttle)
+        """`throttle` in seconds, which a timedelta has become."""
+        return cast("float", self.throttle)
 
 
 DEFAULT = Options()

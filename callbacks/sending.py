@@ -146,12 +146,13 @@ def _act(outcome: Outcome, settings: Settings, options: Options, deadline: float
 
     event = build(outcome, settings, options)
     choice = delivery.Choice(options.channels, options.template)
-    if outcome.kind == "success" or outcome.passed:
-        resolved = delivery.resolve(event, settings, deadline, choice)
-        if not resolved.problem:
-            recovery.mark_resolved(event)
-        return resolved
     seconds = (deadline - time.monotonic()) * _REMEMBERING
+    if outcome.kind == "success" or outcome.passed:
+        result = delivery.resolve(event, settings, deadline, choice)
+        if not result.problem:
+            _unless_it_hangs(lambda: recovery.mark_resolved(event), seconds)
+            _unless_it_hangs(lambda: delivery.flush(settings, deadline, _REPLAYED), deadline - time.monotonic())
+        return result
     why = _unless_it_hangs(lambda: withheld(outcome, event, options), seconds) or ""
     # Before it is sent: a process that is killed while it sends has failed all the same.
     _unless_it_hangs(lambda: recovery.mark_failed(event, told=not why), seconds)

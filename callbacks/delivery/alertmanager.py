@@ -62,7 +62,11 @@ def end(event: Event, settings: Settings, deadline: float, template: str | None 
     """End the alerts that the success `event` ends."""
     del template
     now = time.time()
-    outcomes, ended = resolve(event, settings, deadline, now)
+    try:
+        outcomes, ended = resolve(event, settings, deadline, now)
+    except SettingsError as error:
+        claim = keep(settings, spool.Entry("resolved", event, PENDING, created=now))
+        return conclude(claim, settings, event, [("", error.problems[0])], "settings")
     if all(problem is None for _, problem in outcomes):
         return Delivery("", f"{len(outcomes)} Alertmanagers, {ended} alerts ended")
     # Peers do not tell each other: an alert that one of them keeps would fire on.
@@ -73,7 +77,10 @@ def end(event: Event, settings: Settings, deadline: float, template: str | None 
 
 
 def resolve(event: Event, settings: Settings, deadline: float, before: float) -> tuple[list[Outcome], int]:
-    """End the alerts that `event`, a success at the Unix time `before`, ends, at each peer by itself."""
+    """End the alerts that `event`, a success at the Unix time `before`, ends, at each peer by itself.
+
+    Raises SettingsError for a credential that can't be had here.
+    """
     http = credentials(settings.alertmanager.http)
 
     def at(url: str) -> tuple[Outcome, int]:

@@ -65,6 +65,16 @@ def test_a_success_ends_what_was_told_of_the_task(airflow, told):
     assert told() == []
 
 
+def test_a_success_delivers_what_waits_on_this_host_too(airflow3, told, alertmanager, configure):
+    on_failure(context_of(airflow3, "failed", ValueError("x")))
+    configure(**CONFIG, alertmanager={"urls": ["http://127.0.0.1:1"]}, callbacks={"budget": 1})
+    other = context_of(airflow3, "failed", ValueError("x"), dag_id="other")
+    on_failure(other)
+    configure(**CONFIG, alertmanager={"urls": [alertmanager.url]})
+    on_success(context_of(airflow3, "success", None, 3))
+    assert [alert["labels"]["dag_id"] for alert in alertmanager.alerts()] == ["other"]
+
+
 def test_a_success_in_a_later_try_asks_even_where_this_host_remembers_nothing(airflow, told, alertmanager, monkeypatch):
     on_failure(context_of(airflow, "failed", ValueError("x"), 2))
     monkeypatch.setenv("WINDSOCK__CALLBACKS__SPOOL__DIR", "/nonexistent/elsewhere")

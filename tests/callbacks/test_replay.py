@@ -139,6 +139,22 @@ def test_a_missing_credential_keeps_it_for_when_there_is_one(alertmanager, event
     assert flush(settings, soon()).delivered == 1
 
 
+def test_an_end_waits_for_its_credential_too(to_alertmanager, alertmanager, event, soon, tmp_path, monkeypatch):
+    deliver(event(), to_alertmanager(), soon())
+    settings = Settings.model_validate(
+        {
+            "alertmanager": {"urls": [alertmanager.url], "http": {"bearer": "${AM_TOKEN}"}},
+            "callbacks": {"spool": {"dir": str(tmp_path / "spool")}},
+        }
+    )
+    found = resolve(event(), settings, soon())
+    assert found.problem == "settings"
+    assert "AM_TOKEN is not set; kept in the spool" in found.detail
+    monkeypatch.setenv("AM_TOKEN", "x")
+    assert flush(settings, soon()).delivered == 1
+    assert failures(alertmanager) == []
+
+
 # what is over must not page again
 
 
