@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import socket
 from dataclasses import dataclass, field
@@ -10,7 +9,16 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from windsock.alertmanager import Alertmanager, credentials
-from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, RECONCILING, TASK_FAILED, TASK_RETRYING, Event, rfc3339
+from windsock.events import (
+    DAG_RUN_FAILED,
+    DEADLINE_MISSED,
+    RECONCILING,
+    TASK_FAILED,
+    TASK_RETRYING,
+    Event,
+    rfc3339,
+    unix,
+)
 
 from .failure import Key
 
@@ -119,10 +127,8 @@ def _shown(alert: dict[str, Any]) -> Shown:
 
 def parse(text: str) -> float | None:
     """Seconds since 1970 of an RFC 3339 time; None where it is none."""
-    # Python 3.10 reads no Z, and three or six digits of a second only.
-    plain = re.sub(r"(\.\d+)?Z$", lambda match: f"{(match[1] or '.')[:7]:0<7}+00:00", text)
     try:
-        return datetime.fromisoformat(plain).timestamp()
+        return unix(text)
     except ValueError:
         return None
 

@@ -43,6 +43,8 @@ def write(  # noqa: PLR0913  each is what another part found
         "summary": line(_summary(failure, found, reason), _SUMMARY),
         "reason": line(safe(reason), LIMIT),
         "failed_at": rfc3339(_moment(failed_at)),
+        # A callback's success ends what was due no later than its own run.
+        "due_at": rfc3339(_moment(failure.due)) if failure.due is not None else "",
         "map_index": _indexes(found),
         "frequency": _frequency(found),
         "impact": impact,

@@ -76,12 +76,14 @@ class Alertmanager(Server):
         gossip: int = 0,
         peers: tuple[int, ...] = (),
         timing: Timing = FAST,
+        peer_timeout: str = "200ms",
     ) -> None:
         super().__init__("")
         self.url = f"http://127.0.0.1:{self.port}"
         self.gossip = gossip
         self.peers = peers
         self.messages = messages
+        self.peer_timeout = peer_timeout
         texts = build.files(settings, timing)
         if messages is not None:
             config = yaml.safe_load(texts[build.ALERTMANAGER])
@@ -98,7 +100,12 @@ class Alertmanager(Server):
         address = f"127.0.0.1:{self.gossip}" if self.gossip else ""
         others = [f"--cluster.peer=127.0.0.1:{port}" for port in self.peers if port != self.gossip]
         # A peer waits `peer-timeout` for each one before it; all of that has to fit into a group's interval.
-        times = ("peer-timeout=200ms", "gossip-interval=50ms", "settle-timeout=2s", "reconnect-interval=1s")
+        times = (
+            f"peer-timeout={self.peer_timeout}",
+            "gossip-interval=50ms",
+            "settle-timeout=2s",
+            "reconnect-interval=1s",
+        )
         self.start(
             find("prometheus-alertmanager", "prometheus-alertmanager"),
             f"--web.listen-address=127.0.0.1:{self.port}",

@@ -118,8 +118,8 @@ def test_tags_choose_team_and_severity(database, bench):
 def test_how_often(any_database, bench):
     fail(any_database, 30)
     for number in range(25):
-        any_database.run(number + 1, "d", "failed" if number % 5 == 4 else "success", time.time() - 9000, end_date=1)
-        state = "failed" if number % 5 == 4 else "success"
+        state, due = "failed" if number % 5 == 4 else "success", time.time() - 9000 + number
+        any_database.run(number + 1, "d", state, due, end_date=1)
         any_database.task(number + 1, "d", "t", state, end_date=time.time() - 90_000, updated_at=time.time() - 90_000)
     assert told(bench(any_database))["frequency"] == "failed in 5 of its last 20 runs"
 

@@ -16,6 +16,7 @@ from real.alertmanager import Alertmanager, Messages
 from real.failures import fail, succeed
 from real.server import free_port
 
+from windsock.alerts.routes import Timing
 from windsock.settings import Settings
 
 if TYPE_CHECKING:
@@ -90,8 +91,11 @@ def process(tmp_path) -> Iterator[Callable[..., Process]]:
         one.kill()
 
 
-def told(messages: Messages, wanted: dict[str, tuple[int, int]], seconds: float = 20) -> None:
-    """By DAG: how often its failures were newly firing and newly resolved in all messages."""
+def told(messages: Messages, wanted: dict[str, tuple[int, int]], seconds: float = 20, quiet: float = 2.5) -> None:
+    """By DAG: how often its failures were newly firing and newly resolved in all messages.
+
+    Nothing else may come for `quiet` seconds: more than two intervals of a group.
+    """
 
     def found() -> dict[str, tuple[int, int]]:
         firing, resolved = messages.news("dag_id")
@@ -100,7 +104,7 @@ def told(messages: Messages, wanted: dict[str, tuple[int, int]], seconds: float 
     end = time.monotonic() + seconds
     while found() != wanted and time.monotonic() < end:
         time.sleep(0.1)
-    time.sleep(2.5)  # more than two intervals of a group: nothing else may come
+    time.sleep(quiet)
     assert found() == wanted
 
 
@@ -267,7 +271,9 @@ def test_two_reconcilers_and_three_alertmanagers_of_which_one_each_is_killed_in_
     peers: list[Alertmanager] = []
     try:
         ports = free_port(), free_port(), free_port()
-        peers += [Alertmanager(Settings(), own_messages, port, ports) for port in ports]
+        # A peer waits for those before it: a machine that stalls for a moment must not make it speak up.
+        timing = Timing(group_wait="500ms", group_interval="4s")
+        peers += [Alertmanager(Settings(), own_messages, port, ports, timing, "700ms") for port in ports]
         urls = [peer.url for peer in peers]
         reconcilers = [process(name, database.url, urls) for name in ("one", "two")]
         wanted: dict[str, tuple[int, int]] = {}
@@ -289,7 +295,7 @@ def test_two_reconcilers_and_three_alertmanagers_of_which_one_each_is_killed_in_
         time.sleep(5)  # the one that came last has to know what the others have sent
         for dag in wanted:
             succeed(database, dag)
-        told(own_messages, dict.fromkeys(wanted, (1, 1)), 40)
+        told(own_messages, dict.fromkeys(wanted, (1, 1)), 40, quiet=9)
     finally:
         for peer in peers:
             peer.remove()
