@@ -1,11 +1,13 @@
 """The spool and a real Alertmanager: nothing is lost while it is away, and nothing pages again that is over."""
 
+import functools
 import subprocess
 import sys
 import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from real.reconciling import sign
 
 from windsock.callbacks import recovery, spool
 from windsock.callbacks.delivery import Choice, deliver, flush, resolve
@@ -40,20 +42,8 @@ def age(monkeypatch):
 
 @pytest.fixture
 def reconciler(alertmanager):
-    """What a live reconciler keeps firing."""
-
-    def work(covers_since, cluster="airflow"):
-        now = datetime.now(timezone.utc)
-        alertmanager.post(
-            {
-                "labels": {"alertname": RECONCILING, "cluster": cluster, "severity": "info"},
-                "annotations": {"covers_since": rfc3339(covers_since)},
-                "startsAt": rfc3339(now),
-                "endsAt": rfc3339(now + timedelta(hours=1)),
-            }
-        )
-
-    return work
+    """Says that a live reconciler answers for all failures from a time on."""
+    return functools.partial(sign, alertmanager)
 
 
 def failures(alertmanager):
@@ -251,98 +241,6 @@ def test_what_is_too_old_is_a_dead_letter(to_alertmanager, event, soon, alertman
     assert failures(alertmanager) == []
     (letter,) = dead(settings)
     assert "not delivered in time; the last problem was: http://127.0.0.1:1: ConnectionRefusedError" in letter
-
-
-# resolving
-
-
-def test_a_success_ends_the_alerts_of_runs_due_no_later_and_of_no_other_task(
-    to_alertmanager, event, soon, alertmanager
-):
-    settings = to_alertmanager()
-    for given in (
-        {"run_id": "monday", "annotations": NOW},
-        {"run_id": "tuesday", "annotations": NOW, "alertname": "AirflowTaskRetrying"},
-        {"task_id": "other"},
-        {"dag_id": "other"},
-        {"alertname": "AirflowDagRunFailed", "task_id": None},
-        {"alertname": "AirflowDataCheckFailed", "run_id": "", "check": "rows"},
-    ):
-        assert deliver(event(**given), settings, soon()).problem == ""
-    found = resolve(event(run_id="wednesday", annotations=LATER), settings, soon())
-    assert (found.problem, found.detail) == ("", "1 Alertmanagers, 2 alerts ended")
-    left = {(alert["labels"]["alertname"], alert["labels"].get("task_id")) for alert in failures(alertmanager)}
-    assert left == {
-        ("AirflowTaskFailed", "other"),
-        ("AirflowTaskFailed", "load"),
-        ("AirflowDagRunFailed", None),
-        ("AirflowDataCheckFailed", "load"),
-    }
-    assert {a["labels"]["dag_id"] for a in failures(alertmanager) if a["labels"].get("task_id") == "load"} == {
-        "other",
-        "orders",
-    }
-
-    resolve(event(alertname="AirflowDagRunFailed", task_id=None), settings, soon())
-    resolve(event(alertname="AirflowDataCheckFailed", run_id="", check="rows"), settings, soon())
-    assert len(failures(alertmanager)) == 2
-
-
-def test_a_resolve_that_nobody_took_is_replayed_and_spares_what_failed_later(
-    to_alertmanager, event, soon, alertmanager
-):
-    deliver(event(run_id="monday", annotations=NOW), to_alertmanager(), soon())
-    time.sleep(0.05)
-    assert resolve(event(run_id="tuesday", annotations=NOW), to_alertmanager(GONE), soon(2)).problem == "unreachable"
-    time.sleep(0.05)
-    deliver(event(run_id="wednesday", annotations=NOW), to_alertmanager(), soon())
-    assert flush(to_alertmanager(), soon()).delivered == 1
-    assert [alert["labels"]["run_id"] for alert in failures(alertmanager)] == ["wednesday"]
-
-
-def runs_left(alertmanager):
-    return sorted(alert["labels"]["run_id"] for alert in failures(alertmanager))
-
-
-def test_a_run_that_was_due_later_goes_on_failing(to_alertmanager, event, soon, alertmanager):
-    deliver(event(run_id="today", annotations=LATER), to_alertmanager(), soon())
-    deliver(event(run_id="backfill", annotations=NOW), to_alertmanager(), soon())
-    resolve(event(run_id="backfill", annotations=NOW), to_alertmanager(), soon())
-    assert runs_left(alertmanager) == ["today"]
-
-
-def test_where_it_is_not_known_when_a_run_was_due_its_failure_must_be_older(to_alertmanager, event, soon, alertmanager):
-    now = datetime.now(timezone.utc)
-    deliver(event(run_id="r1"), to_alertmanager(), soon())
-    for minutes, left in ((-1, ["r1"]), (1, [])):
-        started = {"started_at": rfc3339(now + timedelta(minutes=minutes))}
-        resolve(event(run_id="r2", annotations=started), to_alertmanager(), soon())
-        assert runs_left(alertmanager) == left
-
-
-def test_other_runs_are_the_reconcilers_business(to_alertmanager, event, soon, alertmanager, reconciler):
-    for run in ("monday", "tuesday"):
-        deliver(event(run_id=run, annotations=NOW), to_alertmanager(), soon())
-    reconciler(datetime.now(timezone.utc) - timedelta(hours=1))
-    resolve(event(run_id="tuesday", annotations=LATER), to_alertmanager(), soon())
-    assert runs_left(alertmanager) == ["monday"]
-
-
-def test_what_waits_is_still_told_where_only_an_earlier_run_has_succeeded(to_alertmanager, event, soon, alertmanager):
-    deliver(event(run_id="today", annotations=LATER), to_alertmanager(GONE), soon(2))
-    deliver(event(run_id="backfill", annotations=NOW), to_alertmanager(GONE), soon(2))
-    recovery.mark_resolved(event(run_id="backfill", annotations=NOW))
-    flush(to_alertmanager(), soon())
-    assert runs_left(alertmanager) == ["today"]
-
-
-def test_each_peer_is_asked_and_told(to_alertmanager, event, soon, alertmanager, hostile):
-    """An alert that only the second peer has is ended there, whatever the first one does."""
-    deliver(event(), to_alertmanager(), soon())
-    found = resolve(event(), to_alertmanager(hostile("answering 500"), alertmanager.url), soon(3))
-    assert failures(alertmanager) == []
-    assert "kept in the spool" in found.detail
-    assert found.problem == ""
 
 
 # what kills, and what runs beside
