@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from real.airflow import Airflow
-from real.databases import Postgres, need_drivers
+from real.databases import MariaDB, Postgres, SQLiteFolder, need_drivers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,6 +27,19 @@ def own_postgres() -> Iterator[Postgres]:
     server = Postgres()
     yield server
     server.remove()
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariaDB]:
+    need_drivers()
+    server = MariaDB()
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def sqlite(tmp_path_factory) -> SQLiteFolder:
+    return SQLiteFolder(tmp_path_factory.mktemp("sqlite"))
 
 
 @pytest.fixture(scope="module")

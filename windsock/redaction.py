@@ -57,7 +57,6 @@ _TOKENS = (
     r"hv[sbr]\.[A-Za-z0-9_-]{20,}",  # Vault
     r"do[opr]_v1_[0-9a-f]{64}",  # DigitalOcean
     r"dapi[0-9a-f]{32}(?:-\d)?",  # Databricks
-    r"dop_v1_[0-9a-f]{64}",
     r"glsa_[A-Za-z0-9]{32}_[0-9a-f]{8}",  # Grafana
     r"glc_[A-Za-z0-9+/]{32,}={0,2}",
     r"NRAK-[A-Z0-9]{27}",  # New Relic

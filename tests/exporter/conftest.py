@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from real.tables import Database
 
 from windsock import settings
 from windsock.exporter.exposition import TEXT, render
@@ -228,3 +229,26 @@ def read() -> SimpleNamespace:
         return family != name and f"# TYPE {family} histogram\n" in text
 
     return SimpleNamespace(values=values, series=series, url=url, configure=configure)
+
+
+@pytest.fixture(scope="session")
+def databases() -> Iterator[dict[tuple[str, str], Database]]:
+    """Made once for each engine and version."""
+    made: dict[tuple[str, str], Database] = {}
+    yield made
+    for one in made.values():
+        one.engine.dispose()
+
+
+@pytest.fixture
+def make_database() -> Iterator[Callable[[Any, str], Database]]:
+    """Make a database of the test's own."""
+    made: list[Database] = []
+
+    def make(server: Any, version: str) -> Database:
+        made.append(Database(server, version))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.engine.dispose()

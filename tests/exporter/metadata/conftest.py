@@ -5,18 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from real.databases import MariaDB, PgBouncer, SQLiteFolder, need_drivers
+from real.databases import MariaDB, PgBouncer, need_drivers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDB]:
-    need_drivers()
-    server = MariaDB()
-    yield server
-    server.remove()
 
 
 @pytest.fixture(scope="session")
@@ -33,11 +25,6 @@ def own_mariadb() -> Iterator[MariaDB]:
     server = MariaDB()
     yield server
     server.remove()
-
-
-@pytest.fixture(scope="session")
-def sqlite(tmp_path_factory) -> SQLiteFolder:
-    return SQLiteFolder(tmp_path_factory.mktemp("sqlite"))
 
 
 @pytest.fixture(params=["postgresql", "mysql", "sqlite"])

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from real.alertmanager import Alertmanager, Messages
-from real.databases import MariaDB, SQLiteFolder, need_drivers
 from real.tables import Database
 
 from windsock.events import Event
@@ -22,19 +21,6 @@ if TYPE_CHECKING:
     from real.databases import Postgres
 
 _clusters = (f"cluster-{number}" for number in itertools.count())
-
-
-@pytest.fixture(scope="session")
-def mariadb() -> Iterator[MariaDB]:
-    need_drivers()
-    server = MariaDB()
-    yield server
-    server.remove()
-
-
-@pytest.fixture(scope="session")
-def sqlite(tmp_path_factory) -> SQLiteFolder:
-    return SQLiteFolder(tmp_path_factory.mktemp("sqlite"))
 
 
 @pytest.fixture(scope="session")
@@ -55,14 +41,6 @@ def alertmanager(messages: Messages) -> Iterator[Alertmanager]:
 @pytest.fixture
 def cluster() -> str:
     return next(_clusters)
-
-
-@pytest.fixture(scope="session")
-def databases() -> Iterator[dict[tuple[str, str], Database]]:
-    made: dict[tuple[str, str], Database] = {}
-    yield made
-    for one in made.values():
-        one.engine.dispose()
 
 
 @pytest.fixture
@@ -87,20 +65,6 @@ def _empty(server: Any, version: str, databases: dict[tuple[str, str], Database]
         databases[key] = Database(server, version)
     databases[key].empty()
     return databases[key]
-
-
-@pytest.fixture
-def make_database() -> Iterator[Callable[[Any, str], Database]]:
-    """Make a database of the test's own."""
-    made: list[Database] = []
-
-    def make(server: Any, version: str) -> Database:
-        made.append(Database(server, version))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.engine.dispose()
 
 
 class Bench:

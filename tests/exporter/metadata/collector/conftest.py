@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{.*\})?) (\S+)")
 
 
-@pytest.fixture(scope="session")
-def databases() -> Iterator[dict[tuple[str, str], Database]]:
-    """Made once for each engine and version."""
-    made: dict[tuple[str, str], Database] = {}
-    yield made
-    for one in made.values():
-        one.engine.dispose()
-
-
 @pytest.fixture(params=["3.3.2", "2.11.0"])
 def database(request, server, databases) -> Database:
     """Each Airflow's tables on each engine, empty."""
@@ -36,20 +27,6 @@ def database(request, server, databases) -> Database:
         databases[key] = Database(server, request.param)
     databases[key].empty()
     return databases[key]
-
-
-@pytest.fixture
-def make_database() -> Iterator[Callable[[Any, str], Database]]:
-    """Make a database of the test's own."""
-    made: list[Database] = []
-
-    def make(server: Any, version: str) -> Database:
-        made.append(Database(server, version))
-        return made[-1]
-
-    yield make
-    for one in made:
-        one.engine.dispose()
 
 
 @pytest.fixture
