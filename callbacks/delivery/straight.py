@@ -99,11 +99,13 @@ class Straight:
         """Try a waiting entry again; the second value names the destinations that did not take it."""
         entry, now = claim.entry, time.time()
         pending = [Destination(*pair) for pair in entry.pending]
-        due, view = pending, Incident(failures=1)
+        due, view, later = pending, Incident(failures=1), 0.0
         with contextlib.suppress(OSError), self.run(entry.event) as incident:
             view = incident
             pending = [to for to in pending if not _is_over(entry, incident, to)]
             due = [to for to in pending if now - incident.known(_key(to, entry.event)).at >= PAUSE]
+            if pending and not due:
+                later = PAUSE + min(incident.known(_key(to, entry.event)).at for to in pending)
             for to in due:
                 incident.known(_key(to, entry.event)).at = now
         if not pending:
@@ -114,7 +116,6 @@ class Straight:
         interrupted = set(entry.begun)
         with contextlib.suppress(OSError):
             # Whoever is killed from here on leaves an entry that says what may have arrived.
-            later = now + PAUSE if not due else 0.0
             begun = tuple(interrupted | set(map(_pair, due)))
             claim.update(pending=tuple(map(_pair, pending)), begun=begun, not_before=later)
         if not due:

@@ -35,6 +35,15 @@ def test_nobody_knows_whether_it_arrived_so_it_comes_again_marked(only_slack, ev
     assert "This may be a repeat: its first delivery was interrupted." in again.text
 
 
+def test_a_look_at_what_waits_puts_it_off_no_further(only_slack, event, soon, inbox, clock):
+    inbox.fault(platform="slack", kind="hang", count=1, seconds=30)
+    deliver(event(), only_slack, soon(2))
+    clock(30)
+    assert flush(only_slack, soon()).waiting == 1
+    clock(31)
+    assert flush(only_slack, soon()).delivered == 1
+
+
 def test_an_error_of_the_server_is_retried_within_the_budget(only_slack, event, soon, inbox):
     inbox.fault(platform="slack", kind="status", status=500, count=2)
     assert deliver(event(), only_slack, soon()).problem == ""

@@ -6,15 +6,18 @@ import contextlib
 import socket
 import threading
 import time
-from typing import TYPE_CHECKING
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-def _answer(status: str) -> Callable[[socket.socket], None]:
+def _answer(status: str, *headers: str) -> Callable[[socket.socket], None]:
+    head = "\r\n".join((f"HTTP/1.1 {status}", *headers, "Content-Length: 4", "Connection: close"))
+
     def behave(connection: socket.socket) -> None:
-        connection.sendall(f"HTTP/1.1 {status}\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops".encode())
+        connection.sendall(f"{head}\r\n\r\noops".encode())
 
     return behave
 
@@ -27,7 +30,7 @@ def _drip(connection: socket.socket) -> None:
 
 
 def _hang(connection: socket.socket) -> None:
-    time.sleep(10)
+    time.sleep(60)
 
 
 def _close_in_the_middle(connection: socket.socket) -> None:
@@ -54,6 +57,8 @@ BEHAVIOURS = {
     "closing in the middle": (_close_in_the_middle, "unreachable"),
     "not HTTP": (_not_http, "unreachable"),
     "answering 500": (_answer("500 Internal Server Error"), "server_error"),
+    "answering 429, wait a second": (_answer("429 Too Many Requests", "Retry-After: 1"), "server_error"),
+    "answering 429, wait an hour": (_answer("429 Too Many Requests", "Retry-After: 3600"), "server_error"),
     "answering 400": (_answer("400 Bad Request"), "rejected"),
     "answering 401": (_answer("401 Unauthorized"), "rejected"),
 }
@@ -89,3 +94,38 @@ class Hostile:
         """End them."""
         for server in self._sockets:
             server.close()
+
+
+class Silent:
+    """An Alertmanager, or Slack, that says that nothing fires, takes what is posted, and never answers that."""
+
+    def __init__(self) -> None:
+        self.posted = threading.Event()
+        over = self._over = threading.Event()
+        posted = self.posted
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", "2")
+                self.end_headers()
+                self.wfile.write(b"[]")
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["Content-Length"]))
+                posted.set()
+                over.wait(60)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        """End it."""
+        self._over.set()
+        self._server.shutdown()
+        self._server.server_close()

@@ -1,10 +1,14 @@
-"""A task that fails until a file is there, and one with many instances that fail at once."""
+"""A task that fails until a file is there, one with many instances that fail at once, and one to be killed."""
 
 import os
 from datetime import datetime, timezone
 from pathlib import Path
 
-from airflow.sdk import DAG, task
+try:
+    from airflow.sdk import DAG, task
+except ImportError:
+    from airflow import DAG
+    from airflow.decorators import task
 
 from windsock.callbacks import on_failure, on_success
 
@@ -16,8 +20,8 @@ with DAG(
 ):
 
     @task
-    def load():
-        if not Path(os.environ["MENDED"]).exists():
+    def load(**context):
+        if (context["dag_run"].conf or {}).get("fail") or not Path(os.environ["MENDED"]).exists():
             raise ValueError("<!channel> no rows")
 
     load()
@@ -29,3 +33,14 @@ with DAG("straight.burst", tags=["team:pay"], default_args=BOTH, schedule=None, 
         raise ValueError(f"no. {number}")
 
     each.expand(number=list(range(12)))
+
+with DAG("straight.killed", tags=["team:pay"], default_args=BOTH, schedule=None, **COMMON):
+
+    @task
+    def waits():
+        # This process only: all others reach Slack.
+        os.environ["WINDSOCK__CHANNELS__SLACK__API_URL"] = os.environ["SILENT"]
+        Path(os.environ["MENDED"]).with_suffix(".pid").write_text(str(os.getpid()))
+        raise ValueError("killed while it is told")
+
+    waits()

@@ -1,0 +1,119 @@
+"""Real Airflows whose tasks fail while their Alertmanager is out of reach, in each way that there is.
+
+The task must end as it would have, within the budget; and once the Alertmanager is back, each alert arrives once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import time
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from real.hostile import Hostile, Silent
+from real.server import free_port
+
+DAGS = Path(__file__).parent / "dags"
+BUDGET = 10
+WAYS = {
+    "hanging": "hanging",
+    "dripping": "dripping",
+    "middle": "closing in the middle",
+    "500": "answering 500",
+    "429-second": "answering 429, wait a second",
+    "429-hour": "answering 429, wait an hour",
+}
+
+pytestmark = pytest.mark.timeout(420)
+
+
+class Broken:
+    """An Airflow in which a task of each DAG has failed, and none of the alerts came through."""
+
+    def __init__(self, airflow, place, silent, names):
+        self.airflow, self.place, self.names = airflow, place, names
+        airflow.wait_for_dags(*(f"broken.{name}" for name in names))
+        self.runs = {"healthy": self.run("healthy")}
+        self.runs |= {name: self.start(name) for name in names if name != "healthy"}
+        assert silent.posted.wait(120), "the callback of the task that is to be killed did not post"
+        os.kill(self.notes()["killed"]["pid"], signal.SIGKILL)
+        for name in names:
+            airflow.finish(f"broken.{name}", self.runs[name], 180)
+
+    def start(self, name):
+        return self.airflow.trigger(f"broken.{name}")
+
+    def run(self, name):
+        run = self.start(name)
+        self.airflow.finish(f"broken.{name}", run)
+        self.place.wait(dag_id=f"broken.{name}")
+        return run
+
+    def notes(self):
+        """What each task wrote just before it failed."""
+        return {note["name"]: note for note in map(json.loads, self.place.notes.read_text().splitlines())}
+
+    def ended(self, name):
+        """The task's state, and the seconds from its exception to its end, as Airflow keeps them."""
+        (instance,) = self.airflow.instances(f"broken.{name}", self.runs[name])
+        end = datetime.fromisoformat(instance["end_date"].replace("Z", "+00:00")).timestamp()
+        return instance["state"], end - self.notes()[name]["time"]
+
+    def flush(self):
+        """As cron does it on that host, minute by minute."""
+        command = [self.airflow.place / "bin" / "windsock", "notify", "flush", "--json"]
+        done = subprocess.run(command, env=self.place.variables(), capture_output=True, text=True, check=False)
+        return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+
+@pytest.fixture(scope="module")
+def broken(version, run_airflow, place, postgres):
+    servers, silent = Hostile(), Silent()
+    urls = {name: servers.start(way) for name, way in WAYS.items()} | {
+        "healthy": place.url,
+        "refusing": f"http://127.0.0.1:{free_port()}",
+        "no-name": "http://alertmanager.invalid:9093",
+        "killed": silent.url,
+    }
+    values = json.loads(place.config.read_text())
+    values["callbacks"]["budget"] = BUDGET
+    place.config.write_text(json.dumps(values))
+    variables = place.variables() | {"BROKEN": json.dumps(urls)}
+    database = postgres.create(f"broken_{version.replace('.', '_')}") if version[0] == "2" else None
+    airflow = run_airflow(version, {"broken.py": (DAGS / "broken.py").read_text()}, variables, database)
+    with contextlib.closing(servers), contextlib.closing(silent):
+        yield Broken(airflow, place, silent, tuple(urls))
+        airflow.remove()
+
+
+def test_the_task_ends_as_it_would_have(broken):
+    ends = {name: broken.ended(name) for name in broken.names}
+    assert {name: state for name, (state, _) in ends.items() if state != "failed"} == {}
+    _, healthy = ends.pop("healthy")
+    late = {name: round(seconds, 1) for name, (_, seconds) in ends.items() if seconds > max(healthy, 5) + BUDGET}
+    assert late == {}
+
+
+def test_nothing_is_lost_and_each_arrives_once(broken):
+    place = broken.place
+    away = [name for name in broken.names if name != "healthy"]
+    code, found, problem = broken.flush()
+    assert (code, found["waiting"], found["dead"]) == (0, 0, 0), problem
+    if broken.airflow.major == "3":
+        assert found["delivered"] == len(away)
+    # The scheduler of 2.11 calls the callback of the task that was killed, which delivers what waits on its host.
+    for name in away:
+        (alert,) = place.wait(dag_id=f"broken.{name}")
+        assert alert["annotations"]["exception"] == "ValueError: no rows"
+        place.inbox.wait_for(lambda m, run=broken.runs[name]: run in m.text, 20)
+    assert broken.flush()[1]["delivered"] == 0
+    time.sleep(4)  # two of Alertmanager's group intervals
+    told = [m.text for m in place.inbox.messages() if "[FIRING]" in m.text]
+    assert {name: sum(f"AirflowTaskFailed broken.{name} " in text for text in told) for name in broken.names} == (
+        dict.fromkeys(broken.names, 1)
+    )
