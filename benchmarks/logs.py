@@ -242,9 +242,9 @@ def fill(place: Path, seconds: float) -> None:
 
 
 def java(pid: int) -> int:
-    """The server is a child of its launcher."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(children[0]) if children else pid
+    """The server is a child of its launcher, of whichever of its threads."""
+    found = [child for file in Path(f"/proc/{pid}/task").glob("*/children") for child in file.read_text().split()]
+    return int(found[0]) if found else pid
 
 
 def main() -> None:

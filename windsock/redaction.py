@@ -34,6 +34,8 @@ _VALUE = (
     rf"|{_PLAIN}[^\s\"'&,;<>]{{2,4096}}[^\s\"'&,;<>)}}\]])"
 )
 
+# What follows an option without a value: `--no-password --host db`, `--use-token -v`. A value may begin with a dash.
+_OPTION = r"--[a-z][a-z-]{1,40}(?![\w-])|-[A-Za-z]{1,3}(?![\w-])"
 _TOKENS = (
     r"(?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)[A-Z0-9]{16}(?![A-Z0-9])(?:[\s:,/\"'=]{1,5}[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+]))?",
     r"AIza[0-9A-Za-z_-]{35}",  # Google API keys
@@ -104,7 +106,7 @@ PATTERNS = tuple(
         ),
         # --token …, curl -u user:…
         (
-            rf"(?P<keep>--[\w-]{{0,32}}{_NAMES}[\w-]{{0,16}}\s{{1,2}})[^\s\"'-][^\s\"']{{1,4096}}[^\s\"',;)]",
+            rf"(?P<keep>--[\w-]{{0,32}}{_NAMES}[\w-]{{0,16}}\s{{1,2}})(?!{_OPTION})[^\s\"'][^\s\"']{{1,4096}}[^\s\"',;)]",
             re.IGNORECASE,
         ),
         (r"(?P<keep>\s(?:-u|--user)\s{1,2}[^\s:]{1,64}:)[^\s\"']{1,256}", 0),
