@@ -124,7 +124,10 @@ def routes(config: Path | None, labels: tuple[str, ...], *, as_json: bool) -> No
     if wrong:
         raise UsageError(f"--label {wrong[0]}: expected NAME=VALUE, such as severity=critical")
     settings = cli.load(config)
-    known = {receivers.name(*key): str(to) for key, to in receivers.channels(settings).items()}
+    known = {
+        receivers.name(*key): ", ".join(map(str, told)) or "nobody"
+        for key, told in receivers.addresses(settings).items()
+    }
     names = list(known)
     if labels:
         with _built(settings) as made:

@@ -9,37 +9,17 @@ end of that file as a part of the password). Before 0.26 Alertmanager takes Slac
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from windsock import teams
-from windsock.destinations import URGENT
+from windsock.destinations import URGENT, destinations
 from windsock.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from windsock.destinations import Destination
     from windsock.settings import Defaults, Settings, Team
-
-
-@dataclass(frozen=True)
-class Channels:
-    """Who is told: the channels of one team at one severity."""
-
-    slack: str | None = None
-    pagerduty: str | None = None
-    email: tuple[str, ...] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.slack or self.pagerduty or self.email)
-
-    def __str__(self) -> str:
-        parts = [
-            f"PagerDuty {self.pagerduty}" if self.pagerduty else "",
-            f"Slack {self.slack}" if self.slack else "",
-            f"e-mail {', '.join(self.email)}" if self.email else "",
-        ]
-        return ", ".join(part for part in parts if part) or "nobody"
 
 
 def name(team: str, severity: str) -> str:
@@ -47,24 +27,13 @@ def name(team: str, severity: str) -> str:
     return f"{team}/{severity}"
 
 
-def channels(settings: Settings) -> dict[tuple[str, str], Channels]:
-    """Return who is told, by team and severity; `windsock.teams.UNKNOWN` stands for `defaults`.
-
-    Only `critical` pages. A team without a channel at a severity has that of `defaults`: nothing is lost in silence.
-    """
-    found = {(teams.UNKNOWN, severity): _own(settings.defaults, severity) for severity in URGENT}
-    for team, config in settings.teams.items():
-        for severity in URGENT:
-            found[team, severity] = _own(config, severity) or found[teams.UNKNOWN, severity]
-    return found
-
-
-def _own(config: Team | Defaults, severity: str) -> Channels:
-    return Channels(
-        slack=config.slack or None,
-        pagerduty=config.pagerduty if severity == "critical" else None,
-        email=config.email,
-    )
+def addresses(settings: Settings) -> dict[tuple[str, str], tuple[Destination, ...]]:
+    """Return whom Alertmanager tells, by team and severity; `windsock.teams.UNKNOWN` stands for `defaults`."""
+    return {
+        (team, severity): destinations(settings, team, severity, central=True)
+        for team in (teams.UNKNOWN, *settings.teams)
+        for severity in URGENT
+    }
 
 
 def check(settings: Settings) -> None:
@@ -102,11 +71,12 @@ def secrets(settings: Settings) -> dict[str, str]:
 
 def _references(settings: Settings) -> list[str]:
     slack, email = settings.channels.slack, settings.channels.email
-    used = set(channels(settings).values())
+    used = {to for told in addresses(settings).values() for to in told}
+    channels = {to.channel for to in used}
     references = [
-        (slack.token or slack.webhook) if any(to.slack for to in used) else None,
-        email.password if any(to.email for to in used) else None,
-        *sorted(to.pagerduty for to in used if to.pagerduty),
+        (slack.token or slack.webhook) if "slack" in channels else None,
+        email.password if "email" in channels else None,
+        *sorted(to.to for to in used if to.channel == "pagerduty"),
     ]
     return list(dict.fromkeys(reference for reference in references if reference))
 
@@ -115,14 +85,16 @@ def _file(settings: Settings, reference: str) -> str:
     return f"{settings.alertmanager.secrets_dir}/{reference.removeprefix('${').removesuffix('}').lower()}"
 
 
-def render(receiver: str, to: Channels, settings: Settings) -> dict[str, Any]:
+def render(receiver: str, told: tuple[Destination, ...], settings: Settings) -> dict[str, Any]:
     """One element of alertmanager.yml's `receivers`."""
-    return {
-        "name": receiver,
-        **({"pagerduty_configs": [_pagerduty(to.pagerduty, settings)]} if to.pagerduty else {}),
-        **({"slack_configs": [_slack(to.slack, settings)]} if to.slack else {}),
-        **({"email_configs": [_email(to.email)]} if to.email else {}),
+    configs: dict[str, Callable[[str], dict[str, Any]]] = {
+        "pagerduty": lambda to: _pagerduty(to, settings),
+        "slack": lambda to: _slack(to, settings),
+        "email": _email,
+        # Alertmanager's own JSON: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+        "webhook": lambda to: {"send_resolved": True, "url": to},
     }
+    return {"name": receiver, **{f"{to.channel}_configs": [configs[to.channel](to.to)] for to in told}}
 
 
 def _slack(channel: str, settings: Settings) -> dict[str, Any]:
@@ -179,10 +151,10 @@ def _pagerduty(routing_key: str, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _email(addresses: tuple[str, ...]) -> dict[str, Any]:
+def _email(addresses: str) -> dict[str, Any]:
     return {
         "send_resolved": True,
-        "to": ", ".join(addresses),
+        "to": addresses,
         # No count and no time in the subject, and one reference for a group: mail programs make one thread of it.
         "headers": {
             "Subject": '{{ template "windsock.email.subject" . }}',
@@ -195,7 +167,7 @@ def _email(addresses: tuple[str, ...]) -> dict[str, Any]:
 
 def mail_server(settings: Settings) -> dict[str, Any]:
     """What alertmanager.yml's `global` says of e-mail; empty where nobody gets any."""
-    if not any(to.email for to in channels(settings).values()):
+    if not any(to.channel == "email" for told in addresses(settings).values() for to in told):
         return {}
     config = settings.channels.email
     login = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from windsock import teams
+from windsock.destinations import destinations
 from windsock.events import ALERTNAMES, DAG_RUN_FAILED, TASK_FAILED
 
 from . import receivers
@@ -64,7 +65,7 @@ def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, 
         "receivers": [
             *(
                 receivers.render(receivers.name(team, severity), to, settings)
-                for (team, severity), to in receivers.channels(settings).items()
+                for (team, severity), to in receivers.addresses(settings).items()
             ),
             {"name": RECORDED},
             {"name": WATCHDOG},
@@ -77,17 +78,17 @@ def notes(settings: Settings) -> list[str]:
     lines = [
         f"{severity} alerts of {'no known team' if team == teams.UNKNOWN else f'team {team}'} reach nobody:"
         f" set a channel in {'`defaults`' if team == teams.UNKNOWN else f'`teams.{team}` or `defaults`'}"
-        for (team, severity), to in receivers.channels(settings).items()
+        for (team, severity), to in receivers.addresses(settings).items()
         if not to
     ]
     lines += [
-        f"{place}.{channel}: told by callbacks where there is no Alertmanager; Alertmanager tells nobody there"
-        for place, config in (("defaults", settings.defaults), *((f"teams.{n}", t) for n, t in settings.teams.items()))
-        for channel in ("webhook", "apprise")
-        if getattr(config, channel)
+        f"{team}, {to}: told by callbacks where there is no Alertmanager; Alertmanager tells nobody there"
+        for team in (teams.UNKNOWN, *settings.teams)
+        for to in destinations(settings, team, "critical")
+        if not to.central
     ]
     slack = settings.channels.slack
-    names = {to.slack for to in receivers.channels(settings).values() if to.slack}
+    names = {to.to for told in receivers.addresses(settings).values() for to in told if to.channel == "slack"}
     if slack.webhook and not slack.token and len(names) > 1:
         lines.append(
             "channels.slack.webhook: an incoming webhook posts to its own channel, whatever a team's `slack` says;"

@@ -16,8 +16,7 @@ URGENT = ("critical", "warning")
 """The severities that someone is told about; `info` is only recorded."""
 
 CHANNELS = ("slack", "email", "pagerduty", "webhook", "apprise")
-CENTRAL = ("slack", "email", "pagerduty")
-"""Those that Alertmanager tells; callbacks reach the others where there is none."""
+_CENTRAL = ("slack", "email", "pagerduty")
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,14 @@ class Destination:
     def __str__(self) -> str:
         return f"{self.channel} {self.to}"
 
+    @property
+    def central(self) -> bool:
+        """Whether Alertmanager can tell it; callbacks reach the others where there is none.
+
+        It reads a webhook's URL from its own file, and from another one (`url_file`) since 0.26 only.
+        """
+        return self.channel in _CENTRAL or (self.channel == "webhook" and not self.to.startswith("${"))
+
 
 def destinations(
     settings: Settings,
@@ -37,16 +44,16 @@ def destinations(
     severity: str,
     channels: tuple[str, ...] | None = None,
     *,
-    within: tuple[str, ...] = CHANNELS,
+    central: bool = False,
 ) -> tuple[Destination, ...]:
-    """Return who is told, by channels of `within`. Only `critical` pages, and nobody is told of `info`.
+    """Return who is told, `central`: by Alertmanager. Only `critical` pages, and nobody is told of `info`.
 
     A team without an address has those of `defaults`: nothing is lost in silence. `channels` are an author's choice
     among the team's, and go before the severity.
     """
     config = settings.teams.get(team, settings.defaults)
     own, others = (
-        tuple(one for one in _addresses(place, severity, channels) if one.channel in within)
+        tuple(one for one in _addresses(place, severity, channels) if one.central or not central)
         for place in (config, settings.defaults)
     )
     own = own or others

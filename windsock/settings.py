@@ -231,7 +231,7 @@ class Team(Section):
     resolve: tuple[Resolve, ...] | None = None
     """What ends a failure of this team; None: as `reconcile.resolve` says."""
     webhook: Url | Reference | None = None
-    """A URL, or what holds one that is secret; callbacks only."""
+    """A URL, or what holds one that is secret, which callbacks alone reach."""
     apprise: References = ()
     """What holds Apprise URLs (the extra `windsock[apprise]`); callbacks only."""
     template: str | None = None

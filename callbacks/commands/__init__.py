@@ -13,7 +13,7 @@ from windsock._matching import Severity
 from windsock.alertmanager import Alertmanager, credentials
 from windsock.callbacks import bounded
 from windsock.callbacks.delivery import ALERTMANAGER, NOT_CONFIGURED
-from windsock.destinations import CENTRAL, CHANNELS, URGENT, destinations, known
+from windsock.destinations import CHANNELS, URGENT, destinations, known
 from windsock.events import TASK_FAILED, Event, rfc3339
 from windsock.exceptions import SettingsError, UsageError, WindsockError
 from windsock.redaction import redact
@@ -114,8 +114,7 @@ def routes(
 
 
 def _where(settings: Settings, team: str, severity: str) -> list[str]:
-    within = CENTRAL if settings.alertmanager.urls else CHANNELS
-    return [str(to) for to in destinations(settings, team, severity, within=within)]
+    return [str(to) for to in destinations(settings, team, severity, central=bool(settings.alertmanager.urls))]
 
 
 def _to_alertmanager(event: Event, settings: Settings) -> Iterator[tuple[str, bool, str]]:

@@ -136,10 +136,10 @@ def test_list_names_every_rule(windsock):
     [
         (
             ["team=payments", "severity=critical"],
-            "payments/critical        PagerDuty ${PD_PAYMENTS}, Slack #payments\n",
+            "payments/critical        pagerduty ${PD_PAYMENTS}, slack #payments\n",
         ),
-        (["team=payments", "severity=warning"], "payments/warning         Slack #payments\n"),
-        (["severity=critical"], "default/critical         Slack #data-alerts\n"),
+        (["team=payments", "severity=warning"], "payments/warning         slack #payments\n"),
+        (["severity=critical"], "default/critical         slack #data-alerts\n"),
         (["severity=info"], "recorded                 nobody\n"),
     ],
 )
@@ -152,10 +152,10 @@ def test_routes_without_labels_says_it_of_every_team(windsock):
     code, out, _ = windsock("routes", "--json", config=SETTINGS)
     assert code == 0
     assert {row["receiver"]: row["tells"] for row in json.loads(out)} == {
-        "default/critical": "Slack #data-alerts",
-        "default/warning": "Slack #data-alerts",
-        "payments/critical": "PagerDuty ${PD_PAYMENTS}, Slack #payments",
-        "payments/warning": "Slack #payments",
+        "default/critical": "slack #data-alerts",
+        "default/warning": "slack #data-alerts",
+        "payments/critical": "pagerduty ${PD_PAYMENTS}, slack #payments",
+        "payments/warning": "slack #payments",
     }
 
 

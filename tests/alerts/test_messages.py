@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 
 import pytest
+from real.alertmanager import Messages
 
 from windsock.settings import Settings
 
@@ -327,3 +329,15 @@ def test_a_webhook_gets_the_same_message(alertmanagers, platforms, tmp_path, mon
         assert message["title"] == "[FIRING] AirflowTaskFailed orders (prod)"
         assert platforms.posts[0].path == "/services/T0/B0/x"
         assert "Authorization" not in platforms.posts[0].headers
+
+
+def test_a_teams_own_webhook_gets_alertmanagers_json(alertmanagers, tmp_path, failed_task, eventually):
+    hook = Messages()
+    teams = {"ops": {"webhook": hook.url}}
+    config = Settings.model_validate({"teams": teams, "alertmanager": {"secrets_dir": str(tmp_path / "secrets")}})
+    (tmp_path / "alertmanager").mkdir()
+    with contextlib.closing(hook), alertmanagers(tmp_path / "alertmanager", config, {}) as running:
+        running.fire(failed_task(team="ops"))
+        post = eventually(lambda: hook.posts, "a post")[0]
+        assert (post["receiver"], post["status"]) == ("ops/warning", "firing")
+        assert post["alerts"][0]["annotations"]["exception"] == failed_task().annotations["exception"]

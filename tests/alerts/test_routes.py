@@ -208,9 +208,10 @@ def test_who_is_never_told_is_noted():
 
 def test_channels_that_alertmanager_does_not_reach_are_noted():
     notes = build.notes(
-        Settings(teams={"ops": {"webhook": "https://hooks.example.org/x"}}, defaults={"pagerduty": "${PD}"})
+        Settings(teams={"ops": {"webhook": "${HOOK}", "apprise": ["${APP}"]}}, defaults={"pagerduty": "${PD}"})
     )
-    assert [note for note in notes if note.startswith("teams.ops.webhook: ")]
+    for address in ("webhook ${HOOK}", "apprise ${APP}"):
+        assert [note for note in notes if note.startswith(f"ops, {address}: told by callbacks where")]
 
 
 def test_channels_that_a_webhook_can_not_choose_are_noted():

@@ -187,6 +187,9 @@ def test_with_an_alertmanager_only_what_it_reaches_is_told(configure, away):
         windsock("routes", "ops_a")[1].splitlines()[1] == "told: webhook https://hooks.example.org/x, apprise ${A_URL}"
     )
     configure(**{**away, "teams": teams, "defaults": {"slack": "#all"}, "alertmanager": {"urls": "http://am:9093"}})
+    assert windsock("routes", "ops_a")[1].splitlines()[1] == "told: webhook https://hooks.example.org/x"
+    teams["ops"]["webhook"] = "${HOOK}"
+    configure(**{**away, "teams": teams, "defaults": {"slack": "#all"}, "alertmanager": {"urls": "http://am:9093"}})
     assert windsock("routes", "ops_a")[1].splitlines()[1] == "told: slack #all"
 
 
