@@ -153,13 +153,11 @@ def _try(outcome: Outcome) -> str:
 
 
 def _duration(outcome: Outcome) -> str:
-    """Whole seconds, or milliseconds of what took less than one."""
-    from windsock._units import format_duration  # noqa: PLC0415  it brings pydantic, which is there with the settings
+    from windsock._units import format_elapsed  # noqa: PLC0415  it brings pydantic, which is there with the settings
 
     if outcome.started is None or outcome.ended is None:
         return ""
-    seconds = (outcome.ended - outcome.started).total_seconds()
-    return format_duration(round(seconds) if seconds >= 1 else round(max(0.0, seconds), 3))
+    return format_elapsed((outcome.ended - outcome.started).total_seconds())
 
 
 def _conf(outcome: Outcome) -> str:

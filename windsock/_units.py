@@ -32,6 +32,11 @@ def format_duration(seconds: float) -> str:
     return text or "0s"
 
 
+def format_elapsed(seconds: float) -> str:
+    """How long something took: whole seconds, or milliseconds of what took less than one."""
+    return format_duration(round(seconds) if seconds >= 1 else round(max(0.0, seconds), 3))
+
+
 def parse_size(value: Any) -> int:
     """Bytes of `100MiB`; a bare number is taken as bytes. Raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool):

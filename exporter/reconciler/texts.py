@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from windsock import links
-from windsock._units import format_duration
+from windsock._units import format_elapsed
 from windsock.events import DEADLINE_MISSED, TASK_FAILED, rfc3339
 from windsock.text import LIMIT, line, safe, shorten
 
@@ -59,7 +59,7 @@ def write(  # noqa: PLR0913  each is what another part found
         index = first.map_index if first.map_index >= 0 else None
         texts |= {
             "try": f"{first.try_number} of {max(first.try_number, first.max_tries + 1)}" if first.try_number else "",
-            "duration": _duration(first.started, first.ended),
+            "duration": format_elapsed(first.ended - first.started) if first.started and first.ended else "",
             "operator": first.operator,
             "hostname": first.hostname,
             "log_url": links.log(
@@ -101,14 +101,6 @@ def _indexes(found: Details) -> str:
 
 def _frequency(found: Details) -> str:
     return f"failed in {found.failures} of its last {found.runs} runs" if found.runs > 1 else ""
-
-
-def _duration(started: float | None, ended: float | None) -> str:
-    """Whole seconds, or milliseconds of what took less than one."""
-    if started is None or ended is None:
-        return ""
-    seconds = ended - started
-    return format_duration(round(seconds) if seconds >= 1 else round(max(0.0, seconds), 3))
 
 
 def _moment(at: float, zone: tzinfo = timezone.utc) -> datetime:
