@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock import _blocks
 
-from . import airflow, filebeat, mappings
+from . import airflow, filebeat, grafana, kibana, mappings
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
@@ -20,11 +20,13 @@ def files(settings: Settings, version: str | None = None) -> dict[str, str]:
     found = {}
     for one in (version,) if version else filebeat.VERSIONS:
         name = "filebeat.yml" if version else f"filebeat-{one}.yml"
+        found["kibana.ndjson" if version else f"kibana-{one}.ndjson"] = kibana.ndjson(settings, one)
         found[name] = f"{_HEADER}# For Filebeat {one}.\n{_blocks.dump(filebeat.configuration(settings, one))}"
     for path, body in mappings.files(settings).items():
         found[f"elasticsearch/{path.removeprefix('_').replace('/', '.')}.json"] = _json(body)
     for name, body in mappings.api_keys(settings).items():
         found[f"elasticsearch/api_key.{name}.json"] = _json(body)
+    found["grafana.json"] = _json(grafana.dashboard(settings))
     if settings.logs.template:
         found["template.json"] = _json(mappings.template(settings))
     for one in ("3", "2.11"):

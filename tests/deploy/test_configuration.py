@@ -102,10 +102,12 @@ def test_grafana_is_provisioned_with_the_data_source_and_the_folder_of_dashboard
     assert [source["type"] for source in sources if source.get("isDefault")] == ["prometheus"]
     scrape = yaml.safe_load((root / "deploy/prometheus/prometheus.yml").read_text())["global"]["scrape_interval"]
     assert sources[0]["jsonData"]["timeInterval"] == scrape
-    (provider,) = yaml.safe_load((provisioning / "dashboards/windsock.yaml").read_text())["providers"]
+    metrics, logs = yaml.safe_load((provisioning / "dashboards/windsock.yaml").read_text())["providers"]
     targets = {target: source for source, target, _ in mounted(services["grafana"])}
-    assert list((root / targets[provider["options"]["path"]]).glob("*.json"))
-    assert provider["allowUiUpdates"] is False
+    assert list((root / targets[metrics["options"]["path"]]).glob("*.json"))
+    board = root / targets[f"{logs['options']['path']}/airflow-logs.json"]
+    assert json.loads(board.read_text())["uid"] == "windsock-logs"
+    assert (metrics["allowUiUpdates"], logs["allowUiUpdates"]) == (False, False)
     for variable in re.findall(r"\$__env\{(\w+)\}", (provisioning / "datasources/windsock.yaml").read_text()):
         assert variable in services["grafana"]["environment"]
 

@@ -26,6 +26,8 @@ def test_one_version_is_one_filebeat_yml(version, tmp_path, windsock):
         "elasticsearch/index_template.airflow-logs-rejected.json",
         "elasticsearch/index_template.airflow-logs.json",
         "filebeat.yml",
+        "grafana.json",
+        "kibana.ndjson",
     ]
     assert windsock("build", "--filebeat-version", version, "--out", "out", "--check", cwd=tmp_path).returncode == 0
     (tmp_path / "out" / "filebeat.yml").write_text("changed")
