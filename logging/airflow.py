@@ -43,6 +43,8 @@ def environment(settings: Settings, version: str) -> str:
         f"WINDSOCK__CLUSTER={settings.cluster}",
         f"WINDSOCK__LOGS__ELASTICSEARCH__URLS={_json(logs.elasticsearch.urls)}",
         f"WINDSOCK__LOGS__INDEX={logs.index}",
+        # In 2.11 it also says how the files are written.
+        f"WINDSOCK__LOGS__FORMAT={logs.format}",
     ]
     server = logs.elasticsearch
     given = {key: getattr(server, key) for key in ("api_key", "username", "password", "ca_file")}

@@ -2,7 +2,7 @@
 
 Airflow's own configuration, or the one that `logs.airflow_logging` names, with a task handler that is the one
 configured there and reads finished logs from Elasticsearch first: one that uploads to S3 goes on uploading, and is
-asked where Elasticsearch has nothing.
+asked where Elasticsearch has nothing. With `logs.format: json` the files have JSON lines, and pages show them as text.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import Any
 
 from . import wiring
 
+JSON = wiring.settings().logs.format == "json"
 BASE = wiring.base("airflow.config_templates.airflow_local_settings.DEFAULT_LOGGING_CONFIG")
 
 
@@ -32,6 +33,24 @@ class _Reading:
         more, texts = handler._read_remote_logs(ti, try_number, metadata)  # noqa: SLF001
         return [*said, *more], texts
 
+    def _read_from_local(self, worker_log_path: Any) -> tuple[list[str], list[str]]:
+        return _shown(super()._read_from_local(worker_log_path))  # type: ignore[misc]  # of the handler behind it
+
+    def _read_from_logs_server(self, ti: Any, worker_log_rel_path: str) -> tuple[list[str], list[str]]:
+        return _shown(super()._read_from_logs_server(ti, worker_log_rel_path))  # type: ignore[misc]  # the same
+
+
+def _shown(found: tuple[list[str], list[str]]) -> tuple[list[str], list[str]]:
+    """What Airflow has read, with JSON lines as the text that its pages show."""
+    from .reader import text  # noqa: PLC0415  as above
+
+    if not JSON:
+        return found
+    said, files = found
+    return said, ["\n".join(map(text, file.split("\n"))) for file in files]
+
 
 TaskHandler = type("TaskHandler", (_Reading, wiring.linked(BASE.handler)), {"__doc__": "The configured one, reading."})
 LOGGING_CONFIG = BASE.config(f"{__name__}.TaskHandler")
+if JSON:
+    LOGGING_CONFIG = BASE.formatted(LOGGING_CONFIG, "windsock.logging.lines.JSONLines")

@@ -68,7 +68,7 @@ def _tasks(settings: Settings, version: str) -> dict[str, Any]:
             f"{task}/attempt=*.log*",
             f"{task}/map_index=*/attempt=*.log*",
             f"{folder}/dag_processor/[0-9]*/**/*.log",
-            *([f"{folder}/scheduler/[0-9]*/**/*.log"] if logs.format == "text" else []),
+            f"{folder}/scheduler/[0-9]*/**/*.log",
         ],
         # By path: an inode is given again to the next of thousands of files, and a fingerprint (the default from 9.0
         # on) leaves files below 1024 bytes unread.

@@ -10,6 +10,7 @@ Airflow asks for the files.
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 import time
@@ -171,8 +172,29 @@ def original(document: dict[str, Any]) -> dict[str, Any]:
 
 def plain(document: dict[str, Any]) -> str:
     """The text that 2.11 shows: the line as it was, or one like it where the line was JSON."""
-    if "message" in document or "timestamp" not in document:
+    if "message" in document or not isinstance(document.get("timestamp"), str):
         return str(document.get("message", document.get("event", "")))
     stamp = f"{document['timestamp'][:23]}+0000"
     where = f"{{{document.get('filename', '?')}:{document.get('lineno', 0)}}}"
-    return f"[{stamp}] {where} {document.get('level', 'info').upper()} - {document.get('event', '')}"
+    text = f"[{stamp}] {where} {document.get('level', 'info').upper()} - {document.get('event', '')}"
+    return "\n".join((text, *_traceback(document.get("error_detail"))))
+
+
+def text(line: str) -> str:
+    """A line of a file as `plain` shows its document."""
+    if not line.startswith("{"):
+        return line
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return line
+    return plain(document) if isinstance(document, dict) and "event" in document else line
+
+
+def _traceback(errors: Any) -> Iterator[str]:
+    """What Python prints, without the source: the cause first."""
+    for error in reversed([one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []):
+        yield "Traceback (most recent call last):"
+        for frame in error.get("frames") or ():
+            yield f'  File "{frame.get("filename")}", line {frame.get("lineno")}, in {frame.get("name")}'
+        yield f"{error.get('exc_type')}: {error.get('exc_value')}"

@@ -44,6 +44,14 @@ class Base:
         values["handlers"][READER]["class"] = handler
         return values
 
+    def formatted(self, values: dict[str, Any], formatter: str) -> dict[str, Any]:
+        """`values`, in which the lines of tasks and of parsing are made by the class `formatter`."""
+        values["formatters"]["windsock"] = {"class": formatter}
+        for name in (READER, "processor"):
+            if name in values["handlers"]:
+                values["handlers"][name]["formatter"] = "windsock"
+        return values
+
     def attribute(self, name: str) -> Any:
         """What the module says besides the configuration, such as REMOTE_TASK_LOG."""
         return getattr(self.module, name, None)

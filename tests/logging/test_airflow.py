@@ -17,6 +17,7 @@ from .conftest import Shipping
 DAGS3 = """
 from datetime import datetime, timedelta, timezone
 import logging, time
+from windsock.logging.lines import logger
 from airflow.sdk import BaseOperator, dag, task
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
@@ -34,6 +35,7 @@ def zoo():
     def talk():
         print("printed")
         logging.getLogger("mine").warning("warned %s", "ünïcode")
+        logger("mine").info("loaded", rows=7, source={"table": "orders"}, api_key="0123456789abc")
         return [1, 2]
 
     @task(map_index_template="{{ x }}")
@@ -116,11 +118,11 @@ def same(line):
 @pytest.fixture
 def shipped(tmp_path, elasticsearch, run_airflow, postgres, request):
     """(Airflow, Shipping): an Airflow of that version whose logs are shipped, reading them back."""
-    version = request.param
-    index = f"read-{version}"
+    version, _, form = request.param.partition(" ")
+    form = form or ("json" if version[0] == "3" else "text")
+    index = f"read-{version}-{form}"
     folder = tmp_path / "shipping"
     folder.mkdir()
-    form = "json" if version[0] == "3" else "text"
     shipping = Shipping(folder, elasticsearch, index, {"format": form, "kibana": "http://kibana.test"})
     variables = dict(
         line.split("=", 1)
@@ -208,3 +210,36 @@ def test_2_11_shows_the_lines_of_the_files_each_once_in_order(shipped, elasticse
     for which in TRIES:
         _, lines = shown(airflow, "zoo", run, *which)
         assert [line.replace("tiger99", "***") for line in expected[which]] == lines
+
+
+@pytest.mark.parametrize("shipped", ["2.11.0 json"], indirect=True)
+def test_2_11_writes_json_with_the_fields_of_3_and_shows_text(shipped, elasticsearch):
+    airflow, shipping = shipped
+    airflow.wait_for_dags("zoo")
+    run = airflow.trigger("zoo")
+    assert airflow.finish("zoo", run) == "failed"
+    expected = {}
+    for which in TRIES:
+        _, expected[which] = shown(airflow, "zoo", run, *which)
+        assert all(line.startswith(("[2", "Traceback", "  File", "ValueError")) for line in expected[which]), which
+    assert any(" WARNING - warned ünïcode" in line for line in expected["talk", -1, 1])
+    assert "Traceback (most recent call last):" in expected["fails", -1, 1]
+
+    lines = written(airflow, "zoo", run, "talk", -1, 1)
+    (loaded,) = (line for line in lines if line["event"] == "loaded")
+    assert (loaded["level"], loaded["logger"], loaded["rows"]) == ("info", "mine", 7)
+    assert (loaded["source"], loaded["api_key"]) == ({"table": "orders"}, "***")
+    errors = [line["error_detail"] for line in written(airflow, "zoo", run, "fails", -1, 2) if "error_detail" in line]
+    assert {(one[0]["exc_type"], one[0]["exc_value"]) for one in errors} == {
+        ("ValueError", "boom postgresql://scott:***@db/x")
+    }
+    assert errors[0][0]["frames"][-1]["name"] == "fails"
+    assert "tiger99" not in "".join(file.read_text() for file in airflow.logs.rglob("*.log"))
+
+    shipping.until(lambda: all("Elasticsearch" in str(shown(airflow, "zoo", run, *which)[0]) for which in TRIES), 60)
+    for which in TRIES:
+        assert shown(airflow, "zoo", run, *which)[1] == expected[which]
+    hits = [hit["_source"] for hit in elasticsearch.documents(f"{shipping.index}-2*")]
+    (loaded,) = (hit for hit in hits if hit["event"] == "loaded")
+    assert (loaded["log_id"], loaded["extra"]["rows"]) == (f"zoo-talk-{run}--1-1", 7)
+    assert {"ValueError"} == {hit["error"]["type"] for hit in hits if "error" in hit}
