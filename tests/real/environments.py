@@ -10,7 +10,7 @@ from pathlib import Path
 
 from windsock.stack import environment
 
-VERSIONS = ("3.3.2", "2.11.0")
+VERSIONS = ("3.3.2", "3.3.2-s3", "2.11.0")
 _PYTHONS = {"2.11.0": ((3, 10), (3, 13))}
 _REQUIREMENTS = Path(__file__).parent / "requirements"
 _HOME = Path(__file__).parents[2] / ".windsock" / "tests"
