@@ -14,7 +14,7 @@ from windsock import cli
 from windsock.exceptions import UsageError, WindsockError
 
 from . import build as made
-from . import mappings
+from . import mappings, owners
 from . import prune as old
 from .elasticsearch import Elasticsearch, RefusedError
 from .filebeat import VERSIONS
@@ -40,10 +40,15 @@ def logs() -> None:
 @click.option(
     "--check", is_flag=True, help="Write nothing; exit 1 where the files there are not what would be written."
 )
+@click.option(
+    "--dags",
+    metavar="WHERE",
+    help="URL or file of an exporter's metrics: lines get the team and the owners of their DAG from it.",
+)
 @cli.config_option
-def build(config: Path | None, out: Path, filebeat_version: str | None, *, check: bool) -> None:
+def build(config: Path | None, out: Path, filebeat_version: str | None, dags: str | None, *, check: bool) -> None:
     """Write Filebeat's configuration, Elasticsearch's templates and Airflow's settings."""
-    texts = made.files(cli.load(config), filebeat_version)
+    texts = made.files(cli.load(config), filebeat_version, owners.read(dags) if dags else ())
     if check:
         stale = [str(out / name) for name, text in texts.items() if _read(out / name) != text]
         stale += [str(path) for path in out.rglob("*") if path.is_file() and str(path.relative_to(out)) not in texts]

@@ -11,6 +11,8 @@ from . import masking
 if TYPE_CHECKING:
     from windsock.settings import Settings
 
+    from .owners import Row
+
 VERSIONS = ("7.17", "8.19", "9.x")
 DAY = 86_400
 SCRIPT = Path(__file__).with_name("line.js")
@@ -19,14 +21,14 @@ LONGEST_LINE = 10 << 20
 START_OF_TEXT = r"^(\{|\[\d{4}-\d{2}-\d{2}T)"
 
 
-def configuration(settings: Settings, version: str) -> dict[str, Any]:
-    """The whole of filebeat.yml for one of VERSIONS."""
+def configuration(settings: Settings, version: str, dags: tuple[Row, ...] = ()) -> dict[str, Any]:
+    """The whole of filebeat.yml for one of VERSIONS; `dags` says whose the DAGs are."""
     logs = settings.logs
     return {
         "filebeat.inputs": [_tasks(settings, version), *_components(settings, version)],
         # Known at every moment, so that a kill repeats little.
         "filebeat.registry.flush": "1s",
-        "processors": _processors(settings),
+        "processors": _processors(settings, dags),
         "queue.mem": {"events": 8192, "flush": {"min_events": 512, "timeout": "200ms"}},
         **_template(settings),
         "setup.ilm.enabled": False,
@@ -150,12 +152,14 @@ def _parsers(*, json: bool) -> list[dict[str, Any]]:
     return [*([] if json else [several]), {"ndjson": _NDJSON}]
 
 
-def _processors(settings: Settings) -> list[dict[str, Any]]:
+def _processors(settings: Settings, dags: tuple[Row, ...]) -> list[dict[str, Any]]:
     """Of the whole Filebeat, not of an input: an input compiles its processors anew for each file that it opens."""
     params = {
         "json": settings.logs.format == "json",
         "oldest": int(settings.logs.retention + DAY),
         "teams": _teams(settings),
+        # A list: Filebeat takes the dot in a key for a level.
+        **({"dags": [list(row) for row in dags]} if dags else {}),
     }
     return [
         # Without a tag: 7.17 counts by tag, and takes two files that are opened at one moment for one.

@@ -15,7 +15,13 @@ var IDENTITY = {dag_id: 1, run_id: 1, task_id: 1, map_index: 1, try_number: 1};
 var LONGEST = 1 << 17;
 var settings = {};
 
-function register(params) { settings = params; }
+var whose = {};
+
+function register(params) {
+    settings = params;
+    // With a colon before it, no DAG is called as what every object has.
+    for (var i = 0; i < (params.dags || []).length; i++) { whose[":" + params.dags[i][0]] = params.dags[i]; }
+}
 
 function process(event) {
     try { read(event); } catch (error) {
@@ -67,6 +73,9 @@ function identify(event, path) {
 }
 
 function team(event, dag) {
+    var known = whose[":" + dag];
+    if (known && known[2].length) { event.Put("owner", known[2]); }
+    if (known && known[1]) { event.Put("team", known[1]); return; }
     for (var i = 0; i < settings.teams.length; i++) {
         if (new RegExp(settings.teams[i].dag).test(dag)) { event.Put("team", settings.teams[i].team); return; }
     }

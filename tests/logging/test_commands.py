@@ -93,6 +93,53 @@ def test_a_team_is_known_by_its_dags(ship):
     assert found == {"pay_now": "payments", "other": None, "a.x": "all", "xpay_": None}
 
 
+DAGS = """\
+# HELP airflow_db_dag_info Always 1; the labels say whose the DAG is.
+# TYPE airflow_db_dag_info gauge
+airflow_db_dag_info{dag_id="lake.orders",owner="ada, data-eng",team="lake",severity="warning",tags="x"} 1
+airflow_db_dag_info{dag_id="constructor",owner="",team="default",severity="warning",tags=""} 1
+airflow_db_dag_info{dag_id="pay_now",owner="bob",team="payments",severity="warning",tags="team:payments"} 1
+airflow_db_dag_paused{dag_id="lake.orders"} 0
+"""
+
+
+def test_team_and_owners_come_from_what_the_collector_exports(ship, tmp_path):
+    from .conftest import task_file  # noqa: PLC0415
+
+    shipping = ship(rest={"teams": {"all": {"match": {"dag": ["constr*", "pay_*"]}}}})
+    (tmp_path / "metrics.txt").write_text(DAGS)
+    built = ("build", "--filebeat-version", "7.17", "--out", str(tmp_path / "out"))
+    shipping.windsock(*built, "--dags", str(tmp_path / "metrics.txt"))
+    shipping.windsock(*built, "--dags", str(tmp_path / "metrics.txt"), "--check")
+    (shipping.filebeat.folder / "filebeat.yml").write_text((tmp_path / "out" / "filebeat.yml").read_text())
+    for dag in ("lake.orders", "constructor", "pay_now", "toString"):
+        task_file(shipping.logs, '{"timestamp":"2026-11-22T05:00:00Z","event":"e"}\n', dag=dag)
+    shipping.filebeat.up()
+    lines = [hit["_source"] for hit in shipping.arrived(4)]
+    assert {line["dag_id"]: (line.get("team"), line.get("owner")) for line in lines} == {
+        "lake.orders": ("lake", ["ada", "data-eng"]),
+        "constructor": ("all", None),
+        "pay_now": ("payments", ["bob"]),
+        "toString": (None, None),
+    }
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("none.txt", "--dags none.txt: can't be read: No such file or directory"),
+        ("empty.txt", "--dags empty.txt: no airflow_db_dag_info in it; is the exporter given a metadata.url?"),
+        ("http://127.0.0.1:1/metrics", "--dags http://127.0.0.1:1/metrics: ConnectionError; expected an exporter's"),
+    ],
+)
+def test_a_table_that_can_not_be_had_is_one_line(where, message, tmp_path, windsock):
+    (tmp_path / "empty.txt").write_text("up 1\n")
+    done = windsock("build", "--out", "out", "--dags", where, cwd=tmp_path)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert message in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
