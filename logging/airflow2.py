@@ -30,7 +30,7 @@ class _Reading:
             from .reader import plain  # noqa: PLC0415  only where a log is read
 
             return said, ["\n".join(map(plain, file)) for file in files]
-        more, texts = handler._read_remote_logs(ti, try_number, metadata)  # noqa: SLF001
+        more, texts = _shown(handler._read_remote_logs(ti, try_number, metadata))  # noqa: SLF001
         return [*said, *more], texts
 
     def _read_from_local(self, worker_log_path: Any) -> tuple[list[str], list[str]]:
@@ -42,15 +42,13 @@ class _Reading:
 
 def _shown(found: tuple[list[str], list[str]]) -> tuple[list[str], list[str]]:
     """What Airflow has read, with JSON lines as the text that its pages show."""
-    from .reader import text  # noqa: PLC0415  as above
-
     if not JSON:
         return found
+    from .reader import text  # noqa: PLC0415  as above
+
     said, files = found
     return said, ["\n".join(map(text, file.split("\n"))) for file in files]
 
 
 TaskHandler = type("TaskHandler", (_Reading, wiring.linked(BASE.handler)), {"__doc__": "The configured one, reading."})
-LOGGING_CONFIG = BASE.config(f"{__name__}.TaskHandler")
-if JSON:
-    LOGGING_CONFIG = BASE.formatted(LOGGING_CONFIG, "windsock.logging.lines.JSONLines")
+LOGGING_CONFIG = BASE.config(f"{__name__}.TaskHandler", "windsock.logging.lines.JSONLines" if JSON else None)

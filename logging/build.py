@@ -28,7 +28,7 @@ def files(settings: Settings, version: str | None = None, dags: tuple[Row, ...] 
         found[f"elasticsearch/{path.removeprefix('_').replace('/', '.')}.json"] = _json(body)
     for name, body in mappings.api_keys(settings).items():
         found[f"elasticsearch/api_key.{name}.json"] = _json(body)
-    found["grafana.json"] = _json(grafana.dashboard(settings))
+    found["grafana.json"] = _json(grafana.dashboard())
     if settings.logs.template:
         found["template.json"] = _json(mappings.template(settings))
     for one in ("3", "2.11"):

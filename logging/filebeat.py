@@ -159,7 +159,7 @@ def _processors(settings: Settings, dags: tuple[Row, ...]) -> list[dict[str, Any
         "oldest": int(settings.logs.retention + DAY),
         "teams": _teams(settings),
         # A list: Filebeat takes the dot in a key for a level.
-        **({"dags": [list(row) for row in dags]} if dags else {}),
+        "dags": [list(row) for row in dags],
     }
     return [
         # Without a tag: 7.17 counts by tag, and takes two files that are opened at one moment for one.

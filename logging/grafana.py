@@ -8,33 +8,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .searches import TOPS, Search, Top, searches
+from .searches import LINES, TOPS
 
 if TYPE_CHECKING:
-    from windsock.settings import Settings
+    from .searches import Search, Top
 
 Json = dict[str, Any]
 
 _SOURCE = {"type": "elasticsearch", "uid": "${datasource}"}
 _CHOSEN = "dag_id:$dag_id AND team:$team"
-_LINES = 500
+_MOST = 500
+"""Lines of a panel."""
 
 
-def dashboard(settings: Settings) -> Json:
+def dashboard() -> Json:
     """The dashboard's JSON; variables choose the data source, DAGs and teams."""
-    first, *others = searches(settings)
     panels = [
         _levels({"x": 0, "y": 0, "w": 24, "h": 8}),
         *(_top(top, {"x": 8 * place, "y": 8, "w": 8, "h": 9}) for place, top in enumerate(TOPS)),
-        _lines(Search("lines", f"{first.title} of these DAGs and teams", f"{first.query} AND {_CHOSEN}"), 17),
-        {
-            "type": "row",
-            "title": "More",
-            "collapsed": False,
-            "gridPos": {"x": 0, "y": 29, "w": 24, "h": 1},
-            "panels": [],
-        },
-        *(_lines(search, 30 + 10 * place, height=10) for place, search in enumerate(others)),
+        *(_lines(search, {"x": 0, "y": 17 + 12 * place, "w": 24, "h": 12}) for place, search in enumerate(LINES)),
     ]
     return {
         "uid": "windsock-logs",
@@ -95,9 +87,8 @@ def _top(top: Top, place: Json) -> Json:
     return _panel("table", top.title, f"{top.query} AND {_CHOSEN}", place, target)
 
 
-def _lines(search: Search, y: int, height: int = 12) -> Json:
-    metrics = [{"type": "logs", "id": "1", "settings": {"limit": str(_LINES)}}]
-    place = {"x": 0, "y": y, "w": 24, "h": height}
-    panel = _panel("logs", search.title, search.query, place, {"metrics": metrics, "bucketAggs": []})
+def _lines(search: Search, place: Json) -> Json:
+    target = {"metrics": [{"type": "logs", "id": "1", "settings": {"limit": str(_MOST)}}], "bucketAggs": []}
+    panel = _panel("logs", search.title, f"{search.query} AND {_CHOSEN}", place, target)
     options = {"showTime": True, "sortOrder": "Descending", "enableLogDetails": True, "wrapLogMessage": True}
     return {**panel, "options": options}

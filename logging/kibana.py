@@ -11,10 +11,12 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .searches import TOPS, Search, Top, indices, searches
+from .searches import TOPS, indices, searches
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
+
+    from .searches import Search, Top
 
 _FORMS = {"index-pattern": "7.11.0", "search": "7.9.3", "visualization": "7.17.0", "dashboard": "7.17.0"}
 _SOURCE = "kibanaSavedObjectMeta.searchSourceJSON.index"

@@ -13,14 +13,16 @@ var LEVELS = {warn: "warning", exception: "error", fatal: "critical", notset: "d
 var TEXTS = ["event", "logger", "filename", "ti_id", "chan"];
 var IDENTITY = {dag_id: 1, run_id: 1, task_id: 1, map_index: 1, try_number: 1};
 var LONGEST = 1 << 17;
-var settings = {};
-
-var whose = {};
+var settings = {}, dags = {}, teams = [];
 
 function register(params) {
+    var i;
     settings = params;
     // With a colon before it, no DAG is called as what every object has.
-    for (var i = 0; i < (params.dags || []).length; i++) { whose[":" + params.dags[i][0]] = params.dags[i]; }
+    for (i = 0; i < params.dags.length; i++) { dags[":" + params.dags[i][0]] = params.dags[i]; }
+    for (i = 0; i < params.teams.length; i++) {
+        teams.push({name: params.teams[i].team, dag: new RegExp(params.teams[i].dag)});
+    }
 }
 
 function process(event) {
@@ -61,7 +63,7 @@ function identify(event, path) {
         event.Put("log_id", [part[1], part[3], part[2], index, part[5]].join("-"));
         event.Put("source", part[6] ? "trigger" : "task");
         if (part[6]) { event.Put("trigger_job", parseInt(part[6], 10)); }
-        team(event, part[1]);
+        whose(event, part[1]);
         return;
     }
     part = DAG_FILE.exec(path);
@@ -72,12 +74,12 @@ function identify(event, path) {
     }
 }
 
-function team(event, dag) {
-    var known = whose[":" + dag];
+function whose(event, dag) {
+    var known = dags[":" + dag];
     if (known && known[2].length) { event.Put("owner", known[2]); }
     if (known && known[1]) { event.Put("team", known[1]); return; }
-    for (var i = 0; i < settings.teams.length; i++) {
-        if (new RegExp(settings.teams[i].dag).test(dag)) { event.Put("team", settings.teams[i].team); return; }
+    for (var i = 0; i < teams.length; i++) {
+        if (teams[i].dag.test(dag)) { event.Put("team", teams[i].name); return; }
     }
 }
 

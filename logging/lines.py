@@ -29,7 +29,7 @@ _CAUSES = 20
 _FIELDS = "windsock_fields"
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", _FIELDS}
 _STANDARD = frozenset({"exc_info", "stack_info", "stacklevel", "extra"})
-_NAMES = frozenset({"timestamp", "level", "event", "logger", "filename", "lineno", "error_detail"})
+_NAMES = frozenset({"timestamp", "level", "event", "logger", "filename", "lineno", "error_detail", "stack"})
 
 
 class JSONLines(logging.Formatter):
@@ -48,11 +48,14 @@ class JSONLines(logging.Formatter):
         }
         given = {name: value for name, value in vars(record).items() if name not in _OWN}
         for name, value in {**given, **getattr(record, _FIELDS, {})}.items():
-            line[f"{name}_" if name in _NAMES else name] = _value(name, value)
+            line[f"{name}_" if name in _NAMES else str(name)] = _value(name, value)
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             line["error_detail"] = [_error(one, is_cause=number > 0) for number, one in enumerate(_chain(error))]
-        return json.dumps(line, ensure_ascii=False)
+        if record.stack_info:
+            line["stack"] = _redacted(record.stack_info)
+        # Half a character, which no file takes, stays as JSON's escape of it.
+        return json.dumps(line, ensure_ascii=False).encode(errors="backslashreplace").decode()
 
 
 class _Fields(logging.LoggerAdapter):  # type: ignore[type-arg]  # not generic before Python 3.11
@@ -86,18 +89,13 @@ def _value(name: str, value: Any) -> Any:
         return value
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
-    try:
-        text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False, allow_nan=False)
-    except Exception:  # noqa: BLE001  cyclic, or of a kind of its own
-        text = _text(value)
+    if not isinstance(value, str):
+        try:
+            return json.loads(_redacted(json.dumps(value, default=str, ensure_ascii=False, allow_nan=False)))
+        except Exception:  # noqa: BLE001  cyclic, of a kind of its own, or no JSON any more
+            value = _text(value)
     # With its name before it, so that a value that is known by its name is found.
-    masked = _redacted(f"{name}={text}") if isinstance(value, str) else _redacted(text)
-    if isinstance(value, str):
-        return masked.partition("=")[2]
-    try:
-        return json.loads(masked)
-    except ValueError:
-        return masked
+    return _redacted(f"{name}={value}").removeprefix(f"{name}=")
 
 
 def _text(value: Any) -> str:
@@ -117,7 +115,7 @@ def _chain(error: BaseException) -> list[BaseException]:
     """The exception, then what it was raised from, the latest first."""
     found: list[BaseException] = []
     one: BaseException | None = error
-    while one is not None and one not in found and len(found) < _CAUSES:
+    while one is not None and not any(one is other for other in found) and len(found) < _CAUSES:
         found.append(one)
         one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
     return found
@@ -128,7 +126,7 @@ def _error(error: BaseException, *, is_cause: bool) -> dict[str, Any]:
     return {
         "exc_type": type(error).__name__,
         "exc_value": _redacted(_text(error)),
-        "exc_notes": [_redacted(str(note)) for note in getattr(error, "__notes__", ())],
+        "exc_notes": [_redacted(_text(note)) for note in getattr(error, "__notes__", None) or ()],
         "syntax_error": None,
         "is_cause": is_cause,
         "frames": [{"filename": one.filename, "lineno": one.lineno, "name": one.name} for one in frames],

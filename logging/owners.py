@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from windsock import teams
 from windsock.exceptions import WindsockError
+from windsock.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,25 +24,29 @@ def read(where: str) -> tuple[Row, ...]:
 
     Raises WindsockError where there is none, and where it names no DAG.
     """
-    rows = tuple(sorted(_rows(_text(where))))
+    named = f"--dags {redact(where)}"  # a URL may have a password
+    try:
+        rows = tuple(sorted(_rows(_text(where))))
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or type(error).__name__
+        raise WindsockError(
+            f"{named}: can't be read ({why}); expected an exporter's /metrics, or a file of it"
+        ) from None
+    except ValueError:
+        raise WindsockError(f"{named}: not an exposition; expected an exporter's /metrics, or a file of it") from None
     if not rows:
-        raise WindsockError(f"--dags {where}: no {_SERIES} in it; is the exporter given a metadata.url?")
+        raise WindsockError(f"{named}: no {_SERIES} in it; is the exporter given a metadata.url?")
     return rows
 
 
 def _text(where: str) -> str:
+    """Raises OSError, which all errors of requests are, and UnicodeDecodeError."""
     if "://" not in where:
-        try:
-            return Path(where).read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise WindsockError(f"--dags {where}: can't be read: {getattr(error, 'strerror', error)}") from None
+        return Path(where).read_text(encoding="utf-8")
     import requests  # noqa: PLC0415  it takes a tenth of a second
 
-    try:
-        answer = requests.get(where, headers={"Accept": "text/plain"}, timeout=_TIMEOUT)
-        answer.raise_for_status()
-    except requests.RequestException as error:
-        raise WindsockError(f"--dags {where}: {type(error).__name__}; expected an exporter's /metrics") from None
+    answer = requests.get(where, headers={"Accept": "text/plain"}, timeout=_TIMEOUT)
+    answer.raise_for_status()
     answer.encoding = "utf-8"
     return answer.text
 

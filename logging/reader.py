@@ -176,7 +176,7 @@ def plain(document: dict[str, Any]) -> str:
         return str(document.get("message", document.get("event", "")))
     stamp = f"{document['timestamp'][:23]}+0000"
     where = f"{{{document.get('filename', '?')}:{document.get('lineno', 0)}}}"
-    text = f"[{stamp}] {where} {document.get('level', 'info').upper()} - {document.get('event', '')}"
+    text = f"[{stamp}] {where} {str(document.get('level', 'info')).upper()} - {document.get('event', '')}"
     return "\n".join((text, *_traceback(document.get("error_detail"))))
 
 
@@ -193,8 +193,13 @@ def text(line: str) -> str:
 
 def _traceback(errors: Any) -> Iterator[str]:
     """What Python prints, without the source: the cause first."""
-    for error in reversed([one for one in errors if isinstance(one, dict)] if isinstance(errors, list) else []):
+    for error in reversed(_dicts(errors)):
         yield "Traceback (most recent call last):"
-        for frame in error.get("frames") or ():
+        for frame in _dicts(error.get("frames")):
             yield f'  File "{frame.get("filename")}", line {frame.get("lineno")}, in {frame.get("name")}'
         yield f"{error.get('exc_type')}: {error.get('exc_value')}"
+
+
+def _dicts(values: Any) -> list[dict[str, Any]]:
+    """Those of a list: what stands in a file may be anything."""
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

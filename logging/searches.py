@@ -39,34 +39,35 @@ class Top:
     query: str = ERRORS
 
 
+LINES = (
+    Search("errors", "Errors", ERRORS),
+    Search("exceptions", "Exceptions", "_exists_:error.type", ("dag_id", "task_id", "error.type", "error.message")),
+    Search("components", "Errors of Airflow itself", f"{ERRORS} AND NOT source:(task OR trigger)", ("source", "event")),
+    Search(
+        "not-understood",
+        "Lines that were cut, or not understood",
+        "tags:(cut OR not_json OR not_understood OR out_of_time)",
+        ("tags", "source", "dag_id", "event"),
+    ),
+)
+TOPS = (
+    Top("errors-per-dag", "Errors per DAG", "dag_id"),
+    Top("errors-per-team", "Errors per team", "team"),
+    Top("exceptions-per-type", "Exceptions per type", "error.type", "_exists_:error.type"),
+)
+
+
 def searches(settings: Settings) -> tuple[Search, ...]:
-    """All of them; errors of each team that windsock.yaml names have one of their own."""
+    """LINES, and what a saved search has instead of variables: errors in another order, and of each team."""
     return (
-        Search("errors", "Errors", ERRORS),
+        *LINES,
         Search("errors-by-dag", "Errors by DAG", ERRORS, by="dag_id"),
         Search("errors-by-team", "Errors by team", ERRORS, ("team", *_WHERE), by="team"),
         *(
             Search(f"errors-of-{_slug(team)}", f"Errors of team {team}", f'{ERRORS} AND team:"{_quoted(team)}"')
             for team in settings.teams
         ),
-        Search("exceptions", "Exceptions", "_exists_:error.type", ("dag_id", "task_id", "error.type", "error.message")),
-        Search(
-            "components", "Errors of Airflow itself", f"{ERRORS} AND NOT source:(task OR trigger)", ("source", "event")
-        ),
-        Search(
-            "not-understood",
-            "Lines that were cut, or not understood",
-            "tags:(cut OR not_json OR not_understood OR out_of_time)",
-            ("tags", "source", "dag_id", "event"),
-        ),
     )
-
-
-TOPS = (
-    Top("errors-per-dag", "Errors per DAG", "dag_id"),
-    Top("errors-per-team", "Errors per team", "team"),
-    Top("exceptions-per-type", "Exceptions per type", "error.type", "_exists_:error.type"),
-)
 
 
 def indices(settings: Settings) -> str:

@@ -38,18 +38,14 @@ class Base:
         found: type = getattr(importlib.import_module(place), name)
         return found
 
-    def config(self, handler: str) -> dict[str, Any]:
-        """A copy, in which tasks are handled by `handler`."""
+    def config(self, handler: str, formatter: str | None = None) -> dict[str, Any]:
+        """A copy, in which tasks are handled by `handler`; lines of tasks and of parsing are made by `formatter`."""
         values = copy.deepcopy(self._values())
         values["handlers"][READER]["class"] = handler
-        return values
-
-    def formatted(self, values: dict[str, Any], formatter: str) -> dict[str, Any]:
-        """`values`, in which the lines of tasks and of parsing are made by the class `formatter`."""
-        values["formatters"]["windsock"] = {"class": formatter}
-        for name in (READER, "processor"):
-            if name in values["handlers"]:
-                values["handlers"][name]["formatter"] = "windsock"
+        if formatter:
+            values.setdefault("formatters", {})["windsock"] = {"class": formatter}
+            for name in (READER, "processor"):
+                values["handlers"].get(name, {})["formatter"] = "windsock"
         return values
 
     def attribute(self, name: str) -> Any:

@@ -33,9 +33,9 @@ class Destination:
     def central(self) -> bool:
         """Whether Alertmanager can tell it; callbacks reach the others where there is none.
 
-        It reads a webhook's URL from its own file, and from another one (`url_file`) since 0.26 only.
+        It has a webhook's URL in its own file, in another one (`url_file`) since 0.26 only, and never in a connection.
         """
-        return self.channel in _CENTRAL or (self.channel == "webhook" and not self.to.startswith("${"))
+        return self.channel in _CENTRAL or (self.channel == "webhook" and "://" in self.to)
 
 
 def destinations(

@@ -207,11 +207,12 @@ def test_who_is_never_told_is_noted():
 
 
 def test_channels_that_alertmanager_does_not_reach_are_noted():
-    notes = build.notes(
-        Settings(teams={"ops": {"webhook": "${HOOK}", "apprise": ["${APP}"]}}, defaults={"pagerduty": "${PD}"})
-    )
-    for address in ("webhook ${HOOK}", "apprise ${APP}"):
-        assert [note for note in notes if note.startswith(f"ops, {address}: told by callbacks where")]
+    ops, it = {"webhook": "${HOOK}", "apprise": ["${APP}"]}, {"webhook": "a_connection"}
+    settings = Settings(teams={"ops": ops, "it": it}, defaults={"pagerduty": "${PD}"})
+    notes = build.notes(settings)
+    for address in ("ops, webhook ${HOOK}", "ops, apprise ${APP}", "it, webhook a_connection"):
+        assert [note for note in notes if note.startswith(f"{address}: told by callbacks where")]
+    assert "webhook_configs" not in build.files(settings)["alertmanager.yml"]
 
 
 def test_channels_that_a_webhook_can_not_choose_are_noted():

@@ -77,7 +77,7 @@ def test_none_of_200_arrives_anywhere(airflow3, everywhere, inbox, alertmanager,
         assert there == [], f"seed {seed}, {name}: {secrets[there[0]][1]!r}"
 
 
-def test_none_is_kept_on_disk(airflow3, everywhere, tmp_path, hooks, lines, made):
+def test_none_is_kept_on_disk(airflow3, everywhere, tmp_path, lines, made):
     seed, secrets = made
     everywhere(alertmanager={"urls": ["http://127.0.0.1:1"]}, callbacks={"spool": {"dir": str(tmp_path)}, "budget": 2})
     for number, (_, text) in enumerate(secrets[:25]):

@@ -127,16 +127,22 @@ def test_team_and_owners_come_from_what_the_collector_exports(ship, tmp_path):
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("none.txt", "--dags none.txt: can't be read: No such file or directory"),
+        ("none.txt", "--dags none.txt: can't be read (No such file or directory); expected an exporter's /metrics"),
+        ("torn.txt", "--dags torn.txt: not an exposition; expected an exporter's /metrics, or a file of it"),
         ("empty.txt", "--dags empty.txt: no airflow_db_dag_info in it; is the exporter given a metadata.url?"),
-        ("http://127.0.0.1:1/metrics", "--dags http://127.0.0.1:1/metrics: ConnectionError; expected an exporter's"),
+        (
+            "http://me:pa55word9@127.0.0.1:1/metrics",
+            "--dags http://me:***@127.0.0.1:1/metrics: can't be read (ConnectionE",
+        ),
     ],
 )
 def test_a_table_that_can_not_be_had_is_one_line(where, message, tmp_path, windsock):
     (tmp_path / "empty.txt").write_text("up 1\n")
+    (tmp_path / "torn.txt").write_text('airflow_db_dag_info{dag_id="a",ow')
     done = windsock("build", "--out", "out", "--dags", where, cwd=tmp_path)
     assert (done.returncode, done.stderr.count("\n")) == (1, 1)
     assert message in done.stderr
+    assert "pa55word9" not in done.stderr
     assert not (tmp_path / "out").exists()
 
 
