@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from real.airflow import Airflow
+from real.browser import Browser
 from real.databases import MariaDB, Postgres, SQLiteFolder, need_drivers
 
 if TYPE_CHECKING:
@@ -54,3 +55,10 @@ def run_airflow() -> Iterator[Callable[..., Airflow]]:
     yield run
     for one in running:
         one.remove()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    window = Browser()
+    yield window
+    window.close()

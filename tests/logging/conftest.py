@@ -30,6 +30,13 @@ def elasticsearch():
     server.remove()
 
 
+@pytest.fixture(scope="session")
+def elasticsearch_9():
+    server = Elasticsearch("9.2.8")
+    yield server
+    server.remove()
+
+
 @pytest.fixture
 def own_elasticsearch():
     """One that a test may kill."""

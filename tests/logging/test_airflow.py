@@ -90,6 +90,20 @@ def shown(airflow, dag, run, task, index, attempt):
     return re.findall(r"^\*\*\* (.*)$", head, re.MULTILINE), rest.rstrip("\n").split("\n")
 
 
+def page(airflow, browser, run):
+    """What a browser shows of the task `talk`."""
+    if airflow.major == "3":
+        browser.open(f"{airflow.url}/dags/zoo/runs/{quote(run, safe='')}/tasks/talk?try_number=1")
+    else:
+        browser.open(f"{airflow.url}/login/")
+        browser.write("input[name=username]", "admin")
+        browser.write("input[name=password]", "admin")
+        browser.click("input[type=submit]")
+        browser.wait_for("DAGs")
+        browser.open(f"{airflow.url}/dags/zoo/grid?dag_run_id={quote(run, safe='')}&task_id=talk&tab=logs")
+    return browser.wait_for("loaded")
+
+
 def files_of(airflow, dag, run, task, index, attempt):
     place = airflow.logs / f"dag_id={dag}" / f"run_id={run}" / f"task_id={task}"
     if index >= 0:
@@ -116,10 +130,13 @@ def same(line):
 
 
 @pytest.fixture
-def shipped(tmp_path, elasticsearch, run_airflow, postgres, request):
-    """(Airflow, Shipping): an Airflow of that version whose logs are shipped, reading them back."""
-    version, _, form = request.param.partition(" ")
-    form = form or ("json" if version[0] == "3" else "text")
+def shipped(tmp_path, run_airflow, postgres, request):
+    """(Airflow, Shipping): an Airflow of that version whose logs are shipped, reading them back.
+
+    Elasticsearch is 8.19 or 9.2; each of the readers is run with both, that of 3.x with 8.19 in test_s3.py.
+    """
+    version, form, server = request.param
+    elasticsearch = request.getfixturevalue(server)
     index = f"read-{version}-{form}"
     folder = tmp_path / "shipping"
     folder.mkdir()
@@ -142,8 +159,8 @@ def shipped(tmp_path, elasticsearch, run_airflow, postgres, request):
     shipping.filebeat.stop()
 
 
-@pytest.mark.parametrize("shipped", ["3.3.2"], indirect=True)
-def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, elasticsearch):
+@pytest.mark.parametrize("shipped", [("3.3.2", "json", "elasticsearch_9")], indirect=True)
+def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, browser):
     airflow, shipping = shipped
     airflow.wait_for_dags("zoo", "runs")
     run = airflow.trigger("zoo")
@@ -157,7 +174,7 @@ def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, el
     expected = {which: written(airflow, "zoo", run, *which) for which in TRIES}
     assert len(files_of(airflow, "zoo", run, "wait", -1, 1)) == 2
     total = sum(len(lines) for lines in expected.values())
-    shipping.until(lambda: elasticsearch.count(f"{shipping.index}-2*") >= total, 60)
+    shipping.until(lambda: shipping.server.count(f"{shipping.index}-2*") >= total, 60)
     time.sleep(1.5)
     for which in TRIES:
         sources, lines = shown(airflow, "zoo", run, *which)
@@ -177,6 +194,9 @@ def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, el
         _, lines = shown(airflow, "zoo", run, *which)
         assert len(lines) == len(expected[which])
 
+    there = page(airflow, browser, run)
+    assert [there.count(text) for text in ("- printed", "- warned ünïcode", "- loaded")] == [1, 1, 1]
+    assert "View logs in Kibana" in there
     path = f"/dags/zoo/dagRuns/{quote(run, safe='')}/taskInstances/talk/externalLogUrl/1"
     assert f"zoo-talk-{quote(run)}--1-1" in airflow.api("GET", path)["url"]
 
@@ -193,8 +213,8 @@ def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, el
     assert len(set(seen)) > 3, seen
 
 
-@pytest.mark.parametrize("shipped", ["2.11.0"], indirect=True)
-def test_2_11_shows_the_lines_of_the_files_each_once_in_order(shipped, elasticsearch):
+@pytest.mark.parametrize("shipped", [("2.11.0", "text", "elasticsearch")], indirect=True)
+def test_2_11_shows_the_lines_of_the_files_each_once_in_order(shipped, browser):
     airflow, shipping = shipped
     airflow.wait_for_dags("zoo", "runs")
     run = airflow.trigger("zoo")
@@ -210,10 +230,13 @@ def test_2_11_shows_the_lines_of_the_files_each_once_in_order(shipped, elasticse
     for which in TRIES:
         _, lines = shown(airflow, "zoo", run, *which)
         assert [line.replace("tiger99", "***") for line in expected[which]] == lines
+    there = page(airflow, browser, run)
+    assert [there.count(text) for text in ("- printed", "- warned ünïcode", "- loaded")] == [1, 1, 1]
+    assert "View Logs in Kibana" in there
 
 
-@pytest.mark.parametrize("shipped", ["2.11.0 json"], indirect=True)
-def test_2_11_writes_json_with_the_fields_of_3_and_shows_text(shipped, elasticsearch):
+@pytest.mark.parametrize("shipped", [("2.11.0", "json", "elasticsearch_9")], indirect=True)
+def test_2_11_writes_json_with_the_fields_of_3_and_shows_text(shipped):
     airflow, shipping = shipped
     airflow.wait_for_dags("zoo")
     run = airflow.trigger("zoo")
@@ -239,7 +262,7 @@ def test_2_11_writes_json_with_the_fields_of_3_and_shows_text(shipped, elasticse
     shipping.until(lambda: all("Elasticsearch" in str(shown(airflow, "zoo", run, *which)[0]) for which in TRIES), 60)
     for which in TRIES:
         assert shown(airflow, "zoo", run, *which)[1] == expected[which]
-    hits = [hit["_source"] for hit in elasticsearch.documents(f"{shipping.index}-2*")]
+    hits = [hit["_source"] for hit in shipping.server.documents(f"{shipping.index}-2*")]
     (loaded,) = (hit for hit in hits if hit["event"] == "loaded")
     assert (loaded["log_id"], loaded["extra"]["rows"]) == (f"zoo-talk-{run}--1-1", 7)
     assert {"ValueError"} == {hit["error"]["type"] for hit in hits if "error" in hit}

@@ -24,9 +24,10 @@ class Elasticsearch(Server):
 
     patience = 240.0  # 15 s on an idle machine
 
-    def __init__(self) -> None:
+    def __init__(self, version: str = shipping.ELASTICSEARCH) -> None:
         super().__init__("nobody")
-        self.home = shipping.elasticsearch(CACHE, print)
+        self.version = version
+        self.home = shipping.elasticsearch(CACHE, print, version)
         self.url = f"http://127.0.0.1:{self.port}"
         state = self.folder / "state"
         state.mkdir()
@@ -42,7 +43,9 @@ class Elasticsearch(Server):
         return list(arguments)
 
     def up(self) -> None:
-        variables = [f"{key}={value}" for key, value in shipping.environment(self.folder / "state").items()]
+        variables = [
+            f"{key}={value}" for key, value in shipping.environment(self.folder / "state", self.version).items()
+        ]
         self.start("env", *variables, *self.become)
         end = time.monotonic() + self.patience
         while self.ask("GET", "_cluster/health?wait_for_status=yellow&timeout=5s").get("status") not in {

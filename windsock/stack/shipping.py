@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import shutil
 import subprocess
 import zipfile
@@ -25,7 +26,10 @@ FILEBEAT = "7.17.29"
 ELASTICSEARCH = "8.19.21"
 HERE = Path(__file__).parent
 GO = "apt-get install golang-go, or for 1.23 and later see https://go.dev/dl"
-JDK = "apt-get install openjdk-17-jdk-headless"
+JAVA = {"8": 17, "9": 21}
+"""The oldest Java that a version of Elasticsearch starts on (its support matrix)."""
+JDKS = Path("/usr/lib/jvm")
+"""Where Linux distributions, and Temurin's packages, put those that are not on the PATH."""
 NOBODY = 65_534
 """Elasticsearch refuses to run as root."""
 
@@ -49,21 +53,21 @@ def filebeat(home: Path, say: Callable[[str], None]) -> Path:
     return program
 
 
-def elasticsearch(home: Path, say: Callable[[str], None]) -> Path:
+def elasticsearch(home: Path, say: Callable[[str], None], version: str = ELASTICSEARCH) -> Path:
     """Return the server's folder, fetched to `home` where it is not there yet. Raises StackError."""
-    place = home / f"elasticsearch-{ELASTICSEARCH}"
-    server = place / f"elasticsearch-{ELASTICSEARCH}"
+    place = home / f"elasticsearch-{version}"
+    server = place / f"elasticsearch-{version}"
     with _locked(place):
         if not (server / "plugins" / "root").exists():
             _need("mvn", "apt-get install maven")
-            _need("javac", JDK)
-            say("fetching Elasticsearch")
-            artifact = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{ELASTICSEARCH}:zip"
+            jdk = _jdk(version)
+            say(f"fetching Elasticsearch {version}")
+            artifact = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{version}:zip"
             shutil.rmtree(server, ignore_errors=True)
             for goal in (("get", "-Dtransitive=false"), ("copy", f"-DoutputDirectory={place}")):
                 _run(place, "mvn", "-B", "-q", f"dependency:{goal[0]}", f"-Dartifact={artifact}", goal[1])
-            _unpack(place / f"elasticsearch-{ELASTICSEARCH}.zip", place)
-            _plugin(place, server)
+            _unpack(place / f"elasticsearch-{version}.zip", place)
+            _plugin(place, server, version, jdk)
             say("Elasticsearch is there")
     return server
 
@@ -75,13 +79,12 @@ def prepare(home: Path, say: Callable[[str], None], *, wanted: bool) -> None:
         filebeat(home, say)
 
 
-def environment(state: Path) -> dict[str, str]:
+def environment(state: Path, version: str = ELASTICSEARCH) -> dict[str, str]:
     """The variables that a server with its own configuration in `state` is started with. Raises StackError."""
-    java = Path(_need("javac", JDK)).resolve().parent.parent
     return {
         "ES_PATH_CONF": str(state / "config"),
         "ES_TMPDIR": str(state / "tmp"),
-        "ES_JAVA_HOME": str(java),
+        "ES_JAVA_HOME": str(_jdk(version)),
         "ES_JAVA_OPTS": "-Xms1g -Xmx1g",
         "HOME": str(state),
     }
@@ -121,20 +124,20 @@ def configure(server: Path, state: Path, address: str) -> tuple[str, ...]:
     return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command)
 
 
-def _plugin(place: Path, server: Path) -> None:
+def _plugin(place: Path, server: Path, version: str, jdk: Path) -> None:
     classes, plugin = place / "classes", server / "plugins" / "root"
     source = HERE / "elasticsearch" / "RootPlugin.java"
-    _run(place, "javac", "-nowarn", "-cp", f"{server}/lib/*", "-d", str(classes), str(source))
+    _run(place, str(jdk / "bin" / "javac"), "-nowarn", "-cp", f"{server}/lib/*", "-d", str(classes), str(source))
     made = place / "root"
     made.mkdir(exist_ok=True)
-    _run(place, "jar", "cf", str(made / "root.jar"), "-C", str(classes), ".")
+    _run(place, str(jdk / "bin" / "jar"), "cf", str(made / "root.jar"), "-C", str(classes), ".")
     lines = {
         "name": "root",
         "description": "GET /",
         "version": "1.0.0",
         "classname": "windsock.RootPlugin",
-        "java.version": "17",
-        "elasticsearch.version": ELASTICSEARCH,
+        "java.version": str(_java(version)),
+        "elasticsearch.version": version,
     }
     (made / "plugin-descriptor.properties").write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
     plugin.parent.mkdir(exist_ok=True)
@@ -150,11 +153,34 @@ def _unpack(archive: Path, place: Path) -> None:
     archive.unlink()
 
 
-def _need(program: str, install: str) -> str:
-    found = shutil.which(program)
-    if found is None:
+def _need(program: str, install: str) -> None:
+    if shutil.which(program) is None:
         raise MissingProgramError(program, install)
-    return found
+
+
+def _java(version: str) -> int:
+    return JAVA[version.partition(".")[0]]
+
+
+def _jdk(version: str) -> Path:
+    """A JDK that this version of Elasticsearch starts on: that of the PATH, or another one of the machine."""
+    least, found = _java(version), shutil.which("javac")
+    homes = ([Path(found).resolve().parent.parent] if found else []) + sorted(JDKS.glob("*"))
+    for home in homes:
+        if (home / "bin" / "javac").exists() and _release(home) >= least:
+            return home
+    raise MissingProgramError(
+        f"JDK {least} or later", f"apt-get install openjdk-{least}-jdk-headless, or see https://adoptium.net"
+    )
+
+
+def _release(jdk: Path) -> int:
+    """17 of `JAVA_VERSION="17.0.15"` in the file that each JDK has; 0 where there is none."""
+    try:
+        found = re.search(r'^JAVA_VERSION="(\d+)', (jdk / "release").read_text(), re.MULTILINE)
+    except OSError:
+        return 0
+    return int(found[1]) if found else 0
 
 
 def _run(place: Path, *command: str, cwd: Path | None = None) -> None:

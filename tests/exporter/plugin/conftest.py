@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-from real.browser import Browser
 from real.environments import VERSIONS
 from real.server import Server, find
 
@@ -175,13 +174,6 @@ def sign_in(airflow: Any, user: str) -> str:
             return str(json.load(answer)["access_token"])
 
     return str(airflow.wait(ask, 60, "a token"))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    window = Browser()
-    yield window
-    window.close()
 
 
 @pytest.fixture
