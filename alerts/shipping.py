@@ -21,6 +21,16 @@ SHIPPING = Group(
             " while the files are there; Airflow's pages show the files.",
         ),
         Rule(
+            name="WindsockLogsUnwatched",
+            expr='min by (cluster, instance) (up{job="windsock-logs"}) == 0\nor\n'
+            'max by (cluster, instance) (increase(windsock_log_canaries_total{outcome="unwritten"}[15m])) > 0',
+            for_="2m",
+            severity="warning",
+            by=("cluster", "instance"),
+            summary="Nobody watches whether the log lines of {{ $labels.instance }} arrive",
+            description="`windsock logs watch` is down there, or can't write its canary. Lines may well arrive.",
+        ),
+        Rule(
             name="WindsockLogsRejected",
             # Watchers beside several Filebeats see the same index.
             expr="max by (cluster) (delta(windsock_log_rejected_lines[15m])) > 0",

@@ -61,7 +61,7 @@ class Canary:
         self._name = socket.gethostname()
         self._written: float | None = None
         self._latency: float | None = None
-        self.outcomes = {"found": 0, "lost": 0}
+        self.outcomes = {"found": 0, "lost": 0, "unwritten": 0}
 
     @property
     def latency(self) -> float | None:
@@ -76,6 +76,7 @@ class Canary:
             try:
                 self._one(due, stopped)
             except OSError as error:
+                self.outcomes["unwritten"] += 1
                 log.warning("no canary can be written to %s: %s", self._file, error)
             stopped.wait(max(0.0, due - time.monotonic()))
 

@@ -22,7 +22,7 @@ LOG_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
         "windsock_log_canaries_total",
         "counter",
-        "Canaries that were found (found) or not within a minute (lost).",
+        "Canaries that were found (found), not within a minute (lost), or could not be written (unwritten).",
         ("outcome",),
     ),
 )

@@ -93,9 +93,10 @@ def test_clusters_are_kept_apart(rule):
     promql.walk(promql.parse(rule.expr), check)
 
 
-def test_only_the_exporters_own_job_is_read():
-    for expression in EXPRESSIONS.values():
-        assert all(selector == 'up{job="windsock"}' for selector in re.findall(r"\bup\b(?:\{[^}]*\})?", expression))
+def test_only_windsocks_own_jobs_are_read_and_the_exporters_for_the_exporter():
+    for name, expression in EXPRESSIONS.items():
+        job = "windsock-logs" if "WindsockLogs" in name else "windsock"
+        assert set(re.findall(r"\bup\b(?:\{[^}]*\})?", expression)) <= {f'up{{job="{job}"}}'}, name
 
 
 @pytest.mark.parametrize(

@@ -62,5 +62,11 @@ def test_the_log_of_the_demos_failed_task_is_shipped_and_read_back(up, place):
             break
         assert time.monotonic() < end, shown
         time.sleep(1)
+    stack.line("log-watch is ready")
+    prometheus = stack.url("Prometheus").removesuffix("/alerts")
+    seen = quote('windsock_log_canaries_total{cluster="demo", outcome="found"} > 0')
+    while not get(f"{prometheus}/api/v1/query?query={seen}")["data"]["result"]:
+        assert time.monotonic() < end, stack.text
+        time.sleep(1)
     assert stack.end() == 0, stack.text
     assert stack.is_gone()

@@ -102,6 +102,13 @@ def test_without_filebeat_it_says_so_and_the_canary_gets_older(ship, watch):
     assert found['windsock_log_canaries_total{outcome="found"}'] == 0
 
 
+def test_a_canary_that_cant_be_written_is_counted(ship, watch):
+    shipping = ship()
+    (shipping.logs / "windsock").write_text("not a folder")
+    found = watch(shipping).until(lambda now: now['windsock_log_canaries_total{outcome="unwritten"}'] == 1)
+    assert "windsock_log_canary_latency_seconds" not in found
+
+
 def test_a_wrong_address_is_one_line(tmp_path):
     command = [sys.executable, "-m", "windsock", "logs", "watch", "--listen", "nowhere"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False)

@@ -10,7 +10,8 @@ import yaml
 from windsock import settings
 from windsock._source import Source, read
 from windsock.exceptions import SettingsError
-from windsock.stack import configuration, grafana
+from windsock.settings import validate
+from windsock.stack import addresses, configuration, grafana
 from windsock.teams import DagFacts, route
 
 
@@ -80,6 +81,33 @@ def test_prometheus_takes_its_file_and_scrapes_with_the_cluster_as_the_target_s_
     assert checked.returncode == 0, checked.stdout + checked.stderr
     (job,) = yaml.safe_load((folder.run / "prometheus.yml").read_text())["scrape_configs"]
     assert job["static_configs"] == [{"targets": [places.exporter], "labels": {"cluster": "prod"}}]
+
+
+def test_logs_are_read_where_the_airflow_writes_them_and_go_nowhere_else(folder, tmp_path):
+    file = tmp_path / "windsock.yaml"
+    file.write_text(
+        """
+logs:
+  folder: /srv/airflow/logs
+  format: text
+  index: ours
+  template: /etc/template.json
+  elasticsearch: {urls: ["https://es.example.org"], api_key: "${KEY}"}
+"""
+    )
+    source = read(file, {})
+    places = addresses.choose(source, validate(source), own_airflow=True, grafana=False, logs=True)
+    demo = configuration.write(folder, source, places).logs
+    assert (demo.folder, demo.format) == (str(folder.run / "airflow-home" / "logs"), "json")
+    shutil.rmtree(folder.run / "dags")
+    theirs = configuration.write(folder, source, places, own_airflow=False).logs
+    assert (theirs.folder, theirs.format) == ("/srv/airflow/logs", "text")
+    assert (demo.index, theirs.index, theirs.template) == ("ours", "ours", None)
+    assert "es.example.org" not in folder.settings.read_text()
+    jobs = {
+        job["job_name"]: job for job in yaml.safe_load((folder.run / "prometheus.yml").read_text())["scrape_configs"]
+    }
+    assert jobs["windsock-logs"]["file_sd_configs"] == [{"files": ["watched.json"]}]
 
 
 def test_the_reconciler_keeps_its_memory_in_the_folder_of_the_run(folder, places):

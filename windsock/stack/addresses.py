@@ -33,8 +33,9 @@ class Addresses:
     smtp: str
     grafana: str
     elasticsearch: str = ""
-    """Empty, and `filebeat` too, where no logs are shipped."""
+    """Empty, and the two below too, where no logs are shipped."""
     filebeat: str = ""
+    log_watch: str = ""
 
     def url(self, part: str) -> str:
         """`http://127.0.0.1:8080`: how this machine reaches `part`."""
@@ -80,6 +81,7 @@ def choose(source: Source, settings: Settings, *, own_airflow: bool, grafana: bo
         grafana=address() if grafana else f"{HOST}:{GRAFANA_PORT}",
         elasticsearch=address() if logs else "",
         filebeat=address() if logs else "",
+        log_watch=address() if logs else "",
     )
 
 

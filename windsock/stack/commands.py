@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 
@@ -76,15 +77,14 @@ def up(  # noqa: PLR0913  its options
                 say(f"Airflow is installed in {venv}")
                 return
             running = stack.start(folder, found, source, venv, say, logs=logs)
-            if logs:
-                shipped.begin(folder, running, say)
-            for line in table.lines(running.addresses, folder, found, own):
-                click.echo(line)
-            if check:
-                Check(running).run(say)
-            else:
-                click.echo("Ctrl-C ends it. What happens:")
-                _tell(running)
+            with shipped.beside(folder, running, say) if logs else nullcontext():
+                for line in table.lines(running.addresses, folder, found, own):
+                    click.echo(line)
+                if check:
+                    Check(running).run(say)
+                else:
+                    click.echo("Ctrl-C ends it. What happens:")
+                    _tell(running)
         except KeyboardInterrupt:
             if check:
                 raise

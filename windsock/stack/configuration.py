@@ -19,15 +19,19 @@ SLACK_TOKEN = "WINDSOCK_SLACK_TOKEN"  # noqa: S105  the variable's name
 HERE = Path(__file__).parent
 SCRAPE = "5s"
 """Also how often rules are evaluated: on one machine the demo need not wait."""
+WATCHED = "watched.json"
+"""Prometheus's targets for `windsock logs watch`, written once it runs: what is still being built is not down."""
 
 
-def write(folder: Folder, source: Source, addresses: Addresses) -> settings.Settings:
+def write(folder: Folder, source: Source, addresses: Addresses, *, own_airflow: bool = True) -> settings.Settings:
     """Write the run's windsock.yaml, secrets, DAGs and Prometheus' configuration; returns the settings in force.
 
     Raises SettingsError where what `source` says does not fit the rest.
     """
     values = _over(yaml.safe_load((HERE / "demo.yaml").read_text()), source.values)
     values = {**values, **_places(values, folder, addresses)}
+    if addresses.elasticsearch:
+        values["logs"] = _logs(values.get("logs") or {}, folder, addresses, own_airflow=own_airflow)
     effective = settings.validate(Source(values=values, file=str(folder.settings)))
     _dump(folder.settings, values)
     for name, token in _credentials(effective).items():
@@ -52,7 +56,6 @@ def _places(values: dict[str, Any], folder: Folder, addresses: Addresses) -> dic
         # Which one it is, the exporter's environment says.
         "metadata": {**(values.get("metadata") or {}), "url": None},
         "reconcile": {**_section(values.get("reconcile")), "store": str(folder.run / "reconciler.db")},
-        **({"logs": _logs(folder, addresses)} if addresses.elasticsearch else {}),
         "links": {**links, "airflow": addresses.url("airflow"), "grafana": addresses.url("grafana")},
         "channels": {
             "slack": {"api_url": f"{inbox}/slack/api", "token": f"${{{SLACK_TOKEN}}}"},
@@ -62,11 +65,15 @@ def _places(values: dict[str, Any], folder: Folder, addresses: Addresses) -> dic
     }
 
 
-def _logs(folder: Folder, addresses: Addresses) -> dict[str, Any]:
+def _logs(logs: dict[str, Any], folder: Folder, addresses: Addresses, *, own_airflow: bool) -> dict[str, Any]:
+    """An Airflow of the user's keeps its logs where the user says; the demo's has a form and a place of its own."""
+    demo = {"folder": str(folder.run / "airflow-home" / "logs"), "format": "json", "airflow_logging": None}
     return {
-        "folder": str(folder.run / "airflow-home" / "logs"),
+        **logs,
+        **(demo if own_airflow else {}),
         "elasticsearch": {"urls": [addresses.url("elasticsearch")]},
         "stats": addresses.filebeat,
+        "template": None,
         "replicas": 0,
         # Maven's Elasticsearch has none.
         "lifecycle": False,
@@ -90,8 +97,17 @@ def _prometheus(cluster: str, addresses: Addresses) -> dict[str, Any]:
                 "static_configs": [
                     {"targets": [addresses.url("exporter").removeprefix("http://")], "labels": {"cluster": cluster}}
                 ],
-            }
+            },
+            *([_watched(cluster)] if addresses.log_watch else []),
         ],
+    }
+
+
+def _watched(cluster: str) -> dict[str, Any]:
+    return {
+        "job_name": "windsock-logs",
+        "file_sd_configs": [{"files": [WATCHED]}],
+        "relabel_configs": [{"target_label": "cluster", "replacement": cluster}],
     }
 
 

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -67,8 +67,9 @@ def end_children(grace: float) -> None:
         late = time.monotonic() > deadline
         for pid in _children():
             if late or pid not in told:
-                # It is not reaped yet, so its pid can't be another's.
-                os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+                # A thread that waits for its own child may have reaped it just now; its pid is nobody's yet.
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
                 told.add(pid)
         time.sleep(0.05)
 

@@ -6,17 +6,19 @@ files until then. What goes wrong here ends nothing else.
 
 from __future__ import annotations
 
+import json
 import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from windsock.exceptions import StackError
 
-from . import parts, shipping
+from . import configuration, parts, shipping
 from .process import Part, Process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from .folder import Folder
     from .stack import Stack
@@ -25,16 +27,24 @@ PATIENCE = 240.0
 """Seconds for Elasticsearch to get ready: 15 on an idle machine."""
 
 
-def begin(folder: Folder, running: Stack, say: Callable[[str], None]) -> None:
-    """Start both in the background; they are added to the stack's processes as they start."""
+@contextmanager
+def beside(folder: Folder, running: Stack, say: Callable[[str], None]) -> Iterator[None]:
+    """Start both in the background of the block; they are added to the stack's processes as they start."""
+    ended = threading.Event()
 
     def run() -> None:
         try:
             _start(folder, running, say)
         except (StackError, OSError) as error:
-            say(f"no logs are shipped: {error}")
+            if not ended.is_set():
+                say(f"no logs are shipped: {error}")
 
     threading.Thread(target=run, name="logs", daemon=True).start()
+    try:
+        yield
+    finally:
+        # The parts are about to be ended: what fails from here on is no news.
+        ended.set()
 
 
 def _start(folder: Folder, running: Stack, say: Callable[[str], None]) -> None:
@@ -54,6 +64,12 @@ def _start(folder: Folder, running: Stack, say: Callable[[str], None]) -> None:
     arguments = ("-e", "-c", str(made / "filebeat.yml"), "--path.home", str(made))
     _wait(Part("filebeat", (str(program), *arguments), base, f"{addresses.url('filebeat')}/stats"), folder, running)
     say("filebeat is ready: Airflow's pages show the logs of finished tasks out of Elasticsearch")
+    watch = (*parts.WINDSOCK, "logs", "watch", "--config", str(folder.settings), "--listen", addresses.log_watch)
+    _wait(Part("log-watch", watch, base, f"{addresses.url('log_watch')}/metrics"), folder, running)
+    (folder.run / configuration.WATCHED).write_text(json.dumps([{"targets": [addresses.log_watch]}]))
+    say(
+        f"log-watch is ready: Prometheus sees whether lines arrive, and so do you: {addresses.url('log_watch')}/metrics"
+    )
 
 
 def _wait(part: Part, folder: Folder, running: Stack) -> None:

@@ -53,7 +53,7 @@ def start(  # noqa: PLR0913  what a run is made of
     wanted = settings.validate(source)
     places = addresses.choose(source, wanted, own_airflow=venv is not None, grafana=bool(programs.grafana), logs=logs)
     known = airflow.database(folder) if venv else database.find_url(wanted.metadata.url)
-    configuration.write(folder, source, places)
+    configuration.write(folder, source, places, own_airflow=venv is not None)
     parts.generate(folder, dashboards=bool(programs.grafana))
     processes = tuple(Process(part, folder) for part in parts.parts(programs, folder, places, venv, known))
     say(f"starting {', '.join(process.part.name for process in processes)}")

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from . import programs
 from .addresses import port
 
+SHIPPED = "the logs: a line below says when; what is missing for that is made the first time, in minutes"
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -26,6 +28,7 @@ def lines(addresses: Addresses, folder: Folder, found: Programs, version: str | 
         ("Alertmanager", url("alertmanager"), ""),
         ("Exporter", f"{url('exporter')}/metrics", f"StatsD on {', '.join(addresses.statsd)}"),
         ("Grafana", url("grafana"), "no password" if found.grafana else programs.GRAFANA),
+        *([("Elasticsearch", url("elasticsearch"), SHIPPED)] if addresses.elasticsearch else []),
         ("Files", str(folder.run), "configuration, data, logs/, and a script a part in bin/"),
     ]
     width = max(len(place) for _, place, _ in rows)
