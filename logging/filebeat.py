@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -123,17 +124,19 @@ def _named(source: str) -> dict[str, Any]:
 
 
 def _file(settings: Settings, name: str, version: str) -> dict[str, Any]:
-    keep = int(max(7 * DAY, min(settings.logs.retention, 30 * DAY)) / 3600)
+    keep = math.ceil(settings.logs.catch_up / 3600)
     return {
         "type": "filestream",
         "id": name,
-        # Files appear each second, and each is looked at again each second; an idle one is closed after a minute. A
-        # registry of 200,000 files a month holds what is younger than `clean_inactive`.
+        # Files appear each second, and each is looked at again each second.
         "prospector.scanner.check_interval": "1s",
         "prospector.scanner.exclude_files": [r"\.gz$"],
         **({"prospector.scanner.fingerprint.enabled": False} if version == "9.x" else {}),
         "backoff": {"init": "100ms", "max": "500ms"},
-        "close.on_state_change.inactive": "1m",
+        # Few are open. What a file had unread when it was closed, because Elasticsearch was away or a line came at that
+        # moment, 7.17 reads only when it grows again or Filebeat is started (elastic/beats#46923, mended in later 9.1):
+        # longer than most outages, and not as long as a sensor sleeps between two lines.
+        "close.on_state_change.inactive": "11m",
         # A file that is deleted is read to its end first, and its place is remembered for that.
         "close.on_state_change.removed": False,
         "clean_removed": False,

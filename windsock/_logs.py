@@ -56,6 +56,9 @@ class Logs(Section):
     replicas: int = Field(default=1, ge=0, le=5)
     template: str | None = None
     """Path of template.json, as Filebeat sees it, which it then loads itself; else `windsock logs install` does it."""
+    catch_up: Duration = Field(default=259_200.0, ge=3600, le=2_592_000)
+    """How long Filebeat may be down and lose nothing: files that got no line for longer are not read. It opens all
+    others when it starts, and needs some 90 KB for each."""
     stats: Address = "127.0.0.1:5066"
     """Where Filebeat shows its own statistics."""
     components: Components = Components()

@@ -132,6 +132,13 @@ def test_every_option_is_documented(version, form, tmp_path, windsock):
     assert configuration["output.elasticsearch"]["preset"] == "custom"
 
 
+def test_files_are_read_for_as_long_as_filebeat_may_be_down(tmp_path, windsock):
+    (tmp_path / "windsock.yaml").write_text("logs: {catch_up: 90m}\n")
+    assert windsock("build", "--filebeat-version", "9.x", "--out", "out", cwd=tmp_path).returncode == 0
+    (tasks, *_) = yaml.safe_load((tmp_path / "out" / "filebeat.yml").read_text())["filebeat.inputs"]
+    assert (tasks["ignore_older"], tasks["clean_inactive"]) == ("2h", "26h")
+
+
 def test_the_options_of_7_17_are_those_without_what_came_later(tmp_path, windsock):
     assert windsock("build", "--filebeat-version", "7.17", "--out", "out", cwd=tmp_path).returncode == 0
     text = (tmp_path / "out" / "filebeat.yml").read_text()
