@@ -9,8 +9,9 @@ ARGS ?=
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11 python3.10,$(shell \
 	$(name) -c 'import ensurepip, sys; (3, 10) <= sys.version_info < (3, 15) and print("$(name)")' 2>/dev/null)))
 BIN := .venv/bin
-# What Filebeat and Elasticsearch are made with, where all of it is there; --check does not wait for logs.
-LOGS = $(if $(findstring --check,$(ARGS)),,$(shell command -v go >/dev/null && command -v mvn >/dev/null \
+# Where all is there that Filebeat and Elasticsearch are made with; --check does not wait for logs, nor are those of an
+# Airflow elsewhere taken unasked.
+LOGS = $(if $(filter --check %none,$(ARGS)),,$(shell command -v go >/dev/null && command -v mvn >/dev/null \
 	&& command -v javac >/dev/null && echo --logs))
 AIRFLOW := .windsock/airflow-3.3.2
 REQUIREMENTS := windsock/stack/requirements

@@ -74,7 +74,7 @@ def opened(bench: Bench, files: int) -> dict[str, object]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--files", type=int, nargs="*", default=[20_000, 100_000, 200_000])
-    parser.add_argument("--open", type=int, default=20_000)
+    parser.add_argument("--open", type=int, default=13_000)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     server, found = Elasticsearch(), []

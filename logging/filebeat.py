@@ -133,9 +133,9 @@ def _file(settings: Settings, name: str, version: str) -> dict[str, Any]:
         "prospector.scanner.exclude_files": [r"\.gz$"],
         **({"prospector.scanner.fingerprint.enabled": False} if version == "9.x" else {}),
         "backoff": {"init": "100ms", "max": "500ms"},
-        # Few are open. What a file had unread when it was closed, because Elasticsearch was away or a line came at that
-        # moment, 7.17 reads only when it grows again or Filebeat is started (elastic/beats#46923, mended in later 9.1):
-        # longer than most outages, and not as long as a sensor sleeps between two lines.
+        # Closed, so that few are open; but what a file had unread then, because Elasticsearch was away or a line came
+        # at that moment, is read only when it grows again or Filebeat is started (elastic/beats#46923, mended at the
+        # end of 2025). So: longer than most outages, and not as long as a sensor sleeps between two lines.
         "close.on_state_change.inactive": "11m",
         # A file that is deleted is read to its end first, and its place is remembered for that.
         "close.on_state_change.removed": False,

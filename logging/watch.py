@@ -83,7 +83,8 @@ class Canary:
     def _one(self, due: float, stopped: threading.Event) -> None:
         now = datetime.now(timezone.utc)
         event = f"canary of {self._name} {now.timestamp():.6f}"
-        self._file.parent.mkdir(parents=True, exist_ok=True)
+        # A folder of logs that is not there is a wrong setting, and not ours to make.
+        self._file.parent.mkdir(exist_ok=True)
         if self._file.exists() and self._file.stat().st_size > LONGEST:
             self._file.replace(self._file.with_suffix(".log.1"))
         with self._file.open("a") as file:

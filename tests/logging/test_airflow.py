@@ -95,11 +95,7 @@ def page(airflow, browser, run):
     if airflow.major == "3":
         browser.open(f"{airflow.url}/dags/zoo/runs/{quote(run, safe='')}/tasks/talk?try_number=1")
     else:
-        browser.open(f"{airflow.url}/login/")
-        browser.write("input[name=username]", "admin")
-        browser.write("input[name=password]", "admin")
-        browser.click("input[type=submit]")
-        browser.wait_for("DAGs")
+        browser.log_in(f"{airflow.url}/login/", "admin", "input[type=submit]", "DAGs")
         browser.open(f"{airflow.url}/dags/zoo/grid?dag_run_id={quote(run, safe='')}&task_id=talk&tab=logs")
     return browser.wait_for("loaded")
 

@@ -104,9 +104,10 @@ def test_without_filebeat_it_says_so_and_the_canary_gets_older(ship, watch):
 
 def test_a_canary_that_cant_be_written_is_counted(ship, watch):
     shipping = ship()
-    (shipping.logs / "windsock").write_text("not a folder")
+    shipping.logs.rmdir()
     found = watch(shipping).until(lambda now: now['windsock_log_canaries_total{outcome="unwritten"}'] == 1)
     assert "windsock_log_canary_latency_seconds" not in found
+    assert not shipping.logs.exists()
 
 
 def test_a_wrong_address_is_one_line(tmp_path):

@@ -62,6 +62,14 @@ class Browser:
     def write(self, selector: str, text: str) -> None:
         self._call("POST", f"/element/{self._find(selector)}/value", {"text": text})
 
+    def log_in(self, page: str, user: str, button: str, shown: str) -> None:
+        """Through a log-in form of Airflow's, with the password that tests give everyone, until `shown` is there."""
+        self.open(page)
+        self.write("input[name=username]", user)
+        self.write("input[name=password]", "admin")
+        self.click(button)
+        self.wait_for(shown)
+
     def windows(self) -> list[str]:
         """The addresses of the other windows, which are closed."""
         first = self._call("GET", "/window")

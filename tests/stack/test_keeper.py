@@ -131,3 +131,9 @@ def test_nohup_is_respected(tmp_path):
     )
     assert done.returncode == 0
     assert done.stdout.splitlines()[1:] == ["here"]
+
+
+def test_a_child_that_a_thread_has_reaped_just_now_is_no_error(start):
+    gone = "gone = subprocess.Popen(['true']); gone.wait()"
+    process, _ = start(f"{gone}; children = keeper._children; keeper._children = lambda: [gone.pid, *children()]")
+    assert process.wait(20) == 0, process.stderr.read()

@@ -63,7 +63,7 @@ def _start(folder: Folder, running: Stack, say: Callable[[str], None]) -> None:
     )
     arguments = ("-e", "-c", str(made / "filebeat.yml"), "--path.home", str(made))
     _wait(Part("filebeat", (str(program), *arguments), base, f"{addresses.url('filebeat')}/stats"), folder, running)
-    say("filebeat is ready: Airflow's pages show the logs of finished tasks out of Elasticsearch")
+    say("filebeat is ready: lines can be searched, and Airflow's pages read finished tasks' back")
     watch = (*parts.WINDSOCK, "logs", "watch", "--config", str(folder.settings), "--listen", addresses.log_watch)
     _wait(Part("log-watch", watch, base, f"{addresses.url('log_watch')}/metrics"), folder, running)
     (folder.run / configuration.WATCHED).write_text(json.dumps([{"targets": [addresses.log_watch]}]))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 from . import programs
 from .addresses import port
 
-SHIPPED = "the logs: a line below says when; what is missing for that is made the first time, in minutes"
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .addresses import Addresses
     from .folder import Folder
     from .programs import Programs
+
+SHIPPED = "the logs: a line below says when; what is missing for that is made the first time, in minutes"
 
 
 def lines(addresses: Addresses, folder: Folder, found: Programs, version: str | None) -> Iterator[str]:
@@ -48,4 +48,6 @@ def lines(addresses: Addresses, folder: Folder, found: Programs, version: str | 
             "WINDSOCK_CONFIG": folder.settings,
         }.items():
             yield f"    export {name}={shlex.quote(str(value))}"
+        if addresses.elasticsearch:
+            yield f"  Its pages read logs back with airflow-*.environment in {folder.run / 'filebeat'}."
     yield ""

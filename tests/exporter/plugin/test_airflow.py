@@ -176,20 +176,12 @@ class TestBrowser:
         here.airflow.wait_for_dags("team.orders")
         url = here.airflow.url
         if here.version[0] == "3":
-            browser.open(f"{url}/auth/login")
-            browser.write("input[name=username]", "ada")
-            browser.write("input[name=password]", "admin")
-            browser.click("button[type=submit]")
-            browser.wait_for("Dags")
+            browser.log_in(f"{url}/auth/login", "ada", "button[type=submit]", "Dags")
             browser.open(f"{url}/dags/team.orders")
             browser.click('a[href$="/dags/team.orders/plugin/windsock-dag"]')
             browser.frame('iframe[src="/windsock/dags/team.orders"]')
         else:
-            browser.open(f"{url}/login/")
-            browser.write("input[name=username]", "admin")
-            browser.write("input[name=password]", "admin")
-            browser.click("input[type=submit]")
-            browser.wait_for("DAGs")
+            browser.log_in(f"{url}/login/", "admin", "input[type=submit]", "DAGs")
             assert browser.attribute('a[href="/windsock/"]', "href").endswith("/windsock/")
             browser.open(f"{url}/windsock/")
             browser.click('a[href="dags/team.orders"]')
