@@ -24,7 +24,7 @@ class Dialect(ABC):
     """One kind of database."""
 
     each_statement = False
-    """Whether the limit has to be set again for each statement; it costs nothing then."""
+    """Whether the limit is a moment, set anew before each statement; it costs nothing then."""
     lateral = False
     """Whether a sub-select may refer to the tables beside it: then its plan is an index look-up for each row."""
     errors: Mapping[Any, str] = {}
@@ -262,9 +262,6 @@ class SQLite(Dialect):
         "disk I/O error": "connection",
     }
 
-    def __init__(self) -> None:
-        self._ends = float("inf")
-
     @override
     def connect_args(self, driver: str, timeout: float) -> dict[str, Any]:
         del driver
@@ -272,9 +269,7 @@ class SQLite(Dialect):
 
     @override
     def prepare(self, connection: Connection, interval: float) -> None:
-        del interval
-        raw: Any = connection.connection.dbapi_connection
-        raw.set_progress_handler(lambda: time.monotonic() > self._ends, _TICKS)
+        del connection, interval  # `limit` sets the one thing there is
 
     @override
     def lead(self, connection: Connection, purpose: str, interval: float, limit: float) -> bool:
@@ -283,8 +278,10 @@ class SQLite(Dialect):
 
     @override
     def limit(self, connection: Connection, seconds: float) -> None:
-        del connection
-        self._ends = time.monotonic() + seconds
+        # On the connection: what is kept elsewhere would be over before the next one's first statement.
+        ends = time.monotonic() + seconds
+        raw: Any = connection.connection.dbapi_connection
+        raw.set_progress_handler(lambda: time.monotonic() > ends, _TICKS)
 
     @override
     def columns(self, tables: Sequence[str]) -> sa.sql.Executable:

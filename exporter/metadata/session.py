@@ -38,7 +38,7 @@ class Session:
         self.engine = engine
         self._interval = interval
         self._timeout = timeout
-        self._limit = 0.0
+        self._limit = timeout * _SHARE
         self._connection: Connection | None = None
 
     def lead(self) -> bool:
@@ -59,12 +59,17 @@ class Session:
     def execute(self, statement: sa.sql.Executable) -> Sequence[Any]:
         """Return all rows of a statement."""
         self.statements += 1
-        return self._open().execute(statement).fetchall()
+        connection = self._open()
+        if self.dialect.each_statement:
+            self.dialect.limit(connection, self._limit)
+        return connection.execute(statement).fetchall()
 
     def limit(self, seconds: float) -> None:
         """Give each statement of this transaction at most `seconds`, and never more than its share of a pass."""
         wanted = min(seconds, self._timeout * _SHARE)
-        if self.dialect.each_statement or wanted < self._limit:
+        if self.dialect.each_statement:
+            self._limit = wanted
+        elif wanted < self._limit:
             self.dialect.limit(self._open(), wanted)
             self._limit = wanted
 
