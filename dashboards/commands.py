@@ -10,8 +10,6 @@ import click
 from windsock import cli
 from windsock.exceptions import WindsockError
 
-from .build import differing, files, write
-
 
 @click.group(epilog="Example: windsock dashboards build --out /var/lib/grafana/dashboards")
 def dashboards() -> None:
@@ -30,6 +28,8 @@ def dashboards() -> None:
 @cli.config_option
 def build(config: Path | None, out: Path, *, check: bool) -> None:
     """Write the JSON of every dashboard."""
+    from .build import files, write  # noqa: PLC0415  --help does without grafanalib
+
     texts = files(cli.load(config))
     try:
         if check:
@@ -47,6 +47,8 @@ def build(config: Path | None, out: Path, *, check: bool) -> None:
 @cli.config_option
 def list_(config: Path | None, *, as_json: bool) -> None:
     """Print file, uid and title of every dashboard."""
+    from .build import files  # noqa: PLC0415  as above
+
     rows = []
     for name, text in files(cli.load(config)).items():
         board = json.loads(text)
@@ -60,6 +62,8 @@ def list_(config: Path | None, *, as_json: bool) -> None:
 
 
 def _check(texts: dict[str, str], out: Path) -> None:
+    from .build import differing  # noqa: PLC0415  as above
+
     if names := differing(texts, out):
         raise WindsockError(
             f"{out}: not what `windsock dashboards build` makes: {', '.join(names)}; build anew, or delete the file"

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from windsock._extras import MissingPackageError
 from windsock.exceptions import SettingsError
 
 from . import tls, webconfig
@@ -123,9 +124,7 @@ def _users(hashes: Mapping[str, str], where: str) -> Users | None:
     try:
         from .users import Users  # noqa: PLC0415  bcrypt is needed here only
     except ModuleNotFoundError:
-        raise SettingsError(
-            [f"{where}: basic_auth_users: needs the package bcrypt: pip install 'windsock[exporter]' brings it"]
-        ) from None
+        raise SettingsError([f"{where}: {MissingPackageError('bcrypt', 'basic_auth_users')}"]) from None
     return Users(hashes)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 from windsock import __version__, settings
+from windsock._extras import MissingPackageError
 from windsock.exceptions import WindsockError
 
 if TYPE_CHECKING:
@@ -44,15 +45,7 @@ class _Lazy(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        try:
-            module = importlib.import_module(COMMANDS[cmd_name][0])
-        except ModuleNotFoundError as error:
-            if error.name is None or error.name.split(".")[0] == "windsock":
-                raise
-            raise WindsockError(
-                f"`windsock {cmd_name}` needs the package {error.name}: pip install 'windsock[demo]' brings it"
-            ) from None
-        command = getattr(module, cmd_name)
+        command = getattr(importlib.import_module(COMMANDS[cmd_name][0]), cmd_name)
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -115,9 +108,23 @@ def main() -> None:
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(0)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.partition(".")[0] == "windsock":
+            raise
+        _fail(MissingPackageError(error.name, _named()))
     except WindsockError as error:
-        click.echo(f"windsock: {error}", err=True)
-        sys.exit(error.exit_code)
+        _fail(error)
+
+
+def _fail(error: WindsockError) -> NoReturn:
+    click.echo(f"windsock: {error}", err=True)
+    sys.exit(error.exit_code)
+
+
+def _named() -> str:
+    """The command that was asked for, as far as the command line tells."""
+    name = next((word for word in sys.argv[1:] if word in COMMANDS), "")
+    return f"`windsock {name}`" if name else "windsock"
 
 
 if __name__ == "__main__":

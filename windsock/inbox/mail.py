@@ -10,8 +10,6 @@ from email import message_from_bytes, policy
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from aiosmtpd.smtp import SMTP
-
 from .messages import Attempt, Message, Store
 from .plaintext import plaintext
 
@@ -31,6 +29,9 @@ class MailServer:
     """An SMTP server on a bound socket, in a thread of its own."""
 
     def __init__(self, listening: socket.socket, store: Store, faults: Faults) -> None:
+        from aiosmtpd.smtp import SMTP  # noqa: PLC0415  `windsock inbox --help` does without
+
+        self._protocol = SMTP
         self._socket = listening
         self._store = store
         self._faults = faults
@@ -59,7 +60,7 @@ class MailServer:
                 session.transport.abort()
 
     def _session(self) -> Any:
-        session = SMTP(
+        session = self._protocol(
             self, data_size_limit=MAX_BYTES, enable_SMTPUTF8=True, hostname="inbox.localhost", loop=self._loop
         )
         self._sessions.add(session)

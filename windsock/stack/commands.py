@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from windsock import _source, cli, settings
+from windsock._extras import need
 from windsock.exceptions import UsageError
 
 from . import environment, keeper, programs, shipping, stack, table
@@ -60,6 +61,7 @@ def up(  # noqa: PLR0913  its options
         raise UsageError("--check and --prepare are about the demo's Airflow: leave out --airflow none")
     if own and own not in environment.versions():
         raise UsageError(f"--airflow {own}: expected none or one of {', '.join(environment.versions())}")
+    need("aiosmtpd", "uv", "grafanalib", "sqlalchemy", what="`windsock up`")
     source = _source.read(config)
     settings.validate(source)
     found = None if prepare else programs.find()

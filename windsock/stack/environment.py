@@ -13,8 +13,6 @@ from importlib.metadata import distribution
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import uv
-
 import windsock
 from windsock.exceptions import StackError
 
@@ -78,6 +76,8 @@ def make(
 
 
 def _uv(command: tuple[str, ...], log: Path) -> None:
+    import uv  # noqa: PLC0415  `windsock up --help` does without
+
     with log.open("ab") as output:
         output.write(f"$ uv {' '.join(command)}\n".encode())
         output.flush()

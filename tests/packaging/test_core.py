@@ -1,0 +1,88 @@
+"""An environment with the wheel and what it needs, without any extra: what the README's own install makes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HELP = """
+import contextlib, io, json, sys
+import click
+from windsock.cli import windsock
+
+def paths(group, path=()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        yield (*path, name)
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from paths(command, (*path, name))
+
+shown = {}
+for path in paths(windsock):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        windsock.main([*path, "--help"], prog_name="windsock", standalone_mode=False)
+    shown[" ".join(path)] = out.getvalue()
+print(json.dumps(shown))
+"""
+
+
+@pytest.fixture(scope="session")
+def plain(uv, wheel, tmp_path_factory) -> Path:
+    """Its folder of programs."""
+    place = tmp_path_factory.mktemp("plain") / "venv"
+    for command in (
+        [uv, "venv", "--quiet", "--python", sys.executable, place],
+        [uv, "pip", "install", "--quiet", "--python", place, wheel],
+    ):
+        done = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=place.parent)
+        assert done.returncode == 0, done.stderr
+    return place / "bin"
+
+
+def test_every_command_has_help(plain, run_in):
+    shown = json.loads(run_in(plain / "python", HELP))
+    assert {"up", "inbox", "dashboards build", "metadata once", "exporter import-mapping"} <= shown.keys()
+    for path, text in shown.items():
+        assert text.startswith(f"Usage: windsock {path}")
+
+
+@pytest.mark.parametrize(
+    ("words", "package", "extra"),
+    [
+        ("up", "aiosmtpd", "demo"),
+        ("inbox --listen 127.0.0.1:0 --smtp-listen 127.0.0.1:0", "aiosmtpd", "demo"),
+        ("dashboards build --out made", "grafanalib", "dashboards"),
+        ("dashboards list", "grafanalib", "dashboards"),
+        ("metadata once --url sqlite:////nowhere.db", "sqlalchemy", "exporter"),
+        ("metadata grants --url sqlite:////nowhere.db", "sqlalchemy", "exporter"),
+        ("reconcile --once --url sqlite:////nowhere.db", "sqlalchemy", "exporter"),
+    ],
+)
+def test_a_missing_extra_is_one_message_with_the_command_that_brings_it(words, package, extra, plain, tmp_path):
+    done = subprocess.run(
+        [plain / "windsock", *words.split()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+        env={"WINDSOCK__ALERTMANAGER__URLS": "http://127.0.0.1:1", "HOME": str(tmp_path)},
+    )
+    said = f"`windsock {words.split()[0]}` needs the package {package}: pip install 'windsock[{extra}]' brings it"
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", f"windsock: {said}\n")
+
+
+@pytest.mark.parametrize("words", ["alerts build --out made", "logs build --out made", "config show", "notify spool"])
+def test_what_needs_no_extra_works(words, plain, tmp_path):
+    done = subprocess.run(
+        [plain / "windsock", *words.split()], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
