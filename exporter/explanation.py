@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .statsd.forms import Held
 from .statsd.line import LineError, parse, split
+from .statsd.prefix import advice, foreign_prefix
 from .statsd.translate import Rejected, Target, Translator
 
 if TYPE_CHECKING:
@@ -32,13 +33,20 @@ def _explain(part: bytes, translator: Translator) -> dict[str, Any]:
     verdict = translator.translate(sample.head)
     about = {"dialect": sample.head.dialect, "type": sample.head.type}
     if isinstance(verdict, Rejected):
-        return {**about, "stored": False, "reason": f"{_REASONS[verdict.kind]} ({verdict.reason})"}
+        to_do = _to_do(sample, translator) if verdict.kind == "unmapped" else {}
+        return {**about, "stored": False, "reason": f"{_REASONS[verdict.kind]} ({verdict.reason})", **to_do}
     if isinstance(verdict, Held):
         # Alone, a legacy line can't tell whether its modern twin carries the ids; take it for the plain dialect.
         translator.forms.settle(verdict.key)
         inner = _explain(part, translator)
         return {**inner, "note": "a legacy name: stored only where the modern line of the same fact has no tags"}
-    return {**about, "stored": True, **_series(sample, verdict)}
+    to_do = _to_do(sample, translator) if verdict.metric.source == "mapping" else {}
+    return {**about, "stored": True, **_series(sample, verdict), **to_do}
+
+
+def _to_do(sample: Sample, translator: Translator) -> dict[str, str]:
+    prefix = foreign_prefix(sample.head.name, translator.prefix) if translator.prefix is not None else None
+    return {"to do": advice(prefix)} if prefix is not None else {}
 
 
 def _series(sample: Sample, target: Target) -> dict[str, Any]:

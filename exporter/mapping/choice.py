@@ -29,7 +29,8 @@ def choose(settings: ExporterSettings, metrics: Iterable[Metric]) -> tuple[Trans
     mapping = chosen_mapping(settings)
     if mapping is None:
         return Translator(metrics, settings.statsd, Custom(settings)), Ingest
-    return MappedTranslator(mapping), SenderlessIngest
+    chart = settings.mapping_config is None and settings.naming == "helm-chart"
+    return MappedTranslator(mapping, settings.statsd.prefix if chart else None), SenderlessIngest
 
 
 def chosen_mapping(settings: ExporterSettings) -> Mapping | None:

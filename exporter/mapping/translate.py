@@ -33,8 +33,9 @@ class MappedTranslator(Translator):
     names is bounded by theirs.
     """
 
-    def __init__(self, mapping: Mapping) -> None:
+    def __init__(self, mapping: Mapping, prefix: str | None = None) -> None:
         super().__init__((), StatsD(prefix=""))
+        self.prefix = prefix
         self._mapping = mapping
         self._metrics: WeakValueDictionary[str, catalog.Metric] = WeakValueDictionary(
             {metric.family: metric for metric in (*catalog.own(), *catalog.metadata())}

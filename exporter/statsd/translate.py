@@ -75,6 +75,8 @@ class Translator:
         self.dialect = ""
         self._told = bool(self.major)
         self._consistent = config.timer_unit_consistency
+        self.prefix: str | None = config.prefix
+        """What Airflow's names begin with; None where names are taken as they come."""
         self._prefix = f"{config.prefix}." if config.prefix else ""
         self._names = Names(metrics, self.ids)
         self._changes = 0
