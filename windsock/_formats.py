@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, BeforeValidator
 
 from windsock import _costs
+from windsock._section import Public
 
 _LISTEN = re.compile(r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+")
 _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})")
 _RELAY = re.compile(r"udp://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]+):(\d{1,5})")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z][A-Za-z0-9_.-]{0,249}")
-_LOOKS_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{20,}|xox[a-z]-.*")
+LOOKS_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{20,}|xox[a-z]-.*")
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d [A-Za-z_]+(/[A-Za-z_+\-0-9]+)*")
 
 
@@ -62,7 +63,7 @@ def _url(value: str) -> str:
 
 def _reference(value: str) -> str:
     # A pasted secret is refused without being repeated: error texts end up in logs.
-    if not _REFERENCE.fullmatch(value) or _LOOKS_LIKE_A_KEY.fullmatch(value):
+    if not _REFERENCE.fullmatch(value) or LOOKS_LIKE_A_KEY.fullmatch(value):
         raise ValueError("expected ${VARIABLE} or the id of an Airflow connection; a secret never stands in this file")
     return value
 
@@ -94,13 +95,13 @@ def _secret_pattern(value: str) -> str:
     return value
 
 
-Listen = Annotated[str, AfterValidator(_listen)]
-Address = Annotated[str, AfterValidator(_address)]
-Network = Annotated[str, AfterValidator(_network)]
-Relay = Annotated[str, AfterValidator(_relay)]
+Listen = Annotated[str, AfterValidator(_listen), Public()]
+Address = Annotated[str, AfterValidator(_address), Public()]
+Network = Annotated[str, AfterValidator(_network), Public()]
+Relay = Annotated[str, AfterValidator(_relay), Public()]
 Url = Annotated[str, AfterValidator(_url)]
 Reference = Annotated[str, AfterValidator(_reference)]
-TimeOfDay = Annotated[str, AfterValidator(_time_of_day)]
+TimeOfDay = Annotated[str, AfterValidator(_time_of_day), Public()]
 Urls = Annotated[tuple[Url, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]
 SecretPattern = Annotated[str, AfterValidator(_secret_pattern)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]

@@ -19,6 +19,10 @@ def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
             schema["properties"][name]["description"] = inspect.cleandoc(str(text.value.value))
 
 
+class Public:
+    """Marks a text that no secret is written into: an error may repeat what stands there."""
+
+
 class Section(BaseModel):
     """A part of windsock.yaml: immutable, and a key that it does not know is an error."""
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, get_args, get_origin
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from windsock._formats import LOOKS_LIKE_A_KEY
+from windsock._section import Public
 from windsock.exceptions import SettingsError
+from windsock.redaction import redact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,6 +25,8 @@ Key: TypeAlias = tuple[str | int, ...]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ENV_PREFIX = "WINDSOCK__"
+_SHOWN = 80
+_NAMED = re.compile(r"((?:alias|anchor|tag)(?: handle)?) b?['\"].*")
 
 
 @dataclass
@@ -104,7 +111,9 @@ def _parse(file: Path, source: Source) -> dict[str, Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
-        raise SettingsError([f"{file}:{line}: not valid YAML: {error.problem or error.context}"]) from None
+        # An alias, an anchor or a tag may be a secret that begins with `*`, `&` or `!`.
+        problem = _NAMED.sub(r"\1", str(error.problem or error.context))
+        raise SettingsError([f"{file}:{line}: not valid YAML: {problem}"]) from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError([f"{file}: can't be read: {error}"]) from None
     if value is None:
@@ -134,7 +143,7 @@ def explain(error: ValidationError, source: Source, model: type[BaseModel]) -> l
     """One line a problem: where, which key, what was expected, and the nearest valid key."""
     lines: dict[str, None] = {}
     for item in error.errors(include_url=False):
-        key, known = _resolve(item["loc"], model)
+        key, known, annotation = _resolve(item["loc"], model)
         where = f"{source.origin(key)}: {dotted(key)}"
         if item["type"] == "extra_forbidden":
             near = difflib.get_close_matches(str(key[-1]), known, n=1)
@@ -142,31 +151,58 @@ def explain(error: ValidationError, source: Source, model: type[BaseModel]) -> l
             lines[f"{where}: unknown key; {hint}"] = None
         else:
             message = item["msg"].removeprefix("Value error, ")
-            got = item["input"]
-            # A string may be a pasted secret: only its type is named.
-            shown = type(got).__name__ if isinstance(got, (str, dict, list)) else repr(got)
-            lines[f"{where}: {message[:1].lower()}{message[1:]}, got {shown}"] = None
+            lines[f"{where}: {message[:1].lower()}{message[1:]}, got {_got(item['input'], annotation)}"] = None
     return list(lines)
 
 
-def _resolve(loc: Key, model: type[BaseModel]) -> tuple[Key, list[str]]:
-    """Take pydantic's own steps (the names of union members) out of `loc`; also the keys known at its last step."""
+def _got(value: Any, annotation: Any) -> str:
+    """What stands there, or only its type where the key could hold a secret, or where the value looks like one."""
+    if isinstance(value, (dict, list)) or not _is_public(annotation):
+        return type(value).__name__
+    text = str(value)
+    if redact(text) != text or "@" in text or LOOKS_LIKE_A_KEY.search(text):
+        return type(value).__name__
+    return repr(value if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
+
+
+def _is_public(annotation: Any) -> bool:
+    """Whether all that a key may hold are numbers, words of a list, and texts that are marked as public."""
+    if get_origin(annotation) is Annotated:
+        base, *marks = get_args(annotation)
+        return any(isinstance(mark, Public) for mark in marks) or _is_public(base)
+    if get_origin(annotation) is Literal:
+        return True
+    if get_origin(annotation) in (tuple, Union, UnionType):
+        inner = [one for one in get_args(annotation) if one not in (None, type(None), ...)]
+        return bool(inner) and all(map(_is_public, inner))
+    return annotation in (bool, int, float)
+
+
+def _resolve(loc: Key, model: type[BaseModel]) -> tuple[Key, list[str], Any]:
+    """Take pydantic's own steps (the names of union members) out of `loc`.
+
+    Also returns the keys that are known at its last step, and the annotation of what it leads to.
+    """
     key: list[str | int] = []
     here: Any = model
     known: list[str] = []
     for step in loc:
-        fields = {f.alias or name: f for name, f in here.model_fields.items()} if _is_model(here) else None
+        section = _bare(here)
+        fields = {f.alias or name: f for name, f in section.model_fields.items()} if _is_model(section) else None
         if fields is not None:
             known = list(fields)
             key.append(step)
-            here = fields[str(step)].annotation if str(step) in fields else None
+            here = fields[str(step)].rebuild_annotation() if str(step) in fields else None
             continue
-        while get_origin(here) is Annotated:
-            here = get_args(here)[0]
-        if get_origin(here) in (dict, list, tuple):
+        bare = _bare(here)
+        if get_origin(bare) in (dict, list, tuple):
             key.append(step)
-            here = get_args(here)[1 if get_origin(here) is dict else 0]
-    return tuple(key), known
+            here = get_args(bare)[1 if get_origin(bare) is dict else 0]
+    return tuple(key), known, here
+
+
+def _bare(annotation: Any) -> Any:
+    return _bare(get_args(annotation)[0]) if get_origin(annotation) is Annotated else annotation
 
 
 def _is_model(value: Any) -> bool:

@@ -35,7 +35,7 @@ from windsock._formats import (
 from windsock._logs import Logs
 from windsock._matching import Match, Severity
 from windsock._reconcile import Reconcile, Reconciling, Resolve
-from windsock._section import Section
+from windsock._section import Public, Section
 from windsock._units import Duration, Ratio, Size
 from windsock.exceptions import SettingsError
 
@@ -174,7 +174,11 @@ class Links(Section):
 
     airflow: Url | None = None
     grafana: Url | None = None
+    exporter: Url | None = None
+    """Where a browser reaches the exporter, which serves the runbooks; None: `windsock alerts build` and the reconciler
+    make it of exporter.web, and callbacks know none."""
     runbooks: Url | None = None
+    """Runbooks of your own, as BASE/ALERTNAME.md, in place of the exporter's."""
 
 
 class SlackChannel(Section):
@@ -280,7 +284,7 @@ class Objective(Section):
 class Settings(Section):
     """The whole of windsock.yaml."""
 
-    cluster: str = Field(default="airflow", pattern=r"^[A-Za-z0-9_.:-]{1,64}$")
+    cluster: Annotated[str, Public()] = Field(default="airflow", pattern=r"^[A-Za-z0-9_.:-]{1,64}$")
     """This installation's name: on every series, every alert and every log line."""
     exporter: Exporter = Exporter()
     metadata: Metadata = Metadata()

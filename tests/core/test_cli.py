@@ -82,7 +82,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
         (
             ("dashboards", "list"),
             1,
-            "windsock: `windsock dashboards` needs the package grafanalib: pip install 'windsock[dashboards]' brings it\n",
+            (
+                "windsock: `windsock dashboards` needs the package grafanalib: "
+                "pip install 'windsock[dashboards]' brings it\n"
+            ),
         ),
     ],
 )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import random
+import string
+from typing import TYPE_CHECKING
 
 import jsonschema
 import pytest
@@ -10,6 +13,9 @@ import yaml
 
 from windsock import settings
 from windsock.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 WHOLE = """\
 cluster: prod-eu
@@ -92,28 +98,31 @@ def test_settings_can_not_be_changed(load):
             "slo: {d: {freshwithin: 5m}}\n",
             "windsock.yaml:1: slo.d.freshwithin: unknown key; did you mean 'fresh_within'?",
         ),
-        ("links:\n  zzz: 1\n", "windsock.yaml:2: links.zzz: unknown key; known here: airflow, grafana, runbooks"),
+        ("links:\n  zzz: 1\n", "windsock.yaml:2: links.zzz: unknown key; known here: airflow, exporter, grafana, runbooks"),
         # wrong types
         ("cluster: [a]\n", "windsock.yaml:1: cluster: input should be a valid string, got list"),
         (
             "exporter: 5\n",
-            "windsock.yaml:1: exporter: input should be a valid dictionary or instance of Exporter, got 5",
+            "windsock.yaml:1: exporter: input should be a valid dictionary or instance of Exporter, got int",
         ),
         (
             "callbacks:\n  enabled: maybe\n",
-            "windsock.yaml:2: callbacks.enabled: input should be a valid boolean, unable to interpret input, got str",
+            (
+                "windsock.yaml:2: callbacks.enabled: "
+                "input should be a valid boolean, unable to interpret input, got 'maybe'"
+            ),
         ),
         (
             "exporter: {budgets: {series: many}}\n",
             (
                 "windsock.yaml:1: exporter.budgets.series: "
-                "input should be a valid integer, unable to parse string as an integer, got str"
+                "input should be a valid integer, unable to parse string as an integer, got 'many'"
             ),
         ),
         # impossible values
         (
             "metadata: {interval: fast}\n",
-            "windsock.yaml:1: metadata.interval: expected a duration such as 10s, 5m or 1h30m, got str",
+            "windsock.yaml:1: metadata.interval: expected a duration such as 10s, 5m or 1h30m, got 'fast'",
         ),
         (
             "callbacks:\n  budget: 25s\n",
@@ -121,17 +130,20 @@ def test_settings_can_not_be_changed(load):
         ),
         (
             "callbacks: {spool: {max_bytes: 5 parsecs}}\n",
-            "windsock.yaml:1: callbacks.spool.max_bytes: expected a size such as 512KiB, 100MiB or 1GiB, got str",
+            (
+                "windsock.yaml:1: callbacks.spool.max_bytes: "
+                "expected a size such as 512KiB, 100MiB or 1GiB, got '5 parsecs'"
+            ),
         ),
         (
             "exporter:\n  statsd:\n    listen:\n      - udp://127.0.0.1:9125\n      - http://127.0.0.1:1\n",
-            f"windsock.yaml:5: exporter.statsd.listen[1]: {LISTEN}, got str",
+            f"windsock.yaml:5: exporter.statsd.listen[1]: {LISTEN}, got 'http://127.0.0.1:1'",
         ),
         (
             "exporter: {statsd: {listen: ['udp://127.0.0.1:99999']}}\n",
-            f"windsock.yaml:1: exporter.statsd.listen[0]: {LISTEN}, got str",
+            f"windsock.yaml:1: exporter.statsd.listen[0]: {LISTEN}, got 'udp://127.0.0.1:99999'",
         ),
-        ("exporter: {web: {listen: '9102'}}\n", "windsock.yaml:1: exporter.web.listen: expected HOST:PORT, got str"),
+        ("exporter: {web: {listen: '9102'}}\n", "windsock.yaml:1: exporter.web.listen: expected HOST:PORT, got '9102'"),
         (
             "links: {airflow: airflow.example.org}\n",
             "windsock.yaml:1: links.airflow: expected a URL that begins with http:// or https://, got str",
@@ -140,24 +152,24 @@ def test_settings_can_not_be_changed(load):
             "exporter: {naming: graphite}\n",
             (
                 "windsock.yaml:1: exporter.naming: "
-                "input should be 'prometheus', 'helm-chart' or 'statsd-exporter', got str"
+                "input should be 'prometheus', 'helm-chart' or 'statsd-exporter', got 'graphite'"
             ),
         ),
         (
             "defaults: {severity: urgent}\n",
-            "windsock.yaml:1: defaults.severity: input should be 'critical', 'warning' or 'info', got str",
+            "windsock.yaml:1: defaults.severity: input should be 'critical', 'warning' or 'info', got 'urgent'",
         ),
         (
             "slo: {d: {success: lots}}\n",
-            "windsock.yaml:1: slo.d.success: expected a share such as 99.5% or 0.995, got str",
+            "windsock.yaml:1: slo.d.success: expected a share such as 99.5% or 0.995, got 'lots'",
         ),
         (
             "slo: {d: {success: 101%}}\n",
-            "windsock.yaml:1: slo.d.success: input should be less than or equal to 1, got str",
+            "windsock.yaml:1: slo.d.success: input should be less than or equal to 1, got '101%'",
         ),
         (
             "slo: {d: {finish_by: '25:00 UTC'}}\n",
-            f"windsock.yaml:1: slo.d.finish_by: {TIME_OF_DAY}, got str",
+            f"windsock.yaml:1: slo.d.finish_by: {TIME_OF_DAY}, got '25:00 UTC'",
         ),
         ("severity: [{match: {dag: [x]}}]\n", "windsock.yaml:1: severity[0].is: field required, got dict"),
         # not YAML, or not a mapping
@@ -290,15 +302,90 @@ class TestSecrets:
         assert "a secret never stands in this file" in str(caught.value)
         assert secret not in str(caught.value)
 
-    def test_not_even_one_in_the_wrong_place(self, load):
-        for text in (
-            "cluster: 'my secret words'\n",
-            "metadata: {interval: 'my secret words'}\n",
-            "links: {airflow: 'my secret words'}\n",
-        ):
-            with pytest.raises(SettingsError) as caught:
-                load(text)
-            assert "secret" not in str(caught.value)
+    HIDING = (
+        "metadata: {{url: {}}}",
+        "plugin: {{token: {}}}",
+        "alertmanager: {{urls: [{}]}}",
+        "alertmanager: {{http: {{password: {}}}}}",
+        "alertmanager: {{http: {{headers: {{X-Key: [{}]}}}}}}",
+        "channels: {{slack: {{token: {}}}}}",
+        "channels: {{webhook: {{secret: {}}}}}",
+        "channels: {{email: {}}}",
+        "links: {{airflow: {}}}",
+        "logs: {{elasticsearch: {{api_key: {}}}}}",
+        "redaction: {{patterns: ['(({}+)+)+']}}",
+        "teams: {{a: {{webhook: {}}}}}",
+        "teams: {{a: {{apprise: [{}]}}}}",
+        "defaults: {}",
+    )
+    """Where a secret may stand, or be pasted into."""
+    OPEN = (
+        "cluster: {}",
+        "metadata: {{interval: {}}}",
+        "exporter: {{naming: {}}}",
+        "exporter: {{budgets: {{series: {}}}}}",
+        "exporter: {{web: {{listen: {}}}}}",
+        "exporter: {{statsd: {{allow: [{}]}}}}",
+        "exporter: {{gauges: {{airflow_x: {}}}}}",
+        "callbacks: {{enabled: {}}}",
+        "callbacks: {{attach: [{{on: [{}]}}]}}",
+        "reconcile: {}",
+        "teams: {{a: {{resolve: [{}]}}}}",
+        "severity: [{{match: {{}}, is: {}}}]",
+        "slo: {{d: {{finish_by: {}}}}}",
+    )
+    """Where none does."""
+
+    @staticmethod
+    def generated(seed: int) -> Iterator[str]:
+        """Passwords of words, with signs, with a login before them; keys; numbers."""
+        some = random.Random(seed)
+        letters = string.ascii_letters + string.digits
+        word = "".join(some.choices(letters, k=some.randint(6, 15)))
+        yield from (
+            word,
+            f"{word} {word[::-1]}",
+            f"{word}!?%#",
+            f"me:{word}@db:5432",
+            f"*{word}",
+            f"!{word}",
+            f"&{word} x: y",
+        )
+        yield "".join(some.choices(letters, k=some.randint(20, 60)))
+        yield str(some.randint(10**7, 10**12))
+
+    @pytest.mark.parametrize("where", HIDING)
+    @pytest.mark.parametrize("seed", range(5))
+    def test_what_may_be_a_secret_is_never_repeated(self, where, seed, load):
+        for secret in self.generated(seed):
+            for written in (json.dumps(secret), secret):
+                said = ""
+                try:
+                    load(where.format(written) + "\n")
+                except SettingsError as error:
+                    said = str(error)
+                assert secret.strip("*!&").split(" ")[0] not in said, written
+
+    @pytest.mark.parametrize("where", OPEN)
+    @pytest.mark.parametrize("seed", range(3))
+    def test_what_is_none_is_shown(self, where, seed, problems):
+        some = random.Random(seed)
+        word = " ".join("".join(some.choices(string.ascii_lowercase, k=some.randint(3, 9))) for _ in range(2))
+        assert problems(where.format(json.dumps(word)) + "\n")[0].endswith(f", got {word!r}")
+
+    @pytest.mark.parametrize("where", OPEN)
+    @pytest.mark.parametrize(
+        "kind", ["ghp_{}", "xoxb-{}", "AKIA{}", "postgresql://bob:{}@db/airflow", "bob:{}@db:5432", "password={}", "{}"]
+    )
+    def test_not_even_where_none_stands_is_what_looks_like_one(self, where, kind, load):
+        secret = "".join(random.Random(kind).choices(string.ascii_uppercase + string.digits, k=40))
+        with pytest.raises(SettingsError) as caught:
+            load(where.format(json.dumps(f"{kind.format(secret)} x")) + "\n")
+        assert secret[:16] not in str(caught.value)
+
+    def test_a_long_text_is_cut(self, problems):
+        (problem,) = problems(f"cluster: '{'so long ' * 1000}'\n")
+        assert len(problem) < 250
 
     @pytest.mark.parametrize("reference", ["${PD_KEY}", "pagerduty_default", "slack-prod"])
     def test_references_are_kept_as_they_are(self, reference, load):

@@ -88,7 +88,7 @@ class TestExporter:
     @pytest.mark.parametrize(
         ("option", "value", "message"),
         [
-            ("--web-listen", "9102", "windsock: --web-listen: exporter.web.listen: expected HOST:PORT, got str\n"),
+            ("--web-listen", "9102", "windsock: --web-listen: exporter.web.listen: expected HOST:PORT, got '9102'\n"),
             ("--read-buffer", "4GiB", "--read-buffer: exporter.statsd.read_buffer: input should be less than"),
             ("--read-buffer", "much", "--read-buffer: exporter.statsd.read_buffer: expected a size such as 512KiB"),
             ("--statsd-listen", "http://x", "expected udp://HOST:PORT, tcp://HOST:PORT"),
