@@ -51,6 +51,8 @@ class Metric:
     unit: str = ""
     legacy: tuple[str, ...] = ()
     """StatsD names with the labels inside, such as `ti.start.{dag_id}.{task_id}`."""
+    sent: Kind | None = None
+    """What its StatsD lines are by their type; None: what is exposed."""
     versions: tuple[tuple[str, str], ...] = (("", ""),)
     """Airflow versions that emit it: (from, first one without it); an empty end is open."""
     buckets: tuple[float, ...] = ()
@@ -179,6 +181,7 @@ def _metric(name: str, kind: str, legacy: list[str], seen_in: list[str]) -> Metr
         source="statsd",
         unit="seconds" if exposed == "histogram" else note.unit,
         legacy=forms,
+        sent=_KINDS[kind],
         versions=versions,
         buckets=note.buckets if exposed == "histogram" else (),
         note=note,

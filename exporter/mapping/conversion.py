@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from windsock import catalog
+from windsock.exporter.statsd.prefix import advice, foreign_prefix
 
 from .chart import helm_chart
+from .recognition import examples, recognise, sent_as
 from .rule import Observer
 
 if TYPE_CHECKING:
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
 
     from .file import MappingFile
     from .mapping import Mapping
-    from .rule import LineKind, Rule
-
-_VARIABLE = re.compile(r"\{\w+\}")
-_LINES: dict[str, LineKind] = {"counter": "counter", "gauge": "gauge", "histogram": "observer"}
+    from .recognition import Recognised
+    from .rule import Rule
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,12 @@ class Conversion:
 
 def convert(path: str, file: MappingFile, prefix: str) -> Conversion:
     """Work out what becomes of a mapping file; `prefix` is Airflow's `statsd_prefix`."""
-    matched = tuple(_matched(file.mapping, prefix))
+    recognised = tuple(recognise(file.mapping, prefix))
+    matched = tuple(Known(one.rule, one.metric) for one in recognised if one.matches)
     known = tuple(one for one in matched if not one.rule.drop)
-    rules = {id(one.rule) for one in matched}
+    rules = {id(one.rule) for one in recognised}
     unknown = tuple(rule for rule in file.mapping.rules if id(rule) not in rules and not rule.drop)
-    lost = list(file.remarks)
+    lost = [*file.remarks, *_never_matching(recognised), *_foreign(unknown, prefix)]
     if _is_chart(file.mapping, prefix):
         configuration: dict[str, Any] = {"naming": "helm-chart"}
     elif unknown:
@@ -73,14 +72,17 @@ def convert(path: str, file: MappingFile, prefix: str) -> Conversion:
     return Conversion(configuration, known, unknown, tuple(lost))
 
 
-def _matched(mapping: Mapping, prefix: str) -> Iterator[Known]:
-    start = f"{prefix}." if prefix else ""
-    for metric in catalog.airflow():
-        rules = {}
-        for form in (metric.name, *metric.legacy):
-            rule = mapping.find(start + _VARIABLE.sub("x", form), _LINES[metric.kind]).rule
-            rules[id(rule)] = rule
-        yield from (Known(rule, metric) for rule in rules.values() if rule is not mapping.default)
+def _never_matching(recognised: Sequence[Recognised]) -> Iterator[str]:
+    """What is said of rules that ask for lines of another type than Airflow's."""
+    matching = {id(one.rule) for one in recognised if one.matches}
+    for one in {id(one.rule): one for one in recognised if id(one.rule) not in matching}.values():
+        yield f"{one.rule.match} matches nothing: it asks for {one.kind} lines, and Airflow sends {sent_as(one.metric)}"
+
+
+def _foreign(unknown: Sequence[Rule], prefix: str) -> Iterator[str]:
+    found = {foreign_prefix(name, prefix) for rule in unknown for name in examples(rule)} - {None}
+    for other in sorted(other for other in found if other is not None):
+        yield f"names with another prefix: {advice(other)}, and import again"
 
 
 def _is_chart(mapping: Mapping, prefix: str) -> bool:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from functools import cache
 
-from windsock import catalog
-
-from .names import Ids, Names
+from .names import known_names
 
 _NAME_ENDS = re.compile(r"[:,#\[|]")
 
@@ -20,7 +17,7 @@ def foreign_prefix(line: str, prefix: str) -> str | None:
     """
     parts = _NAME_ENDS.split(line, maxsplit=1)[0].split(".")
     for start in range(len(parts)):
-        if _names().find(".".join(parts[start:])) is not None:
+        if known_names().find(".".join(parts[start:])) is not None:
             found = ".".join(parts[:start])
             return found if found != prefix else None
     return None
@@ -30,9 +27,3 @@ def advice(found: str) -> str:
     """What to do about a prefix that `foreign_prefix` found."""
     words = f"with the prefix {found!r}" if found else "without a prefix"
     return f"this is a name of Airflow's {words}: set exporter.statsd.prefix to {json.dumps(found)}, as Airflow has it"
-
-
-@cache
-def _names() -> Names:
-    # Ids of its own: what is only guessed at must not teach the exporter anything.
-    return Names(catalog.statsd(), Ids(limit=0))

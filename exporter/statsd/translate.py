@@ -195,7 +195,7 @@ class Translator:
 
 
 def _operation(metric: Metric, head: Head) -> Operation | None:
-    if metric.note.type == "gauge" and head.type == "c":
+    if metric.kind == "gauge" and metric.sent == "counter" and head.type == "c":
         # Airflow counts it up and down.
         return "add"
     return _OPERATIONS.get((metric.kind, head.type))
