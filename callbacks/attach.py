@@ -62,7 +62,9 @@ def count(reason: str, detail: str) -> None:
     if reason in _said:
         return
     _said.add(reason)
-    log.warning("no callbacks attached (%s): %s", reason, detail)
+    from windsock.redaction import redact  # noqa: PLC0415  only where something is wrong
+
+    log.warning("no callbacks attached (%s): %s", reason, redact(detail))
     try:
         _compat.count("windsock.policy.errors", {"reason": reason})
     except Exception as error:  # noqa: BLE001  Airflow's metrics are broken
@@ -121,6 +123,9 @@ def _applies(rule: Attach, facts: DagFacts, team: str) -> bool:
 
 def _made(hook: str, rule: Attach) -> Any:
     chosen = {name: getattr(rule, name) for name in _CHOICES if getattr(rule, name)}
+    if hook in ("retry", "skipped") and chosen.get("severity") == "critical":
+        # As `event.build` has it: the rule is about all of `on`, and says of no retry that it is worth waking someone.
+        chosen["severity"] = "warning"
     if chosen:
         from .notify import Notify  # noqa: PLC0415  as above
 

@@ -64,8 +64,10 @@ class Outcome:
     """When a deadline was, RFC 3339."""
 
 
-def read(context: Any, kind: Kind | None = None) -> Outcome:
-    """Return what `context` says; `kind` is the callback that was called, None: to be told from the context.
+def read(context: Any, called: Kind | None = None) -> Outcome:
+    """Return what `context` says; `called` is the callback that it was handed to, None: not known.
+
+    Whichever it was, the state says what there is to tell of, of all but a check, which is made while its task runs.
 
     Raises ValueError where it does not even name a DAG and a run, and where nothing has ended.
     """
@@ -88,7 +90,7 @@ def read(context: Any, kind: Kind | None = None) -> Outcome:
         raise ValueError("the context names no DAG and run")
     log_url = words(get(instance, "log_url"), 2 * _WORDS)
     outcome = Outcome(
-        kind or _compat.kind(context),
+        called if called == "check" else _compat.kind(context, called),
         facts_of(dag, dag_id),
         run_id,
         run_due=next(filter(None, dues), None),

@@ -5,8 +5,9 @@
     DAG(..., sla_miss_callback=windsock.callbacks.sla_missed)
 
 Airflow stores a deadline's callback as the path of a function and calls it with keyword arguments, in the triggerer
-(async) or in an executor's process. It hands over the run as JSON and the deadline's id and time: no owner and no tags,
-so that teams are matched by the DAG's id alone, unless the author names one.
+(async) or in an executor's process. It hands over the run and the deadline's id and time: no owner and no tags, so that
+teams are matched by the DAG's id alone, unless the author names one. Up to 3.3 the run is JSON; later
+(https://github.com/apache/airflow/pull/66608) it is an object, and the id may stand beside it as `deadline_id`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import asyncio
 import contextlib
 import threading
 from datetime import datetime
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from windsock import _compat
@@ -23,11 +25,13 @@ from windsock.teams import DagFacts
 
 from . import sending
 from .context import Outcome, facts_of, words
-from .options import DEFAULT, Options
+from .options import DEFAULT, Options, forgiving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+BESIDE = ("deadline_id", "deadline_time")
+"""Where the context has no `deadline`."""
 _RUNS = 3
 """Runs that one call of 2.11 tells of, the newest: after a pause there may be hundreds."""
 
@@ -41,18 +45,20 @@ def on_deadline_missed_sync(context: Mapping[str, Any] | None = None, **chosen: 
     """Send an alert for the missed deadline, from an executor's process; as `on_deadline_missed`."""
     name = words(chosen.pop("name", ""))
     known = {key: value for key, value in chosen.items() if key in Options.__dataclass_fields__}
-    try:
-        options = Options(**known)
-    except (TypeError, ValueError) as error:
-        # It is too late for an error: the deadline is missed, and somebody must hear of it.
-        sending.log.warning("arguments of on_deadline_missed ignored: %s", error)
-        options = DEFAULT
-    tell(context, options, name)
+    beside = {key: chosen[key] for key in BESIDE if key in chosen}
+    # It is too late for an error: the deadline is missed, and somebody must hear of it.
+    options = forgiving(known, sending.ignored, DEFAULT)
+    tell({**context, **beside} if isinstance(context, dict) else context, options, name)
 
 
 def tell(context: Any, options: Options, name: str = "") -> None:
     """Tell of the deadline in Airflow's `context`."""
     sending.report(lambda: (_read(context, name),), options)
+
+
+def is_one(context: Any) -> bool:
+    """Whether a context is that of a missed deadline, not of a task or a run."""
+    return isinstance(context, dict) and "task_instance" not in context and bool({"deadline", *BESIDE} & set(context))
 
 
 async def aside(work: Callable[[], None]) -> None:
@@ -91,25 +97,32 @@ def late(dag: Any, more: tuple[Any, ...], options: Options) -> None:
 
 
 def _read(context: Any, name: str) -> Outcome:
-    run = context.get("dag_run") if hasattr(context, "get") else None
-    deadline = context.get("deadline") if hasattr(context, "get") else None
-    run, deadline = (value if isinstance(value, dict) else {} for value in (run, deadline))
-    dag_id, run_id = words(run.get("dag_id"), 250), words(run.get("dag_run_id") or run.get("run_id"), 250)
+    context = context if hasattr(context, "get") else {}
+    run, deadline = _facts(context.get("dag_run")), _facts(context.get("deadline"))
+    dag_id = words(_compat.read(run, "dag_id"), 250)
+    run_id = words(_compat.read(run, "dag_run_id") or _compat.read(run, "run_id"), 250)
     if not dag_id or not run_id:
         raise ValueError("the context names no DAG and run")
-    due = deadline.get("deadline_time")
-    conf = run.get("conf")
+    due = _compat.read(deadline, "deadline_time") or context.get("deadline_time")
+    conf = _compat.read(run, "conf")
     return Outcome(
         "deadline",
         DagFacts(dag_id),
         run_id,
-        reason=words(run.get("state")),
+        reason=_compat.state_of(run),
         run_url=_compat.run_url(dag_id, run_id),
         conf=conf if isinstance(conf, dict) else None,
-        deadline=words(deadline.get("id"), 250) or name[:250] or "unknown",
+        deadline=words(_compat.read(deadline, "id") or context.get("deadline_id"), 250) or name[:250] or "unknown",
         name=name,
         due=rfc3339(due) if isinstance(due, datetime) else words(due),
     )
+
+
+def _facts(thing: Any) -> Any:
+    """JSON's values as an object has them, which it is in later versions."""
+    if not isinstance(thing, dict):
+        return thing
+    return SimpleNamespace(**{name: value for name, value in thing.items() if isinstance(name, str)})
 
 
 def _late(dag: Any, slas: Iterable[Any]) -> tuple[Outcome, ...]:

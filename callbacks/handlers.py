@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import recovery, sending
+from windsock import _compat
+
+from . import bounded, recovery, sending
 from .context import read, with_failed_tasks
 from .options import DEFAULT
 
@@ -14,12 +17,16 @@ if TYPE_CHECKING:
     from .context import Kind, Outcome
     from .options import Options
 
+_ASKING = 2.0
+"""Seconds that Airflow has to say in which state a killed task is."""
+
 
 def on_failure(context: Mapping[str, Any] | None = None, *_: object, **__: object) -> None:
     """Send an alert for the failed task, or the failed run, that `context` tells of.
 
-    Takes `callbacks.budget` seconds at most, logs one line about the outcome to `windsock.callbacks`, and lets nothing
-    out but what Airflow itself raises in this process to end a task (a BaseException: a timeout, a SIGTERM).
+    It goes by the state, as all of these do: a try that another one follows is told as `on_retry` tells it. Takes
+    `callbacks.budget` seconds at most, logs one line about the outcome to `windsock.callbacks`, and lets nothing out
+    but what Airflow itself raises in this process to end a task (a BaseException: a timeout, a SIGTERM).
     """
     handle(context, "failure")
 
@@ -43,14 +50,26 @@ def on_skipped(context: Mapping[str, Any] | None = None, *_: object, **__: objec
     handle(context, "skipped")
 
 
-def handle(context: Any, kind: Kind | None, options: Options = DEFAULT) -> None:
-    """Tell of what `context` says; `kind` None: to be told from it."""
+def handle(context: Any, called: Kind | None, options: Options = DEFAULT) -> None:
+    """Tell of what `context` says: the one door for the functions above, and for `Notify`, which knows no callback."""
 
     def find() -> tuple[Outcome, ...]:
-        outcome = read(context, kind)
+        outcome = read(context, called)
+        if outcome.kind == "retry" != called:
+            outcome = _settled(outcome, context)
         return (outcome,) if outcome.kind != "success" or _had_failed(outcome) else ()
 
     sending.report(find, options, lambda outcome: with_failed_tasks(outcome, context))
+
+
+def _settled(outcome: Outcome, context: Any) -> Outcome:
+    """What is a retry by its number alone, as Airflow has it: a task that hung in `queued` has failed for good."""
+    try:
+        failed = bounded.run(lambda: _compat.stands(context), _ASKING) == "failed"
+    except Exception as error:  # noqa: BLE001  nobody says more than the context
+        sending.log.debug("not asked for the state: %s", error)
+        return outcome
+    return replace(outcome, kind="failure") if failed else outcome
 
 
 def _had_failed(outcome: Outcome) -> bool:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from windsock._compat import base_notifier
 
 from .notify import Notify
+from .options import forgiving
+from .sending import ignored
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -26,7 +28,8 @@ class Notifier(_BaseNotifier):  # type: ignore[misc]  # Airflow is not installed
         super().__init__()
         self.context = context or {}
         self.options = options
-        self.what = Notify(**options)
+        # With a context it is made when something has happened: it is too late for an error.
+        self.what = Notify(**options) if context is None else forgiving(options, ignored, Notify())
 
     def __call__(self, *args: Any) -> None:
         """Tell of what Airflow's context says, or 2.11's five arguments for a missed SLA."""

@@ -25,7 +25,7 @@ class Notify(Options):
 
         if more:  # 2.11 calls for a missed SLA with the DAG, lists of tasks, and the SLAs
             deadline.late(context, more, self)
-        elif isinstance(context, dict) and "deadline" in context and "task_instance" not in context:
+        elif deadline.is_one(context):
             deadline.tell(context, self)
         else:
             handlers.handle(context, None, self)

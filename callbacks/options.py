@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 _SEVERITIES = ("critical", "warning", "info")
 _CHANNELS = ("alertmanager", "slack", "email", "pagerduty", "webhook", "apprise")
@@ -53,3 +56,15 @@ class Options:
 
 
 DEFAULT = Options()
+
+_Options = TypeVar("_Options", bound=Options)
+
+
+def forgiving(chosen: Mapping[str, Any], complain: Callable[[str], None], options: _Options) -> _Options:
+    """`options` with what is `chosen`, but for what can't be: that is found out when there is something to tell."""
+    for name, value in chosen.items():
+        try:
+            options = replace(options, **{name: value})
+        except (TypeError, ValueError) as error:
+            complain(str(error))
+    return options

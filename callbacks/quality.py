@@ -14,10 +14,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from windsock import _compat
+from windsock.text import safe
 
 from . import recovery, sending
 from .context import read
-from .options import Options
+from .options import Options, forgiving
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,15 +44,14 @@ def check(  # noqa: PLR0913  a check has so many sides, each with a default
     raises nothing: whoever wants the task to fail raises on the answer. Outside a task it only logs.
     """
     passed = bool(ok)
-    options = Options(
-        channels=tuple(channels) if channels is not None else None, severity=_severity(severity), team=team
-    )
+    chosen = {"severity": severity, "team": team, "channels": channels}
+    options = forgiving(chosen, sending.ignored, Options(severity="warning"))
 
     def find() -> tuple[Outcome, ...]:
         context = _compat.current_context()
         if context is None:
             if not passed:
-                sending.log.warning("outside a task, so nobody is told: %s", message)
+                sending.log.warning("outside a task, so nobody is told: %s", safe(str(message)))
             return ()
         outcome = replace(read(context, "check"), name=(name or "")[:_NAME], error=str(message), map_index=None)
         if passed and not recovery.waited_for(lambda: _had_failed(outcome)):
@@ -64,7 +64,3 @@ def check(  # noqa: PLR0913  a check has so many sides, each with a default
 
 def _had_failed(outcome: Outcome) -> bool:
     return recovery.check_failed_before(recovery.here().cluster, outcome.dag.dag_id, outcome.task_id, outcome.name)
-
-
-def _severity(severity: str) -> str:
-    return severity if severity in ("critical", "warning", "info") else "warning"

@@ -190,6 +190,11 @@ def withheld(outcome: Outcome, event: Event, options: Options) -> str:
     return ""
 
 
+def ignored(problem: str) -> None:
+    """Say which of an author's choices can't be, and is done without."""
+    log.warning("ignored, and told all the same: %s", line(redact(problem), _LINE))
+
+
 def _enriched(outcome: Outcome, enrich: Callable[[Outcome], Outcome] | None, seconds: float) -> Outcome:
     if enrich is None:
         return outcome

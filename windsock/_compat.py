@@ -57,25 +57,45 @@ def is_dag_level(context: Mapping[str, Any]) -> bool:
     return context.get("task_instance") is None or ("reason" in context and "exception" not in context)
 
 
-def kind(context: Mapping[str, Any]) -> Literal["failure", "retry", "success", "skipped"]:
-    """Which callback a context was made for: Airflow does not say it. Raises ValueError where nothing has ended.
+def kind(context: Mapping[str, Any], called: str | None = None) -> Literal["failure", "retry", "success", "skipped"]:
+    """What has become of the task or run of a context; `called`: the callback that it was handed to, None: not known.
 
-    A task's process and 2.11 know the state; 3.x calls for a killed task without one, and what decides there whether
-    `on_retry_callback` or `on_failure_callback` is called is whether it has a try left.
+    A task's process and 2.11 know the state, and that decides: 3.0 to 3.1 call `on_failure_callback` for a killed task
+    that is `up_for_retry` (https://github.com/apache/airflow/issues/65400). Where 3.x has no state, it is a failure or
+    a retry by the tries that are left; `stands` asks for more. Raises ValueError where nothing has ended.
     """
     if is_dag_level(context):
-        return "success" if _reason(context) == "success" else "failure"
+        reason = _reason(context) or called
+        return "success" if reason == "success" else "failure"
     instance = context.get("task_instance")
     state = state_of(instance)
     if state in _ENDS:
         return _ENDS[state]
+    if called in ("success", "skipped", "retry"):
+        return cast("Literal['success', 'skipped', 'retry']", called)
     if (
-        state in ("running", "deferred", "up_for_reschedule", "queued", "scheduled")
+        called is None
+        and state in ("running", "deferred", "up_for_reschedule", "queued", "scheduled")
         and context.get("exception") is None
     ):
         raise ValueError(f"nothing to tell of a task that is {state}")
     tries, allowed = read(instance, "try_number"), read(instance, "max_tries")
     return "retry" if isinstance(tries, int) and isinstance(allowed, int) and 0 < tries <= allowed else "failure"
+
+
+def stands(context: Mapping[str, Any]) -> str:
+    """The state that Airflow has a task instance in, for a context of 3.x that has none; empty: nobody says.
+
+    The dag processor answers, and takes a while. It matters where tries are left: a task that hung in `queued` has
+    failed for good all the same. Raises what Airflow raises.
+    """
+    instance = context.get("task_instance")
+    ask = read(instance, "get_task_states")
+    if state_of(instance) or not callable(ask):
+        return ""
+    dag_id, run_id, task_id, map_index = (read(instance, name) for name in ("dag_id", "run_id", "task_id", "map_index"))
+    states = ask(dag_id=dag_id, task_ids=[task_id], map_index=map_index, run_ids=[run_id]).get(run_id, {})
+    return next((str(getattr(state, "value", state)) for state in states.values()), "")
 
 
 _ENDS: Mapping[str, Literal["failure", "retry", "success", "skipped"]] = {

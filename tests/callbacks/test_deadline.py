@@ -61,6 +61,52 @@ def test_it_arrives(missed, alertmanager, configure):
     assert annotations["conf"] == '{"day": "2026-11-22", "password": "***"}'
 
 
+class Running:
+    """A state as the SDK's generated models have it: its own text is `DagRunState.RUNNING`."""
+
+    value = "running"
+
+
+RUN = SimpleNamespace(
+    dag_id="orders",
+    run_id="manual__2026-11-22T09:51:06+00:00",
+    state=Running(),
+    conf={"day": "2026-11-22", "password": "hunter2hunter2"},
+)
+LATER = {
+    "in the context": ({"dag_run": RUN, "run_id": RUN.run_id, "deadline": CONTEXT["deadline"]}, {}),
+    "flat in the context": (
+        {"dag_run": RUN, "deadline_id": CONTEXT["deadline"]["id"], "deadline_time": "2026-11-22T06:00:00Z"},
+        {},
+    ),
+    "beside it": (
+        {"dag_run": RUN},
+        {"deadline_id": CONTEXT["deadline"]["id"], "deadline_time": datetime(2026, 11, 22, 6, tzinfo=timezone.utc)},
+    ),
+}
+
+
+@pytest.mark.parametrize("form", LATER)
+def test_a_run_that_is_an_object_is_the_same_alert(missed, alertmanager, configure, form):
+    """As Airflow's next version hands it over: https://github.com/apache/airflow/pull/66608."""
+    configure(alertmanager={"urls": [alertmanager.url]})
+    context, beside = LATER[form]
+    missed(context=context, **beside)
+    (alert,) = alertmanager.alerts()
+    assert alert["labels"]["run_id"] == CONTEXT["dag_run"]["dag_run_id"]
+    assert alert["labels"]["deadline"] == CONTEXT["deadline"]["id"]
+    said = alert["annotations"]["summary"].replace(".000Z", "Z")
+    assert said == "orders missed its deadline: it was due at 2026-11-22T06:00:00Z, and the run is running"
+    assert alert["annotations"]["conf"] == '{"day": "2026-11-22", "password": "***"}'
+
+
+@pytest.mark.parametrize("form", ["in the context", "flat in the context"])
+def test_notify_knows_such_a_deadline_too(alertmanager, configure, form):
+    configure(alertmanager={"urls": [alertmanager.url]})
+    Notify()(LATER[form][0])
+    assert [alert["labels"]["alertname"] for alert in alertmanager.alerts()] == ["AirflowDeadlineMissed"]
+
+
 def test_the_author_chooses(missed, alertmanager, configure):
     configure(alertmanager={"urls": [alertmanager.url]})
     missed(context=CONTEXT, team="payments", severity="critical", an_argument_of_tomorrow=1)
@@ -70,9 +116,9 @@ def test_the_author_chooses(missed, alertmanager, configure):
 
 def test_a_wrong_choice_does_not_keep_it_back(missed, alertmanager, configure, lines):
     configure(alertmanager={"urls": [alertmanager.url]})
-    missed(context=CONTEXT, severity="loud")
-    assert len(alertmanager.alerts()) == 1
-    assert "arguments of on_deadline_missed ignored: severity" in lines()[0][1]
+    missed(context=CONTEXT, severity="loud", team="payments")
+    assert [alert["labels"]["team"] for alert in alertmanager.alerts()] == ["payments"]
+    assert "ignored, and told all the same: severity: expected one of critical" in lines()[0][1]
 
 
 @pytest.mark.parametrize("context", [None, {}, {"dag_run": None}, {"dag_run": {"dag_id": "x"}}, "x", 3])

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import pickle
+import threading
 from datetime import timedelta
 
 import pytest
 
 from windsock import _compat
-from windsock.callbacks import Notify, on_failure, on_retry, on_skipped, on_success
+from windsock.callbacks import Notify, handlers, on_failure, on_retry, on_skipped, on_success
 
 CONFIG = {
     "cluster": "prod",
@@ -210,12 +211,74 @@ def test_a_task_that_still_runs_is_nothing_to_tell_of(airflow, told, lines):
     assert "nothing to tell of a task that is running" in lines()[0][1]
 
 
-def test_a_killed_task_is_a_failure_or_a_retry_by_the_tries_that_are_left(airflow3, told):
+DOORS = pytest.mark.parametrize("door", [on_failure, Notify()], ids=["on_failure", "Notify"])
+
+
+@DOORS
+def test_a_killed_task_is_a_failure_or_a_retry_by_the_tries_that_are_left(airflow3, told, door):
     context = airflow3.killed()
-    Notify()(context)
+    door(context)
     context["task_instance"].try_number = 1
-    Notify()(context)
+    door(context)
     assert [name for name, *_ in told()] == ["AirflowTaskFailed", "AirflowTaskRetrying"]
+
+
+@DOORS
+def test_a_try_that_another_one_follows_is_no_failure_whichever_callback_airflow_calls(airflow, told, door):
+    door(context_of(airflow, "up_for_retry", ValueError("x"), 1))
+    assert told() == [("AirflowTaskRetrying", "warning", "payments")]
+
+
+@DOORS
+@pytest.mark.parametrize(
+    ("state", "name"),
+    [
+        ("failed", "AirflowTaskFailed"),  # it hung in `queued`: Airflow fails it for good, and gives it no state
+        ("up_for_retry", "AirflowTaskRetrying"),
+        ("running", "AirflowTaskRetrying"),  # the next try, already
+        (RuntimeError("no dag processor answers"), "AirflowTaskRetrying"),
+    ],
+)
+def test_where_the_context_has_no_state_airflow_is_asked(airflow3, told, door, state, name):
+    context, asked = airflow3.killed(), []
+    context["task_instance"].try_number = 1
+
+    def get_task_states(**which):
+        asked.append(which)
+        if isinstance(state, Exception):
+            raise state
+        return {which["run_ids"][0]: {"grp.fails": state}}
+
+    context["task_instance"].get_task_states = get_task_states
+    door(context)
+    assert [found for found, *_ in told()] == [name]
+    run_ids = [context["run_id"]]
+    assert asked == [{"dag_id": "zoo.fail", "task_ids": ["grp.fails"], "map_index": -1, "run_ids": run_ids}]
+
+
+def test_where_airflow_does_not_answer_the_alert_goes_out_all_the_same(airflow3, told, monkeypatch):
+    monkeypatch.setattr(handlers, "_ASKING", 0.1)
+    context, never = airflow3.killed(), threading.Event()
+    context["task_instance"].try_number = 1
+    context["task_instance"].get_task_states = lambda **_: never.wait(60)
+    on_failure(context)
+    never.set()
+    assert [name for name, *_ in told()] == ["AirflowTaskRetrying"]
+
+
+@pytest.mark.parametrize("state", ["success", "skipped", "failed", "up_for_retry"])
+def test_every_callback_says_the_same_of_one_context(airflow, told, state):
+    for callback in (on_failure, on_retry, on_skipped, on_success, Notify()):
+        callback(context_of(airflow, state, ValueError("x"), 1))
+    names = {"failed": "AirflowTaskFailed", "up_for_retry": "AirflowTaskRetrying", "skipped": "AirflowTaskSkipped"}
+    assert [name for name, *_ in told()] == ([names[state]] if state in names else [])
+
+
+def test_a_run_s_reason_decides_too(airflow, told):
+    on_success(airflow.dag_failure("timed_out"))
+    assert [name for name, *_ in told()] == ["AirflowDagRunFailed"]
+    on_failure(airflow.dag_failure("success"))
+    assert told() == []
 
 
 def test_what_airflow_does_to_it():

@@ -91,6 +91,20 @@ def test_the_first_rule_for_a_kind_decides(configure):
     assert task.on_success_callback == [on_success]
 
 
+def test_a_rule_that_is_critical_wakes_nobody_for_a_retry_or_a_skip(configure):
+    configure(callbacks={"attach": [{"on": ["failure", "retry", "skipped"], "severity": "critical"}]})
+    task = a_task(a_dag())
+    policy.task_policy(task)
+    assert task.on_failure_callback == [Notify(severity="critical")]
+    assert task.on_retry_callback == task.on_skipped_callback == [Notify(severity="warning")]
+
+
+def test_secrets_in_an_error_stay_here(caplog):
+    attach.count("ValueError", "can't reach postgres://etl:hunter2hunter2@db/x")
+    assert "postgres://etl:***@db/x" in caplog.text
+    assert "hunter2" not in caplog.text
+
+
 def an_author(context):
     """What an author attached."""
 

@@ -108,6 +108,19 @@ def test_a_severity_that_there_is_not_is_a_warning(airflow, inside, alertmanager
     assert alertmanager.alerts()[0]["labels"]["severity"] == "warning"
 
 
+@pytest.mark.parametrize("channels", [["slak"], "slak", 5])
+def test_channels_that_there_are_not_fail_no_task(airflow, inside, alertmanager, lines, channels):
+    inside(running(airflow))
+    assert check(False, "no", channels=channels, team="ops") is False
+    assert [alert["labels"]["team"] for alert in alertmanager.alerts()] == ["ops"]
+    assert "ignored, and told all the same: " in lines()[0][1]
+
+
+def test_secrets_stay_here_outside_a_task_too(lines):
+    check(False, "postgres://etl:hunter2hunter2@db/x has no rows")
+    assert lines() == [("WARNING", "outside a task, so nobody is told: postgres://etl:***@db/x has no rows")]
+
+
 def test_outside_a_task_it_only_says_so(lines):
     assert check(False, "no rows") is False
     assert check(True, "no rows") is True
