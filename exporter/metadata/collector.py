@@ -39,6 +39,8 @@ KEPT_INTERVALS = 4
 _LOOK_AGAIN = 40
 _AGAIN_AFTER = 4
 _LEAST = 0.05
+_ESSENTIAL = {"dags", "runs", "task_instances"}
+"""Queries of each pass; where none of them can be answered, nothing is known of Airflow."""
 _FACTS_CACHED = 20_000
 
 
@@ -99,7 +101,10 @@ class Collector:
         yield self.own.store
 
     def failing(self) -> dict[str, str]:
-        """The queries that failed at their last try, `connection` among them, with the reason and what was said."""
+        """The queries that failed at their last try, with the reason and what was said.
+
+        `connection` is among them where the database does not answer, `schema` where it is no Airflow's.
+        """
         return {name: f"{reason}: {text}" for name, (reason, text) in self._failing.items()}
 
     def look(self, *, everything: bool = False) -> bool:
@@ -157,7 +162,7 @@ class Collector:
             for dag_id in look.facts.dags:
                 self.learn(dag_id)
         self._drop_stale(look.now)
-        self._snapshot.set("airflow_db_up", 1)
+        self._snapshot.set("airflow_db_up", int(not _ESSENTIAL.isdisjoint(look.done)))
         if self.session.leads:
             # The transaction's locks on tables go; the lead is held to the next pass.
             self._lead()
@@ -165,6 +170,7 @@ class Collector:
     def _pass(self, deadline: float) -> Pass:
         if self._schema is None or self._opened != self.session.opened or self._passes % _LOOK_AGAIN == 0:
             self._schema = schema.look(self.session)
+            self._recovered("schema")
             self._opened = self.session.opened
             self._unsupported = set()
         return Pass(
@@ -243,14 +249,14 @@ class Collector:
             return "depends"
         if isinstance(error, TimeoutError):
             return "no_time"
-        return self.session.dialect.reason(error)
+        return "schema" if isinstance(error, schema.UnsupportedError) else self.session.dialect.reason(error)
 
     def _lost(self, error: Exception) -> None:
-        """There is no connection: what is known stays a while, with the word that the database does not answer."""
+        """There is no connection, or it is no Airflow's: what is known stays a while, with the word that it is down."""
         self.session.close()
-        reason = self.session.dialect.reason(error)
-        self.own.counter("windsock_metadata_query_errors_total", query="connection", reason=reason).value += 1
-        self._say("connection", reason, error)
+        name, reason = "schema" if isinstance(error, schema.ForeignError) else "connection", self._reason(error)
+        self.own.counter("windsock_metadata_query_errors_total", query=name, reason=reason).value += 1
+        self._say(name, reason, error)
         if self._state != "leads":
             self._state = "down"
             return

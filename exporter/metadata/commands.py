@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
 from windsock import cli
-from windsock.exceptions import UsageError
+from windsock.exceptions import UsageError, WindsockError
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from .once import Look
 
 _URL = click.option(
     "--url",
@@ -31,7 +34,7 @@ def metadata() -> None:
 @click.option("--json", "as_json", is_flag=True, help="The time of each query as JSON, without the metrics.")
 @cli.config_option
 def once(config: Path | None, url: str | None, *, as_json: bool) -> None:
-    """Print what one pass finds; on standard error, how long each query took.
+    """Print what one pass finds; on standard error, how long each query took. Exit code 1 where one of them failed.
 
     Counters are absent: they count what finishes while the exporter looks.
     """
@@ -42,7 +45,13 @@ def once(config: Path | None, url: str | None, *, as_json: bool) -> None:
     if as_json:
         rounded = {name: round(seconds, 6) for name, seconds in look.seconds.items()}
         click.echo(json.dumps({"seconds": rounded, "statements": look.statements, "failed": look.failed}))
-        return
+    else:
+        _show(look)
+    if look.failed:
+        raise WindsockError(f"of {len(look.seconds)} queries these failed: {', '.join(sorted(look.failed))}")
+
+
+def _show(look: Look) -> None:
     click.echo(look.exposition, nl=False)
     for name, seconds in sorted(look.seconds.items(), key=lambda item: -item[1]):
         click.echo(f"{seconds * 1000:9.1f} ms  {name:16} {look.failed.get(name, '')}".rstrip(), err=True)
@@ -54,11 +63,16 @@ def once(config: Path | None, url: str | None, *, as_json: bool) -> None:
 @click.option("--role", default="windsock", show_default=True, help="The role's name.")
 @cli.config_option
 def grants(config: Path | None, url: str | None, role: str) -> None:
-    """Print the statements that make a role which may read what windsock reads, and nothing else."""
+    """Print the statements that make a role which may read what windsock reads, and nothing else.
+
+    The role has no password, and the first line says how to give it one.
+    """
     from .grants import statements  # noqa: PLC0415  --help needs no database
 
     for line in statements(_known(url, config), role):
         click.echo(line)
+        if line.startswith("--") and not sys.stdout.isatty():
+            click.echo(line.removeprefix("-- "), err=True)  # piped, nobody sees it
 
 
 def _known(url: str | None, config: Path | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -25,6 +27,7 @@ _DRIVERS = {
     "sqlite": {"pysqlite": "sqlite3"},
 }
 _PACKAGES = {"postgresql": "psycopg2-binary", "mysql": "pymysql", "mariadb": "pymysql"}
+_PLACEHOLDER = re.compile(r"<[^<>]+>")
 # asyncpg takes these in the URL; no other driver knows them.
 _ASYNC_ONLY = ("prepared_statement_cache_size", "prepared_statement_name_func")
 
@@ -55,7 +58,16 @@ def parse(text: str) -> URL:
         ) from None
     if url.get_backend_name() not in DIALECTS:
         raise UsageError(f"no metadata database of Airflow: {url.get_backend_name()}; expected {', '.join(DIALECTS)}")
+    if any(_PLACEHOLDER.fullmatch(part) for part in (url.username, url.password, url.host, url.database) if part):
+        raise UsageError("the metadata database's URL has a placeholder (<…>) where a name or a password should stand")
     return url
+
+
+def missing_file(text: str) -> str:
+    """The SQLite file that the URL names where there is none; else empty. Raises UsageError."""
+    url = parse(text)
+    path = (url.database or "").removeprefix("file:").partition("?")[0]
+    return path if url.get_backend_name() == "sqlite" and not Path(path).is_file() else ""
 
 
 def _driver(url: URL, backend: str) -> str:

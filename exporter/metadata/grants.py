@@ -27,9 +27,9 @@ def statements(url: str, role: str) -> list[str]:
     session = Session(engine, dialect, _TIMEOUT, _TIMEOUT)
     try:
         tables = schema.look(session).tables()
-        if not tables:
-            raise WindsockError(f"{parse(url)!r} has none of Airflow's tables that this role may see")
         return _MAKE[engine.dialect.name](engine, session, tables, role)
+    except schema.ForeignError as error:
+        raise WindsockError(f"{parse(url)!r}: {error}") from None
     except sa.exc.SQLAlchemyError as error:
         reason = redact(str(getattr(error, "orig", None) or error)).strip().partition("\n")[0]
         raise WindsockError(f"{parse(url)!r}: {reason}") from None
@@ -42,7 +42,8 @@ def _postgresql(engine: Engine, session: Session, tables: Sequence[str], role: s
     functions = sa.func.current_database(), sa.func.current_schema()
     database, space = session.execute(sa.select(*functions))[0]
     return [
-        f"CREATE ROLE {name(role)} LOGIN PASSWORD '<choose one>';",
+        f"-- {name(role)} has no password, and can't log in with one: \\password {name(role)} in psql asks for it.",
+        f"CREATE ROLE {name(role)} LOGIN;",
         f"ALTER ROLE {name(role)} SET default_transaction_read_only = on;",
         f"GRANT CONNECT ON DATABASE {name(database)} TO {name(role)};",
         f"GRANT USAGE ON SCHEMA {name(space)} TO {name(role)};",
@@ -54,8 +55,11 @@ def _mysql(engine: Engine, session: Session, tables: Sequence[str], role: str) -
     name = engine.dialect.identifier_preparer.quote_identifier
     database = session.execute(sa.text("SELECT DATABASE()"))[0][0]
     user = "'{}'@'%'".format(role.replace("'", "''"))
+    # A user without a password lets everyone in: it is locked.
     return [
-        f"CREATE USER {user} IDENTIFIED BY '<choose one>';",
+        f"-- {user} is locked: give it a password of your own with ALTER USER {user} IDENTIFIED BY, then",
+        f"-- ALTER USER {user} ACCOUNT UNLOCK;",
+        f"CREATE USER IF NOT EXISTS {user} ACCOUNT LOCK;",
         *(f"GRANT SELECT ON {name(database)}.{name(table)} TO {user};" for table in tables),
     ]
 

@@ -64,8 +64,16 @@ FINISHED_RUNS = ("success", "failed")
 """States of runs."""
 
 
+_AIRFLOWS = ("dag", "dag_run", "task_instance")
+"""A database that has none of them is no Airflow's."""
+
+
 class UnsupportedError(WindsockError):
     """The schema lacks a table or a column that a query needs."""
+
+
+class ForeignError(UnsupportedError):
+    """The database has none of Airflow's tables."""
 
 
 class Schema:
@@ -119,5 +127,11 @@ class Schema:
 
 
 def look(session: Session) -> Schema:
-    """Return what the database has of `TABLES`."""
-    return Schema(session.execute(session.dialect.columns(TABLES)))
+    """Return what the database has of `TABLES`. Raises ForeignError."""
+    found = Schema(session.execute(session.dialect.columns(TABLES)))
+    if not any(map(found.has, _AIRFLOWS)):
+        raise ForeignError(
+            f"none of Airflow's tables ({', '.join(_AIRFLOWS)}) is there, or this role may not see them: is it"
+            " Airflow's database, has `airflow db migrate` been run, and has the role what `windsock metadata grants` prints?"
+        )
+    return found

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import time
+import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import sqlalchemy as sa
 from real.tables import Database
 
 from windsock.exporter.exposition import TEXT, render
@@ -32,6 +34,25 @@ def database(request, server, databases) -> Database:
 @pytest.fixture
 def pg_database(postgres, make_database) -> Database:
     return make_database(postgres, "3.3.2")
+
+
+@pytest.fixture
+def make_empty() -> Callable[[Any], str]:
+    """Make a database with the tables of some other program; returns its URL."""
+
+    def make(server: Any) -> str:
+        name = f"other_{uuid.uuid4().hex[:12]}"
+        if server.name != "sqlite":
+            admin = server.admin("postgres" if server.name == "postgresql" else "")
+            with admin.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+                connection.execute(sa.text(f"CREATE DATABASE {name}"))
+        engine = server.admin(name)
+        with engine.begin() as connection:
+            connection.execute(sa.text("CREATE TABLE job (id integer)"))
+        engine.dispose()
+        return str(server.url(name))
+
+    return make
 
 
 class Look:

@@ -8,10 +8,18 @@ import re
 import subprocess
 import sys
 import time
+from typing import Any
 
+import pymysql
 import pytest
 import requests
 import sqlalchemy as sa
+from real.server import find
+
+OPENED = {
+    "postgresql": "ALTER ROLE {role} PASSWORD 'pw'",
+    "mysql": "ALTER USER '{role}'@'%' IDENTIFIED BY 'pw' ACCOUNT UNLOCK",
+}
 
 
 def windsock(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -49,6 +57,23 @@ def test_once_reads_the_url_from_the_variable_that_the_configuration_names(pg_da
     )
 
 
+@pytest.mark.parametrize("extra", [(), ("--json",)])
+def test_once_of_a_database_that_is_no_airflow_s_fails(extra, server, make_empty):
+    done = windsock("metadata", "once", "--url", make_empty(server), *extra)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "none of Airflow's tables (dag, dag_run, task_instance) is there" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_once_without_grants_fails_and_names_each_query(pg_database, postgres):
+    pg_database.execute(f"CREATE ROLE poor_{pg_database.name} LOGIN")
+    done = windsock("metadata", "once", "--url", postgres.url(pg_database.name, f"poor_{pg_database.name}"))
+    assert done.returncode == 1
+    assert "permission denied for table dag" in done.stderr
+    assert re.search(r"^windsock: of 18 queries these failed: .*\bdags\b.*\bruns\b", done.stderr, re.MULTILINE)
+    assert "\nairflow_db_up 0\n" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
@@ -75,8 +100,10 @@ def test_grants_make_a_role_that_reads_everything_needed_and_nothing_else(databa
         assert "read-only" in printed.stdout
         return
     role = f"r{os.urandom(4).hex()}"
-    for statement in printed.stdout.replace("reader", role).replace("<choose one>", "pw").splitlines():
-        database.execute(statement)
+    for statement in printed.stdout.replace("reader", role).splitlines():
+        if not statement.startswith("--"):
+            database.execute(statement)
+    database.execute(OPENED[server.name].format(role=role))
     database.dag("d")
     url = server.url(database.name, f"{role}:pw")
     eye = look(url)
@@ -91,6 +118,45 @@ def test_grants_make_a_role_that_reads_everything_needed_and_nothing_else(databa
         with pytest.raises(sa.exc.DBAPIError), engine.begin() as connection:
             connection.execute(sa.text(refused))
     database.execute("DROP TABLE secret")
+
+
+def pipe(server: Any, database: str, text: str) -> subprocess.CompletedProcess[str]:
+    """What an administrator does with it."""
+    if server.name == "postgresql":
+        command = [find("psql", "postgresql-client"), "-X", server.url(database)]
+    else:
+        address = ("--protocol=tcp", "--host=127.0.0.1", f"--port={server.port}", "--user=root")
+        command = [find("mariadb", "mariadb-client"), "--no-defaults", *address, database]
+    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_role_that_was_piped_into_a_client_lets_nobody_in(databases, database):
+    """Neither with what stands in the statements, nor without a password."""
+    server = database.server
+    if server.name == "sqlite":
+        return
+    role = f"r{os.urandom(4).hex()}"
+    printed = windsock("metadata", "grants", "--url", database.url, "--role", role)
+    assert "password" in printed.stderr, "who pipes it is told too"
+    for _ in ("at first", "after an upgrade of Airflow"):
+        done = pipe(server, database.name, printed.stdout)
+        assert done.returncode == 0, done.stderr
+    if server.name == "postgresql":
+        # The server trusts who comes from this machine, so it is asked what it holds: no password is right.
+        held = database.execute("SELECT rolpassword FROM pg_authid WHERE rolname = :role", role=role)
+        assert [tuple(row) for row in held] == [(None,)]
+        return
+    for password in ("", "<choose one>"):
+        with pytest.raises(pymysql.err.OperationalError, match=r"locked|denied"):
+            pymysql.connect(host="127.0.0.1", port=server.port, user=role, password=password)
+
+
+@pytest.mark.parametrize("command", [("once",), ("grants",)])
+@pytest.mark.parametrize("url", ["postgresql://windsock:<choose one>@h/d", "mysql://<user>:pw@h/d"])
+def test_a_placeholder_is_refused(command, url):
+    done = windsock("metadata", *command, "--url", url)
+    assert done.returncode == 2
+    assert done.stderr.startswith("windsock: the metadata database's URL has a placeholder (<…>)")
 
 
 def test_the_collector_itself_can_t_write(database, look):

@@ -95,6 +95,31 @@ def test_a_missing_grant_is_named(pg_database, postgres, look):
     assert found['airflow_db_dag_paused{dag_id="d"}'] == 0
 
 
+def test_a_role_that_may_read_nothing_is_no_database_that_is_up(pg_database, postgres, look):
+    role = f"none_{pg_database.name}"
+    pg_database.execute(f"CREATE ROLE {role} LOGIN")
+    eye = look(postgres.url(pg_database.name, role))
+    assert eye()["airflow_db_up"] == 0
+    pg_database.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+    assert eye()["airflow_db_up"] == 1
+
+
+def test_a_database_that_is_no_airflow_s_is_not_up_until_it_is_one(server, make_empty, look, caplog):
+    url = make_empty(server)
+    eye = look(url)
+    for _ in range(2):
+        assert eye() == {"airflow_db_up": 0}
+    assert sum("none of Airflow's tables" in text for text in caplog.messages) == 1
+    assert errors(eye) == {'{query="schema",reason="schema"}': 2}
+    made = server.admin(sa.engine.make_url(url).database if server.name != "sqlite" else url.split("/")[-1][:-3])
+    with made.begin() as connection:
+        for table in ("dag", "dag_run", "task_instance"):
+            connection.execute(sa.text(f"CREATE TABLE {table} (id integer)"))
+    made.dispose()
+    eye()
+    assert "schema" not in eye.collector.failing(), "airflow db migrate was run"
+
+
 def test_a_schema_of_an_unknown_airflow(own_database, look, caplog):
     for change in (
         "ALTER TABLE dag_tag RENAME TO label",
