@@ -20,6 +20,14 @@ _REASONS = {
 }
 
 
+_LEFT_OUT = {
+    "malformed": "it has no name, or no value",
+    "same_label": "another tag has the same label",
+    "unbounded": "each run, job, call or pod has another value",
+    "redundant": "the metric says it already, or it would split one fact",
+}
+
+
 def explain(line: bytes, translator: Translator) -> list[dict[str, Any]]:
     """One entry for each sample that `line` holds: `sample`, `stored`, and either `series` or `reason`."""
     return [{"sample": part.decode(errors="replace"), **_explain(part, translator)} for part in split(line)]
@@ -67,4 +75,5 @@ def _series(sample: Sample, target: Target) -> dict[str, Any]:
         "effect": f"{effect} {value:g}{' s' if target.operation == 'observe' else ''}"
         + (f", {round(1 / sample.head.rate)} times (sampled)" if sample.head.rate != 1 else ""),
         "corrections": corrections,
+        "left out": [f"the tag {tag}: {_LEFT_OUT[why]}" for tag, why in target.left_out],
     }

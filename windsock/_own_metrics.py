@@ -54,6 +54,12 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ),
     ("windsock_sample_errors_total", "counter", "Lines that could not be stored, by reason.", ("reason",)),
     ("windsock_corrections_total", "counter", "Values whose unit or sign was corrected, by reason.", ("reason",)),
+    (
+        "windsock_tags_left_out_total",
+        "counter",
+        "Tags that became no label, by reason; counted once for each text that holds them.",
+        ("reason",),
+    ),
     ("windsock_ambiguous_ids_total", "counter", "Legacy names that several DAG and task ids could have made.", ()),
     (
         "windsock_ignored_total",

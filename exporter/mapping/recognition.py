@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, get_args
 
 from windsock import catalog
@@ -68,7 +69,7 @@ def examples(rule: Rule) -> Iterator[str]:
     """Names that a rule may be for, its variables filled in; of a regular expression no more than guesses."""
     for value in _ANY:
         if rule.regex:
-            text = _GROUP.sub(lambda group, value=value: group[1] or value, rule.match.strip("^$"))
+            text = _GROUP.sub(partial(_alternative, value), rule.match.strip("^$"))
             yield re.sub(r"\\(.)", r"\1", text)
         else:
             yield rule.match.replace("*", value)
@@ -96,9 +97,13 @@ def _sent() -> Iterator[tuple[str, Metric]]:
     for metric in catalog.statsd():
         for form in (metric.name, *metric.legacy):
             for turn in range(_LONGEST if _VARIABLE.search(form) else 1):
-                yield _VARIABLE.sub(lambda variable, turn=turn: _value(variable[1], turn), form), metric
+                yield _VARIABLE.sub(partial(_value, turn), form), metric
 
 
-def _value(variable: str, turn: int) -> str:
-    values = _VALUES.get(variable, _ANY[:1])
+def _value(turn: int, variable: re.Match[str]) -> str:
+    values = _VALUES.get(variable[1], _ANY[:1])
     return values[min(turn, len(values) - 1)]
+
+
+def _alternative(value: str, group: re.Match[str]) -> str:
+    return group[1] or value

@@ -21,6 +21,8 @@ Form = Literal["legacy", "modern", "untagged"]
 Key = tuple[Literal["metric", "name"], str]
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
+# Airflow's default of `statsd_disabled_tags`: legacy names hold them, tags do not.
+_DISABLED = frozenset({"job_id", "run_id"})
 _LIMIT = 200_000
 
 
@@ -44,14 +46,14 @@ class Forms:
         self._twins: set[str] = set()
         self._single: set[str] = set()
 
-    def choose(self, found: Found, name: str, labels: dict[str, str]) -> Form | Held | None:
+    def choose(self, found: Found, labels: dict[str, str]) -> Form | Held | None:
         """None: store the line. A form: the line repeats, in that form, what is stored. Held: that is not known yet."""
         metric = found.metric
         if not metric.legacy:
             return None
         if found.form != "modern":
-            return self._choose_legacy(metric, name)
-        if any(variable in labels for form in metric.legacy for variable in _VARIABLE.findall(form)):
+            return self._choose_legacy(metric, _twin(found.form, found.labels))
+        if carries(metric, labels):
             self._decide(metric, "modern")
             self._meet_twins(metric, labels)
             return None
@@ -89,11 +91,11 @@ class Forms:
         self._doubted.clear()
 
     def take_abandoned(self) -> list[Metric]:
-        """Metrics whose series without labels was stored before their legacy form appeared: to be dropped."""
+        """Metrics of which lines without ids were stored before their legacy form appeared: these are to be dropped."""
         taken, self._abandoned = self._abandoned, []
         return taken
 
-    def _choose_legacy(self, metric: Metric, name: str) -> Form | Held | None:
+    def _choose_legacy(self, metric: Metric, bare: str) -> Form | Held | None:
         decided = self.decided.get(metric.name)
         if decided is None:
             self._waiting.add(metric.name)
@@ -103,7 +105,6 @@ class Forms:
             self._abandoned.append(metric)
         if decided != "modern":
             return None
-        bare = _bare(name)
         if bare in self._single:
             return None
         # Beyond the limit no twin is remembered: a fact that is lost is better than all facts counted twice.
@@ -111,8 +112,8 @@ class Forms:
 
     def _meet_twins(self, metric: Metric, labels: dict[str, str]) -> None:
         for form in metric.legacy:
-            if all(variable in labels for variable in _VARIABLE.findall(form)):
-                bare = _bare(form.format_map(labels))
+            if _variables(form) <= labels.keys():
+                bare = _twin(form, labels)
                 if bare in self._single:
                     self._single.discard(bare)
                     self.generation += 1
@@ -124,6 +125,20 @@ class Forms:
             self.decided[metric.name] = form
             self._waiting.discard(metric.name)
             self.generation += 1
+
+
+def carries(metric: Metric, labels: dict[str, str]) -> bool:
+    """Whether labels hold what a legacy name would; `statsd_disabled_tags` may leave some of it out."""
+    return any(variables and variables <= labels.keys() for variables in map(_variables, metric.legacy))
+
+
+def _variables(form: str) -> set[str]:
+    return {*_VARIABLE.findall(form)} - _DISABLED
+
+
+def _twin(form: str, labels: dict[str, str]) -> str:
+    """What the two names of one fact have in common."""
+    return _bare(form.format_map({**labels, **dict.fromkeys(_DISABLED, "*")}))
 
 
 def _bare(name: str) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from .forms import Held
+from .forms import Held, carries
 from .line import LineError, parse, parse_number, split
-from .store import Histogram
+from .store import Histogram, is_overflow
 from .translate import Rejected
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ class Learner:
             if isinstance(verdict, Rejected):
                 return self._reject(verdict, line)
             target, number, signed, rate = verdict, sample.value, sample.signed, sample.head.rate
+            for _, why in target.left_out:
+                self._own.counter("windsock_tags_left_out_total", reason=why).value += 1
             # The sample of a line whose tags hold colons begins elsewhere: such a line is known only as a whole.
             simple = len(line) <= _KNOWN_BYTES and parse_number(value.decode(errors="replace")) is not None
             if target.operation == "observe":
@@ -201,7 +203,9 @@ class Learner:
         self.forget()
         self._targets.clear()
         for metric in self._translator.forms.take_abandoned():
-            self._store.drop(metric, ())
+            for labels in self._store.labels(metric):
+                if not carries(metric, dict(labels)) and not is_overflow(labels):
+                    self._store.drop(metric, labels)
         self._release_met()
 
     @staticmethod

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Type = Literal["c", "g", "ms", "h", "d"]
 Dialect = Literal["plain", "influxdb", "datadog", "librato", "signalfx"]
@@ -41,6 +44,8 @@ class Head:
     rate: float
     tags: Tags
     dialect: Dialect
+    odd: tuple[str, ...] = ()
+    """Tags without a name, or without a value; an empty value is none at all."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +82,10 @@ def parse(line: bytes) -> Sample:
         raise LineError("invalid_utf8") from None
     if not raw_name and not raw:
         raise LineError("no_colon")
-    name, tags, dialect = _name_tags(name)
+    name, tags, odd, dialect = _name_tags(name)
     if not name:
         raise LineError("no_name")
-    head = _head(name, fields.split("|"), tags, dialect)
+    head = _head(name, fields.split("|"), tags, odd, dialect)
     number = parse_number(value)
     if number is None:
         raise LineError("bad_value")
@@ -114,11 +119,11 @@ def _split(line: bytes) -> tuple[bytes, bytes]:
     return (name, rest) if colon else (b"", b"")
 
 
-def _head(name: str, fields: list[str], name_tags: Tags, dialect: Dialect) -> Head:
+def _head(name: str, fields: list[str], name_tags: Tags, name_odd: tuple[str, ...], dialect: Dialect) -> Head:
     type_ = fields[0]
     if type_ not in _TYPES:
         raise LineError("no_type" if not type_ else "set" if type_ == "s" else "unknown_type")
-    rate, tags = 1.0, name_tags
+    rate, tags, odd = 1.0, name_tags, name_odd
     for field in fields[1:]:
         if field.startswith("@"):
             # A rate that can't be is no reason to lose the value.
@@ -127,27 +132,33 @@ def _head(name: str, fields: list[str], name_tags: Tags, dialect: Dialect) -> He
         elif field.startswith("#"):
             if name_tags:
                 raise LineError("mixed_tags")
-            tags, dialect = (*tags, *_datadog_tags(field[1:])), "datadog"
+            more, more_odd = _pairs((tag.removeprefix("#") for tag in field[1:].split(",")), ":")
+            tags, odd, dialect = (*tags, *more), (*odd, *more_odd), "datadog"
         elif not field.startswith(_IGNORED_FIELDS):
             raise LineError("unknown_field" if field else "empty_field")
-    return Head(name, cast("Type", type_), rate, tags, dialect)
+    return Head(name, cast("Type", type_), rate, tags, dialect, odd)
 
 
-def _name_tags(text: str) -> tuple[str, Tags, Dialect]:
+def _name_tags(text: str) -> tuple[str, Tags, tuple[str, ...], Dialect]:
     begin = _TAGS_BEGIN.search(text)
     if begin is None:
-        return text, (), "plain"
+        return text, (), (), "plain"
     name, rest = text[: begin.start()], text[begin.end() :]
     if begin[0] == "[":
         rest, bracket, after = rest.partition("]")
         if not bracket:
-            return text, (), "plain"
+            return text, (), (), "plain"
         name += after
-    pairs = (pair.partition("=") for pair in rest.split(","))
-    tags = tuple((key, value) for key, _, value in pairs if key and value)
-    return name, tags, _NAME_DIALECTS[begin[0]] if tags else "plain"
+    tags, odd = _pairs(rest.split(","), "=")
+    return name, tags, odd, _NAME_DIALECTS[begin[0]] if tags else "plain"
 
 
-def _datadog_tags(text: str) -> Tags:
-    pairs = (pair.partition(":") for pair in text.split(","))
-    return tuple((key.removeprefix("#"), value) for key, _, value in pairs if key and value)
+def _pairs(texts: Iterable[str], separator: str) -> tuple[Tags, tuple[str, ...]]:
+    tags, odd = [], []
+    for text in texts:
+        key, separated, value = text.partition(separator)
+        if key and value:
+            tags.append((key, value))
+        elif value or (key and not separated):
+            odd.append(text)
+    return tuple(tags), tuple(odd)

@@ -183,13 +183,18 @@ class SeriesStore:
             series = family.series.get(labels) or family.add(labels)
         return series
 
+    def labels(self, metric: Metric) -> list[Labels]:
+        """Those of each series that a metric has now."""
+        family = self.families.get(metric.family)
+        return list(family.series) if family is not None else []
+
     def drop(self, metric: Metric, labels: Labels) -> None:
         """Forget one series, if it is there."""
         family = self.families.get(metric.family)
         series = family.series.pop(labels, None) if family is not None else None
         if family is not None and series is not None:
             family.unborn.pop(series, None)
-            if len(labels) != 1 or labels[0][0] != "overflow":
+            if not is_overflow(labels):
                 self.budget.release(metric.family, labels)
 
     def forget_empty(self, name: str) -> bool:
@@ -218,6 +223,11 @@ class SeriesStore:
                 for series in list(family.series.values()):
                     if isinstance(series, Histogram):
                         yield series
+
+
+def is_overflow(labels: Labels) -> bool:
+    """Whether a series is what its metric's series beyond a budget share."""
+    return len(labels) == 1 and labels[0][0] == "overflow"
 
 
 def _new(metric: Metric, labels: Labels) -> Series:

@@ -19,18 +19,19 @@ if TYPE_CHECKING:
     from windsock.catalog import Metric
     from windsock.settings import Budgets
 
-    from .line import Head, Tags
+    from .line import Head
     from .names import Found
 
 Labels = tuple[tuple[str, str], ...]
 Operation = Literal["add", "set", "observe"]
 
 _LABEL = re.compile(r"[^a-zA-Z0-9_]")
-_RESERVED = frozenset({"le", "quantile"})
+_RESERVED = frozenset({"le", "quantile", "overflow"})
 _TURN_EVERY = 60.0
 _TELEMETRY = "datadog.dogstatsd.client."
-# One value a run, a job or a call: as a label they would never stop to grow.
+# One value a run, a job, a call or a pod: as a label they would never stop to grow.
 _NEVER = frozenset({"run_id", "dagrun_id", "job_id", "result", "kwargs"})
+_INTERNAL = "dd_internal_"
 _OPERATIONS: dict[tuple[str, str], Operation] = {
     ("counter", "c"): "add",
     ("gauge", "g"): "set",
@@ -53,6 +54,8 @@ class Target:
     """A value with a sign is a change of the gauge; in the Datadog dialect it is the value."""
     once: bool = False
     """Airflow sends this line twice in a row: an equal value right after it is not a second one."""
+    left_out: tuple[tuple[str, str], ...] = ()
+    """Tags that are no label, and why."""
 
 
 @dataclass(frozen=True)
@@ -107,16 +110,17 @@ class Translator:
         operation = _operation(found.metric, head)
         if operation is None:
             return Rejected("sample_errors", "type_conflict")
-        labels = {**found.labels, **_labels(head.tags, found.metric)}
+        tagged, left_out = _labels(head, found.metric)
+        labels = {**found.labels, **tagged}
         if "dag_id" in labels and found.form == "modern":
             self.ids.learn(labels["dag_id"])
         self._see_version(found.metric, found.form, labels)
-        verdict = self.forms.choose(found, name, labels)
+        verdict = self.forms.choose(found, labels)
         if isinstance(verdict, Held):
             return verdict
         if verdict is not None:
             return Rejected("duplicates", verdict)
-        dropped = _NEVER.union(found.metric.note.drop)
+        dropped = {label: why for label in labels if (why := _dropped(label, found.metric))}
         return Target(
             found.metric,
             tuple(sorted(item for item in labels.items() if item[0] not in dropped)),
@@ -125,6 +129,7 @@ class Translator:
             ambiguous=found.ambiguous,
             relative=dialect != "datadog",
             once=found.metric.note.sent_twice and found.form != "modern",
+            left_out=(*left_out, *((label, why) for label, why in dropped.items() if label in tagged)),
         )
 
     def limit(self, budgets: Budgets) -> None:
@@ -201,14 +206,36 @@ def _operation(metric: Metric, head: Head) -> Operation | None:
     return _OPERATIONS.get((metric.kind, head.type))
 
 
-def _labels(tags: Tags, metric: Metric) -> dict[str, str]:
-    labels = {}
-    for key, value in tags:
-        name = _LABEL.sub("_", metric.note.aliases.get(key, key))
-        if name[0].isdigit() or name.startswith("__"):
-            name = f"_{name.lstrip('_')}"
-        labels[f"tag_{name}" if name in _RESERVED else name] = value
-    return labels
+def _labels(head: Head, metric: Metric) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """The labels that the tags are, and the tags that are none."""
+    tags, left_out = list(head.tags), []
+    for odd in head.odd:
+        if head.dialect == "datadog" and ":" not in odd:
+            # A DAG's tag in Airflow 3.4's `dag_tags_in_metrics`; in InfluxDB's dialect it writes `tag=true` itself.
+            tags.append((odd, "true"))
+        else:
+            left_out.append((odd, "malformed"))
+    labels: dict[str, str] = {}
+    named = [(metric.note.aliases.get(key, key), value) for key, value in tags]
+    # Of tags that come to one label, the one spelled like it wins: `dag-id`, a DAG's own tag, must not hide `dag_id`.
+    for key, value in sorted(named, key=lambda tag: _label(tag[0]) != tag[0]):
+        if labels.setdefault(_label(key), value) != value:
+            left_out.append((key, "same_label"))
+    return labels, left_out
+
+
+def _label(key: str) -> str:
+    name = _LABEL.sub("_", key)
+    if name[0].isdigit() or name.startswith("__"):
+        name = f"_{name.lstrip('_')}"
+    return f"tag_{name}" if name in _RESERVED else name
+
+
+def _dropped(label: str, metric: Metric) -> str:
+    """Why a label is not kept; empty where it is."""
+    if label in _NEVER or label.startswith(_INTERNAL):
+        return "unbounded"
+    return "redundant" if label in metric.note.drop else ""
 
 
 def _first(name: str) -> str:
