@@ -28,8 +28,19 @@ RUN = ""
 PAUSE = 60.0
 """Seconds between two messages of one run to one destination."""
 _LOUDNESS = {"warning": 1, "critical": 2}
+_TRIES = 500
+"""Failures of a task that are remembered one by one: a second call for one of them comes soon."""
 _KEPT = 7 * 86_400.0
 """Seconds that a run is remembered after its last failure."""
+
+
+@dataclass
+class Failing:
+    """What has failed, and not succeeded since."""
+
+    count: int = 0
+    tries: dict[str, int] = field(default_factory=dict)
+    """The serial numbers of its latest failures, by `occurrence`."""
 
 
 @dataclass
@@ -42,6 +53,8 @@ class Told:
     """The run's failures that its messages tell of."""
     held: bool = False
     """An entry of the spool is to tell of the failures since."""
+    latest: spool.Entry | None = None
+    """The newest failure that they do not tell of: whatever waits for this destination tells that one."""
     first: dict[str, Any] | None = None
     """The event of the first message, which a resolve edits."""
     state: dict[str, str] = field(default_factory=dict)
@@ -60,8 +73,8 @@ class Incident:
     """When it was due, RFC 3339; empty: not known."""
     failed: float = 0.0
     """Unix time of its last failure."""
-    open: dict[str, int] = field(default_factory=dict)
-    """Failures of what has not succeeded since, by `subject`."""
+    open: dict[str, Failing] = field(default_factory=dict)
+    """By `subject`, the one that failed last at the end."""
     failures: int = 0
     """All so far."""
     final: dict[str, dict[str, str]] = field(default_factory=dict)
@@ -70,11 +83,20 @@ class Incident:
     """Unix time of a success, by `subject`."""
     told: dict[str, Told] = field(default_factory=dict)
 
-    def fail(self, subject: str) -> int:
-        """Count one failure; returns its serial number."""
+    def fail(self, subject: str, occurrence: str) -> int:
+        """Count a failure, once however often it is told; returns its serial number. Without `occurrence` it is new."""
+        failing = self.open.get(subject, Failing())
+        if occurrence in failing.tries:
+            return failing.tries[occurrence]
         self.failures += 1
         self.failed = time.time()
-        self.open[subject] = self.open.get(subject, 0) + 1
+        failing.count += 1
+        if occurrence:
+            failing.tries[occurrence] = self.failures
+        for old in list(failing.tries)[:-_TRIES]:
+            del failing.tries[old]
+        self.open.pop(subject, None)
+        self.open[subject] = failing
         for told in self.told.values():
             told.ended = False
         return self.failures
@@ -82,7 +104,7 @@ class Incident:
     def mend(self, subject: str, now: float) -> bool:
         """What failed succeeded; returns whether that ends an incident that was open."""
         self.final.pop(subject, None)
-        if not self.open.pop(subject, 0):
+        if self.open.pop(subject, None) is None:
             return False
         self.mended[subject] = now
         if list(self.open) == [RUN]:
@@ -156,10 +178,16 @@ def event_of(values: dict[str, Any] | None) -> Event | None:
 def _read(path: Path) -> Incident:
     try:
         values = json.loads(path.read_text())
-        told = {str(name): Told(**value) for name, value in values.pop("told").items()}
-        return Incident(told=told, **values)
+        told = {str(name): _told(value) for name, value in values.pop("told").items()}
+        failing = {str(name): Failing(**value) for name, value in values.pop("open").items()}
+        return Incident(told=told, open=failing, **values)
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return Incident()
+
+
+def _told(values: dict[str, Any]) -> Told:
+    latest = values.pop("latest")
+    return Told(**values, latest=spool.entry_from(latest) if latest else None)
 
 
 @contextlib.contextmanager

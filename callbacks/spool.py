@@ -77,12 +77,19 @@ def plain(event: Event) -> dict[str, Any]:
 def entry_of(text: str) -> Entry:
     """What a file holds. Raises ValueError."""
     try:
-        values: dict[str, Any] = json.loads(text)
-        values |= {name: tuple((str(c), str(to)) for c, to in values[name]) for name in ("pending", "begun")}
-        event: dict[str, Any] = values.pop("event")
+        return entry_from(json.loads(text))
+    except RecursionError as error:
+        raise ValueError(f"no entry of the spool: {error}") from None
+
+
+def entry_from(values: dict[str, Any]) -> Entry:
+    """The entry that has these `values`. Raises ValueError."""
+    try:
+        pairs = {name: tuple((str(c), str(to)) for c, to in values[name]) for name in ("pending", "begun")}
+        event = dict(values["event"])
         event["annotations"] = {str(name): str(value) for name, value in event.get("annotations", {}).items()}
-        return Entry(event=Event(**event), **values)
-    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        return Entry(**{**values, **pairs, "event": Event(**event)})
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"no entry of the spool: {error}") from None
 
 

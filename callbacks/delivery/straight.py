@@ -1,8 +1,8 @@
 """Straight to the channels of a team, where there is no Alertmanager: at least once, and what one host can know.
 
 Of one run a destination gets at most one message a minute from a host; what fails meanwhile is counted, and told by the
-next one. A task's message stands for the run's, and what is being sent when its process is killed is sent again, marked
-as a possible repeat.
+next one, which shows the newest. A try is one failure however often it is told. A task's message stands for the run's,
+and what is being sent when its process is killed is sent again, marked as a possible repeat.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from windsock.callbacks import bounded, incidents, spool
+from windsock.callbacks import bounded, incidents, occurrence, spool
 from windsock.callbacks.channels import Answer, send
 from windsock.callbacks.incidents import PAUSE, Incident, subject
 from windsock.callbacks.rendering.message import Message
 from windsock.destinations import Destination, template
 from windsock.events import DAG_RUN_FAILED, TASK_FAILED
 
+from . import news
 from .outcome import Delivery, count, took
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Straight:
         entry = spool.Entry("failed", event, (), template=chosen or template(self.settings, event.team), created=now)
         due, held, view = list(destinations), [], Incident(failures=1)
         with contextlib.suppress(OSError), self.run(event) as incident:
-            entry = replace(entry, serial=incident.fail(subject(event)))
+            entry = replace(entry, serial=incident.fail(subject(event), occurrence.of(event)))
             incident.due_at = event.annotations.get("due_at", "")
             view = incident
             if event.alertname == TASK_FAILED:
@@ -79,19 +80,22 @@ class Straight:
                 due = list(destinations)
             if not destinations:
                 return Delivery("", "nobody: the message of its failed task stands for it")
-            held = [to for to in destinations if now - incident.known(_key(to, event)).at < PAUSE]
+            destinations = tuple(to for to in destinations if news.is_news(entry, incident, to))
+            if not destinations:
+                return Delivery("", "nobody: they were told of it before")
+            held = [to for to in destinations if now - incident.known(news.key(to, event)).at < PAUSE]
             due = [to for to in destinations if to not in held]
             for to in due:
-                incident.known(_key(to, event)).at = now
+                incident.known(news.key(to, event)).at = now
             for to in held:
-                told = incident.known(_key(to, event))
+                told = incident.known(news.key(to, event))
                 told.held = told.held or self.keep(_later(entry, to, told.at + PAUSE)) is not None
         if not due:
             self._count_held(held, event)
             return Delivery("", f"nobody at once: counted for the next message to {_names(held)}")
         pairs = tuple(map(_pair, due))
         entry = replace(entry, pending=pairs, begun=pairs)
-        delivery = self._attempt(self.keep(entry, claimed=True) or entry, due, view)
+        delivery = self._attempt(self.keep(entry, claimed=True) or entry, dict.fromkeys(due, entry), view)
         self._count_held(held, event)
         return delivery
 
@@ -99,15 +103,18 @@ class Straight:
         """Try a waiting entry again; the second value names the destinations that did not take it."""
         entry, now = claim.entry, time.time()
         pending = [Destination(*pair) for pair in entry.pending]
+        said = dict.fromkeys(pending, entry)
         due, view, later = pending, Incident(failures=1), 0.0
         with contextlib.suppress(OSError), self.run(entry.event) as incident:
             view = incident
-            pending = [to for to in pending if not _is_over(entry, incident, to)]
-            due = [to for to in pending if now - incident.known(_key(to, entry.event)).at >= PAUSE]
+            newest = {to: news.newest(entry, incident, to) for to in pending}
+            said = {to: found for to, found in newest.items() if found is not None}
+            pending = list(said)
+            due = [to for to in pending if now - incident.known(news.key(to, entry.event)).at >= PAUSE]
             if pending and not due:
-                later = PAUSE + min(incident.known(_key(to, entry.event)).at for to in pending)
+                later = PAUSE + min(incident.known(news.key(to, entry.event)).at for to in pending)
             for to in due:
-                incident.known(_key(to, entry.event)).at = now
+                incident.known(news.key(to, entry.event)).at = now
         if not pending:
             for channel, _ in entry.pending:
                 count("superseded", channel, entry.event.team)
@@ -121,7 +128,7 @@ class Straight:
         if not due:
             claim.release()
             return "waiting", set()
-        found = self._attempt(claim, due, view, interrupted)
+        found = self._attempt(claim, {to: said[to] for to in due}, view, interrupted)
         if not found.problem:
             return "delivered", set()
         return ("dead" if found.problem == "rejected" else "waiting"), set(map(str, due))
@@ -177,29 +184,31 @@ class Straight:
     def _attempt(
         self,
         claim: spool.Claim | spool.Entry,
-        due: list[Destination],
+        due: dict[Destination, spool.Entry],
         incident: Incident,
         interrupted: set[Pair] | None = None,
     ) -> Delivery:
-        """Send an entry to `due` and put down what became of it."""
+        """Send an entry, or what is newer by now, to `due` and put down what became of it."""
         entry = claim.entry if isinstance(claim, spool.Claim) else claim
-        event, message = entry.event, self.message(entry, incident)
-        repeat = replace(message, notes=(_REPEAT, *message.notes))
-        works: list[Work] = [
-            (to, repeat if _pair(to) in (interrupted or ()) else message, incident.known(_key(to, event)).state)
-            for to in due
-        ]
+        event = entry.event
+        works: list[Work] = []
+        for to, said in due.items():
+            message = self.message(said, incident, to)
+            if said.id == entry.id and _pair(to) in (interrupted or ()):
+                message = replace(message, notes=(_REPEAT, *message.notes))
+            works.append((to, message, incident.known(news.key(to, event)).state))
         found = self.all(works)
         answers = dict(zip(due, found, strict=True))
         with contextlib.suppress(OSError), self.run(event) as known:
-            for to, answer in answers.items():
+            for (to, message, _), answer in zip(works, found, strict=True):
                 if not answer.problem:
-                    told = known.known(_key(to, event))
+                    told = known.known(news.key(to, event))
                     told.serial = max(told.serial, incident.failures)
                     told.held = told.held and known.failures > told.serial
+                    told.latest = told.latest if told.latest and told.latest.serial > told.serial else None
                     told.ended = message.resolved
                     if told.first is None and not message.resolved:
-                        told.first, told.state = spool.plain(event), dict(answer.state)
+                        told.first, told.state = spool.plain(message.event), dict(answer.state)
         delivery = self._settle(claim, entry, answers)
         self.tally(works, found)
         return delivery
@@ -244,15 +253,17 @@ class Straight:
             claim.update(pending=left, begun=begun, attempts=attempts + 1, not_before=until, problem=detail[:500])
         claim.release()
 
-    def message(self, entry: spool.Entry, incident: Incident) -> Message:
-        """The words of an entry; one that is late says so."""
+    def message(self, entry: spool.Entry, incident: Incident, to: Destination) -> Message:
+        """The words of an entry; one that is late says so. It counts what it is of, the newest first."""
         age = time.time() - entry.created
         late = f"Delivered late, {age / 60:.0f} minutes after it happened."
+        tasks = tuple((name, failing.count) for name, failing in reversed(incident.open.items()))
+        own = dict(tasks).get(subject(entry.event), 1)
         message = Message(
             entry.event,
             resolved=entry.kind == "resolved",
-            failures=max(1, incident.failures),
-            tasks=tuple(sorted(incident.open.items(), key=lambda task: -task[1])),
+            failures=own if news.is_of_a_task(to) else max(1, incident.failures),
+            tasks=() if news.is_of_a_task(to) else tasks,
             notes=(late,) if age > self.settings.callbacks.spool.late_after else (),
             id=entry.id,
         )
@@ -265,25 +276,10 @@ class Straight:
         )
 
 
-def _is_over(entry: spool.Entry, incident: Incident, to: Destination) -> bool:
-    """Whether what a waiting entry tells was told, or is no longer true; what is not told any more is not held."""
-    about, told = subject(entry.event), incident.known(_key(to, entry.event))
-    if entry.kind == "resolved":
-        return about in incident.open
-    over = incident.mended.get(about, 0.0) > entry.created or 0 < entry.serial <= told.serial
-    told.held = told.held and not over
-    return over
-
-
 def _later(entry: spool.Entry, to: Destination, until: float) -> spool.Entry:
     """An entry for one destination, which is to tell of what fails until then."""
     fresh = spool.Entry("failed", entry.event, (_pair(to),), template=entry.template, created=entry.created)
     return replace(fresh, not_before=until, serial=entry.serial)
-
-
-def _key(to: Destination, event: Event) -> str:
-    """Whose messages are counted together: of a run, but of each task where each is an incident of its own."""
-    return f"{to}\n{subject(event)}" if to.channel == "pagerduty" else str(to)
 
 
 def _pair(to: Destination) -> Pair:

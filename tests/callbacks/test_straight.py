@@ -6,6 +6,12 @@ from windsock.callbacks.delivery import Choice, deliver, flush, resolve
 NOW, LATER = ({"due_at": f"2026-11-22T{hour}:00:00Z"} for hour in (10, 11))
 
 
+def nth(event, number, task="load", **facts):
+    """The failure of a try, with a reason of its own."""
+    said = {"try": f"{number} of 20", "summary": f"orders: {task} failed: reason {number}", "exception": f"E: {number}"}
+    return event(task_id=task, annotations={**said, **facts.pop("annotations", {})}, **facts)
+
+
 def by_channel(inbox):
     return sorted((message.platform, message.channel) for message in inbox.messages())
 
@@ -128,7 +134,7 @@ def test_mails_of_a_run_are_one_thread(settings, event, soon, inbox, clock):
     mail = settings(teams={"pay": {"email": ["a@example.org", "b@example.org"]}})
     deliver(event(), mail, soon())
     clock(61)
-    deliver(event(), mail, soon())
+    deliver(nth(event, 3), mail, soon())
     resolve(event(), mail, soon())
     messages = inbox.messages("mail")
     assert len({message.conversation for message in messages}) == 1
@@ -161,22 +167,143 @@ def test_what_fails_within_the_minute_is_told_by_the_next_message(only_slack, ev
 
 
 def test_the_next_failure_tells_it_too_and_then_nothing_waits(only_slack, event, soon, inbox, clock):
-    for _ in range(3):
-        deliver(event(), only_slack, soon())
+    for number in range(1, 4):
+        deliver(nth(event, number), only_slack, soon())
     clock(61)
-    deliver(event(), only_slack, soon())
+    deliver(nth(event, 4), only_slack, soon())
     found = flush(only_slack, soon())
     assert (found.delivered, found.superseded, found.waiting) == (0, 1, 0)
     assert len(inbox.messages()) == 2
 
 
 def test_a_burst_that_is_over_is_not_told_any_more(only_slack, event, soon, inbox, clock):
-    deliver(event(), only_slack, soon())
-    deliver(event(), only_slack, soon())
+    for number in (1, 2):
+        deliver(nth(event, number), only_slack, soon())
     resolve(event(), only_slack, soon())
     clock(61)
     assert flush(only_slack, soon()).superseded == 1
     assert len(inbox.messages()) == 1
+
+
+# a try is one failure, however often it is told
+
+
+def test_the_same_try_told_twice_is_one_failure(only_slack, event, soon, inbox, clock):
+    """As Airflow 2.11 does where a task is killed in its callback: the second call knows no exception."""
+    deliver(nth(event, 1), only_slack, soon())
+    found = deliver(nth(event, 1, annotations={"exception": ""}), only_slack, soon())
+    assert found == delivery.Delivery("", "nobody: they were told of it before")
+    clock(61)
+    deliver(nth(event, 1), only_slack, soon())
+    assert (flush(only_slack, soon()).waiting, len(inbox.messages())) == (0, 1)
+    deliver(nth(event, 2), only_slack, soon())
+    assert "[FIRING:2]" in inbox.messages()[-1].text
+    assert "2 failures in this run so far" in inbox.messages()[-1].text
+
+
+def test_two_callbacks_of_a_task_tell_of_one_failure_each_whom_it_is_to_tell(settings, event, soon, inbox):
+    for channels in (("slack",), ("email", "slack")):
+        deliver(nth(event, 1), settings(), soon(), Choice(channels=channels))
+    assert by_channel(inbox) == [("mail", "pay@example.org"), ("slack", "#pay")]
+    assert not any("FIRING:2" in message.text for message in inbox.messages())
+
+
+def test_a_try_that_was_not_delivered_is_told_by_the_second_call(settings, straight, event, soon, inbox, clock):
+    teams = {"pay": {"slack": "#pay"}}
+    straight["channels"]["slack"]["api_url"] = "http://127.0.0.1:1"
+    assert deliver(nth(event, 1), settings(teams=teams), soon(1)).problem == "unreachable"
+    straight["channels"]["slack"]["api_url"] = inbox.addresses["slack_api"]
+    clock(61)
+    assert deliver(nth(event, 1), settings(teams=teams), soon()).problem == ""
+    assert flush(settings(teams=teams), soon()).superseded == 1
+    assert ["[FIRING] " in message.text for message in inbox.messages()] == [True]
+
+
+def test_indexes_are_failures_of_their_own_and_so_is_a_run_that_fails_again(only_slack, event, soon, inbox, clock):
+    for index in ("0", "1", "0"):
+        deliver(nth(event, 1, annotations={"map_index": index}), only_slack, soon())
+    for at in ("2026-11-22T10:00:00Z", "2026-11-22T11:00:00Z", "2026-11-22T11:00:00Z"):
+        said = {"failed_at": at, "try": ""}
+        run = event(alertname="AirflowDagRunFailed", task_id=None, severity="critical", annotations=said)
+        deliver(run, only_slack, soon())
+    clock(61)
+    flush(only_slack, soon())
+    assert "4 failures in this run so far, on this host: the run 2, load 2" in inbox.messages()[-1].text
+
+
+# the newest first
+
+
+def test_the_next_message_tells_the_newest_of_what_failed_meanwhile(only_slack, event, soon, inbox, clock):
+    for number in range(1, 5):
+        deliver(nth(event, number), only_slack, soon())
+    deliver(nth(event, 1, "check"), only_slack, soon())
+    clock(61)
+    flush(only_slack, soon())
+    text = inbox.messages()[-1].text
+    assert "[FIRING:5] " in text
+    assert "\ncheck in run" in text
+    assert "5 failures in this run so far, on this host: check 1, load 4" in text
+
+
+def test_after_twelve_minutes_without_a_network_the_reason_is_that_of_now(
+    settings, straight, event, soon, inbox, clock
+):
+    straight["channels"]["slack"]["api_url"] = straight["channels"]["pagerduty"]["url"] = "http://127.0.0.1:1"
+    straight["channels"]["email"]["smarthost"] = "127.0.0.1:1"
+    for number in range(1, 13):
+        deliver(nth(event, number, severity="critical"), settings(), soon(0.6))
+        deliver(nth(event, 1, f"other{number}", severity="warning"), settings(), soon(0.6))
+        clock(61)
+    addresses = inbox.addresses
+    straight["channels"]["slack"]["api_url"], straight["channels"]["pagerduty"]["url"] = (
+        addresses["slack_api"],
+        addresses["pagerduty"],
+    )
+    straight["channels"]["email"]["smarthost"] = addresses["smtp"]
+    clock(600)
+    deliver(nth(event, 13, severity="critical"), settings(), soon())
+    clock(61)
+    flush(settings(), soon(), limit=50)
+    slack, mail, page = (inbox.messages(platform) for platform in ("slack", "mail", "pagerduty"))
+    assert [len(told) for told in (slack, mail, page)] == [1, 1, 1]
+    assert slack[0].text.startswith("[FIRING:25] ")
+    for message in (slack[0], mail[0]):
+        assert "E: 13" in message.text
+        assert "25 failures in this run so far, on this host: load 13, other12 1, other11 1" in message.text
+    assert page[0].payload["payload"]["summary"].endswith("orders: load failed: reason 13 and 12 more")
+
+
+def test_a_message_that_waited_out_the_failures_after_it_tells_the_newest(
+    settings, straight, event, soon, inbox, clock
+):
+    teams = {"pay": {"slack": "#pay", "email": "pay@example.org"}}
+    straight["channels"]["slack"]["api_url"] = "http://127.0.0.1:1"
+    for number in range(1, 4):
+        deliver(nth(event, number), settings(teams=teams), soon(0.6))
+        clock(61)
+    straight["channels"]["slack"]["api_url"] = inbox.addresses["slack_api"]
+    clock(600)
+    flush(settings(teams=teams), soon())
+    (told,) = inbox.messages("slack")
+    assert "E: 3" in told.text
+    assert "Delivered late, 11 minutes after it happened." in told.text, "the newest one was"
+
+
+def test_what_was_held_for_one_task_is_told_where_the_other_has_succeeded(only_slack, event, soon, inbox, clock):
+    for number, task in ((1, "first"), (1, "load"), (1, "check")):
+        deliver(nth(event, number, task), only_slack, soon())
+    resolve(nth(event, 1, "load"), only_slack, soon())
+    clock(61)
+    assert flush(only_slack, soon()).delivered == 1
+    assert "\ncheck in run" in inbox.messages()[-1].text
+
+    deliver(nth(event, 2, "load"), only_slack, soon())
+    deliver(nth(event, 2, "check"), only_slack, soon())
+    resolve(nth(event, 2, "check"), only_slack, soon())
+    clock(61)
+    assert flush(only_slack, soon()).delivered == 1
+    assert "\nload in run" in inbox.messages()[-1].text
 
 
 def test_the_tasks_message_stands_for_the_runs(only_slack, event, soon, inbox):

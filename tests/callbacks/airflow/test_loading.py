@@ -190,7 +190,8 @@ else:
     assert AsyncCallback(Notifier, kwargs={"team": "x"}).path == "windsock.callbacks.notifier.Notifier"
     assert AsyncCallback(on_deadline_missed).path == "windsock.callbacks.deadline.on_deadline_missed"
     async def late():
-        await Notifier(team="x", severity="loud", name="by six", context={"dag_run": {"dag_id": "d", "dag_run_id": "r"}, "deadline": {"id": "1"}})
+        context = {"dag_run": {"dag_id": "d", "dag_run_id": "r"}, "deadline": {"id": "1"}}
+        await Notifier(team="x", severity="loud", name="by six", context=context)
     asyncio.run(late())
 print("GOOD")
 """
