@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from windsock.settings import Settings
 
     from .reconciler import Reconciler
+
+
+_PATIENCE = 30.0
+"""Seconds for `--once`: more than a failure waits for its callback."""
 
 
 @click.command(epilog="Example: windsock reconcile --url postgresql://windsock@db/airflow")
@@ -68,14 +73,18 @@ def _make(settings: Settings, url: str | None) -> Reconciler:
 
 
 def _once(reconciler: Reconciler, *, as_json: bool) -> None:
-    # The second pass posts what the first one has left to its callback.
-    if not (reconciler.step() and reconciler.step()):
+    leads, end = reconciler.step(), time.monotonic() + _PATIENCE
+    # What a callback may still tell of is told when its time is over; what fails meanwhile is not waited for.
+    while leads and time.monotonic() + (wait := reconciler.due_in()) < end:
+        time.sleep(max(0.0, wait))
+        leads = reconciler.step()
+    if not leads or "database" in reconciler.problems():
         raise WindsockError(f"{reconciler.where}: {reconciler.problem()}")
     lasting = reconciler.lasting()
     if as_json:
         click.echo(json.dumps([{"labels": one.event("").labels, "annotations": one.annotations} for one in lasting]))
-        return
-    for one in lasting:
-        click.echo(f"{one.key.alertname:20} {one.key.dag_id} {one.key.run_id} {one.key.task_id}".rstrip())
+    else:
+        for one in lasting:
+            click.echo(f"{one.key.alertname:20} {one.key.dag_id} {one.key.run_id} {one.key.task_id}".rstrip())
     if reconciler.problem():
         raise WindsockError(reconciler.problem())

@@ -52,6 +52,8 @@ class Entry:
     owner: str
     extra: str
     at: float
+    instance: tuple[int, int] | None = None
+    """The map index and the try that it is about; None where it names none."""
 
 
 @dataclass
@@ -118,21 +120,21 @@ def _history(session: Session, tables: Schema, tasks: Mapping[tuple[str, str, st
 
 def _entries(session: Session, tables: Schema, found: Mapping[Key, Details]) -> None:
     """Airflow's own log: what the scheduler says of the task, and what a person did to it or to its run."""
-    names = ("dag_id", "run_id", "task_id", "event", "owner", "extra", "dttm")
+    names = ("dag_id", "run_id", "task_id", "event", "owner", "extra", "dttm", "map_index", "try_number")
     table = tables.table("log", *names)
     columns = [table.c[name] for name in names]
     telling = table.c.event.notin_(("running", "success", "cli_task_run"))
     runs = sorted({(key.dag_id, key.run_id) for key in found})
     tasks = sorted({(key.dag_id, key.task_id, key.run_id) for key in found if key.task_id})
     # The index is on DAG, task and run, in this order.
-    of_runs = matching(
-        session, table, ("dag_id", "run_id"), runs, columns, where=[telling, table.c.task_id.is_(None)], most=_EVENTS
-    )
+    newest, whole = [table.c.dttm.desc()], [telling, table.c.task_id.is_(None)]
+    of_runs = matching(session, table, ("dag_id", "run_id"), runs, columns, where=whole, order=newest, most=_EVENTS)
     on = ("dag_id", "task_id", "run_id")
-    of_tasks = matching(session, table, on, tasks, columns, where=[telling], most=_EVENTS)
-    for dag_id, run_id, task_id, event, owner, extra, at in (*of_runs, *of_tasks):
+    of_tasks = matching(session, table, on, tasks, columns, where=[telling], order=newest, most=_EVENTS)
+    for dag_id, run_id, task_id, event, owner, extra, at, index, number in (*of_runs, *of_tasks):
+        instance = None if index is None or number is None else (index, number)
         for key in keys_of(found, dag_id, run_id, task_id):
-            found[key].entries.append(Entry(event or "", owner or "", extra or "", moment(at) or 0))
+            found[key].entries.append(Entry(event or "", owner or "", extra or "", moment(at) or 0, instance))
     for one in found.values():
         one.entries.sort(key=lambda entry: entry.at, reverse=True)
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from windsock import links
 from windsock.events import TASK_FAILED
 from windsock.redaction import redact
 
 from . import logfile, texts
 from .details import Details, details
 from .impact import Impact
+from .reasons import told_by_nobody
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,15 +29,19 @@ _PAUSE = 20
 
 
 class Enrichment:
-    """One for each reconciler: `ask` for what is new in a pass, then `write` for each of it."""
+    """One for each reconciler: `ask` for what is new in a pass, then `write` for each that is told."""
 
     def __init__(self, settings: Settings) -> None:
-        self._links = settings.links
+        self._links = links.complete(settings)
         self._logs = logfile.folder(settings.reconcile.logs)
         self._impact = Impact()
         self._found: dict[Key, Details] = {}
         self._modern = True
         self._paused = 0
+
+    def use(self, settings: Settings) -> None:
+        """Link by `settings` from now on."""
+        self._links = links.complete(settings)
 
     def ask(self, reader: Reader, failures: Sequence[Failure]) -> str:
         """Read what the database says of them; returns what went wrong: alerts are poorer then, but in time."""
@@ -52,6 +58,10 @@ class Enrichment:
             self._paused = _PAUSE
             return redact(str(getattr(error, "orig", None) or error)).strip().partition("\n")[0]
         return ""
+
+    def calls_nobody(self, key: Key) -> bool:
+        """Whether the scheduler failed all that failed there itself, so that no process was left to call anybody."""
+        return told_by_nobody(self._found.get(key, Details()))
 
     def write(self, failure: Failure, dag: DagFacts) -> dict[str, str]:
         """Return the annotations."""

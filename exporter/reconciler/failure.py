@@ -57,8 +57,8 @@ class Alert:
     """When it was found to be over; None: it lasts."""
     told: bool = False
     """Whether an Alertmanager took that it is over."""
-    ended: int = field(default=0, compare=False)
-    """Passes since somebody else ended it in Alertmanager, though it is failed."""
+    ended: float = field(default=0, compare=False)
+    """When it was found that somebody else ended it in Alertmanager, though it is failed; 0: nobody did."""
     dirty: bool = field(default=True, compare=False)
     """Whether the store has yet to write it."""
 

@@ -38,14 +38,26 @@ _LOOK_AGAIN = 40
 _TAGS_AGAIN = 20
 _SWEPT = 25
 """DAGs that the sweep goes through in a pass."""
-_LINGER = 4
-"""Passes for which a run is followed after its end: some task instances end later."""
+_LINGER = 60.0
+"""Seconds for which a run is followed after its end was seen: some task instances end later."""
 _NEVER = float("inf")
 _RUN = ("id", "dag_id", "run_id", "state", "end_date")
 
 
+_PAUSES = (
+    "paused",
+    "ui.paused",
+    "patch_dag",
+    "api.patch_dag",
+    "cli_dag_pause",
+    "cli_dag_unpause",
+)
+"""What Airflow 2.11.0 and 3.3.2 write down when a DAG is paused or unpaused; by the scheduler it is `paused`."""
+_SCHEDULER = "scheduler"
+
+
 class Dag(NamedTuple):
-    """A row of dag; `state` is active, paused or deleted (its file is gone)."""
+    """A row of dag; `state` is active, paused, stopped (paused by Airflow itself) or deleted (its file is gone)."""
 
     owners: str
     state: str
@@ -66,7 +78,7 @@ class Run(NamedTuple):
 class View:
     """What one pass found."""
 
-    dags: Mapping[str, Dag]
+    dags: dict[str, Dag]
     successes: Mapping[str, float]
     """By DAG: when the latest of its successful runs was due; of DAGs with failures only."""
     failures: dict[Key, Failure] = field(default_factory=dict)
@@ -84,7 +96,7 @@ class View:
     """By DAG, where more is known than its row says."""
 
     def dag(self, dag_id: str) -> str:
-        """`active`, `paused` or `deleted`."""
+        """`active`, `paused`, `stopped` or `deleted`."""
         return self.dags[dag_id].state if dag_id in self.dags else "deleted"
 
     def later(self, dag_id: str, due: float | None) -> bool:
@@ -101,7 +113,8 @@ class Reader:
         self._opened = 0
         self._passes = 0
         self._high: int | None = None
-        self._followed: dict[int, int] = {}
+        self._followed: dict[int, float] = {}
+        """By the id of a run: until when, on the monotonic clock."""
         self._successes: dict[str, float] = {}
         self._looked: dict[str, float] = {}
         """By DAG: its successes of runs that were due after this are known."""
@@ -134,6 +147,7 @@ class Reader:
         self._ask(view, self.schema, asked)
         self._deadlines(view, self.schema, since)
         self._latest_successes(view, self.schema, asked, swept)
+        self._stopped(view, self.schema, {key.dag_id for key in (*asked, *view.failures)})
         return view
 
     def _dags(self, tables: Schema) -> dict[str, Dag]:
@@ -145,6 +159,19 @@ class Reader:
             gone = bool(flag) == (stale == "is_stale")
             found[dag_id] = Dag(owners or "", "deleted" if gone else "paused" if paused else "active")
         return found
+
+    def _stopped(self, view: View, tables: Schema, dag_ids: Collection[str]) -> None:
+        """Tell apart who paused a DAG: Airflow does after `max_consecutive_failed_dag_runs`, which mends nothing."""
+        paused = [(dag_id,) for dag_id in sorted(dag_ids) if view.dag(dag_id) == "paused"]
+        if not paused or not tables.has("log", "dag_id", "task_id", "run_id", "event", "owner", "dttm"):
+            return
+        table = tables.table("log", "dag_id", "task_id", "run_id", "event", "owner", "dttm")
+        wanted = [table.c.event.in_(_PAUSES), table.c.task_id.is_(None), table.c.run_id.is_(None)]
+        columns, newest = [table.c.dag_id, table.c.event, table.c.owner], [table.c.dttm.desc()]
+        rows = matching(self.session, table, ("dag_id",), paused, columns, where=wanted, order=newest, most=1)
+        for dag_id, event, owner in rows:
+            if (event, owner) == ("paused", _SCHEDULER):
+                view.dags[dag_id] = view.dags[dag_id]._replace(state="stopped")
 
     def _read_tags(self, tables: Schema) -> dict[str, tuple[str, ...]]:
         tags = tables.table("dag_tag", "dag_id", "name").c
@@ -166,12 +193,13 @@ class Reader:
         if self._followed:
             branches.append(every.where(table.c.id.in_(list(self._followed)), table.c.id <= self._high, ended))
         found = [_run(row) for row in self.session.execute(sa.union_all(*branches))]
+        before, now = self._followed, time.monotonic()
+        self._followed = {}
         for run in found:
-            left = _LINGER if run.state in ACTIVE_RUNS else self._followed.get(run.id, _LINGER) - 1
-            self._followed[run.id] = left
+            until = _NEVER if run.state in ACTIVE_RUNS else min(before.get(run.id, _NEVER), now + _LINGER)
+            if until > now:
+                self._followed[run.id] = until
             self._high = max(self._high, run.id)
-        there = {run.id for run in found}
-        self._followed = {number: left for number, left in self._followed.items() if number in there and left > 0}
         return found
 
     def _note(self, view: View, runs: Iterable[Run]) -> None:

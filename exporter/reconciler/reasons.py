@@ -1,7 +1,8 @@
 """Why a task failed, where its process could not say it: from Airflow's own log of events, and from what is missing.
 
-The events and their texts are those of Airflow 2.11.0 and 3.3.2: scheduler_job_runner.py, and the names of the
-functions behind the UI and the API, which `action_logging` writes down.
+Only what is written down about this very try is told; where nothing is, nothing is told. The events and their texts are
+those of Airflow 2.11.0 and 3.3.2: scheduler_job_runner.py, and the names of the functions behind the UI and the API,
+which `action_logging` writes down.
 """
 
 from __future__ import annotations
@@ -9,20 +10,21 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from windsock.events import DAG_RUN_FAILED, TASK_FAILED
+from windsock.events import DAG_RUN_FAILED
 from windsock.text import line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .details import Details, Entry
+    from .details import Details, Entry, Instance
     from .failure import Key
 
 _SCHEDULER = {
     "heartbeat timeout": "its heartbeat was lost: the process or its host was killed, ran out of memory, or hung",
     "stuck in queued tries exceeded": "it was stuck in queued: no worker took it, and Airflow gave up",
-    "state mismatch": "the executor found its process gone, while it was queued or running: killed from outside",
+    "state mismatch": "its process ended without telling Airflow so: it was killed, or could not reach Airflow",
 }
+"""What the scheduler writes, with the map index and the try, of a task instance that it fails itself."""
 _PEOPLE = (
     "patch_task_instance",
     "bulk_task_instances",
@@ -36,28 +38,38 @@ _PEOPLE = (
     "failed",
 )
 _LOOKED_BACK = 3600.0
+_MARKED_WITHIN = 60.0
+"""Seconds between a person's mark and the end that Airflow writes down with it."""
 _OWNER = 60
 
 
 def why(key: Key, found: Details, failed_at: float) -> str:
     """Return one sentence about the cause; empty where the database knows none."""
-    entries = [entry for entry in found.entries if entry.at > failed_at - _LOOKED_BACK]
-    reason = next(_told(entries), "")
-    if reason or key.alertname == DAG_RUN_FAILED:
-        return reason
-    if key.alertname == TASK_FAILED and found.instances:
-        one = found.instances[0]
-        if one.started is None:
-            return "it never started"
-    return ""
+    if key.alertname == DAG_RUN_FAILED:
+        return next(_marked(found, failed_at - _MARKED_WITHIN), "")
+    for one in found.instances:
+        begun = one.started or one.queued or failed_at - _LOOKED_BACK
+        reason = next(_given_up(found, one), "") or next(_marked(found, begun), "")
+        if reason:
+            return reason
+    never = any(one.started is None for one in found.instances[:1])
+    return "it never started" if never else ""
 
 
-def _told(entries: list[Entry]) -> Iterator[str]:
-    for entry in entries:
+def told_by_nobody(found: Details) -> bool:
+    """Whether the scheduler failed each of these instances, whose processes are gone or never were."""
+    return bool(found.instances) and all(any(_given_up(found, one)) for one in found.instances)
+
+
+def _given_up(found: Details, instance: Instance) -> Iterator[str]:
+    this = instance.map_index, instance.try_number
+    return (_SCHEDULER[entry.event] for entry in found.entries if entry.event in _SCHEDULER and entry.instance == this)
+
+
+def _marked(found: Details, since: float) -> Iterator[str]:
+    for entry in found.entries:
         name = entry.event.removeprefix("ui.").removeprefix("api.")
-        if name in _SCHEDULER:
-            yield _SCHEDULER[name]
-        elif name in _PEOPLE and _says_failed(entry, name):
+        if entry.at >= since and name in _PEOPLE and _says_failed(entry, name):
             yield f"{line(entry.owner, _OWNER) or 'a person'} marked it as failed"
 
 

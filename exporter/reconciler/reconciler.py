@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from windsock.exporter.metadata.engine import open_engine, parse
 from windsock.exporter.metadata.session import Session
@@ -20,8 +20,8 @@ from windsock.exporter.metadata.snapshot import Snapshot
 from windsock.exporter.own import OwnMetrics
 from windsock.redaction import redact
 
+from .definitions import Definitions
 from .enrichment import Enrichment
-from .owners import Owners
 from .peers import Peers
 from .reader import Reader
 from .store import KEPT, Memory, Store, forgettable, place
@@ -45,6 +45,8 @@ _SIGNED = 4
 _SWEEP = 0.4
 """The share of a pass' time that may go by before the first sweep waits for the next pass."""
 _GAP_SHOWN = 86_400.0
+_SHORTEST = 1.0
+"""Seconds between two passes at least."""
 
 
 class Reconciler:
@@ -55,7 +57,7 @@ class Reconciler:
 
     def __init__(self, settings: Settings, url: str, *, store: Store | None = None) -> None:
         self.settings = settings
-        self.interval = max(1.0, settings.metadata.interval)
+        self.interval = max(_SHORTEST, settings.metadata.interval)
         self.timeout = max(0.1, settings.metadata.timeout)
         engine, dialect = open_engine(url, self.timeout)
         self.where = parse(url).render_as_string(hide_password=True)
@@ -75,11 +77,18 @@ class Reconciler:
         self._memory = Memory({}, {})
         self._reader = Reader(self.session)
         self._tracker = Tracker(settings, self.interval)
-        self._owners = Owners()
+        self._definitions = Definitions()
         self._enrichment = Enrichment(settings)
         self._wrong: dict[str, str] = {}
+        self._next = settings
+        self.status: Literal["starts", "leads", "follows"] = "starts"
+        """Whether it acts, or leaves that to another one; `starts` while it does not know."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+
+    def use(self, settings: Settings) -> None:
+        """Go on with `settings` from the next pass on; the database, the store and the Alertmanagers stay."""
+        self._next = settings
 
     def start(self) -> None:
         """Begin to work."""
@@ -112,17 +121,30 @@ class Reconciler:
             return "another reconciler acts, and one does at a time"
         return "; ".join(f"{what}: {problem}" for what, problem in self._wrong.items())
 
+    def problems(self) -> dict[str, str]:
+        """What is wrong now, by part: `database`, `details`, `store`, and `alertmanager URL` of each Alertmanager."""
+        return dict(self._wrong)
+
     def step(self) -> bool:
         """Make one pass; returns whether this reconciler acts, that is: leads."""
         begun = time.monotonic()
         before = self.session.statements
+        if self._next is not self.settings:
+            self.settings = self._next
+            self._tracker.use(self.settings)
+            self._enrichment.use(self.settings)
         try:
             self._pass(begun)
         finally:
+            self.status = "leads" if self._leads else "starts" if "database" in self._wrong else "follows"
             self.own.set("windsock_reconcile_pass_duration_seconds", round(time.monotonic() - begun, 6))
             self.own.set("windsock_reconcile_statements", self.session.statements - before)
             self.own.set("windsock_reconcile_leader", int(self._leads))
         return self._leads
+
+    def due_in(self) -> float:
+        """Seconds until a new failure will have waited long enough for its callback; infinity where none waits."""
+        return self._tracker.due_at - time.time()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -132,7 +154,8 @@ class Reconciler:
             except Exception:
                 self._count("internal")
                 log.exception("%s: a pass of the reconciler failed", self.where)
-            self._stopping.wait(max(0.0, begun + self.interval - time.monotonic()))
+            left = min(begun + self.interval - time.monotonic(), max(_SHORTEST, self.due_in()))
+            self._stopping.wait(max(0.0, left))
         self.close()
 
     def _pass(self, begun: float) -> None:
@@ -175,11 +198,14 @@ class Reconciler:
             self.session.limit(self.timeout)
             asked = tracker.asked(look)
             view = self._reader.read(asked, since, begun + self.timeout * _SWEEP)
-            problem = self._owners.ask(self._reader, {key.dag_id for key in view.failures.keys() - asked})
-            view.owners = self._owners.known
+            problem = self._definitions.ask(self._reader, {key.dag_id for key in view.failures.keys() - asked})
+            view.owners = self._definitions.owners()
             new = tracker.judge(view, look, now, since)
             # A statement that failed may have spoiled the transaction.
             problem = problem or self._enrichment.ask(self._reader, new)
+            calls = self._definitions.calls_nobody, self._enrichment.calls_nobody
+            hopeless = {one.key for one in new if any(calls_nobody(one.key) for calls_nobody in calls)}
+            new = tracker.ready(look, now, hopeless)
             if problem:
                 self._say("details", problem)
             # The transaction's locks on tables go; the lead is held to the next pass.
@@ -196,6 +222,7 @@ class Reconciler:
         return True
 
     def _lost(self, error: Exception) -> None:
+        self._tracker.due_at = float("inf")  # nothing can be told earlier than in the next pass
         reason = self.session.dialect.reason(error)
         text = redact(str(getattr(error, "orig", None) or error)).strip().partition("\n")[0]
         self._say("database", f"{reason}: {text}")

@@ -15,9 +15,10 @@ from windsock.exporter.metadata.schema import FINISHED
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-Standing = Literal["failed", "cleared", "rerun", "ended", "gone"]
-"""What became of something that had failed: it is failed; it waits or runs again; it ended in another way; what was
-tried again has ended in any way; it is no more in the database."""
+Standing = Literal["failed", "cleared", "rerun", "passed", "ended", "gone"]
+"""What became of something that had failed: it is failed; it waits or runs again; it has succeeded; it ended neither
+way (skipped, removed, what is before it failed); what was tried again has ended in any way; it is no more in the
+database."""
 
 
 def of_task(states: Mapping[str | None, int]) -> Standing:
@@ -26,7 +27,9 @@ def of_task(states: Mapping[str | None, int]) -> Standing:
         return "failed"
     if not states:
         return "gone"
-    return "rerun" if all(state in FINISHED for state in states) else "cleared"
+    if not all(state in FINISHED for state in states):
+        return "cleared"
+    return "rerun" if states.get("success") else "passed"
 
 
 def of_retry(states: Mapping[str | None, int]) -> Standing:
@@ -50,19 +53,25 @@ def of_deadline(state: str | None) -> Standing:
     return "rerun" if state == "success" else "failed"
 
 
+_OVER: Mapping[Standing, tuple[str, str]] = {
+    "gone": ("", "its run was deleted"),
+    "ended": ("", "what was tried again has ended"),
+    "rerun": ("rerun", "it succeeded on a rerun"),
+    "passed": ("rerun", "it is failed no more: skipped, removed, or not reached on a rerun"),
+    "cleared": ("cleared", "it was cleared"),
+}
+"""By standing: the policy by which it ends a failure, empty where it always does, and why."""
+
+
 def over(standing: Standing, dag: str, *, later: bool, policy: Collection[str]) -> str:
     """Say why a failure is over; empty where it lasts.
 
-    `dag` is `active`, `paused` or `deleted`, `later` whether a run that was due later has succeeded.
+    `dag` is `active`, `paused`, `stopped` or `deleted`, `later` whether a run that was due later has succeeded. A DAG
+    that Airflow stopped, because it failed too often, is as broken as before.
     """
-    if dag != "active":
+    if dag in {"paused", "deleted"}:
         return f"its DAG is {dag}"
-    if standing == "gone":
-        return "its run was deleted"
-    if standing == "ended":
-        return "what was tried again has ended"
-    if standing == "rerun" and standing in policy:
-        return "it succeeded on a rerun"
-    if standing == "cleared" and standing in policy:
-        return "it was cleared"
+    needs, why = _OVER.get(standing, ("never", ""))
+    if not needs or needs in policy:
+        return why
     return "a later run succeeded" if later and "later_run" in policy else ""

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _SUMMARY = 250
 _INDEXES = 8
-_SILENT = "its process ended without a word"
 
+STOPPED = "Airflow paused the DAG after too many failed runs in a row: nothing of it runs until somebody unpauses it"
 OURS = frozenset({"map_index", "reason", "frequency", "impact", "log_tail"})
 """What the database and the log know better than a callback, which sees one task instance from inside."""
 
@@ -75,6 +75,12 @@ def merge(ours: Mapping[str, str], theirs: Mapping[str, str]) -> dict[str, str]:
     return {**merged, **{name: ours[name] for name in OURS & ours.keys()}}
 
 
+def stop(texts: Mapping[str, str], *, stopped: bool) -> dict[str, str]:
+    """Return them with the word that Airflow stopped the DAG, or without it."""
+    others = {name: text for name, text in texts.items() if name != "stopped"}
+    return {**others, "stopped": STOPPED} if stopped else others
+
+
 def recount(texts: Mapping[str, str], failed: int) -> dict[str, str]:
     """Return them for another number of failed instances of a mapped task, whose indexes were not asked for again."""
     return {**texts, "map_index": f"{failed} failed"} if "map_index" in texts else dict(texts)
@@ -84,10 +90,11 @@ def _summary(failure: Failure, found: Details, reason: str) -> str:
     key = failure.key
     if key.alertname == DEADLINE_MISSED:
         return f"{key.dag_id} missed its deadline of {rfc3339(_moment(failure.ended or 0))}"
+    said = f": {reason}" if reason else ""
     if key.alertname != TASK_FAILED:
-        return f"{key.dag_id} failed" + (f": {reason}" if reason else "")
+        return f"{key.dag_id} failed{said}"
     which = f" ({found.failed} of {found.total})" if found.total > 1 else ""
-    return f"{key.dag_id}: {key.task_id}{which} failed: {reason or _SILENT}"
+    return f"{key.dag_id}: {key.task_id}{which} failed{said}"
 
 
 def _indexes(found: Details) -> str:

@@ -13,7 +13,7 @@ from .failure import Alert, Failure, Key
 from .peers import labels_of, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from windsock.settings import Settings
@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _RENEW = LIFETIME.total_seconds() / 2
+PATIENCE = 20.0
+"""Seconds from a failure within which its callback may still tell of it, with the exception: Airflow writes the failure
+first, and gives a task's callbacks so long ([core] task_success_overtime)."""
+_NEVER = float("inf")
 _GRACE = 60.0
-"""A callback posts before Airflow writes the failure: up to 20 s and a pass later the database must know it."""
-_DOUBT = 3
-"""Passes for which an alert that somebody ended is left so, though the database says that it is failed: a callback
-tells of a success before Airflow writes it."""
+"""Seconds for which a callback may be ahead of the database, of a failure or of a success: those 20 s, and time for
+Airflow to write it and for a pass to see it."""
 
 
 class Tracker:
@@ -44,18 +46,24 @@ class Tracker:
         """New failures that a callback may still report, and when they were seen first."""
         self._strangers: dict[Key, list[Shown]] = {}
         """What fires in Alertmanager, though it is over."""
+        self.due_at = _NEVER
+        """When the next of those that wait will have waited long enough: a Unix time."""
+
+    def use(self, settings: Settings) -> None:
+        """Route what is new by `settings` from now on: what is told of keeps its team until it ends."""
+        self._settings = settings
 
     def begin(self, alerts: Mapping[Key, Alert]) -> None:
         """Forget all but `alerts`."""
         self.alerts = dict(alerts)
-        self._waiting = {}
+        self._waiting, self.due_at = {}, _NEVER
 
     def asked(self, look: Look) -> set[Key]:
         """What the database has to be asked for: what lasts as far as is known, and whatever an Alertmanager shows."""
         return {key for key, one in self.alerts.items() if one.over is None} | self._waiting.keys() | look.alerts.keys()
 
     def judge(self, view: View, look: Look, now: float, since: float) -> list[Failure]:
-        """Find out what goes on and what is over; returns what is new, and old enough for its callback to be late."""
+        """Find out what goes on and what is over; returns what is new, the longest waiting first."""
         self._strangers = {}
         lasting = [one for one in self.alerts.values() if one.over is None]
         known = {one.key for one in lasting}
@@ -72,21 +80,33 @@ class Tracker:
         for key, failure in new.items():
             if not self._lasts(key) and self._is_news(failure, look, view, now):
                 self._waiting[key] = failure, before[key][1] if key in before else now
-        return self._ready(look, now) if look.complete else []
+        oldest = sorted(self._waiting, key=lambda key: self._ready_at(key, PATIENCE))
+        return [self._waiting[key][0] for key in oldest] if look.complete else []
 
-    def _ready(self, look: Look, now: float) -> list[Failure]:
-        """Those that have waited for their callback; a run also waits for its tasks, whose alert holds its own back."""
-        waits = {
-            key
-            for key, (failure, seen) in self._waiting.items()
-            if key not in look.alerts and seen == now and now - (failure.ended or now) < self._interval
-        }
+    def ready(self, look: Look, now: float, hopeless: Collection[Key] = ()) -> list[Failure]:
+        """Return the new failures that need not wait longer for their callback, of which none comes for `hopeless`.
+
+        For those, one interval stays: 2.11 calls the callback of a killed task elsewhere. A run also waits for its
+        tasks, whose alert holds its own back.
+        """
+        self.due_at = _NEVER
+        if not look.complete:
+            return []
+        soon = min(PATIENCE, self._interval)
+        at = {key: self._ready_at(key, soon if key in hopeless else PATIENCE) for key in self._waiting}
+        waits = {key: when for key, when in at.items() if key not in look.alerts and when > now}
+        self.due_at = min(waits.values(), default=_NEVER)
         runs = {(key.dag_id, key.run_id) for key in waits if key.alertname == TASK_FAILED}
         return [
             failure
             for key, (failure, _) in self._waiting.items()
             if key not in waits and not (key.alertname == DAG_RUN_FAILED and key[1:3] in runs)
         ]
+
+    def _ready_at(self, key: Key, patience: float) -> float:
+        failure, seen = self._waiting[key]
+        # The clock of the host that wrote the end may be ahead.
+        return min(seen, failure.ended or seen) + patience
 
     def admit(self, failure: Failure, ours: dict[str, str], look: Look, view: View) -> None:
         """Make an alert of what is new, with the labels of one that is there: with others there would be two."""
@@ -95,7 +115,8 @@ class Tracker:
         one = Alert(key, team, severity, {}, failure.ended or 0.0, failure.due, failure.failed)
         if shown:
             one = _adopted(failure, shown)
-        one.annotations = texts.merge(ours, one.annotations)
+        stopped = view.dag(key.dag_id) == "stopped"
+        one.annotations = texts.stop(texts.merge(ours, one.annotations), stopped=stopped)
         self.alerts[key] = one
         self._waiting.pop(key, None)
 
@@ -136,7 +157,7 @@ class Tracker:
 
     def _go_on(self, one: Alert, view: View, look: Look, now: float) -> None:
         reason = self._over(one.key, one.team, one.due, view)
-        one.ended = one.ended + 1 if one.posted and look.ended(one.key) else 0
+        one.ended = (one.ended or now) if one.posted and look.ended(one.key) else 0
         if one.ended and view.standings.get(one.key) != "failed":
             reason = reason or "somebody else has resolved it"
         if reason:
@@ -149,10 +170,12 @@ class Tracker:
             one.annotations = texts.recount(one.annotations, failed)
         if ended is not None and ended > one.failed_at:
             one.failed_at, one.dirty = ended, True
+        annotations = one.annotations
         for shown in look.alerts.get(one.key, ()):
-            merged = texts.merge(one.annotations, shown.annotations)
-            if merged != one.annotations:
-                one.annotations, one.dirty = merged, True
+            annotations = texts.merge(annotations, shown.annotations)
+        annotations = texts.stop(annotations, stopped=view.dag(one.key.dag_id) == "stopped")
+        if annotations != one.annotations:
+            one.annotations, one.dirty = annotations, True
 
     def _stranger(self, key: Key, shown: list[Shown], view: View, now: float) -> Failure | None:
         """Something fires that is not known to last: it is new, or a late replay of what is over."""
@@ -231,7 +254,7 @@ def _adopted(failure: Failure, shown: list[Shown]) -> Alert:
 def _is_due(one: Alert, look: Look, at: float) -> bool:
     """Whether an Alertmanager lacks it, knows less of it, or will soon take it for over."""
     if one.ended:
-        return one.ended > _DOUBT
+        return at - one.ended >= _GRACE
     same = [
         there
         for there in look.alerts.get(one.key, ())

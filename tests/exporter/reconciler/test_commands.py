@@ -44,7 +44,7 @@ def config(tmp_path, alertmanager, cluster) -> Any:
 
 
 def test_once_tells_of_what_fails_now_and_prints_it(database, config, alertmanager, cluster):
-    fail(database, ended=time.time())
+    fail(database, ended=time.time() - 17)
     done = windsock("reconcile", "--once", "--url", database.url, "--config", config())
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == ["AirflowDagRunFailed  d run_1", "AirflowTaskFailed    d run_1 t"]

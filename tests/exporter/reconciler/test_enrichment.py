@@ -4,83 +4,16 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
-import zlib
 
 import pytest
-from real.failures import fail
+from real.failures import fail, serialize
 
 TASK = "AirflowTaskFailed"
-
-
-def note(database, event, **given):
-    """A row of Airflow's own log."""
-    row = {"id": given.pop("id", 1), "dttm": time.time() - 30, "dag_id": "d", "task_id": "t", "run_id": "run_1"}
-    database.insert("log", {**row, "event": event, "owner": None, "extra": None, **given})
 
 
 def told(made):
     made.step(2)
     return made.annotations(alertname=TASK)
-
-
-@pytest.mark.parametrize(
-    ("event", "given", "says"),
-    [
-        (
-            "heartbeat timeout",
-            {},
-            "its heartbeat was lost: the process or its host was killed, ran out of memory, or hung",
-        ),
-        (
-            "stuck in queued tries exceeded",
-            {},
-            "it was stuck in queued: no worker took it, and Airflow gave up",
-        ),
-        (
-            "state mismatch",
-            {},
-            "the executor found its process gone, while it was queued or running: killed from outside",
-        ),
-        (
-            "patch_task_instance",
-            {"owner": "ana", "extra": json.dumps({"new_state": "failed", "task_id": "t"})},
-            "ana marked it as failed",
-        ),
-        (
-            "ui.failed",
-            {"owner": "ana", "extra": json.dumps({"dag_id": "d", "confirmed": "true"})},
-            "ana marked it as failed",
-        ),
-        (
-            "patch_dag_run",
-            {"owner": "bob", "task_id": None, "extra": json.dumps({"state": "failed"})},
-            "bob marked it as failed",
-        ),
-        ("failed", {"owner": "airflow", "extra": json.dumps({"host_name": "w1"})}, None),
-        ("patch_task_instance", {"owner": "ana", "extra": json.dumps({"new_state": "success"})}, None),
-        ("patch_task_instance", {"owner": "ana", "extra": "no JSON"}, None),
-        ("heartbeat timeout", {"task_id": "other"}, None),
-        ("heartbeat timeout", {"dttm": time.time() - 9000}, None),
-    ],
-)
-def test_why(database, bench, event, given, says):
-    fail(database)
-    note(database, event, **given)
-    found = told(bench(database))
-    assert found.get("reason") == says
-    assert found["summary"] == f"d: t failed: {says or 'its process ended without a word'}"
-
-
-def test_why_on_every_database_and_airflow(any_database, bench):
-    fail(any_database)
-    note(any_database, "heartbeat timeout")
-    assert told(bench(any_database))["reason"].startswith("its heartbeat was lost")
-
-
-def test_a_task_that_never_started(database, bench):
-    fail(database, start_date=None)
-    assert told(bench(database))["reason"] == "it never started"
 
 
 def test_times_tries_and_links(any_database, bench):
@@ -129,19 +62,6 @@ def test_a_new_task_has_no_past(database, bench):
     assert "frequency" not in told(bench(database))
 
 
-def serialized(database, dag_id, dependencies, packed=False, tasks=(), **more):
-    tasks = [{"__type": "operator", "__var": task} for task in tasks]
-    data = {"__version": 3, "dag": {"dag_id": dag_id, "dag_dependencies": dependencies, "tasks": tasks}, **more}
-    row = {"dag_id": dag_id, "last_updated": time.time(), "dag_hash": "x"}
-    row |= {"data": None if packed else json.dumps(data)}
-    row |= {"data_compressed": zlib.compress(json.dumps(data).encode()) if packed else None}
-    if database.modern:
-        row |= {"id": uuid.uuid4().hex, "created_at": time.time(), "dag_version_id": uuid.uuid4().hex}
-    else:
-        row |= {"fileloc": "x", "fileloc_hash": 1}
-    database.insert("serialized_dag", row)
-
-
 @pytest.mark.parametrize("packed", [False, True])
 def test_who_waits(any_database, bench, packed):
     noun = "asset" if any_database.modern else "dataset"
@@ -153,8 +73,8 @@ def test_who_waits(any_database, bench, packed):
     any_database.insert(f"dag_schedule_{noun}_reference", {f"{noun}_id": 7, "dag_id": "billing", **times, **more})
     trigger = {"source": "d", "target": "export", "dependency_type": "trigger", "dependency_id": "go"}
     sensor = {"source": "d", "target": "report", "dependency_type": "sensor", "dependency_id": "wait"}
-    serialized(any_database, "d", [trigger], packed)
-    serialized(any_database, "report", [sensor], packed)
+    serialize(any_database, {"dag_dependencies": [trigger]}, packed=packed)
+    serialize(any_database, {"dag_id": "report", "dag_dependencies": [sensor]}, packed=packed)
     fail(any_database)
     expected = f"billing ({noun}), export (triggered by it), report (waits for it)"
     assert told(bench(any_database))["impact"] == expected
@@ -162,7 +82,7 @@ def test_who_waits(any_database, bench, packed):
 
 @pytest.mark.parametrize("data", ["null", '{"dag": 7}', '{"dag": {"dag_dependencies": [1, null, {}]}}'])
 def test_a_serialized_dag_that_is_none_stops_nothing(database, bench, data):
-    serialized(database, "d", [])
+    serialize(database, {})
     database.execute("UPDATE serialized_dag SET data = :data", data=data)
     fail(database)
     assert "impact" not in told(bench(database))
@@ -185,7 +105,7 @@ def test_the_team_is_that_of_all_tasks_owners_as_a_callback_sees_it(database, be
     """`dag.owners` of Airflow 3 knows neither mapped tasks' owners nor default ones."""
     fail(database)
     database.update("dag", {"dag_id": "d"}, owners="")
-    serialized(database, "d", [], packed, tasks, **more)
+    serialize(database, {}, tasks, packed=packed, **more)
     made = bench(database, teams={"money": {"match": {"owner": "payments"}}})
     made.step(2)
     (alert,) = made.alertmanager.alerts(cluster=made.cluster, alertname=TASK)
@@ -194,7 +114,7 @@ def test_the_team_is_that_of_all_tasks_owners_as_a_callback_sees_it(database, be
 
 def test_owners_on_every_database_and_airflow(any_database, bench):
     fail(any_database)
-    serialized(any_database, "d", [], tasks=[{"owner": "payments"}, {**MAPPED, "partial_kwargs": {}}])
+    serialize(any_database, {}, [{"owner": "payments"}, {**MAPPED, "partial_kwargs": {}}])
     any_database.update("dag", {"dag_id": "d"}, owners="payments" if any_database.modern else "airflow, payments")
     assert told(bench(any_database))["owner"] == "airflow, payments"
 
@@ -202,7 +122,7 @@ def test_owners_on_every_database_and_airflow(any_database, bench):
 @pytest.mark.parametrize("data", ["null", "7", '{"dag": 7}', '{"dag": {"tasks": [1]}}', '{"dag": {"tasks": []}}'])
 def test_a_serialized_dag_that_says_no_owner_leaves_those_of_the_dag(database, bench, data):
     fail(database)
-    serialized(database, "d", [])
+    serialize(database, {})
     database.execute("UPDATE serialized_dag SET data = :data", data=data)
     assert told(bench(database))["owner"] == "airflow"
 
