@@ -18,8 +18,7 @@ _REASONS = {
     "ignored": "left out on purpose",
     "sample_errors": "can't be stored",
 }
-
-
+_KEEP = "to have such names beside the catalogue's, set exporter.statsd.unmapped to keep"
 _LEFT_OUT = {
     "malformed": "it has no name, or no value",
     "same_label": "another tag has the same label",
@@ -41,20 +40,31 @@ def _explain(part: bytes, translator: Translator) -> dict[str, Any]:
     verdict = translator.translate(sample.head)
     about = {"dialect": sample.head.dialect, "type": sample.head.type}
     if isinstance(verdict, Rejected):
-        to_do = _to_do(sample, translator) if verdict.kind == "unmapped" else {}
+        unmapped = verdict.kind == "unmapped"
+        to_do = (_foreign(sample, translator) or _unmapped(sample, translator)) if unmapped else {}
         return {**about, "stored": False, "reason": f"{_REASONS[verdict.kind]} ({verdict.reason})", **to_do}
     if isinstance(verdict, Held):
         # Alone, a legacy line can't tell whether its modern twin carries the ids; take it for the plain dialect.
         translator.forms.settle(verdict.key)
         inner = _explain(part, translator)
         return {**inner, "note": "a legacy name: stored only where the modern line of the same fact has no tags"}
-    to_do = _to_do(sample, translator) if verdict.metric.source == "mapping" else {}
-    return {**about, "stored": True, **_series(sample, verdict), **to_do}
+    return {**about, "stored": True, **_series(sample, verdict), **_more(sample, verdict, translator)}
 
 
-def _to_do(sample: Sample, translator: Translator) -> dict[str, str]:
-    prefix = foreign_prefix(sample.head.name, translator.prefix) if translator.prefix is not None else None
-    return {"to do": advice(prefix)} if prefix is not None else {}
+def _more(sample: Sample, target: Target, translator: Translator) -> dict[str, str]:
+    if target.metric.source == "unmapped":
+        return {"note": "kept because exporter.statsd.unmapped says so"}
+    return _foreign(sample, translator) if target.metric.source == "mapping" else {}
+
+
+def _foreign(sample: Sample, translator: Translator) -> dict[str, str]:
+    found = foreign_prefix(sample.head.name, translator.prefix) if translator.prefix is not None else None
+    return {"to do": advice(found)} if found is not None else {}
+
+
+def _unmapped(sample: Sample, translator: Translator) -> dict[str, str]:
+    ours = sample.head.name.startswith(f"{translator.prefix}." if translator.prefix else "")
+    return {"to do": _KEEP} if ours and translator.unmapped is None else {}
 
 
 def _series(sample: Sample, target: Target) -> dict[str, Any]:

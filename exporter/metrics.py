@@ -24,10 +24,11 @@ def metrics(settings: ExporterSettings) -> tuple[Metric, ...]:
     ]
     if problems:
         raise SettingsError(problems)
-    return tuple(_adjusted(metric, settings) for metric in catalog.statsd())
+    return tuple(adjusted(metric, settings) for metric in catalog.statsd())
 
 
-def _adjusted(metric: Metric, settings: ExporterSettings) -> Metric:
+def adjusted(metric: Metric, settings: ExporterSettings) -> Metric:
+    """A metric with the buckets or the policy that are configured for it."""
     if metric.family in settings.gauges:
         return replace(metric, note=replace(metric.note, policy=settings.gauges[metric.family]))
     if metric.family in settings.buckets:
@@ -39,7 +40,7 @@ def _unknown(key: str, given: Iterable[str], kind: Kind) -> list[str]:
     known = [metric.family for metric in catalog.statsd() if metric.kind == kind]
     problems = []
     for name in given:
-        if name not in known and not name.startswith("airflow_custom_"):
+        if name not in known and not name.startswith(("airflow_custom_", catalog.UNMAPPED)):
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             problems.append(f"windsock.yaml: exporter.{key}.{name}: no {kind} has this name{hint}")

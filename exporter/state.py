@@ -14,7 +14,6 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .statsd.custom import PREFIX
 from .statsd.store import Counter, Histogram
 
 if TYPE_CHECKING:
@@ -33,7 +32,8 @@ _FORMAT = "windsock exporter state 1"
 def save(path: str, store: SeriesStore, translator: Translator) -> None:
     """Write everything aside, then put it in place; an error is logged, and the next start begins at 0."""
     store.fold()
-    custom = [(one.metric.name, one.metric.kind) for one in store.families.values() if one.metric.source == "custom"]
+    metrics = (one.metric for one in store.families.values())
+    custom = [(metric.name, metric.kind) for metric in metrics if metric.source in ("custom", "unmapped")]
     state = {"format": _FORMAT, "learned": translator.learned(), "custom": custom, "series": list(_dump(store))}
     aside = Path(f"{path}.new")
     try:
@@ -53,7 +53,7 @@ def load(path: str, store: SeriesStore, translator: Translator, metrics: Iterabl
         state = json.loads(file.read_text(encoding="utf-8"))
         if not isinstance(state, dict) or state.get("format") != _FORMAT:
             raise ValueError(f"expected {_FORMAT!r}")
-        custom = (translator.custom.metric(name.removeprefix(PREFIX), kind) for name, kind in state["custom"])
+        custom = (translator.restore(name, kind) for name, kind in state["custom"])
         known = {metric.family: metric for metric in (*metrics, *custom) if metric is not None}
         rows = [(known[name], _Row(*values)) for name, *values in state["series"] if name in known]
         translator.relearn(state["learned"])

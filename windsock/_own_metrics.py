@@ -55,6 +55,12 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("windsock_sample_errors_total", "counter", "Lines that could not be stored, by reason.", ("reason",)),
     ("windsock_corrections_total", "counter", "Values whose unit or sign was corrected, by reason.", ("reason",)),
     (
+        "windsock_unmapped_metrics",
+        "gauge",
+        "Names that the catalogue does not know and that are kept (exporter.statsd.unmapped: keep).",
+        (),
+    ),
+    (
         "windsock_tags_left_out_total",
         "counter",
         "Tags that became no label, by reason; counted once for each text that holds them.",
@@ -167,7 +173,7 @@ CALLBACK_METRICS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
         "windsock.callback.sent",
         "counter",
         "windsock.callback.sent.{alertname}.{dag_id}",
-        "Alert events that a callback delivered.",
+        "Failures that a callback delivered, each of them once; not their ends.",
         ("alertname", "dag_id"),
     ),
     (

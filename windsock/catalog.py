@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
@@ -24,7 +24,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Kind = Literal["counter", "gauge", "histogram", "summary"]
-Source = Literal["statsd", "metadata", "windsock", "mapping", "custom"]
+Source = Literal["statsd", "metadata", "windsock", "mapping", "custom", "unmapped"]
+
+UNMAPPED = "airflow_unmapped_"
+"""What the names of metrics begin with that no catalogue knows."""
 
 _DATA = Path(__file__).parent / "data"
 _REGISTRIES = (
@@ -150,6 +153,19 @@ def custom(name: str, kind: Kind) -> Metric:
         source="custom",
         unit="seconds" if kind == "histogram" else "",
         buckets=CUSTOM if kind == "histogram" else (),
+    )
+
+
+def unmapped(name: str, kind: Kind) -> Metric:
+    """The metric of a StatsD name that the catalogue does not know, named so that it can be none of the catalogue's."""
+    known = custom(re.sub(r"[^a-zA-Z0-9_]", "_", name), kind)
+    return replace(
+        known,
+        name=name,
+        family=UNMAPPED + known.family.removeprefix("airflow_custom_"),
+        help=f"StatsD's {name}, which windsock's catalogue does not know.",
+        labels=(),
+        source="unmapped",
     )
 
 

@@ -60,6 +60,9 @@ class StatsD(Section):
     """Airflow's major version, which decides about units; auto: by the metrics that arrive."""
     timer_unit_consistency: bool = False
     """Airflow 2's `[metrics] timer_unit_consistency`: with it the queue and schedule times are in milliseconds."""
+    unmapped: Literal["count", "keep"] = "count"
+    """Lines of plugins whose name the catalogue does not know: count them only, or keep them too, as metrics named
+    `airflow_unmapped_…`."""
     allow: tuple[Network, ...] = ()
     """Networks whose senders are listened to, over UDP and TCP; none: all of them."""
     relay: Relay | None = None
@@ -96,7 +99,8 @@ class Budgets(Section):
     label: int = Field(default=100_000, ge=1)
     """Values of one label."""
     custom: int = Field(default=100, ge=0)
-    """Names of custom metrics (`windsock.metrics`) of one DAG; all DAGs together have twenty times as many."""
+    """Names of custom metrics (`windsock.metrics`) of one DAG; all DAGs together have twenty times as many. As many
+    again are kept of names that the catalogue does not know (`statsd.unmapped`); those of no DAG are as one DAG's."""
 
 
 class Expiry(Section):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from windsock.exporter.statsd.custom import Custom
 from windsock.exporter.statsd.ingest import Ingest
 from windsock.exporter.statsd.translate import Translator
+from windsock.exporter.statsd.unmapped import Unmapped
 
 from .chart import helm_chart
 from .file import load
@@ -28,7 +29,8 @@ def choose(settings: ExporterSettings, metrics: Iterable[Metric]) -> tuple[Trans
     """The translator that is configured, and what feeds it; `metrics` are the catalogue's. Raises SettingsError."""
     mapping = chosen_mapping(settings)
     if mapping is None:
-        return Translator(metrics, settings.statsd, Custom(settings)), Ingest
+        unmapped = Unmapped(settings) if settings.statsd.unmapped == "keep" else None
+        return Translator(metrics, settings.statsd, Custom(settings), unmapped), Ingest
     chart = settings.mapping_config is None and settings.naming == "helm-chart"
     return MappedTranslator(mapping, settings.statsd.prefix if chart else None), SenderlessIngest
 

@@ -108,7 +108,7 @@ def _lost_in_catalogue(mapping: Mapping, matched: Sequence[Known]) -> Iterator[s
     for rule in {one.rule.match: one.rule for one in known if one.rule.scale != 1}.values():
         yield f"scale of {rule.match}: the catalogue has each metric's unit"
     if mapping.find("a.name.that.no.rule.means", "counter").rule is mapping.default:
-        yield "what no mapping matches: the catalogue counts names that it does not know, but does not expose them"
+        yield "what no mapping matches: names that the catalogue does not know, unless statsd.unmapped is keep"
     if dropped:
         names = ", ".join(dropped[:3]) + (f" and {len(dropped) - 3} more" if len(dropped) > 3 else "")
         yield f"what the mapping drops: {names}; Prometheus can drop them (metric_relabel_configs)"

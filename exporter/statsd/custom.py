@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from windsock import catalog
+from windsock.exporter.metrics import adjusted
 from windsock.settings import Exporter
 
 from .names import Found
+from .newcomers import KINDS, Newcomers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,14 +21,11 @@ if TYPE_CHECKING:
     from .names import Ids
 
 PREFIX = "custom."
-_KINDS: Mapping[str, Kind] = {"c": "counter", "g": "gauge", "ms": "histogram", "h": "histogram", "d": "histogram"}
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 # The plain dialect has no tags: windsock.metrics lets them follow the name.
 _PLAIN = re.compile(r"(?P<name>[^.]+)\.(?P<unit>[^.]+)\.(?P<team>[^.]+)\.(?P<ids>[^.].*\..*[^.])")
 _TAKEN = re.compile(r"_(?:total|seconds_(?:bucket|count|sum))$")
 _NONE = "none"
-_ALL = 20
-"""Custom metrics of all DAGs together, for each that one DAG may have."""
 
 
 class Custom:
@@ -35,9 +33,7 @@ class Custom:
 
     def __init__(self, settings: Exporter | None = None) -> None:
         self._settings = settings or Exporter()
-        self.limits = self._settings.budgets
-        self._families: dict[str, Metric] = {}
-        self._dags: defaultdict[str, set[str]] = defaultdict(set)
+        self.metrics = Newcomers(self._settings.budgets)
 
     def find(self, name: str, kind: str, tags: Mapping[str, str], ids: Ids) -> Found | str:
         """The metric of a name without `custom.`; or the reason for which it is none."""
@@ -50,13 +46,13 @@ class Custom:
             labels = {"dag_id": dag_id, "task_id": task_id, "team": plain["team"]}
             if plain["unit"] != _NONE:
                 labels["unit"] = plain["unit"]
-        metric = self.metric(name, _KINDS[kind])
+        metric = self.metric(name, KINDS[kind])
         if metric is None:
             return "bad_name"
-        known = self._families.get(metric.family)
+        known = self.metrics.get(metric.family)
         if known is not None and known.kind != metric.kind:
             return "type_conflict"
-        if not self._admit(metric, tags.get("dag_id") or labels.get("dag_id", "")):
+        if not self.metrics.admit(metric, tags.get("dag_id") or labels.get("dag_id", "")):
             return "custom_budget"
         return Found(known or metric, labels, "modern", ambiguous)
 
@@ -67,24 +63,6 @@ class Custom:
         metric = catalog.custom(name, kind)
         if kind == "gauge" and _TAKEN.search(metric.family):
             return None
-        policy = self._settings.gauges.get(metric.family, metric.note.policy)
-        return replace(
-            metric,
-            # What a daily run says holds until the next one.
-            ttl=self._settings.expiry.dags if kind == "gauge" else 0,
-            buckets=tuple(sorted(set(self._settings.buckets.get(metric.family, metric.buckets)))),
-            note=replace(metric.note, policy=policy),
-        )
-
-    def _admit(self, metric: Metric, dag_id: str) -> bool:
-        names = self._dags.get(dag_id, set())
-        if metric.family in names:
-            return True
-        new = metric.family not in self._families
-        if len(names) >= self.limits.custom or (new and len(self._families) >= self.limits.custom * _ALL):
-            return False
-        if dag_id not in self._dags and len(self._dags) >= self.limits.label:
-            return False
-        self._families.setdefault(metric.family, metric)
-        self._dags[dag_id].add(metric.family)
-        return True
+        # What a daily run says holds until the next one.
+        lasting = replace(metric, ttl=self._settings.expiry.dags if kind == "gauge" else 0)
+        return adjusted(lasting, self._settings)

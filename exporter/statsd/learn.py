@@ -112,6 +112,8 @@ class Learner:
             if isinstance(verdict, Rejected):
                 return self._reject(verdict, line)
             target, number, signed, rate = verdict, sample.value, sample.signed, sample.head.rate
+            if target.metric.source == "unmapped" and self._translator.unmapped is not None:
+                self._own.set("windsock_unmapped_metrics", len(self._translator.unmapped.metrics))
             for _, why in target.left_out:
                 self._own.counter("windsock_tags_left_out_total", reason=why).value += 1
             # The sample of a line whose tags hold colons begins elsewhere: such a line is known only as a whole.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import lru_cache
 
 from .names import known_names
 
@@ -15,12 +16,15 @@ def foreign_prefix(line: str, prefix: str) -> str | None:
 
     `line` is a StatsD line or its name alone. Names of DAG authors (`custom.…`) are any, and prove nothing.
     """
-    parts = _NAME_ENDS.split(line, maxsplit=1)[0].split(".")
-    for start in range(len(parts)):
-        if known_names().find(".".join(parts[start:])) is not None:
-            found = ".".join(parts[:start])
-            return found if found != prefix else None
-    return None
+    found = _beginning(_NAME_ENDS.split(line, maxsplit=1)[0])
+    return found if found != prefix else None
+
+
+@lru_cache(maxsize=4096)
+def _beginning(name: str) -> str | None:
+    parts = name.split(".")
+    cuts = range(len(parts))
+    return next((".".join(parts[:cut]) for cut in cuts if known_names().find(".".join(parts[cut:]))), None)
 
 
 def advice(found: str) -> str:

@@ -200,7 +200,7 @@ class SeriesStore:
     def forget_empty(self, name: str) -> bool:
         """Forget a family without series that a line named, for there may be ever new ones; returns whether it was."""
         family = self.families[name]
-        empty = not family.series and family.metric.source in ("mapping", "custom")
+        empty = not family.series and family.metric.source in ("mapping", "custom", "unmapped")
         if empty:
             del self.families[name]
         return empty

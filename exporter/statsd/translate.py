@@ -16,11 +16,13 @@ from .names import Ids, Names
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from windsock.catalog import Metric
+    from windsock.catalog import Kind, Metric
     from windsock.settings import Budgets
 
     from .line import Head
     from .names import Found
+    from .newcomers import Newcomers
+    from .unmapped import Unmapped
 
 Labels = tuple[tuple[str, str], ...]
 Operation = Literal["add", "set", "observe"]
@@ -69,9 +71,17 @@ class Rejected:
 class Translator:
     """Holds what was learned from the lines so far: forms, ids, Airflow's major version, the dialect."""
 
-    def __init__(self, metrics: Iterable[Metric], config: StatsD | None = None, custom: Custom | None = None) -> None:
+    def __init__(
+        self,
+        metrics: Iterable[Metric],
+        config: StatsD | None = None,
+        custom: Custom | None = None,
+        unmapped: Unmapped | None = None,
+    ) -> None:
         config = config or StatsD()
         self.custom = custom or Custom()
+        self.unmapped = unmapped
+        """None: names that the catalogue does not know are counted only."""
         self.ids = Ids()
         self.forms = Forms()
         self.major: str = config.airflow if config.airflow != "auto" else ""
@@ -134,15 +144,32 @@ class Translator:
 
     def limit(self, budgets: Budgets) -> None:
         """Go on with these budgets of custom metrics."""
-        if budgets != self.custom.limits:
-            self.custom.limits = budgets
+        if budgets != self.custom.metrics.limits:
+            for metrics in self._newcomers():
+                metrics.limits = budgets
             self._changes += 1
+
+    def restore(self, name: str, kind: Kind) -> Metric | None:
+        """A metric that lines brought along before a restart; None where they would not today."""
+        custom = name.startswith(PREFIX)
+        maker = self.custom if custom else self.unmapped
+        metric = maker.metric(name.removeprefix(PREFIX), kind) if maker is not None else None
+        if maker is not None and metric is not None:
+            maker.metrics.restore(metric)
+        return metric
+
+    def _newcomers(self) -> list[Newcomers]:
+        return [maker.metrics for maker in (self.custom, self.unmapped) if maker is not None]
 
     def _find(self, name: str, head: Head) -> Found | Rejected:
         if name.startswith(PREFIX):
             custom = self.custom.find(name[len(PREFIX) :], head.type, dict(head.tags), self.ids)
             return Rejected("sample_errors", custom) if isinstance(custom, str) else custom
-        return self._names.find(name) or Rejected("unmapped", _first(name))
+        found = self._names.find(name)
+        if found is not None or self.unmapped is None:
+            return found or Rejected("unmapped", _first(name))
+        kept = self.unmapped.find(name, head.type, dict(head.tags))
+        return Rejected("sample_errors", kept) if isinstance(kept, str) else kept or Rejected("unmapped", _first(name))
 
     def learned(self) -> dict[str, Any]:
         """What a restart should not have to learn again; plain JSON values."""

@@ -154,7 +154,7 @@ def test_what_the_catalogue_knows_needs_no_file(tmp_path):
         '#   summaries become histograms: x{quantile="0.9"} is histogram_quantile(0.9, rate(x_bucket[5m])) then\n'
         "#   ttl: gauges go after exporter.expiry.gauges, counters and histograms with their DAG\n"
         "#   scale of airflow.dag.*.*.scheduled_duration: the catalogue has each metric's unit\n"
-        "#   what no mapping matches: the catalogue counts names that it does not know, but does not expose them\n"
+        "#   what no mapping matches: names that the catalogue does not know, unless statsd.unmapped is keep\n"
         "#   what the mapping drops: airflow_ti_successes_total; Prometheus can drop them (metric_relabel_configs)\n"
     )
     (tmp_path / "windsock.yaml").write_text(ended.stdout)
