@@ -15,17 +15,17 @@ import json
 import os
 import time
 import uuid
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from windsock.events import DAG_RUN_FAILED, DATA_CHECK_FAILED, TASK_FAILED, TASK_RETRYING
 
-from . import bounded, folder
+from . import bounded, folder, occurrence
 from . import success as successes
 from .success import Success
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from windsock.events import Event
@@ -38,6 +38,8 @@ _PATIENCE = 1.0
 """Seconds that a success may wait for the file system."""
 _SUCCESSES = 10
 """The latest ones that a mark keeps: each may end what waits in the spool."""
+_TRIES = 50
+"""The same of failures: a second call for one of them comes soon."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,10 @@ class Mark:
 
     run_id: str = ""
     """The run that failed last."""
+    since: str = ""
+    """The run that failed first since the last success."""
     due_at: str = ""
-    """When that was due."""
+    """When the last one was due."""
     failed: float = 0.0
     told: float = 0.0
     """When its failure was last sent: throttled ones do not count."""
@@ -56,6 +60,8 @@ class Mark:
     resolved: float = 0.0
     """When a success ended the last failure."""
     successes: tuple[Success, ...] = ()
+    tries: Mapping[str, bool] = field(default_factory=dict)
+    """The failures told of last, by `occurrence`, and whether they are known to have been delivered."""
 
     @property
     def open(self) -> bool:
@@ -67,10 +73,23 @@ def mark_failed(event: Event, *, told: bool = True) -> None:
     """Remember the failure that `event` tells of. Never raises."""
     now = time.time()
     path = _path(event.cluster, *_key(event))
-    mark = replace(_read(path), run_id=event.run_id, due_at=event.annotations.get("due_at", ""), failed=now)
+    before = _read(path)
+    since = before.since if before.open else event.run_id
+    mark = replace(before, run_id=event.run_id, since=since, due_at=event.annotations.get("due_at", ""), failed=now)
     if told:
         mark = replace(mark, told_retry=now) if event.alertname == TASK_RETRYING else replace(mark, told=now)
+        mark = replace(mark, tries=_with(mark.tries, event, delivered=False))
     _write(path, mark)
+
+
+def mark_delivered(event: Event) -> bool:
+    """Remember that somebody was told of the failure; whether that is news, and no second call. Never raises."""
+    path = _path(event.cluster, *_key(event))
+    mark = _read(path)
+    if mark.tries.get(occurrence.of(event)):
+        return False
+    _write(path, replace(mark, tries=_with(mark.tries, event, delivered=True)))
+    return True
 
 
 def mark_resolved(event: Event) -> None:
@@ -157,9 +176,19 @@ def _read(path: Path) -> Mark:
             values: dict[str, Any] = json.loads(file.read(_LARGEST))
         times = {name: float(values.get(name, 0)) for name in ("failed", "told", "told_retry", "resolved")}
         kept = tuple(Success(str(one[0]), float(one[1]), *one[2:]) for one in values.get("successes", ()))
-        return Mark(str(values.get("run_id", "")), str(values.get("due_at", "")), **times, successes=kept)
+        run_id, since, due_at = (str(values.get(name, "")) for name in ("run_id", "since", "due_at"))
+        tries = {str(name): bool(delivered) for name, delivered in dict(values.get("tries", {})).items()}
+        return Mark(run_id, since, due_at, **times, successes=kept, tries=tries)
     except (OSError, ValueError, TypeError, AttributeError, LookupError):
         return Mark()
+
+
+def _with(tries: Mapping[str, bool], event: Event, *, delivered: bool) -> dict[str, bool]:
+    name = occurrence.of(event)
+    if not name:
+        return dict(tries)
+    others = [item for item in tries.items() if item[0] != name]
+    return {**dict(others[1 - _TRIES :]), name: delivered or tries.get(name, False)}
 
 
 def _write(path: Path, mark: Mark) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from windsock import _compat
@@ -11,7 +12,7 @@ from windsock.exceptions import SettingsError
 from windsock.redaction import redact
 from windsock.text import clean, line
 
-from . import bounded, recovery
+from . import bounded, occurrence, recovery
 from .options import DEFAULT
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ def _report(
     budget, settings = _READING, None
     outcomes: Sequence[Outcome | None] = ()
     problem = detail = ""
-    failed = False
+    failed, counts = False, True
     try:
         outcomes = find()
         if not outcomes:
@@ -100,13 +101,14 @@ def _report(
     for number, outcome in enumerate(outcomes or (None,)):
         started = time.monotonic() if number else started
         if settings is not None and outcome is not None:
-            problem, detail = _one(outcome, settings, options, enrich, (started, budget))
+            problem, detail, counts = _one(outcome, settings, options, enrich, (started, budget))
         if problem == _WITHHELD:
             log.info("%s of %s %s withheld: %s", *_what(outcome), outcome.task_id or "" if outcome else "", detail)
             continue
         failed |= bool(problem)
         _tell(outcome, problem, detail, time.monotonic() - started)
-        _count(outcome, problem, started + budget - time.monotonic())
+        if counts:
+            _count(outcome, problem, started + budget - time.monotonic())
     return failed
 
 
@@ -116,8 +118,8 @@ def _one(
     options: Options,
     enrich: Callable[[Outcome], Outcome] | None,
     time_given: tuple[float, float],
-) -> tuple[str, str]:
-    """Return the word for what went wrong, empty for nothing, and what a person reads about it."""
+) -> tuple[str, str, bool]:
+    """Return the word for what went wrong, empty for nothing, what a person reads about it, and whether it counts."""
     started, budget = time_given
     try:
         delivery = bounded.run(
@@ -127,12 +129,12 @@ def _one(
             started + budget * _GIVEN_UP - time.monotonic(),
         )
     except SettingsError as error:
-        return "settings", error.problems[0]
+        return "settings", error.problems[0], True
     except TimeoutError as error:
-        return "timeout", str(error)
+        return "timeout", str(error), True
     except Exception as error:  # noqa: BLE001  as above
-        return "internal", _named(error)
-    return delivery.problem, delivery.detail
+        return "internal", _named(error), True
+    return delivery.problem, delivery.detail, delivery.counts or bool(delivery.problem)
 
 
 def _left(budget: float, now: float) -> float:
@@ -152,7 +154,7 @@ def _act(outcome: Outcome, settings: Settings, options: Options, deadline: float
         if not result.problem:
             _unless_it_hangs(lambda: recovery.mark_resolved(event), seconds)
             _unless_it_hangs(lambda: delivery.flush(settings, deadline, _REPLAYED), deadline - time.monotonic())
-        return result
+        return replace(result, counts=False)
     why = _unless_it_hangs(lambda: withheld(outcome, event, options), seconds) or ""
     # Before it is sent: a process that is killed while it sends has failed all the same.
     _unless_it_hangs(lambda: recovery.mark_failed(event, told=not why), seconds)
@@ -160,6 +162,8 @@ def _act(outcome: Outcome, settings: Settings, options: Options, deadline: float
         return delivery.Delivery(_WITHHELD, why)
     result = delivery.deliver(event, settings, deadline, choice)
     if not result.problem:
+        news = _unless_it_hangs(lambda: recovery.mark_delivered(event), seconds)
+        result = replace(result, counts=news is not False)
         _unless_it_hangs(lambda: delivery.flush(settings, deadline, _REPLAYED), deadline - time.monotonic())
     return result
 
@@ -182,10 +186,11 @@ def withheld(outcome: Outcome, event: Event, options: Options) -> str:
     if not options.only_on_state_change and not options.seconds:
         return ""
     mark = recovery.last(event)
-    if options.only_on_state_change and mark.open and mark.run_id != outcome.run_id:
-        return f"only_on_state_change, and {mark.run_id} had failed before it"
+    if options.only_on_state_change and mark.open and mark.since != outcome.run_id:
+        return f"only_on_state_change, and {mark.since} had failed before it"
     age = time.time() - (max(mark.told, mark.told_retry) if outcome.kind == "retry" else mark.told)
-    if age < options.seconds:
+    # Another callback of the task, or another call for the same try, is no second failure.
+    if age < options.seconds and occurrence.of(event) not in mark.tries:
         return f"throttle, and the last one is {age:.0f} s old"
     return ""
 
@@ -233,7 +238,7 @@ def _tell(outcome: Outcome | None, problem: str, detail: str, seconds: float) ->
 
 
 def _count(outcome: Outcome | None, problem: str, seconds: float) -> None:
-    """Report to the exporter, so that failures that no callback reported can be told from those that one did."""
+    """Report a failure to the exporter, which tells what no callback reported from what one did: each of them once."""
     name, dag_id = _what(outcome)
     tags = {**({"reason": problem} if problem else {}), "alertname": name, "dag_id": dag_id}
     try:

@@ -176,11 +176,20 @@ def word(outcomes: list[Outcome]) -> str:
 
 
 def _adopt(event: Event, client: Alertmanager, seconds: float, peers: int) -> Event:
-    """Take over team and severity of an alert for the same failure: with other labels there would be two."""
+    """Take over team and severity of an alert for the same failure: with other labels there would be two.
+
+    And its text, where that is of the same try and knows the exception: Airflow's second call for a try does not.
+    """
     try:
         # Peers are asked in turn, so that one that hangs leaves time for the next.
         alerts = bounded.run(lambda: client.find(event.identity, seconds / peers), seconds)
-        labels = alerts[0]["labels"] if alerts else {}
+        if not alerts:
+            return event
+        labels, said = alerts[0]["labels"], alerts[0]["annotations"]
+        own = event.annotations
+        same = own.get("try") and all(said.get(name) == own.get(name) for name in ("try", "map_index"))
+        if same and said.get("exception") and not own.get("exception"):
+            event = replace(event, annotations=said)
         return replace(event, team=labels.get("team", event.team), severity=labels.get("severity", event.severity))
     except Exception:  # noqa: BLE001  nothing that goes wrong here is worth an alert that is not sent
         return event

@@ -16,6 +16,8 @@ class Delivery:
     """Empty where it was accepted, else a word for the counter: timeout, unreachable, rejected, …"""
     detail: str
     """What a person reads about it."""
+    counts: bool = True
+    """Whether it is one more failure that somebody was told of: not an end, and no second call for one try."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from types import ModuleType
 import pytest
 
 from windsock import _compat
-from windsock.callbacks import on_failure
+from windsock.callbacks import Notify, on_failure, on_success
 
 
 class Conf:
@@ -64,6 +64,22 @@ def test_delivered_with_tags(airflow3, alertmanager, configure, airflow_metrics,
     calls = airflow_metrics(**options)
     on_failure(airflow3.task_failure(ValueError("x")))
     assert calls == [("windsock.callback.sent", {"alertname": "AirflowTaskFailed", "dag_id": "zoo.fail"})]
+
+
+def test_each_failure_is_counted_once_and_its_end_is_none(airflow, alertmanager, configure, airflow_metrics):
+    """The rule AirflowTaskFailuresUnnotified holds the count against the failures of Airflow's own metrics."""
+    configure(alertmanager={"urls": [alertmanager.url]})
+    calls = airflow_metrics(**INFLUXDB)
+    indexes = [airflow.task_failure(ValueError("x"), map_index=index) for index in (0, 1, 0, -1)]
+    for context in indexes:
+        on_failure(context)
+        Notify()(context)
+    assert len(calls) == 3
+    success = airflow.task_failure(None)
+    success["task_instance"].state = "success"
+    on_success(success)
+    assert alertmanager.alerts() == []
+    assert len(calls) == 3
 
 
 @pytest.mark.parametrize("options", [PLAIN, DATADOG_WITHOUT_TAGS])

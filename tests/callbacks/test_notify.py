@@ -172,6 +172,26 @@ def test_throttle(airflow, told, lines):
     assert len(told()) == 2
 
 
+def test_the_same_try_is_no_second_failure(airflow, told, lines):
+    """Whether Airflow calls twice, or the author has given the task a second callback."""
+    context = context_of(airflow, "failed", ValueError("x"))
+    for channels in (["alertmanager"], ["alertmanager"], ["slack"]):
+        Notify(throttle=3600, channels=channels)(context)
+    assert [level for level, _ in lines()] == ["INFO", "INFO", "WARNING"]
+    assert "not delivered (unconfigured)" in lines()[-1][1], "there is no Slack; it was asked all the same"
+
+
+def test_the_same_run_is_no_state_change_either(airflow, told, lines):
+    notify = Notify(only_on_state_change=True)
+    notify(context_of(airflow, "failed", ValueError("x")))
+    for state, number in (("up_for_retry", 1), ("up_for_retry", 1), ("failed", 2)):
+        context = context_of(airflow, state, ValueError("x"), number)
+        context["task_instance"].run_id = context["run_id"] = "the next run"
+        notify(context)
+    assert len(told()) == 1
+    assert ["withheld: only_on_state_change, and manual__" in line for _, line in lines()] == [False, True, True, True]
+
+
 def test_a_told_retry_throttles_the_next_one_and_not_the_failure(airflow, told):
     notify = Notify(throttle=timedelta(hours=1))
     first, second = (context_of(airflow, "up_for_retry", ValueError("x"), 1) for _ in range(2))
@@ -186,8 +206,8 @@ def test_a_told_retry_throttles_the_next_one_and_not_the_failure(airflow, told):
 def test_throttled_failures_are_no_deliveries(airflow3, told, lines, monkeypatch):
     counted = []
     monkeypatch.setattr(_compat, "count", lambda name, tags: counted.append(name))
-    for _ in range(3):
-        Notify(throttle=60)(context_of(airflow3, "failed", ValueError("x")))
+    for number in (2, 3, 4):
+        Notify(throttle=60)(context_of(airflow3, "failed", ValueError("x"), number))
     assert [name for name in counted if name.startswith("windsock.callback.")] == ["windsock.callback.sent"]
 
 

@@ -67,6 +67,21 @@ def test_whoever_posts_second_adopts_team_and_severity(airflow, alertmanager, co
     assert alert["annotations"]["exception"] == "ValueError: second"
 
 
+def test_a_second_call_for_one_try_does_not_take_its_reason_away(airflow, alertmanager, configure):
+    """2.11 calls again for a task that was killed in its callback, and knows nothing of its exception."""
+    configure(**CONFIG, alertmanager={"urls": [alertmanager.url]})
+    on_failure(airflow.task_failure(ValueError("no rows")))
+    killed = airflow.killed()
+    on_failure(killed)
+    assert [alert["annotations"]["exception"] for alert in alertmanager.alerts()] == ["ValueError: no rows"]
+
+    killed["task_instance"].try_number, killed["task_instance"].max_tries = 3, 2
+    on_failure(killed)
+    (alert,) = alertmanager.alerts()
+    assert alert["annotations"]["try"] == "3 of 3"
+    assert "exception" not in alert["annotations"], "another try has reasons of its own"
+
+
 def test_texts_that_no_one_wrote_for_alertmanager_arrive(airflow, alertmanager, configure, lines):
     configure(alertmanager={"urls": [alertmanager.url]})
     nasty = 'quote " backslash \\ newline \n null \x00 surrogate \ud800 rtl \u202e emoji 🛬 {brace="x"}'

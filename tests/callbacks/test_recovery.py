@@ -85,6 +85,17 @@ def test_retries_count_as_failures_and_skips_deadlines_and_checks_are_other_thin
     assert recovery.failed_before("airflow", "orders", "load")
 
 
+def test_the_tries_that_are_remembered_are_bounded(state):
+    for number in range(200):
+        recovery.mark_failed(failed(run_id="é" * 250, annotations={"try": f"{number} of 200"}))
+    (mark,) = marks(state)
+    assert mark.stat().st_size < recovery._LARGEST
+    assert recovery.last(failed()).open
+    for said, news in (({"try": "1 of 2"}, [True, False]), ({}, [True, True])):
+        one = failed(annotations=said)
+        assert [recovery.mark_delivered(one) for _ in range(2)] == news
+
+
 def test_nobody_else_may_read_it(state):
     recovery.mark_failed(failed())
     (mark,) = marks(state)
