@@ -11,7 +11,7 @@ Severity = Literal["critical", "warning", "info"]
 
 
 class Match(Section):
-    """Facts of a DAG; each key that is given must match (one of its patterns, with * and ?)."""
+    """Facts of a DAG, each by one of its patterns, with * and ?; every key that is given must match."""
 
     dag: Patterns = ()
     owner: Patterns = ()

@@ -233,8 +233,10 @@ class Team(Section):
     """Who is told about which DAGs, and where."""
 
     match: Match = Match()
+    """Any of these makes a DAG the team's; of several teams, the first in this file has it."""
     slack: str | None = None
     pagerduty: Reference | None = None
+    """Pages on `critical` only: `severity` says which DAGs are."""
     email: Patterns = ()
     resolve: tuple[Resolve, ...] | None = None
     """What ends a failure of this team; None: as `reconcile.resolve` says."""

@@ -31,23 +31,35 @@ def owners_of(text: str | None) -> tuple[str, ...]:
 
 
 def route(facts: DagFacts, settings: Settings) -> tuple[str, str]:
-    """Return the team's name and the severity. The first match wins, in the order of windsock.yaml."""
-    team = next((name for name, team in settings.teams.items() if matches(team.match, facts)), UNKNOWN)
+    """Return the team's name and the severity. The first match wins, in the order of windsock.yaml.
+
+    A DAG is a team's by any of the team's keys; a severity's keys are conditions, which hold together.
+    """
+    team = next((name for name, team in settings.teams.items() if marks(team.match, facts)), UNKNOWN)
     severity = next((rule.is_ for rule in settings.severity if matches(rule.match, facts)), settings.defaults.severity)
     return team, severity
 
 
+def marks(match: Match, facts: DagFacts) -> bool:
+    """Whether one of a team's keys has a pattern for the DAG: its teams mark DAGs by owner, by tag, or by name."""
+    return any(_answers(match, facts))
+
+
 def matches(match: Match, facts: DagFacts) -> bool:
     """Whether every key that `match` gives has a pattern for one of the DAG's values; a match without keys has none."""
-    wanted: list[tuple[Iterable[str], Iterable[str]]] = [
-        (patterns, values)
-        for patterns, values in (
-            (match.dag, (facts.dag_id,)),
-            (match.owner, facts.owners),
-            (match.tag, facts.tags),
-        )
+    answers = _answers(match, facts)
+    return bool(answers) and all(answers)
+
+
+def _answers(match: Match, facts: DagFacts) -> list[bool]:
+    """For each key that is given: whether it has a pattern for one of the DAG's values."""
+    keys: tuple[tuple[Iterable[str], Iterable[str]], ...] = (
+        (match.dag, (facts.dag_id,)),
+        (match.owner, facts.owners),
+        (match.tag, facts.tags),
+    )
+    return [
+        any(fnmatchcase(value, pattern) for pattern in patterns for value in values)
+        for patterns, values in keys
         if patterns
     ]
-    return bool(wanted) and all(
-        any(fnmatchcase(value, pattern) for pattern in patterns for value in values) for patterns, values in wanted
-    )

@@ -19,6 +19,7 @@ SETTINGS = Settings.model_validate(
         "severity": [
             {"match": {"tag": "tier:1"}, "is": "critical"},
             {"match": {"dag": "pay_*"}, "is": "info"},
+            {"match": {"tag": "tier:*", "owner": "ops"}, "is": "critical"},
             {"match": {"tag": "tier:*"}, "is": "info"},
         ],
     }
@@ -30,12 +31,15 @@ SETTINGS = Settings.model_validate(
     [
         (DagFacts("pay_invoices", ("payments",)), "payments", "info"),
         (DagFacts("pay_invoices", ("data", "payments"), ("tier:1",)), "payments", "critical"),
-        (DagFacts("pay_invoices", ("data",)), UNKNOWN, "info"),
-        (DagFacts("orders", ("payments",)), UNKNOWN, "warning"),
+        (DagFacts("pay_invoices", ("data",)), "payments", "info"),
+        (DagFacts("orders", ("payments",)), "payments", "warning"),
+        (DagFacts("orders", ("data",)), UNKNOWN, "warning"),
         (DagFacts("orders", (), ("infra:db",)), "platform", "warning"),
         (DagFacts("orders_etl", (), ("team:platform", "tier:2")), "platform", "info"),
         (DagFacts("orders_etl"), "catch", "warning"),
-        (DagFacts("PAY_x", ("payments",)), UNKNOWN, "warning"),
+        (DagFacts("PAY_x", ("data",)), UNKNOWN, "warning"),
+        (DagFacts("x", ("ops",), ("tier:2",)), UNKNOWN, "critical"),
+        (DagFacts("x", ("ops",)), UNKNOWN, "warning"),
         (DagFacts(""), UNKNOWN, "warning"),
     ],
 )
