@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from windsock import _blocks
+from windsock import _blocks, links
 
 from . import messages, receivers, routes, rules
 
@@ -24,10 +24,11 @@ def files(settings: Settings, timing: routes.Timing | None = None) -> dict[str, 
     Alertmanager looks for windsock.tmpl beside alertmanager.yml. Raises SettingsError where a team names a channel that
     no credential or server reaches.
     """
+    base = links.complete(settings)
     return {
-        RULES: _HEADER + _blocks.dump({"groups": [group.render(settings.links) for group in rules.GROUPS]}),
+        RULES: _HEADER + _blocks.dump({"groups": [group.render(base) for group in rules.GROUPS]}),
         ALERTMANAGER: _HEADER + _blocks.dump(routes.alertmanager(settings, timing)),
-        TEMPLATES: messages.templates(),
+        TEMPLATES: messages.templates(base),
     }
 
 

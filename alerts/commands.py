@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _OUT = Path("alerts/generated")
+# Before it listens on a port of its own choice, nobody can know where the exporter is.
+_WITHOUT_LINKS = Settings.model_validate({"exporter": {"web": {"listen": "127.0.0.1:0"}}})
 
 
 @click.group(epilog="Example: windsock alerts build --out /etc/windsock/alerts")
@@ -66,14 +68,14 @@ def build(config: Path | None, out: Path, *, check: bool) -> None:
 @cli.config_option
 def list_(config: Path | None, *, as_json: bool) -> None:
     """List the alerts that Prometheus raises."""
-    settings = cli.load(config)
+    base = links.complete(cli.load(config))
     rows = [
         {
             "alert": rule.name,
             "severity": rule.severity,
             "for": rule.for_,
             "labels": list(rule.by),
-            "runbook": links.runbook(settings.links, rule.name) or f"runbooks/{rule.name}.md",
+            "runbook": links.runbook(base, rule.name) or f"runbooks/{rule.name}.md",
         }
         for rule in RULES
     ]
@@ -91,7 +93,7 @@ def test(config: Path | None) -> None:
 
     The rules' own unit tests are written for rules without links, which are the only part that settings change.
     """
-    with _built(cli.load(config)) as made, _built(Settings()) as plain:
+    with _built(cli.load(config)) as made, _built(_WITHOUT_LINKS) as plain:
         shutil.copytree(TESTS, plain.parent / "tests")
         unit_tests = sorted((plain.parent / "tests").glob("*.yml"))
         steps: dict[str, Callable[[], str]] = {

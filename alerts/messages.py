@@ -1,13 +1,29 @@
 """windsock.tmpl: what an alert says in Slack, in PagerDuty and in an e-mail, in Go's template language.
 
-Every message is bounded, however many alerts a group has and however long their texts are: Slack shows the newest and
-five more, the others the first ten, and then how many there are. A text is cut before it is escaped, so that no escape
-is cut in two, and a link that is too long for a message is left out.
+A message begins with what is newest, and what a task did in several runs is one entry, with their number. It is
+bounded, however many alerts a group has and however long their texts are: Slack shows five entries, the others ten, and
+then how many alerts are in none. A text is cut before it is escaped, so that no escape is cut in two, and a link that
+is too long for a message is left out.
 """
 
 from __future__ import annotations
 
+import json
+from typing import TYPE_CHECKING
+
+from windsock import links
+from windsock.events import ALERTNAMES
+
+from .entries import ENDED, entries
+
+if TYPE_CHECKING:
+    from windsock.settings import Links
+
 _HEADER = "{{- /* Made by `windsock alerts build`: what is changed here is lost with the next build. */ -}}\n"
+
+_COUNT = "newest of {{ $count }}{{ if not .Labels.deadline }} runs{{ end }}"
+_REPEATS = f"{{{{ if gt $count 1 }}}} (the {_COUNT}){{{{ end }}}}"
+_NEWEST = "(or .Alerts.Firing .Alerts.Resolved)"
 
 _COMMON = r"""
 {{- /* Which incident: the alert, the DAG, the installation. */ -}}
@@ -34,7 +50,8 @@ _COMMON = r"""
 {{ define "windsock.until" }}{{ .EndsAt.UTC.Format "2006-01-02 15:04:05 UTC" }}{{ end }}
 """
 
-_SLACK = r"""
+_SLACK = (
+    r"""
 {{- /* What comes from a DAG is text: no <!channel>, no link, no end of the quotation that it stands in. */ -}}
 {{ define "windsock.slack.plain" -}}
 {{ . | reReplaceAll "&" "&amp;" | reReplaceAll "<" "&lt;" | reReplaceAll ">" "&gt;" | reReplaceAll "`" "'" }}
@@ -47,7 +64,14 @@ _SLACK = r"""
 {{- /* What a telephone shows. */ -}}
 {{ define "windsock.slack.fallback" -}}
 {{ template "windsock.title" . }}
-{{- with (index .Alerts 0).Annotations.summary }}: {{ template "windsock.slack.plain" (printf "%.300s" .) }}{{ end }}
+"""
+    + entries(
+        _NEWEST,
+        1,
+        '{{ with .Annotations.summary }}: {{ template "windsock.slack.plain" (printf "%.300s" .) }}{{ end }}',
+        "",
+    )
+    + r"""
 {{- end }}
 
 {{ define "windsock.slack.footer" -}}
@@ -73,23 +97,26 @@ _SLACK = r"""
 {{- /* Above the exception: Slack folds long texts, and the links must stay in sight. */ -}}
 {{ define "windsock.slack.links" -}}
 {{ $dot := "" -}}
-{{ with .log_url }}{{ if lt (len .) 400 -}}
+{{ with .Annotations.log_url }}{{ if lt (len .) 400 -}}
 <{{ template "windsock.slack.address" . }}|Log>{{ $dot = " · " }}{{ end }}{{ end -}}
-{{ with .run_url }}{{ if lt (len .) 400 -}}
+{{ with .Annotations.run_url }}{{ if lt (len .) 400 -}}
 {{ $dot }}<{{ template "windsock.slack.address" . }}|Airflow>{{ $dot = " · " }}{{ end }}{{ end -}}
-{{ with .dashboard_url }}{{ if lt (len .) 400 -}}
+{{ with .Annotations.dashboard_url }}{{ if lt (len .) 400 -}}
 {{ $dot }}<{{ template "windsock.slack.address" . }}|Dashboard>{{ $dot = " · " }}{{ end }}{{ end -}}
-{{ with .runbook_url }}{{ if lt (len .) 400 -}}
+{{ with RUNBOOK }}{{ if lt (len .) 400 -}}
 {{ $dot }}<{{ template "windsock.slack.address" . }}|Runbook>{{ $dot = " · " }}{{ end }}{{ end -}}
 {{ if $dot }}
 {{ end }}
 {{- end }}
 
-{{ define "windsock.slack.alert" -}}
+{{ define "windsock.slack.head" -}}
 {{ template "windsock.slack.what" . }}
 {{- with .Annotations.try }}, try {{ template "windsock.slack.plain" (printf "%.20s" .) }}{{ end -}}
 , since {{ template "windsock.since" . }}
-{{ template "windsock.slack.links" .Annotations -}}
+{{- end }}
+
+{{ define "windsock.slack.body" -}}
+{{ template "windsock.slack.links" . -}}
 {{ with .Annotations.exception -}}
 ```{{ template "windsock.slack.plain" (printf "%.1500s" .) }}```
 {{ else }}{{ with or .Annotations.description (and .Labels.run_id .Annotations.summary) -}}
@@ -111,26 +138,44 @@ _SLACK = r"""
 {{ end }}
 {{- end }}
 
+{{- /* Why, in a line, and where it is to be read in full. */ -}}
+{{ define "windsock.slack.reason" -}}
+{{ with or .Annotations.exception (and .Labels.run_id .Annotations.summary) -}}
+: {{ template "windsock.slack.plain" (reReplaceAll "(?s)\\n.*" "" (printf "%.150s" .)) }}
+{{- end }}
+{{- with .Annotations.log_url }}{{ if lt (len .) 400 }} · <{{ template "windsock.slack.address" . }}|Log>{{ end }}
+{{- end }}
+{{- end }}
+
 {{- /* The newest in full, others in a line each: who reads it again wants to know what is new. */ -}}
 {{ define "windsock.slack.text" -}}
-{{ if .Alerts.Firing -}}
-{{ $newest := index .Alerts.Firing 0 -}}
-{{ range .Alerts.Firing }}{{ if .StartsAt.After $newest.StartsAt }}{{ $newest = . }}{{ end }}{{ end -}}
-{{ template "windsock.slack.alert" $newest -}}
-{{ range $index, $alert := .Alerts.Firing }}{{ if and (lt $index 5) (ne .Fingerprint $newest.Fingerprint) -}}
-• {{ template "windsock.slack.what" . }}, since {{ template "windsock.since" . }}
-{{ end }}{{ end -}}
-{{ if gt (len .Alerts.Firing) 5 }}_{{ len .Alerts.Firing }} in all_
-{{ end }}{{ end -}}
-{{ range $index, $alert := .Alerts.Resolved }}{{ if lt $index 5 -}}
-:white_check_mark: {{ template "windsock.slack.what" . }}, resolved {{ template "windsock.until" . }}
-{{ end }}{{ end -}}
-{{ if gt (len .Alerts.Resolved) 5 }}_and {{ len (slice .Alerts.Resolved 5) }} more resolved_
-{{ end }}
+"""
+    + entries(
+        ".Alerts.Firing",
+        5,
+        f"""{{{{ if eq $turn "1" }}}}{{{{ template "windsock.slack.head" . }}}}{_REPEATS}
+{{{{ template "windsock.slack.body" . }}}}{{{{ else -}}}}
+• {{{{ template "windsock.slack.what" . }}}}, since {{{{ template "windsock.since" . }}}}{_REPEATS}
+{{{{- template "windsock.slack.reason" . }}}}
+{{{{ end }}}}""",
+        "_and {{ len . }} more_\n",
+    )
+    + entries(
+        ".Alerts.Resolved",
+        5,
+        f"""\
+:white_check_mark: {{{{ template "windsock.slack.what" . }}}}, resolved {{{{ template "windsock.until" . }}}}{_REPEATS}
+""",
+        "_and {{ len . }} more resolved_\n",
+        moment=ENDED,
+    )
+    + r"""
 {{- end }}
 """
+)
 
-_TEXT = r"""
+_TEXT = (
+    r"""
 {{ define "windsock.text.alert" -}}
 {{ printf "%.500s" (or .Annotations.summary .Labels.alertname) }}
 {{- with .Labels.task_id }}
@@ -160,44 +205,70 @@ Log: {{ printf "%.1000s" . }}{{ end }}
 Airflow: {{ printf "%.1000s" . }}{{ end }}
 {{- with .Annotations.dashboard_url }}
 Dashboard: {{ printf "%.1000s" . }}{{ end }}
-{{- with .Annotations.runbook_url }}
+{{- with RUNBOOK }}
 Runbook: {{ printf "%.1000s" . }}{{ end }}
 {{ end }}
 
 {{ define "windsock.text.firing" -}}
-{{ range $index, $alert := .Alerts.Firing }}{{ if lt $index 10 }}{{ template "windsock.text.alert" . }}
-{{ end }}{{ end -}}
-{{ if gt (len .Alerts.Firing) 10 }}and {{ len (slice .Alerts.Firing 10) }} more
-{{ end }}
+"""
+    + entries(
+        ".Alerts.Firing",
+        10,
+        f"""{{{{ if gt $count 1 }}}}The {_COUNT}:
+{{{{ end }}}}{{{{ template "windsock.text.alert" . }}}}
+""",
+        "and {{ len . }} more\n",
+    )
+    + r"""
 {{- end }}
 
 {{ define "windsock.text.resolved" -}}
-{{ range $index, $alert := .Alerts.Resolved }}{{ if lt $index 10 -}}
-{{ with .Labels.task_id }}{{ printf "%.250s" . }} {{ end -}}
+"""
+    + entries(
+        ".Alerts.Resolved",
+        10,
+        """{{ with .Labels.task_id }}{{ printf "%.250s" . }} {{ end -}}
 {{ with .Labels.run_id }}in run {{ printf "%.250s" . }} {{ end -}}
 {{ if not .Labels.run_id }}{{ printf "%.500s" (or .Annotations.summary .Labels.alertname) }}: {{ end -}}
-resolved {{ template "windsock.until" . }}
-{{ end }}{{ end -}}
-{{ if gt (len .Alerts.Resolved) 10 }}and {{ len (slice .Alerts.Resolved 10) }} more resolved
-{{ end }}
+resolved {{ template "windsock.until" . }}"""
+        f"{_REPEATS}\n",
+        "and {{ len . }} more resolved\n",
+        moment=ENDED,
+    )
+    + r"""
 {{- end }}
 """
+)
 
-_PAGERDUTY = r"""
+_PAGERDUTY = (
+    r"""
 {{- /* The incident's title for as long as it lasts: without its state. */ -}}
 {{ define "windsock.pagerduty.description" -}}
 {{ template "windsock.name" . }}
-{{- with (index .Alerts 0).Annotations.summary }}: {{ printf "%.600s" . }}{{ end }}
-{{- if gt (len .Alerts) 1 }} and {{ len (slice .Alerts 1) }} more{{ end }}
+"""
+    + entries(
+        _NEWEST,
+        1,
+        f'{{{{ with .Annotations.summary }}}}: {{{{ printf "%.600s" . }}}}{{{{ end }}}}{_REPEATS}',
+        " and {{ len . }} more",
+    )
+    + r"""
 {{- end }}
 
 {{- /* PagerDuty refuses an event whose severity it does not know. */ -}}
 {{ define "windsock.pagerduty.severity" -}}
 {{ if match "^(critical|warning|info)$" .CommonLabels.severity }}{{ .CommonLabels.severity }}{{ else }}error{{ end }}
 {{- end }}
-"""
 
-_EMAIL = r"""
+{{- /* Alertmanager leaves a link without an address out. */ -}}
+{{ define "windsock.pagerduty.runbook" -}}
+{{ with COMMON_RUNBOOK }}{{ . }}{{ end }}
+{{- end }}
+"""
+)
+
+_EMAIL = (
+    r"""
 {{- /* One subject for all messages of a group, as mail programs need it, but for the word that it is over. */ -}}
 {{ define "windsock.email.subject" -}}
 {{ template "windsock.name" . }}{{ if eq .Status "resolved" }}: resolved{{ end }}
@@ -245,7 +316,7 @@ _EMAIL = r"""
 {{ with .Annotations.log_url }}<a href="{{ . }}">Log</a>&ensp;{{ end -}}
 {{ with .Annotations.run_url }}<a href="{{ . }}">Airflow</a>&ensp;{{ end -}}
 {{ with .Annotations.dashboard_url }}<a href="{{ . }}">Dashboard</a>&ensp;{{ end -}}
-{{ with .Annotations.runbook_url }}<a href="{{ . }}">Runbook</a>{{ end }}
+{{ with RUNBOOK }}<a href="{{ . }}">Runbook</a>{{ end }}
 </p>
 {{ end }}
 
@@ -253,17 +324,36 @@ _EMAIL = r"""
 <!DOCTYPE html>
 <html><body style="font-family:sans-serif;font-size:14px">
 <h2 style="color:{{ if eq .Status "firing" }}#b00020{{ else }}#1b7f3b{{ end }}">{{ template "windsock.title" . }}</h2>
-{{ range $index, $alert := .Alerts.Firing }}{{ if lt $index 10 }}{{ template "windsock.email.alert" . }}
-{{ end }}{{ end -}}
-{{ if gt (len .Alerts.Firing) 10 }}<p>and {{ len (slice .Alerts.Firing 10) }} more</p>
-{{ end -}}
+"""
+    + entries(
+        ".Alerts.Firing",
+        10,
+        f"""
+{{{{ if gt $count 1 }}}}<p style="margin:16px 0 -12px;color:#666">The {_COUNT}:</p>
+{{{{ end }}}}{{{{ template "windsock.email.alert" . }}}}""",
+        "<p>and {{ len . }} more</p>\n",
+    )
+    + r"""
 {{ if .Alerts.Resolved }}<pre style="white-space:pre-wrap">{{ template "windsock.text.resolved" . }}</pre>
 {{ end -}}
 </body></html>
 {{- end }}
 """
+)
 
 
-def templates() -> str:
-    """Return the content of windsock.tmpl."""
-    return f"{_HEADER}{_COMMON}{_SLACK}{_TEXT}{_PAGERDUTY}{_EMAIL}"
+def templates(base: Links) -> str:
+    """Return the content of windsock.tmpl; `base` is where runbooks are."""
+    text = f"{_HEADER}{_COMMON}{_SLACK}{_TEXT}{_PAGERDUTY}{_EMAIL}"
+    text = text.replace("COMMON_RUNBOOK", _runbook(base, ".CommonAnnotations", ".GroupLabels"))
+    return text.replace("RUNBOOK", _runbook(base, ".Annotations", ".Labels"))
+
+
+def _runbook(base: Links, annotations: str, labels: str) -> str:
+    """An expression: the runbook's address that the alert brings, else that of an event whose sender knew none."""
+    before, name, after = links.runbook(base, "ALERTNAME").rpartition("ALERTNAME")
+    if not name:
+        return f"{annotations}.runbook_url"
+    events = " ".join(map(json.dumps, ALERTNAMES))
+    address = f"(print {json.dumps(before)} {labels}.alertname {json.dumps(after)})"
+    return f"or {annotations}.runbook_url (and (eq {labels}.alertname {events}) {address})"

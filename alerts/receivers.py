@@ -140,13 +140,10 @@ def _pagerduty(routing_key: str, settings: Settings) -> dict[str, Any]:
         },
         # Alertmanager leaves a link without an address out.
         "links": [
-            {"href": f"{{{{ .CommonAnnotations.{annotation} }}}}", "text": text}
-            for annotation, text in (
-                ("log_url", "Log"),
-                ("run_url", "Airflow"),
-                ("dashboard_url", "Dashboard"),
-                ("runbook_url", "Runbook"),
-            )
+            {"href": "{{ .CommonAnnotations.log_url }}", "text": "Log"},
+            {"href": "{{ .CommonAnnotations.run_url }}", "text": "Airflow"},
+            {"href": "{{ .CommonAnnotations.dashboard_url }}", "text": "Dashboard"},
+            {"href": '{{ template "windsock.pagerduty.runbook" . }}', "text": "Runbook"},
         ],
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from windsock.links import OVERVIEW_UID
+from windsock import links
 
 from .alive import alive_panels
 from .board import Row, board, outside, variable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 def overview(settings: Settings) -> str:
     """Return the JSON of the overview; links into Airflow appear where `links.airflow` is set."""
     return board(
-        uid=OVERVIEW_UID,
+        uid=links.OVERVIEW_UID,
         title="Airflow overview",
         description="Is Airflow alive, what fails, what is late, what is full: the first page for whoever is on call.",
         variables=[
@@ -39,5 +39,5 @@ def overview(settings: Settings) -> str:
             Row("Capacity", capacity_panels()),
             Row("windsock itself", own_panels()),
         ],
-        links=outside({"Airflow": settings.links.airflow, "Runbooks": settings.links.runbooks}),
+        links=outside({"Airflow": settings.links.airflow, "Runbooks": links.runbooks(settings.links)}),
     )

@@ -17,7 +17,7 @@ from . import markup
 from .markup import Html
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from .markup import Cell
     from .service import Service
@@ -79,14 +79,20 @@ def render(service: Service) -> str:
         else "",
         markup.section("Where the series are", *_cardinality(service)),
     ]
-    return markup.document("windsock exporter", _ICON, _STYLE, body)
+    return document("windsock exporter", body)
+
+
+def document(title: str, body: Iterable[str]) -> str:
+    """A whole page in the exporter's style, to be sent with `POLICY`."""
+    return markup.document(title, _ICON, _STYLE, body)
 
 
 def _header(service: Service) -> Html:
     state, words = ("good", "receiving") if service.alive() else ("bad", "not receiving")
     return Html(
         f'<header><h1>windsock <span>exporter</span></h1><p class="{state}">{words}</p>'
-        '<nav><a href="metrics">metrics</a> <a href="-/healthy">healthy</a> <a href="-/ready">ready</a></nav></header>'
+        '<nav><a href="metrics">metrics</a> <a href="-/healthy">healthy</a> <a href="-/ready">ready</a> '
+        '<a href="runbooks/">runbooks</a></nav></header>'
     )
 
 

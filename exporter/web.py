@@ -1,4 +1,4 @@
-"""The exporter's HTTP side: /metrics, /-/healthy, /-/ready, /-/reload and a page for people."""
+"""The exporter's HTTP side: /metrics, /-/healthy, /-/ready, /-/reload, and for people a page and the runbooks."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.exceptions import WindsockError
 
-from . import page, tls
+from . import page, runbooks, tls
 from .connections import Connections
 from .exposition import Birth, content_type, pieces
 from .process import Process
@@ -191,12 +191,13 @@ class _Handler(BaseHTTPRequestHandler):
             ready = service.ready()
             self._answer(200 if ready else 503, "ok\n" if ready else "not listening yet\n")
         elif path == "/":
-            html = page.render(service)
-            self._answer(200, html, "text/html; charset=utf-8", {"Content-Security-Policy": page.POLICY})
+            self._page(200, page.render(service))
+        elif path.startswith(runbooks.PREFIX):
+            self._page(*runbooks.render(path.removeprefix(runbooks.PREFIX)))
         elif path == "/-/reload":
             self._answer(405, "POST it\n", headers={"Allow": "POST"})
         else:
-            self._answer(404, "there are /metrics, /-/healthy, /-/ready, /-/reload and /\n")
+            self._answer(404, f"there are /metrics, /-/healthy, /-/ready, /-/reload, {runbooks.PREFIX} and /\n")
 
     do_HEAD = do_GET  # noqa: N815  http.server calls it by this name
 
@@ -228,6 +229,9 @@ class _Handler(BaseHTTPRequestHandler):
                 body = b"".join(parts)
         service.own.set("windsock_scrape_duration_seconds", round(time.perf_counter() - started, 6))
         self._answer(200, body, content, headers)
+
+    def _page(self, status: int, html: str) -> None:
+        self._answer(status, html, "text/html; charset=utf-8", {"Content-Security-Policy": page.POLICY})
 
     def _answer(
         self,

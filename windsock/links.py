@@ -2,18 +2,61 @@
 
 from __future__ import annotations
 
+import ipaddress
+import socket
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import yaml
+
 if TYPE_CHECKING:
-    from windsock.settings import Links
+    from windsock.settings import Links, Settings, Web
 
 OVERVIEW_UID = "windsock-overview"
 
 
 def runbook(links: Links, alertname: str) -> str:
-    """The page that says what to do about this alert."""
-    return f"{links.runbooks}/{alertname}.md" if links.runbooks else ""
+    """The page that says what to do about this alert: one of the installation's own, else the exporter's."""
+    if links.runbooks:
+        return f"{links.runbooks}/{alertname}.md"
+    return f"{links.exporter}/runbooks/{alertname}" if links.exporter else ""
+
+
+def runbooks(links: Links) -> str:
+    """Where all of them are."""
+    return links.runbooks or runbook(links, "")
+
+
+def complete(settings: Settings) -> Links:
+    """The links, with the exporter's address made of `exporter.web` where `links.exporter` does not say it.
+
+    Only for those whose settings are the exporter's own: what a worker knows of `exporter.web` is a default.
+    """
+    base = settings.links
+    return base if base.exporter else base.model_copy(update={"exporter": _exporter(settings.exporter.web)})
+
+
+def _exporter(web: Web) -> str | None:
+    """How a browser reaches what listens there; None where the port is not known before it listens."""
+    host, _, port = web.listen.rpartition(":")
+    if not int(port):
+        return None
+    try:
+        everywhere = not host or ipaddress.ip_address(host.strip("[]")).is_unspecified
+    except ValueError:
+        everywhere = False
+    return f"{'https' if _has_tls(web.config_file) else 'http'}://{socket.gethostname() if everywhere else host}:{port}"
+
+
+def _has_tls(config_file: str | None) -> bool:
+    """Whether the web configuration file names a certificate; one that is on another machine can't say."""
+    try:
+        content = yaml.safe_load(Path(config_file).read_text(encoding="utf-8")) if config_file else None
+    except (OSError, ValueError, yaml.YAMLError):
+        return False
+    tls = content.get("tls_server_config") if isinstance(content, dict) else None
+    return isinstance(tls, dict) and bool(tls.get("cert_file"))
 
 
 def dashboard(links: Links, dag_id: str, uid: str = OVERVIEW_UID) -> str:

@@ -64,7 +64,8 @@ def dag(known: DagFacts, settings: Settings, firing: Firing) -> str:
         ("Tags", ", ".join(known.tags) or "-"),
     ]
     names = dict.fromkeys([*(one["labels"].get("alertname", "") for one in firing.alerts), *events.ALERTNAMES])
-    runbooks = [_link(links.runbook(settings.links, name), name) for name in names if settings.links.runbooks and name]
+    addresses = {name: links.runbook(settings.links, name) for name in names if name}
+    runbooks = [_link(address, name) for name, address in addresses.items() if address]
     return _document(
         known.dag_id,
         section("Dashboards", _dashboards(settings, known.dag_id)),

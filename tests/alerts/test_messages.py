@@ -83,7 +83,7 @@ def test_a_group_is_one_bounded_message(alertmanager, platforms, failed_task, ev
     message = eventually(lambda: titled(platforms, "[FIRING:500]"), "a message of all")[0]
     assert message["title"] == "[FIRING:500] AirflowTaskFailed orders (prod)"
     assert message["text"].count("*task_") == 5
-    assert "_500 in all_" in message["text"]
+    assert "_and 495 more_" in message["text"]
     assert len(message["text"]) < 4000
 
     alertmanager.resolve(*tasks[:20])
@@ -93,15 +93,17 @@ def test_a_group_is_one_bounded_message(alertmanager, platforms, failed_task, ev
 
 
 def test_the_newest_failure_comes_first_in_full(alertmanager, platforms, failed_task, eventually):
+    new = {"exception": "KeyError: new", "failed_at": "2026-11-22T09:03:00.000Z"}
     alertmanager.fire(failed_task(run_id="z_first", annotations={"exception": "ValueError: old"}))
     eventually(lambda: platforms.slack("#payments"), "a message")
-    alertmanager.fire(failed_task(run_id="a_second", annotations={"exception": "KeyError: new"}))
+    alertmanager.fire(failed_task("check", run_id="a_second", annotations=new))
     message = eventually(lambda: titled(platforms, "[FIRING:2]"), "a message of both")[0]
     lines = message["text"].splitlines()
-    assert lines[0].startswith("*load* in run `a_second`")
+    assert lines[0].startswith("*check* in run `a_second`")
     assert "```KeyError: new```" in lines
-    assert lines[-1].startswith("• *load* in run `z_first`, since ")
-    assert "ValueError" not in message["text"]
+    assert lines[-1].startswith(
+        "• *load* in run `z_first`, since 2026-11-22T09:01:02.123Z: ValueError: old · <https://"
+    )
 
 
 def test_the_worst_texts_stay_bounded_and_are_no_markup(alertmanager, platforms, failed_task, eventually):
@@ -149,7 +151,8 @@ def test_a_failure_with_nothing_but_its_labels_is_told_too(alertmanager, platfor
     message = eventually(lambda: platforms.slack("#payments"), "a message")[0]
     lines = message["text"].splitlines()
     assert lines[0].startswith(f"*load* in run `{RUN}`, since 20")
-    assert len([line for line in lines if line]) == 1
+    # The sender knew no link; the runbook's follows from the alert's name.
+    assert lines[1:] == ["<http://127.0.0.1:9102/runbooks/AirflowTaskFailed|Runbook>"]
     assert "title_link" not in message
 
 
@@ -215,6 +218,7 @@ def test_a_rule_says_its_summary_and_description(alertmanager, platforms, eventu
     alertmanager.post({"labels": labels, "annotations": annotations})
     message = eventually(lambda: platforms.slack("#data-alerts"), "a message")[0]
     assert message["title"] == "[FIRING] AirflowSchedulerHeartbeatStopped (prod)"
+    assert "|Runbook>" not in message["text"], "a rule brings its own, and one of somebody else's has none here"
     lines = message["text"].splitlines()
     assert lines[0].startswith("*No scheduler of prod has a heartbeat*, since 20")
     assert lines[1] == "Nothing new is started."
@@ -240,12 +244,12 @@ def test_pagerduty_opens_one_incident_and_closes_it(alertmanager, platforms, fai
     assert "load in run" in closed["payload"]["custom_details"]["resolved"]
 
 
-def test_a_page_without_links_has_none(alertmanager, platforms, failed_task, eventually):
+def test_a_page_without_links_has_that_to_the_runbook(alertmanager, platforms, failed_task, eventually):
     nothing = dict.fromkeys(failed_task().annotations, "")
     alertmanager.fire(failed_task(severity="critical", annotations=nothing, cluster="", team="default"))
     page = eventually(platforms.pagerduty, "a page")[0]
     assert page["routing_key"] == "fedcba9876543210fedcba9876543210"
-    assert not page.get("links")
+    assert page["links"] == [{"href": "http://127.0.0.1:9102/runbooks/AirflowTaskFailed", "text": "Runbook"}]
     assert page["payload"]["source"] == "windsock"
     assert page["payload"]["summary"] == "AirflowTaskFailed orders"
 
@@ -287,6 +291,29 @@ def test_mail_is_sent_with_the_password_of_the_file(alertmanagers, mails, tmp_pa
         running.fire(failed_task(team="default"))
         eventually(lambda: mails.received, "a mail")
     assert mails.logins == [(b"windsock", b"correct horse")]
+
+
+@pytest.mark.parametrize(
+    ("configured", "runbook"),
+    [
+        ({"exporter": "https://windsock.example.org"}, "https://windsock.example.org/runbooks/AirflowDagRunFailed"),
+        ({"runbooks": 'https://wiki.example.org/a"b%20c'}, "https://wiki.example.org/a%22b%20c/AirflowDagRunFailed.md"),
+    ],
+)
+def test_an_event_whose_sender_knew_no_runbook_gets_the_configured_one(
+    configured, runbook, alertmanagers, mails, tmp_path, failed_task, eventually
+):
+    content = {"links": configured, "channels": {"email": {"smarthost": mails.address, "tls": False}}}
+    config = Settings.model_validate({**content, "defaults": {"email": "data@example.org"}})
+    (tmp_path / "alertmanager").mkdir()
+    with alertmanagers(tmp_path / "alertmanager", config) as running:
+        event = failed_task(alertname="AirflowDagRunFailed", team="default", annotations={"runbook_url": ""})
+        running.fire(event)
+        _, mail = eventually(lambda: mails.received, "a mail")[0]
+        assert f'<a href="{runbook}">Runbook</a>' in mail.get_body(("html",)).get_content()
+        plain = mail.get_body(("plain",)).get_content().splitlines()
+        assert f"Runbook: {runbook.replace('%22', chr(34))}" in plain
+        assert running.complaints == []
 
 
 def test_what_is_only_recorded_is_told_to_nobody(alertmanager, platforms, mails, failed_task, eventually):

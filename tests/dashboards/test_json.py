@@ -146,6 +146,8 @@ def test_links_into_airflow_appear_where_it_is_known():
         "https://airflow.example.org",
         "https://rb.example.org",
     }
+    served = build.files(Settings(links=Links(exporter="https://windsock.example.org")))["overview.json"]
+    assert "https://windsock.example.org/runbooks/" in [link.get("url") for link in json.loads(served)["links"]]
 
 
 def test_links_to_this_dashboard_keep_what_was_chosen(panels):

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from windsock import settings
+from windsock import links, settings
 from windsock._source import Source, read
 from windsock.exceptions import SettingsError
 from windsock.settings import validate
@@ -21,6 +21,8 @@ def test_the_demo_routes_its_failures_to_a_team_and_the_rest_to_the_admins(folde
     assert route(DagFacts("orders_load", tags=("team:data", "tier:1")), effective) == ("data", "critical")
     assert effective.teams["data"].slack == "#data-alerts"
     assert effective.defaults.slack == "#slack-admin"
+    # Callbacks too know where the runbooks are: the demo's workers are on the same machine.
+    assert links.runbook(effective.links, "Watchdog") == f"{places.url('exporter')}/runbooks/Watchdog"
     assert settings.load(folder.settings, {}) == effective
 
 

@@ -56,7 +56,7 @@ def _places(values: dict[str, Any], folder: Folder, addresses: Addresses) -> dic
         # Which one it is, the exporter's environment says.
         "metadata": {**(values.get("metadata") or {}), "url": None},
         "reconcile": {**_section(values.get("reconcile")), "store": str(folder.run / "reconciler.db")},
-        "links": {**links, "airflow": addresses.url("airflow"), "grafana": addresses.url("grafana")},
+        "links": {**links, **{part: addresses.url(part) for part in ("airflow", "grafana", "exporter")}},
         "channels": {
             "slack": {"api_url": f"{inbox}/slack/api", "token": f"${{{SLACK_TOKEN}}}"},
             "pagerduty": {"url": f"{inbox}/pagerduty/v2/enqueue"},
