@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -132,8 +133,9 @@ def carries(metric: Metric, labels: dict[str, str]) -> bool:
     return any(variables and variables <= labels.keys() for variables in map(_variables, metric.legacy))
 
 
-def _variables(form: str) -> set[str]:
-    return {*_VARIABLE.findall(form)} - _DISABLED
+@cache
+def _variables(form: str) -> frozenset[str]:
+    return frozenset(_VARIABLE.findall(form)) - _DISABLED
 
 
 def _twin(form: str, labels: dict[str, str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from windsock.settings import StatsD
@@ -251,6 +252,7 @@ def _labels(head: Head, metric: Metric) -> tuple[dict[str, str], list[tuple[str,
     return labels, left_out
 
 
+@lru_cache(maxsize=4096)
 def _label(key: str) -> str:
     name = _LABEL.sub("_", key)
     if name[0].isdigit() or name.startswith("__"):

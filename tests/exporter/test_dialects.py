@@ -1,13 +1,14 @@
 """The same tags are the same labels in every dialect, and what can be no label is counted and explained.
 
-The ways of writing are those of Airflow 3.3's and 3.4's loggers and of Datadog's client 0.56, which put prefix, name,
-value and tags together; what they leave out before a line is sent is left out here too.
+data/dialects.jsonl is what the loggers of Airflow 3.3.2 and 3.4.0b2 made of tags, with statsd 4.0.1 and datadog 0.56.0;
+null where Airflow refused the line. `influxdb` and `datadog` write as they do.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -35,6 +36,7 @@ def datadog(name: str, tags: dict[str, str], rest: str = "1|c", *, airflow: str 
     return f"airflow.{name}:{rest}" + (f"|#{','.join(pairs)}" if pairs else "") + "\n"
 
 
+ROWS = [json.loads(line) for line in (Path(__file__).parent.parent / "data" / "dialects.jsonl").open(encoding="utf-8")]
 DIALECTS = pytest.mark.parametrize("write", [influxdb, datadog])
 BY = {"dag_id": "team.data", "task_id": "grp.load", "state": "failed"}
 FINISHED = 'airflow_ti_finish_total{dag_id="team.data",%sstate="failed",task_id="grp.load"}'
@@ -51,6 +53,26 @@ def sent() -> list[tuple[str, dict[str, str], str]]:
         found.append((metric.name.format_map(tags), tags, f"1|{TYPES[metric.sent or metric.kind]}"))
     assert len(found) > 150
     return found
+
+
+class TestRealLines:
+    @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['airflow']} {next(iter(row['tags'].items()))}")
+    def test_both_dialects_give_one_series(self, make_pipeline, row):
+        exposed = [
+            list(make_pipeline().feed(row[dialect]).airflow()) for dialect in ("influxdb", "datadog") if row[dialect]
+        ]
+        assert all(len(series) == 1 for series in exposed)
+        if any(set(f"{key}{value}") & set(",=") for key, value in row["tags"].items()):
+            # Airflow left the tag out itself, in one of the two.
+            exposed[1][0] = re.sub(r'(owner|a_b)="\w+",', "", exposed[1][0])
+        assert exposed[0] == exposed[-1]
+
+    @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row['airflow']} {next(iter(row['tags'].items()))}")
+    def test_are_written_here_as_airflow_writes_them(self, row):
+        tags = {key: value for key, value in row["tags"].items() if key not in ("run_id", "job_id")}
+        airflow = row["airflow"][:3]
+        assert datadog("ti.finish", tags, airflow=airflow) == row["datadog"]
+        assert row["influxdb"] in (None, influxdb("ti.finish", tags, airflow=airflow))
 
 
 class TestEveryMetric:
