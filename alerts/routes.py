@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,11 @@ RECORDED = "recorded"
 WATCHDOG = "watchdog"
 """The receiver of the alert that always fires; it does nothing until a dead man's switch is put in."""
 
+_CAUSES = (
+    ("WindsockExporterDown", "AirflowSchedulerHeartbeatAbsent"),
+    ("AirflowSchedulerHeartbeatStopped", "AirflowSchedulerHeartbeatAbsent"),
+    ("WindsockDatabaseDown", "WindsockReconcilerStopped"),
+)
 _ABOUT_FAILURES = ("AirflowFailureRateHigh", "AirflowTaskFailuresUnnotified")
 
 
@@ -50,13 +56,12 @@ def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, 
             "routes": [
                 {"matchers": [_is("alertname", "Watchdog")], "receiver": WATCHDOG, "repeat_interval": "5m"},
                 {"matchers": [_is("severity", "info")], "receiver": RECORDED},
+                *(_to(team, _is("team", team)) for team in settings.teams),
+                # A rule knows the team where the exporter reads Airflow's database; elsewhere the DAG's id alone.
                 *(
-                    {
-                        "matchers": [_is("team", team)],
-                        "receiver": receivers.name(team, "warning"),
-                        "routes": [_critical(team)],
-                    }
-                    for team in settings.teams
+                    _to(team, 'team=""', 'dag_id!=""', f'dag_id=~"{_quoted(_ids(config.match.dag))}"')
+                    for team, config in settings.teams.items()
+                    if config.match.dag
                 ),
                 _critical(teams.UNKNOWN),
             ],
@@ -97,6 +102,14 @@ def notes(settings: Settings) -> list[str]:
     return lines
 
 
+def _to(team: str, *matchers: str) -> dict[str, Any]:
+    return {
+        "matchers": list(matchers),
+        "receiver": receivers.name(team, "warning"),
+        "routes": [_critical(team)],
+    }
+
+
 def _critical(team: str) -> dict[str, Any]:
     return {"matchers": [_is("severity", "critical")], "receiver": receivers.name(team, "critical")}
 
@@ -107,11 +120,15 @@ def _inhibitions() -> list[dict[str, Any]]:
         *_held_back((TASK_FAILED,), (DAG_RUN_FAILED,), ["cluster", "dag_id", "run_id"]),
         # Who was told of a failure needs no second message that there are failures.
         *_held_back((TASK_FAILED, DAG_RUN_FAILED), _ABOUT_FAILURES, ["cluster", "dag_id"]),
-        {
-            "source_matchers": [_is("alertname", "WindsockExporterDown")],
-            "target_matchers": [_is("alertname", "AirflowSchedulerHeartbeatAbsent")],
-            "equal": ["cluster"],
-        },
+        # Of several symptoms of one cause the cause.
+        *(
+            {
+                "source_matchers": [_is("alertname", cause)],
+                "target_matchers": [_is("alertname", symptom)],
+                "equal": ["cluster"],
+            }
+            for cause, symptom in _CAUSES
+        ),
         # The same failure, which two senders judged differently.
         {
             "source_matchers": [_in("alertname", ALERTNAMES), _is("severity", "critical")],
@@ -137,9 +154,32 @@ def _held_back(sources: Sequence[str], targets: Sequence[str], equal: list[str])
     ]
 
 
+_PART = re.compile(r"\[(?P<not>!?)(?P<set>\]?[^\]]*)\]|(?P<plain>.)", re.DOTALL)
+_NOTHING = r"[^\s\S]"
+
+
+def _ids(patterns: Sequence[str]) -> str:
+    """A regular expression of Go, which Alertmanager anchors, for what one of these patterns of fnmatch takes."""
+    return "|".join(_PART.sub(_part, pattern) for pattern in patterns)
+
+
+def _part(match: re.Match[str]) -> str:
+    if match["set"] is None:
+        return {"*": ".*", "?": "."}.get(match["plain"], re.escape(match["plain"]))
+    escaped = re.sub(r"([^\w-])", r"\\\1", match["set"])
+    try:
+        return re.compile(f"[{'^' if match['not'] else ''}{escaped}]").pattern
+    except re.error:
+        # A range that runs backwards.
+        return "." if match["not"] else _NOTHING
+
+
 def _is(label: str, value: str) -> str:
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'{label}="{escaped}"'
+    return f'{label}="{_quoted(value)}"'
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
 
 
 def _in(label: str, values: Sequence[str]) -> str:

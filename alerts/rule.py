@@ -44,6 +44,8 @@ class Rule:
     by: tuple[str, ...] = ("cluster",)
     """The labels that the expression leaves on the alert."""
     for_: str = "0s"
+    keep: str = "0s"
+    """How long it goes on firing where the expression does not hold any more (`keep_firing_for`)."""
 
     def __post_init__(self) -> None:
         if self.name in ALERTNAMES:
@@ -71,6 +73,7 @@ class Rule:
             "alert": self.name,
             "expr": self.expr,
             **({"for": self.for_} if self.for_ != "0s" else {}),
+            **({"keep_firing_for": self.keep} if self.keep != "0s" else {}),
             "labels": {"severity": self.severity},
             "annotations": self.annotations(config),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from windsock.events import TASK_FAILED
 
-from .promql import CLUSTERS, TARGETS, growth
+from .promql import CLUSTERS, HEARD, TARGETS, growth, known
 from .rule import Group, Record, Rule
 from .shipping import SHIPPING
 
@@ -16,30 +16,73 @@ FAILURE_VOLUME = 20
 RECONCILED_WITHIN = 300
 """Seconds after which a reconciler has missed several passes, at any sensible interval."""
 
-_TRIES = "cluster_dag_id_outcome:airflow_tries:growth1h"
-_FAILED = "cluster_dag_id:airflow_ti_finish_failed:growth1h"
+_TOTALS = "cluster_instance_dag_id_state:airflow_ti_finish:sum"
+_FINISHES = "cluster_dag_id_state:airflow_ti_finish:growth1h"
+_SENT = "cluster_instance_dag_id:windsock_callback_sent_task_failed:sum"
 _NOTIFIED = "cluster_dag_id:windsock_callback_sent_task_failed:growth1h"
+_TEAMS = "cluster_dag_id_team:airflow_dag:group"
 
-_RECONCILED = f"max by (cluster) (windsock_reconcile_last_pass_timestamp_seconds) > time() - {RECONCILED_WITHIN}"
+_FAILED = f'sum by (cluster, dag_id) ({_FINISHES}{{state="failed"}})'
+_FAILED_TRIES = f'sum by (cluster, dag_id) ({_FINISHES}{{state=~"failed|up_for_retry"}})'
+_TRIES = f"sum by (cluster, dag_id) ({_FINISHES})"
+
+_RECONCILED = (
+    f"max by (cluster) ({known('windsock_reconcile_last_pass_timestamp_seconds')}) > time() - {RECONCILED_WITHIN}"
+)
 
 _RECORDS = (
-    *(
-        Record(_TRIES, growth(counter, "1h", "cluster, dag_id"), {"outcome": outcome})
-        for outcome, counter in (("failed", "airflow_ti_failures_total"), ("success", "airflow_ti_successes_total"))
+    HEARD,
+    # Not airflow_ti_failures_total: without tags, as Airflow sends it by default, it does not say which DAG.
+    # Summed before it is compared with a minute ago, not after: tasks are many, and all of an exporter restart at once.
+    Record(
+        _TOTALS,
+        'sum by (cluster, instance, dag_id, state) (airflow_ti_finish_total{state=~"success|failed|up_for_retry"})',
     ),
-    *(
-        Record(name, growth(counter, "1h", "cluster, dag_id"))
-        for name, counter in (
-            (_FAILED, 'airflow_ti_finish_total{state="failed"}'),
-            (_NOTIFIED, f'windsock_callback_sent_total{{alertname="{TASK_FAILED}"}}'),
-        )
+    Record(_FINISHES, growth(_TOTALS, 60, "cluster, dag_id, state")),
+    Record(
+        _SENT,
+        f'sum by (cluster, instance, dag_id) (windsock_callback_sent_total{{alertname="{TASK_FAILED}"}})',
+    ),
+    Record(_NOTIFIED, growth(_SENT, 60, "cluster, dag_id")),
+    # The team of each DAG that the exporter reads in Airflow's database: what is said now, else what was said within
+    # the hour, so that no restart changes the labels of what fires; of two exporters with two opinions, one. A DAG of
+    # which nothing is said has a row without a team.
+    Record(
+        _TEAMS,
+        "topk by (cluster, dag_id) (1, group by (cluster, dag_id, team) (airflow_db_dag_info)\n"
+        "  or on (cluster, dag_id)\n"
+        f"  group by (cluster, dag_id, team) ({known('airflow_db_dag_info', '1h')}))\n"
+        "or on (cluster, dag_id)\n"
+        f"group by (cluster, dag_id) ({_FINISHES})",
     ),
 )
 
+
+def _of_its_team(expr: str) -> str:
+    """`expr`, which is by cluster and DAG, with the label `team` of the DAG, where it is known."""
+    return f"({expr})\n  * on (cluster, dag_id) group_left (team) {_TEAMS}"
+
+
+_BEATS = known("airflow_scheduler_heartbeat_total", "1d")
+_QUIET = f"{_BEATS} == {_BEATS.removesuffix(')')} offset 2m)"
+"""What has been heard within a day, and stands where it stood two minutes ago."""
+_STOPPED = "AirflowSchedulerHeartbeatStopped"
+
 _AIRFLOW = (
     Rule(
-        name="AirflowSchedulerHeartbeatStopped",
-        expr="sum by (cluster) (increase(airflow_scheduler_heartbeat_total[2m])) == 0",
+        name=_STOPPED,
+        # Silence is evidence where somebody listened. What fires goes on while nobody does, until a heartbeat arrives.
+        expr=(
+            "group by (cluster) (\n"
+            f"  {_QUIET}\n"
+            f"    and on (cluster, instance) min_over_time({TARGETS}[2m]) == 1\n"
+            f"  or {_BEATS}\n"
+            f'    and on (cluster) ALERTS{{alertname="{_STOPPED}",alertstate="firing"}}\n'
+            ")\nunless\ngroup by (cluster) (\n"
+            f"  {_BEATS}\n"
+            f"    unless {_QUIET}\n"
+            ")"
+        ),
         for_="1m",
         severity="critical",
         summary="No scheduler of {{ $labels.cluster }} has a heartbeat",
@@ -59,13 +102,12 @@ _AIRFLOW = (
     Rule(
         name="AirflowFailureRateHigh",
         expr=(
-            f'sum by (cluster, dag_id) ({_TRIES}{{outcome="failed"}})\n'
-            f"  / sum by (cluster, dag_id) ({_TRIES}) > {FAILURE_SHARE}\n"
-            f"and\nsum by (cluster, dag_id) ({_TRIES}) >= {FAILURE_VOLUME}"
+            _of_its_team(f"{_FAILED_TRIES} / {_TRIES}")
+            + f" > {FAILURE_SHARE}\nand on (cluster, dag_id)\n{_TRIES} >= {FAILURE_VOLUME}"
         ),
         for_="1m",
         severity="warning",
-        by=("cluster", "dag_id"),
+        by=("cluster", "dag_id", "team"),
         summary="{{ $value | humanizePercentage }} of the tries of {{ $labels.dag_id }} fail",
         description="Within an hour {{ $value | humanizePercentage }} of the finished tries of {{ $labels.dag_id }}"
         f" failed, those that are retried too; the limit is {FAILURE_SHARE:.0%} of at least {FAILURE_VOLUME} tries.",
@@ -73,10 +115,12 @@ _AIRFLOW = (
     Rule(
         name="AirflowTaskFailuresUnnotified",
         # Where a reconciler works, it tells of what no callback told.
-        expr=f"{_FAILED} - ({_NOTIFIED} or {_FAILED} * 0) > 0\nunless on (cluster)\n{_RECONCILED}",
+        expr=(
+            _of_its_team(f"{_FAILED} - ({_NOTIFIED} or {_FAILED} * 0)") + f" > 0\nunless on (cluster)\n{_RECONCILED}"
+        ),
         for_="3m",
         severity="warning",
-        by=("cluster", "dag_id"),
+        by=("cluster", "dag_id", "team"),
         summary="No callback told anyone of failures in {{ $labels.dag_id }}: {{ $value }} within an hour",
         description="More tasks ended as failed than callbacks reported: the tasks have no callback of windsock, or it"
         " could not deliver.",
@@ -101,7 +145,7 @@ _WINDSOCK = (
     ),
     Rule(
         name="WindsockKernelDrops",
-        expr=growth("windsock_kernel_drops_total", "15m", "cluster, instance, listener") + " > 0",
+        expr=growth("windsock_kernel_drops_total", 15, "cluster, instance, listener") + " > 0",
         severity="warning",
         by=("cluster", "instance", "listener"),
         summary="Datagrams that the exporter of {{ $labels.cluster }} lost within 15 minutes: {{ $value }}",
@@ -109,8 +153,19 @@ _WINDSOCK = (
         " too low by what was in them.",
     ),
     Rule(
+        name="WindsockDatabaseDown",
+        # Of several exporters one leads and says so; those that follow say nothing.
+        expr=f"max by (cluster) ({known('airflow_db_up')}) == 0",
+        for_="5m",
+        severity="warning",
+        summary="The exporter can't read the metadata database of {{ $labels.cluster }}",
+        description="What only the database knows is missing: killed tasks, late DAGs, the team of a DAG in other"
+        " alerts. It does not answer, refuses the exporter's role, or is no Airflow's.",
+    ),
+    Rule(
         name="WindsockReconcilerStopped",
-        expr=f"max by (cluster) (windsock_reconcile_expected) == 1\nunless on (cluster)\n{_RECONCILED}",
+        # A pass counts for as long as the word that one is expected: while no exporter is there, another alert says so.
+        expr=f"max by (cluster) ({known('windsock_reconcile_expected')}) == 1\nunless on (cluster)\n{_RECONCILED}",
         for_="5m",
         severity="warning",
         summary="No reconciler of {{ $labels.cluster }} has read the metadata database for minutes",
@@ -118,7 +173,7 @@ _WINDSOCK = (
     ),
     Rule(
         name="WindsockReconcileWindowTooShort",
-        expr="max by (cluster) (windsock_reconcile_gap_seconds) > 0",
+        expr=f"max by (cluster) ({known('windsock_reconcile_gap_seconds')}) > 0",
         severity="warning",
         summary="Nobody looked for failures of {{ $labels.cluster }} for {{ $value | humanizeDuration }}",
         description="The reconciler was away for longer than reconcile.window: a failure of that time which no callback"

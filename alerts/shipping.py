@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .promql import LOGS_JOB, growth, risen
 from .rule import Group, Rule
 
 LATE = 30
@@ -14,6 +15,8 @@ SHIPPING = Group(
             name="WindsockLogsLate",
             expr=f"max by (cluster, instance) (windsock_log_canary_latency_seconds) > {LATE}",
             for_="2m",
+            # A watcher that starts anew says first how long its own canary has waited: little, whatever goes wrong.
+            keep="5m",
             severity="warning",
             by=("cluster", "instance"),
             summary="Log lines of {{ $labels.instance }} take {{ $value | humanizeDuration }} to Elasticsearch",
@@ -22,8 +25,9 @@ SHIPPING = Group(
         ),
         Rule(
             name="WindsockLogsUnwatched",
-            expr='min by (cluster, instance) (up{job="windsock-logs"}) == 0\nor\n'
-            'max by (cluster, instance) (increase(windsock_log_canaries_total{outcome="unwritten"}[15m])) > 0',
+            expr=f'min by (cluster, instance) (up{{job="{LOGS_JOB}"}}) == 0\nor\n'
+            + growth('windsock_log_canaries_total{outcome="unwritten"}', 15, "cluster, instance")
+            + " > 0",
             for_="2m",
             severity="warning",
             by=("cluster", "instance"),
@@ -33,9 +37,9 @@ SHIPPING = Group(
         Rule(
             name="WindsockLogsRejected",
             # Watchers beside several Filebeats see the same index.
-            expr="max by (cluster) (delta(windsock_log_rejected_lines[15m])) > 0",
+            expr=f"max by (cluster) ({risen('windsock_log_rejected_lines', 15)}) > 0",
             severity="warning",
-            summary="Elasticsearch rejected lines of {{ $labels.cluster }}: {{ $value | humanize }} within 15 minutes",
+            summary="Elasticsearch rejected lines of {{ $labels.cluster }}: {{ $value }} within 15 minutes",
             description="They are in the index of rejected lines, each with the reason, and not in the log.",
         ),
     ),

@@ -125,7 +125,7 @@ def test_list_names_every_rule(windsock):
         "alert": "AirflowTaskFailuresUnnotified",
         "severity": "warning",
         "for": "3m",
-        "labels": ["cluster", "dag_id"],
+        "labels": ["cluster", "dag_id", "team"],
         "runbook": "https://git.example.org/runbooks/AirflowTaskFailuresUnnotified.md",
     }
     assert len(windsock("list")[1].splitlines()) == len(RULES)

@@ -8,6 +8,7 @@ import promql_parser as promql
 import pytest
 
 from windsock import catalog
+from windsock.alerts import promql as promql_of_rules
 from windsock.alerts import rules
 from windsock.alerts.rule import Rule
 
@@ -24,6 +25,8 @@ def labels_of(metric):
     """The labels of a series of this name; KeyError where nothing makes it."""
     if metric == "up":
         return TARGET
+    if metric == "ALERTS":
+        return {"alertname", "alertstate", "severity"}.union(*(rule.by for rule in rules.RULES))
     if metric in RECORDS:
         return set(outcome(promql.parse(RECORDS[metric].expr))) | set(RECORDS[metric].labels)
     base = re.sub(r"_(bucket|sum|count)$", "", metric)
@@ -50,6 +53,8 @@ def outcome(node):
         return frozenset(known)
     if isinstance(node, promql.MatrixSelector):
         return outcome(node.vector_selector)
+    if isinstance(node, promql.SubqueryExpr):
+        return outcome(node.expr)
     if isinstance(node, promql.Call):
         inner = [outcome(argument) for argument in node.args]
         return frozenset() if node.func.name in ("absent", "vector") else frozenset().union(*inner)
@@ -58,14 +63,18 @@ def outcome(node):
         by = frozenset(node.modifier.labels if node.modifier else ())
         assert not node.modifier or node.modifier.type == promql.AggModifierType.By, "aggregate by, so that it is said"
         assert by <= inner, f"by {sorted(by - inner)}, which are not there"
-        return by
+        return inner if str(node.op) in ("topk", "bottomk") else by
     assert isinstance(node, promql.BinaryExpr), type(node)
     left, right = outcome(node.lhs), outcome(node.rhs)
     matching = node.modifier.matching if node.modifier else None
     if matching:
         assert matching.type == promql.LabelModifierType.Include, "match on, so that it is said"
         assert set(matching.labels) <= left & right, f"on {matching.labels}"
-    return left | right if str(node.op) == "or" else left
+    if isinstance(node.lhs, promql.NumberLiteral):
+        return right
+    brought = frozenset(node.modifier.group_labels or ()) if node.modifier else frozenset()
+    assert brought <= right, f"group_left {sorted(brought - right)}, which are not there"
+    return left | right if str(node.op) == "or" else left | brought
 
 
 @pytest.mark.parametrize("name", EXPRESSIONS)
@@ -96,7 +105,8 @@ def test_clusters_are_kept_apart(rule):
 def test_only_windsocks_own_jobs_are_read_and_the_exporters_for_the_exporter():
     for name, expression in EXPRESSIONS.items():
         job = "windsock-logs" if "WindsockLogs" in name else "windsock"
-        assert set(re.findall(r"\bup\b(?:\{[^}]*\})?", expression)) <= {f'up{{job="{job}"}}'}, name
+        jobs = '=~"windsock|windsock-logs"' if name.startswith(promql_of_rules.HEARD.name) else f'="{job}"'
+        assert set(re.findall(r"(?<!:)\bup\b(?!:)(?:\{[^}]*\})?", expression)) <= {f"up{{job{jobs}}}"}, name
 
 
 @pytest.mark.parametrize(
@@ -110,6 +120,7 @@ def test_only_windsocks_own_jobs_are_read_and_the_exporters_for_the_exporter():
         ("sum by (dag_id) (sum by (cluster) (airflow_ti_failures_total))", "dag_id"),
         ("airflow_ti_failures_total * on (pool_name) airflow_ti_successes_total", "pool_name"),
         ("sum without (task_id) (airflow_ti_failures_total)", "aggregate by"),
+        ("sum by (cluster) (up) * on (cluster) group_left (team) sum by (cluster) (up)", "group_left .'team'."),
     ],
 )
 def test_a_wrong_expression_is_found(expression, problem):
@@ -120,6 +131,27 @@ def test_a_wrong_expression_is_found(expression, problem):
 def test_one_side_or_the_other_has_the_labels_of_both():
     assert outcome(promql.parse("sum by (cluster) (up) or sum by (instance) (up)")) == {"cluster", "instance"}
     assert outcome(promql.parse("sum by (cluster) (up) and sum by (instance) (up)")) == {"cluster"}
+
+
+def test_a_join_brings_its_labels_and_the_top_keeps_them():
+    team = "topk by (cluster, dag_id) (1, group by (cluster, dag_id, team) (airflow_db_dag_info))"
+    joined = f"sum by (cluster, dag_id) (airflow_ti_finish_total) * on (cluster, dag_id) group_left (team) {team}"
+    assert outcome(promql.parse(joined)) == {"cluster", "dag_id", "team"}
+
+
+INSTANT = r"(?<![\w:])(?:airflow|windsock)_\w+(?![\w:])(?:\{[^}]*\})?(?![\[{])"
+RECOVERS = {
+    # What is heard now ends an alert, what is not heard never does.
+    "AirflowSchedulerHeartbeatAbsent",
+    # It says itself how long it goes on.
+    "WindsockLogsLate",
+}
+
+
+@pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.name)
+def test_no_alert_reads_an_instant_that_a_restart_takes_away(rule):
+    read = set(re.findall(INSTANT, rule.expr))
+    assert not read or rule.name in RECOVERS, f"{read}: of the last minutes, or it ends with each restart"
 
 
 def test_histograms_are_read_by_their_three_series():

@@ -85,6 +85,12 @@ def test_an_event_silences_the_rules_about_failures_of_its_dag(silenced, failed_
     assert silenced(alert, {"alertname": rule, "dag_id": "orders"}) == [rule]
 
 
+@pytest.mark.parametrize("team", ["payments", "default", "somebody else"])
+def test_it_does_so_whatever_the_rule_says_of_the_team(silenced, failed_task, team):
+    rule = {"alertname": "AirflowFailureRateHigh", "dag_id": "orders", "team": team}
+    assert silenced(failed_task(), rule) == ["AirflowFailureRateHigh"]
+
+
 def test_it_does_not_silence_those_of_another_dag_or_of_none(silenced, failed_task):
     rule = {"alertname": "AirflowFailureRateHigh"}
     assert silenced(failed_task(), {**rule, "dag_id": "other"}, {**rule, "dag_id": ""}) == []
@@ -102,6 +108,18 @@ def test_a_dead_exporter_silences_the_absent_heartbeat_of_its_cluster(silenced):
     absent = {"alertname": "AirflowSchedulerHeartbeatAbsent", "severity": "critical"}
     stopped = {"alertname": "AirflowSchedulerHeartbeatStopped", "severity": "critical"}
     assert silenced(down, absent, stopped) == ["AirflowSchedulerHeartbeatAbsent"]
+
+
+@pytest.mark.parametrize(
+    ("cause", "symptom"),
+    [
+        # After a restart of the exporter both hold: heard before, and not since.
+        ("AirflowSchedulerHeartbeatStopped", "AirflowSchedulerHeartbeatAbsent"),
+        ("WindsockDatabaseDown", "WindsockReconcilerStopped"),
+    ],
+)
+def test_of_two_symptoms_of_one_cause_the_plainer_is_told(silenced, cause, symptom):
+    assert silenced({"alertname": cause}, {"alertname": symptom}) == [symptom]
 
 
 def test_a_failure_at_two_severities_is_told_once(silenced, failed_task):

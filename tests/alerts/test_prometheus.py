@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -19,7 +20,8 @@ class Exporter:
     """What stands for the exporter: an exposition that a test changes."""
 
     def __init__(self):
-        self.failed = 0
+        self.failed: int | None = 0
+        """None: it does not work."""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -29,7 +31,7 @@ class Exporter:
                     "# TYPE airflow_ti_finish_total counter\n"
                     f'airflow_ti_finish_total{{{LABELS},state="failed"}} {outer.failed}\n'
                 ).encode()
-                self.send_response(200)
+                self.send_response(200 if outer.failed is not None else 503)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
@@ -63,7 +65,9 @@ def prometheus(serve, tmp_path):
     def start(targets, alertmanager):
         folder = tmp_path / "prometheus"
         folder.mkdir()
-        (folder / "rules.yml").write_text(build.files(Settings())[build.RULES])
+        # The rules look back a minute or two, in steps of a minute: here each is a second.
+        text = re.sub(r"(offset [12]|:1|\[2)m\b", r"\1s", build.files(Settings())[build.RULES])
+        (folder / "rules.yml").write_text(text)
         scraped = [{"targets": [address], "labels": {"cluster": cluster}} for cluster, address in targets.items()]
         peers = [{"targets": [alertmanager.url.removeprefix("http://")]}]
         config = {
@@ -101,8 +105,14 @@ def test_rules_read_what_is_scraped_and_reach_alertmanager(prometheus, alertmana
         seen = 'airflow_ti_finish_total{cluster="prod",state="failed"} == 0'
         eventually(lambda: query(url, seen), "the first scrape")
         exporter.failed = 3
-        grown = 'cluster_dag_id:airflow_ti_finish_failed:growth1h{cluster="prod",dag_id="orders"} == 3'
+        grown = 'cluster_dag_id_state:airflow_ti_finish:growth1h{cluster="prod",dag_id="orders",state="failed"} == 3'
         eventually(lambda: query(url, grown), "three failures, counted without extrapolation")
+        exporter.failed = None
+        eventually(lambda: query(url, 'up{cluster="prod"} == 0'), "a scrape fails")
+        exporter.failed = 0
+        eventually(lambda: query(url, seen), "the exporter has started anew, at 0")
+        exporter.failed = 2
+        eventually(lambda: query(url, grown.replace("== 3", "== 5")), "three failures and two")
         # `for` takes minutes: that they wait shows that the expressions hold.
         expected = {
             ("AirflowTaskFailuresUnnotified", "prod"),

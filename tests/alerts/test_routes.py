@@ -32,7 +32,7 @@ def routed(tool, tmp_path):
         (tmp_path / "windsock.tmpl").write_text(build.files(settings)[build.TEMPLATES])
         file = tmp_path / "alertmanager.yml"
         file.write_text(build.files(settings)[build.ALERTMANAGER])
-        words = [f"{name}={value}" for name, value in labels.items()]
+        words = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels.items()]
         done = tool("amtool", "config", "routes", "test", "--config.file", file, *words)
         assert done.returncode == 0, done.stdout + done.stderr
         receivers = {receiver["name"]: receiver for receiver in yaml.safe_load(file.read_text())["receivers"]}
@@ -78,6 +78,49 @@ def told(receiver):
 def test_an_alert_goes_to_its_team_by_severity(routed, labels, expected):
     settings = Settings(channels=CHANNELS, teams=TEAMS, defaults=DEFAULTS, alertmanager={"secrets_dir": "/s"})
     assert told(routed(settings, **labels)) == expected
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"dag_id": "x_orders"}, "silent/warning"),
+        ({"dag_id": "x_orders", "severity": "critical"}, "silent/critical"),
+        ({"dag_id": "x_orders", "team": "growth"}, "growth/warning"),
+        ({"dag_id": "x_orders", "team": "default"}, "default/warning"),
+        ({"dag_id": "orders.x_1"}, "default/warning"),
+        ({"dag_id": "pay.day"}, "exact/warning"),
+        ({"dag_id": "pay-day"}, "default/warning"),
+        ({"dag_id": "x_pay"}, "silent/warning"),
+        ({"dag_id": 'a "b" c'}, "exact/warning"),
+        ({"dag_id": "v1"}, "sets/warning"),
+        ({"dag_id": "v9"}, "default/warning"),
+        ({"dag_id": "w^"}, "sets/warning"),
+        ({"dag_id": "w\\"}, "default/warning"),
+        ({"dag_id": "z"}, "default/warning"),
+        ({"dag_id": "all_a"}, "all/warning"),
+        ({"dag_id": "all_"}, "default/warning"),
+        ({"dag_id": "ünï"}, "all/warning"),
+    ],
+)
+def test_a_rule_that_knows_no_team_goes_where_the_id_of_its_dag_says(routed, labels, expected):
+    teams = {
+        **TEAMS,
+        "exact": {"match": {"dag": ["pay.day", 'a "b" c', "x_pay"]}},
+        "sets": {"match": {"dag": ["v[0-46]", "w[!a-z\\]", "[z-a]"]}},
+        "all": {"match": {"dag": ["all_?*", "ü*"], "owner": "a"}},
+    }
+    settings = Settings(channels=CHANNELS, teams=teams, defaults=DEFAULTS)
+    assert (
+        routed(settings, **{"alertname": "AirflowFailureRateHigh", "severity": "warning", **labels})["name"] == expected
+    )
+
+
+def test_the_team_of_all_dags_is_not_told_of_what_has_none(routed):
+    settings = Settings(teams={"all": {"match": {"dag": ["*", ""]}}}, defaults=DEFAULTS, channels=CHANNELS)
+    assert routed(settings, alertname="AirflowFailureRateHigh", dag_id="a", severity="warning")["name"] == "all/warning"
+    for labels in ({}, {"dag_id": ""}):
+        found = routed(settings, alertname="AirflowSchedulerHeartbeatStopped", severity="critical", **labels)
+        assert found["name"] == "default/critical"
 
 
 def test_info_and_the_watchdog_have_receivers_of_their_own(routed):
