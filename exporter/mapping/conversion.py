@@ -15,30 +15,10 @@ from .rule import Observer
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from windsock.catalog import Metric
-
     from .file import MappingFile
     from .mapping import Mapping
     from .recognition import Recognised
     from .rule import Rule
-
-
-@dataclass(frozen=True)
-class Known:
-    """A rule, and a metric of the catalogue whose lines it is for."""
-
-    rule: Rule
-    metric: Metric
-
-    @property
-    def old(self) -> str:
-        """The name that the rule gives, with its labels."""
-        return _with_labels(self.rule.name, [label for label, _ in self.rule.labels])
-
-    @property
-    def new(self) -> str:
-        """The name that the catalogue gives, with its labels."""
-        return _with_labels(self.metric.family, self.metric.labels)
 
 
 @dataclass(frozen=True)
@@ -47,7 +27,7 @@ class Conversion:
 
     configuration: dict[str, Any]
     """The `exporter` section of windsock.yaml."""
-    known: tuple[Known, ...]
+    known: tuple[Recognised, ...]
     unknown: tuple[Rule, ...]
     """The catalogue has no metric for these."""
     lost: tuple[str, ...]
@@ -56,7 +36,7 @@ class Conversion:
 def convert(path: str, file: MappingFile, prefix: str) -> Conversion:
     """Work out what becomes of a mapping file; `prefix` is Airflow's `statsd_prefix`."""
     recognised = tuple(recognise(file.mapping, prefix))
-    matched = tuple(Known(one.rule, one.metric) for one in recognised if one.matches)
+    matched = tuple(one for one in recognised if one.matches)
     known = tuple(one for one in matched if not one.rule.drop)
     rules = {id(one.rule) for one in recognised}
     unknown = tuple(rule for rule in file.mapping.rules if id(rule) not in rules and not rule.drop)
@@ -93,12 +73,12 @@ def _is_chart(mapping: Mapping, prefix: str) -> bool:
     return bool(rules) and rules <= chart
 
 
-def _has_buckets(one: Known) -> bool:
+def _has_buckets(one: Recognised) -> bool:
     observer = one.rule.observer
     return one.metric.kind == observer.kind == "histogram" and observer.buckets != Observer.buckets
 
 
-def _lost_in_catalogue(mapping: Mapping, matched: Sequence[Known]) -> Iterator[str]:
+def _lost_in_catalogue(mapping: Mapping, matched: Sequence[Recognised]) -> Iterator[str]:
     known = [one for one in matched if not one.rule.drop]
     dropped = [one.metric.family for one in matched if one.rule.drop]
     if any(one.metric.kind == "histogram" and one.rule.observer.kind == "summary" for one in known):
@@ -112,7 +92,3 @@ def _lost_in_catalogue(mapping: Mapping, matched: Sequence[Known]) -> Iterator[s
     if dropped:
         names = ", ".join(dropped[:3]) + (f" and {len(dropped) - 3} more" if len(dropped) > 3 else "")
         yield f"what the mapping drops: {names}; Prometheus can drop them (metric_relabel_configs)"
-
-
-def _with_labels(name: str, labels: Sequence[str]) -> str:
-    return f"{name}{{{', '.join(labels)}}}" if labels else name

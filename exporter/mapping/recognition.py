@@ -13,7 +13,7 @@ from windsock.exporter.statsd.names import known_names
 from .rule import LineKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from windsock.catalog import Metric
 
@@ -45,9 +45,23 @@ class Recognised:
     kind: LineKind
 
     @property
+    def old(self) -> str:
+        """The name that the rule gives, with its labels."""
+        return _with_labels(self.rule.name, [label for label, _ in self.rule.labels])
+
+    @property
+    def new(self) -> str:
+        """The name that the catalogue gives, with its labels."""
+        return _with_labels(self.metric.family, self.metric.labels)
+
+    @property
     def matches(self) -> bool:
         """Whether lines come that the rule is for."""
         return self.kind == sent_as(self.metric)
+
+
+def _with_labels(name: str, labels: Sequence[str]) -> str:
+    return f"{name}{{{', '.join(labels)}}}" if labels else name
 
 
 def sent_as(metric: Metric) -> LineKind:

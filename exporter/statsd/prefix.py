@@ -23,8 +23,12 @@ def foreign_prefix(line: str, prefix: str) -> str | None:
 @lru_cache(maxsize=4096)
 def _beginning(name: str) -> str | None:
     parts = name.split(".")
-    cuts = range(len(parts))
-    return next((".".join(parts[:cut]) for cut in cuts if known_names().find(".".join(parts[cut:]))), None)
+    for cut in range(len(parts)):
+        found = known_names().find(".".join(parts[cut:]))
+        # Of a plugin's own `…job_start` one word would be all that speaks for Airflow.
+        if found is not None and "{job_name}" not in found.metric.name:
+            return ".".join(parts[:cut])
+    return None
 
 
 def advice(found: str) -> str:

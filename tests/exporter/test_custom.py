@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from windsock import catalog
+from windsock import catalog, settings
 from windsock.exporter.statsd import expiry
 
 DAY = 86_400.0
@@ -123,7 +123,7 @@ class TestSettings:
 
     def test_a_gauge_stays_as_long_as_its_dag(self, pipeline):
         pipeline.feed("airflow.custom.rows,dag_id=d:1|g", "airflow.dagbag_size:7|g")
-        ages = expiry.Expiry(pipeline.service.store, pipeline.service.settings.expiry, 0)
+        ages = expiry.Expiry(pipeline.service.store, settings.Expiry(), 0)
         for day in range(1, 7):
             ages.step(day * DAY)
         assert pipeline.airflow() == {'airflow_custom_rows{dag_id="d"}': 1}

@@ -39,6 +39,7 @@ class TestKept:
             ("vault.wait_seconds:1.5|h", {"vault_wait_seconds_count": 1, "vault_wait_seconds_sum": 1.5}),
             ("9lives:1|g", {"9lives": 1}),
             ("s3/bucket:1|g", {"s3_bucket": 1}),
+            ("vault.nightly_job_start:1|c", {"vault_nightly_job_start_total": 1}),
         ],
     )
     def test_with_the_right_type_and_unit(self, keeping, line, exposed):
