@@ -129,6 +129,8 @@ _SLACK = (
 {{ define "windsock.slack.found" -}}
 {{ with .reason }}{{ if or $.exception (not $.summary) }}Why: {{ template "windsock.slack.plain" (printf "%.300s" .) }}
 {{ end }}{{ end -}}
+{{ with .stopped }}{{ template "windsock.slack.plain" (printf "%.200s" .) }}
+{{ end -}}
 {{ with .frequency }}{{ template "windsock.slack.plain" (printf "%.100s" .) }}
 {{ end -}}
 {{ with .impact }}Downstream: {{ template "windsock.slack.plain" (printf "%.300s" .) }}
@@ -191,6 +193,8 @@ Since: {{ template "windsock.since" . }}
 {{ printf "%.1000s" . }}{{ end }}
 {{- with .Annotations.reason }}
 Why: {{ printf "%.500s" . }}{{ end }}
+{{- with .Annotations.stopped }}
+{{ printf "%.200s" . }}{{ end }}
 {{- with .Annotations.frequency }}
 How often: {{ printf "%.100s" . }}{{ end }}
 {{- with .Annotations.impact }}
@@ -301,6 +305,8 @@ _EMAIL = (
 {{ end -}}
 {{ template "windsock.email.row" }}Since</td><td>{{ template "windsock.since" . }}</td></tr>
 {{ with .Annotations.reason }}{{ template "windsock.email.row" }}Why</td><td>{{ . }}</td></tr>
+{{ end -}}
+{{ with .Annotations.stopped }}{{ template "windsock.email.row" }}Paused</td><td>{{ . }}</td></tr>
 {{ end -}}
 {{ with .Annotations.frequency }}{{ template "windsock.email.row" }}How often</td><td>{{ . }}</td></tr>
 {{ end -}}

@@ -111,7 +111,7 @@ def test_the_worst_texts_stay_bounded_and_are_no_markup(alertmanager, platforms,
     annotations = dict.fromkeys(
         ("summary", "exception", "failed_at", "try", "map_index", "owner", "description"), hostile
     )
-    annotations |= dict.fromkeys(("reason", "frequency", "impact", "log_tail"), hostile)
+    annotations |= dict.fromkeys(("reason", "stopped", "frequency", "impact", "log_tail"), hostile)
     annotations |= dict.fromkeys(("log_url", "run_url"), "https://x.example.org/|a>" + "y" * 360)
     annotations |= {"dashboard_url": "https://x.example.org/>b|", "runbook_url": "https://x.example.org/ <c"}
     events = [
@@ -166,6 +166,7 @@ def test_a_killed_task_has_its_summary_in_place_of_an_exception(alertmanager, pl
 
 FOUND = {
     "reason": "its heartbeat was lost",
+    "stopped": "Airflow paused the DAG",
     "frequency": "failed in 3 of its last 20 runs",
     "impact": "billing (asset), report (waits for it)",
     "log_tail": "reading row 17\nKilled",
@@ -182,6 +183,7 @@ def test_what_the_database_knows_stands_below_the_summary(alertmanager, platform
     assert lines[0].startswith(f"*load* in run `{RUN}`, 3 of 20 failed: 0, 4, 7, try 3 of 3")
     assert lines[2:] == [
         summary,
+        "Airflow paused the DAG",
         "failed in 3 of its last 20 runs",
         "Downstream: billing (asset), report (waits for it)",
         "```reading row 17",
@@ -195,12 +197,13 @@ def test_what_the_database_knows_stands_below_the_exception(alertmanager, platfo
     assert text.splitlines()[2:] == [
         "```ValueError: row 17 has no price```",
         "Why: its heartbeat was lost",
+        "Airflow paused the DAG",
         "failed in 3 of its last 20 runs",
         "Downstream: billing (asset), report (waits for it)",
     ]
     _, mail = eventually(lambda: mails.received, "a mail")[0]
     plain, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))
-    for name in ("reason", "frequency", "impact", "map_index"):
+    for name in ("reason", "stopped", "frequency", "impact", "map_index"):
         assert FOUND[name] in plain
         assert FOUND[name] in html
 
