@@ -91,5 +91,7 @@ class Group:
         """One element of a rule file's `groups`."""
         return {
             "name": self.name,
+            # Of alerts and series: beyond one, none would be left.
+            "limit": 0,
             "rules": [*(record.render() for record in self.records), *(rule.render(config) for rule in self.rules)],
         }

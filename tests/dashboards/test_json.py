@@ -169,3 +169,14 @@ def test_a_table_shows_its_columns_in_order_and_nothing_else(panels):
     assert options["excludeByName"] == {"Time": True}
     assert table["options"]["sortBy"] == [{"displayName": "Failed tries", "desc": True}]
     assert {target["format"] for target in table["targets"]} == {"table"}
+
+
+def test_what_has_a_row_for_each_dag_says_how_many(panels, targets):
+    for target in targets:
+        if re.search(r"sum by \([^)]*\bdag_id\b", target.json["expr"]) and "ALERTS" not in target.json["expr"]:
+            assert re.search(r"\btopk\(\d+, ", target.json["expr"]), f"{target.where}: as many as Grafana would draw"
+    for panel in panels:
+        reduce = panel.get("options", {}).get("reduceOptions")
+        if panel["type"] in ("stat", "bargauge"):
+            # One value of each series: Grafana's limit is for all values of one.
+            assert reduce["values"] is False, panel["title"]

@@ -114,6 +114,49 @@ def test_grafana_is_provisioned_with_the_data_source_and_the_folder_of_dashboard
         assert variable in services["grafana"]["environment"]
 
 
+def test_no_limit_that_matters_is_left_to_the_other_programs_default(root, services):
+    provisioning = root / "deploy/grafana/provisioning"
+    sources = yaml.safe_load((provisioning / "datasources/windsock.yaml").read_text())["datasources"]
+    # Grafana 12 cuts a variable's values at 40,000; the exporter's budget allows more.
+    assert sources[0]["jsonData"]["seriesLimit"] == 0
+
+    prometheus = yaml.safe_load((root / "deploy/prometheus/prometheus.yml").read_text())
+    (job,) = (job for job in prometheus["scrape_configs"] if job["job_name"] == "windsock")
+    limits = ("sample_limit", "label_limit", "label_value_length_limit", "body_size_limit")
+    assert {limit: job[limit] for limit in limits} == dict.fromkeys(limits, 0)
+    rules = yaml.safe_load((root / "alerts/generated/rules.yml").read_text())
+    assert {group["limit"] for group in rules["groups"]} == {0}
+
+    def flags(name):
+        return dict(flag.removeprefix("--").partition("=")[::2] for flag in services[name]["command"])
+
+    assert {"query.max-samples", "query.timeout", "storage.tsdb.retention.time"} <= set(flags("prometheus"))
+    assert int(flags("prometheus")["alertmanager.notification-queue-capacity"]) >= 2 * 10_000
+    assert int(flags("alertmanager")["web.get-concurrency"]) >= 64
+    route = yaml.safe_load((root / "alerts/generated/alertmanager.yml").read_text())["route"]
+    hours = [
+        int(text.removesuffix("h")) for text in (flags("alertmanager")["data.retention"], route["repeat_interval"])
+    ]
+    assert hours[0] > 2 * hours[1]
+    assert {name for name, service in services.items() if "nofile" in service.get("ulimits", {})} == {
+        "exporter",
+        "prometheus",
+        "elasticsearch",
+        "filebeat",
+    }
+
+
+@pytest.mark.parametrize(
+    ("service", "names"),
+    [("prometheus", ["prometheus"]), ("alertmanager", ["prometheus-alertmanager", "alertmanager"])],
+)
+def test_the_programs_know_the_flags_of_their_services(services, service, names):
+    path = next(filter(None, map(shutil.which, names)), None) or pytest.fail(f"{service} is not installed")
+    known = subprocess.run([path, "--help"], capture_output=True, text=True, timeout=60, check=False)
+    for flag in services[service]["command"]:
+        assert re.search(rf"{re.escape(flag.partition('=')[0])}\b", known.stdout + known.stderr), flag
+
+
 def airflows(override):
     """The services that run Airflow: all but its database."""
     return [service for name, service in override["services"].items() if name != "postgres"]
