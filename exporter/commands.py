@@ -16,7 +16,7 @@ import click
 from click.core import ParameterSource
 
 from windsock import cli
-from windsock.exceptions import UsageError, WindsockError
+from windsock.exceptions import WindsockError
 from windsock.settings import Naming
 
 from .mapping.commands import import_mapping
@@ -25,11 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from windsock.settings import Exporter as ExporterSettings
     from windsock.settings import Settings
 
-    from .metadata.collector import Collector
-    from .reconciler.reconciler import Reconciler
     from .service import Service
 
 log = logging.getLogger(__name__)
@@ -71,7 +68,7 @@ def exporter(  # noqa: PLR0913  one for each option
     """StatsD in, Prometheus out: Airflow's metrics under right names, with right units, each fact once."""
     if context.invoked_subcommand is not None:
         return
-    from . import configuration, systemd  # noqa: PLC0415  --help needs none of it
+    from . import configuration, parts, systemd  # noqa: PLC0415  --help needs none of it
 
     given = {
         "exporter__statsd__listen": list(statsd_listen) or None,
@@ -81,8 +78,8 @@ def exporter(  # noqa: PLR0913  one for each option
         "exporter__mapping_config": mapping_config,
     }
 
-    def read() -> ExporterSettings:
-        return cli.load(config, **given).exporter
+    def read() -> Settings:
+        return cli.load(config, **given)
 
     settings = read()
     origin = configuration.origin(config, _options())
@@ -94,70 +91,18 @@ def exporter(  # noqa: PLR0913  one for each option
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     _allow_files()
-    inherited = systemd.sockets(settings.web.listen)
-    whole = cli.load(config, **given)
-    collector, reconciler = _collector(whole), _reconciler(whole)
+    inherited = systemd.sockets(settings.exporter.web.listen)
+    made = parts.make(settings)
     with (
         _signals() as signals,
-        Service(
-            settings, reread=read, origin=origin, inherited=inherited, collector=collector, reconciler=reconciler
-        ) as service,
+        Service(settings, reread=read, origin=origin, inherited=inherited, parts=made) as service,
     ):
-        click.echo(f"receiving on {', '.join(service.addresses())}; metrics on {service.web.url}")
+        click.echo(f"listening on {', '.join(service.addresses())}; metrics on {service.web.url}")
+        prefix = settings.exporter.statsd.prefix
+        log.info("StatsD: listening on %s, for names that begin with %r", ", ".join(service.addresses()), prefix)
+        for name, said in made.lines(settings):
+            log.info("%s: %s", name, said)
         _attend(service, signals)
-
-
-def _collector(settings: Settings) -> Collector | None:
-    """The reader of the metadata database, where one is known. Raises WindsockError where one is configured in vain.
-
-    Airflow's own variable may only happen to be there: then what is missing is a warning.
-    """
-    from windsock.database import find_url  # noqa: PLC0415  --help needs none of it
-
-    url = find_url(settings.metadata.url)
-    if url is None:
-        return None
-    try:
-        from .metadata.collector import Collector  # noqa: PLC0415  only where there is a database
-
-        return Collector(settings, url)
-    except ImportError as error:
-        problem = f"the metadata database needs the package {error.name}: pip install 'windsock[exporter]' brings it"
-    except UsageError as error:
-        problem = str(error)
-    if settings.metadata.url is not None:
-        raise UsageError(problem)
-    log.warning("the metadata database is not read: %s", problem)
-    return None
-
-
-def _reconciler(settings: Settings) -> Reconciler | None:
-    """The reconciler, where a database and an Alertmanager are known.
-
-    Raises WindsockError where it is asked for in vain.
-    """
-    from windsock.database import find_url  # noqa: PLC0415  --help needs none of it
-
-    asked = settings.reconcile.enabled
-    url = find_url(settings.metadata.url)
-    if asked is False or (asked == "auto" and (url is None or not settings.alertmanager.urls)):
-        return None
-    if url is None:
-        raise UsageError("reconcile: which database? set metadata.url in windsock.yaml, or Airflow's own variable")
-    if not settings.alertmanager.urls:
-        raise UsageError("reconcile: which Alertmanager? set alertmanager.urls in windsock.yaml")
-    try:
-        from .reconciler.reconciler import Reconciler  # noqa: PLC0415  only where there is a database
-
-        return Reconciler(settings, url)
-    except ImportError as error:
-        problem = f"the reconciler needs the package {error.name}: pip install 'windsock[exporter]' brings it"
-    except WindsockError as error:
-        problem = str(error)
-    if asked is True or settings.metadata.url is not None:
-        raise UsageError(problem)
-    log.warning("failures are not reconciled: %s", problem)
-    return None
 
 
 def _options() -> list[str]:

@@ -3,78 +3,124 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel
 
 from windsock import _source
+from windsock.database import find_url
+from windsock.exceptions import SettingsError
 
-from . import access
+from . import access, parts
 from .mapping import file as mapping_file
 from .metrics import metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
-    from windsock.settings import Exporter as ExporterSettings
+    from windsock.settings import Settings
 
-# Sockets are opened, and meanings given to what is stored already, at the start only.
-_AT_START: Mapping[str, tuple[str, ...]] = {
-    "": ("naming", "mapping_config", "expiry", "state_file", "gauges", "buckets"),
-    "statsd": ("listen", "read_buffer", "prefix", "airflow", "timer_unit_consistency"),
-    "web": ("listen",),
-}
+_Value = TypeVar("_Value")
+
+# Sockets and connections are opened, and meanings given to what is stored already, at the start only.
+_AT_START = frozenset(
+    (
+        "cluster",
+        "metadata",
+        "alertmanager.urls",
+        "alertmanager.http",
+        *(f"reconcile.{key}" for key in ("enabled", "store", "window", "logs")),
+        *(f"exporter.{key}" for key in ("naming", "mapping_config", "expiry", "state_file", "gauges", "buckets")),
+        *(f"exporter.statsd.{key}" for key in ("listen", "read_buffer", "prefix", "airflow", "timer_unit_consistency")),
+        "exporter.statsd.unmapped",
+        "exporter.web.listen",
+    )
+)
+# What others read, each for itself: Airflow's processes, and the commands that build something.
+_ELSEWHERE = ("callbacks", "channels", "plugin", "logs", "alertmanager.secrets_dir")
 
 
 def origin(config: Path | None, options: Sequence[str]) -> list[str]:
     """Where the settings come from, the least first; `options` are those of the command line."""
     file = _source.find(config, os.environ, cwd=True)
-    variables = sorted(name for name in os.environ if name.startswith("WINDSOCK__EXPORTER__"))
+    variables = sorted(name for name in os.environ if name.startswith("WINDSOCK__"))
     return [str(file) if file is not None else "defaults", *(f"${name}" for name in variables), *options]
 
 
-def check(settings: ExporterSettings, origin: Sequence[str]) -> Iterator[str]:
-    """Read everything that the settings name; one line for each part that is good. Raises SettingsError."""
+def check(settings: Settings, origin: Sequence[str]) -> Iterator[str]:
+    """Read everything that the settings name; one line for each part that is good. Raises WindsockError."""
     yield f"{', '.join(origin)}: good"
-    metrics(settings)
-    if settings.web.config_file is not None:
-        yield f"{settings.web.config_file}: good: {access.read(settings.web.config_file)}"
-    if settings.mapping_config is not None:
-        mapping = mapping_file.load(settings.mapping_config)
-        yield f"{settings.mapping_config}: good: mappings: {len(mapping.mapping.rules)}"
+    exporter = settings.exporter
+    metrics(exporter)
+    if exporter.web.config_file is not None:
+        yield f"{exporter.web.config_file}: good: {access.read(exporter.web.config_file)}"
+    if exporter.mapping_config is not None:
+        mapping = mapping_file.load(exporter.mapping_config)
+        yield f"{exporter.mapping_config}: good: mappings: {len(mapping.mapping.rules)}"
         yield from (f"  {remark}" for remark in mapping.remarks)
+    if exporter.state_file is not None and not Path(exporter.state_file).absolute().parent.is_dir():
+        raise SettingsError([f"exporter.state_file: {exporter.state_file}: there is no such folder"])
+    made = parts.make(settings)
+    missing = _missing_file(settings) if made.collector is not None else ""
+    if missing and settings.metadata.url is not None:
+        raise SettingsError([f"metadata.url: {missing}: no such file"])
+    for name, said in made.lines(settings):
+        yield f"{name}: {said}{f'; {missing} is not there' if missing and name == parts.DATABASE else ''}"
+    if made.collector is not None:
+        yield "No server was asked: `windsock metadata once` reads the database, `windsock notify test` sends an alert"
 
 
-def take_over(old: ExporterSettings, new: ExporterSettings) -> tuple[ExporterSettings, list[str], list[str]]:
-    """Return the settings to go on with, the keys that they take over, and those that wait for a restart."""
-    waiting = [
-        (section, key)
-        for section, keys in _AT_START.items()
-        for key in keys
-        if _get(old, section, key) != _get(new, section, key)
-    ]
-    kept: dict[str, Any] = {}
-    for section in {section for section, _ in waiting}:
-        values = {key: _get(old, section, key) for name, key in waiting if name == section}
-        kept.update(values if not section else {section: getattr(new, section).model_copy(update=values)})
-    merged = new.model_copy(update=kept)
-    return merged, _differences(old, merged), [_name(section, key) for section, key in waiting]
+def take_over(old: Settings, new: Settings) -> tuple[Settings, dict[str, list[str]]]:
+    """Return the settings to go on with, and the keys that differ by what becomes of them.
+
+    `taken over`: from now on; `needs a restart`: they stay as they were; `read by others`: by Airflow's processes and
+    by the commands that build something.
+    """
+    merged = _merged(old, new, "")
+    differing = list(_differences(old, merged, ""))
+    elsewhere = [key for key in differing if _is_below(key, _ELSEWHERE)]
+    return merged, {
+        "taken over": [key for key in differing if key not in elsewhere],
+        "needs a restart": list(_differences(merged, new, "")),
+        "read by others": elsewhere,
+    }
 
 
-def _get(settings: ExporterSettings, section: str, key: str) -> Any:
-    return getattr(getattr(settings, section) if section else settings, key)
+def _missing_file(settings: Settings) -> str:
+    from .metadata.engine import missing_file  # noqa: PLC0415  only where there is a database
+
+    url = find_url(settings.metadata.url)
+    return missing_file(url) if url is not None else ""
 
 
-def _name(section: str, key: str) -> str:
-    return ".".join(part for part in ("exporter", section, key) if part)
+def _merged(old: _Value, new: _Value, key: str) -> _Value:
+    """`new`, with what is opened at the start as it was."""
+    if key in _AT_START:
+        return old
+    if isinstance(old, BaseModel) and isinstance(new, BaseModel):
+        pairs = {name: (getattr(old, name), getattr(new, name)) for name in type(new).model_fields}
+        return new.model_copy(update={name: _merged(*pair, _below(key, name)) for name, pair in pairs.items()})
+    return new
 
 
-def _differences(old: ExporterSettings, new: ExporterSettings) -> list[str]:
-    found = []
-    for section in type(new).model_fields:
-        before, after = getattr(old, section), getattr(new, section)
-        keys = type(after).model_fields if hasattr(type(after), "model_fields") else None
-        if keys is None:
-            found += [_name("", section)] if before != after else []
-        else:
-            found += [_name(section, key) for key in keys if getattr(before, key) != getattr(after, key)]
-    return found
+def _differences(old: Any, new: Any, key: str) -> Iterator[str]:
+    """The keys of values that are not the same; a team that is new or gone is one."""
+    if isinstance(old, BaseModel) and isinstance(new, BaseModel):
+        for name in type(new).model_fields:
+            yield from _differences(getattr(old, name), getattr(new, name), _below(key, name))
+    elif isinstance(old, dict) and isinstance(new, dict):
+        for name in {**old, **new}:
+            yield from _differences(old.get(name), new.get(name), _below(key, name))
+        if old.keys() == new.keys() and list(old) != list(new):
+            yield key  # the first team that matches counts
+    elif old != new:
+        yield key
+
+
+def _below(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _is_below(key: str, sections: Sequence[str]) -> bool:
+    return any(key == section or key.startswith(f"{section}.") for section in sections)

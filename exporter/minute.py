@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -20,12 +21,22 @@ class Minute:
     def __init__(self, own: OwnMetrics) -> None:
         self._own = own
         self._past: deque[tuple[float, dict[Counter, float]]] = deque(maxlen=_STEPS)
+        self._lines = own.counter("windsock_lines_total")
+        self._counted = 0.0
+        self._arrived: float | None = None
 
     def tick(self, now: float) -> None:
         """Take note of the counters where it is time for that; called about once a second."""
+        self.arrived()
         if not self._past or now - self._past[-1][0] >= _STEP:
             series = [one for family in list(self._own.store.families.values()) for one in list(family.series.values())]
             self._past.append((now, {one: one.value for one in series if isinstance(one, Counter)}))
+
+    def arrived(self) -> float | None:
+        """When the last line arrived (seconds since 1970, to a second or so); None: none has."""
+        if self._lines.value != self._counted:
+            self._counted, self._arrived = self._lines.value, time.time()
+        return self._arrived
 
     def rate(self, counter: Counter, now: float) -> float:
         """Its growth a second, over the last minute or since the start; 0 where it is too early to say."""

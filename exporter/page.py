@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from windsock import __version__
 
-from . import markup
+from . import condition, markup
 from .markup import Html
 
 if TYPE_CHECKING:
@@ -69,6 +69,7 @@ def render(service: Service) -> str:
         _header(service),
         markup.section("What needs attention", markup.bullets(attention)) if attention else "",
         markup.section("Overview", markup.facts(_overview(service))),
+        markup.section("Beside StatsD", markup.facts(condition.facts(service))),
         markup.section("Listeners", markup.table(_LISTENER, (_listener(service, one) for one in service.listeners()))),
         markup.section("Lines", markup.table(("", "Lines", "Per second", "For example"), _lines(service))),
         markup.section(
@@ -88,7 +89,7 @@ def document(title: str, body: Iterable[str]) -> str:
 
 
 def _header(service: Service) -> Html:
-    state, words = ("good", "receiving") if service.alive() else ("bad", "not receiving")
+    state, words = condition.lines(service)
     return Html(
         f'<header><h1>windsock <span>exporter</span></h1><p class="{state}">{words}</p>'
         '<nav><a href="metrics">metrics</a> <a href="-/healthy">healthy</a> <a href="-/ready">ready</a> '
@@ -98,6 +99,7 @@ def _header(service: Service) -> Html:
 
 def _attention(service: Service) -> Iterator[str]:
     """What somebody should do something about, in sentences."""
+    yield from condition.attention(service)
     for one in service.listeners():
         drops = int(service.own.counter("windsock_kernel_drops_total", listener=one.url).value)
         if drops:
@@ -124,9 +126,9 @@ def _attention(service: Service) -> Iterator[str]:
 def _overview(service: Service) -> Iterator[tuple[str, Cell]]:
     own = service.own
     yield "Version", f"windsock {__version__}, Python {platform.python_version()}"
-    yield "Up for", _duration(time.time() - service.started)
+    yield "Up for", condition.duration(time.time() - service.started)
     yield from _airflow(service)
-    yield "Naming", service.settings.mapping_config or service.settings.naming
+    yield "Naming", service.settings.exporter.mapping_config or service.settings.exporter.naming
     yield "Series", f"{len(service.store):,} of {service.store.budget.limits.series:,}"
     yield "Configuration", Html(", ".join(map(markup.code, service.origin or ["defaults"])))
     yield "Last reload", service.reloaded
@@ -141,7 +143,7 @@ def _airflow(service: Service) -> Iterator[tuple[str, str]]:
     """What the lines tell about their sender; other names than windsock's own take every line as it is."""
     translator = service.translator
     yield "Dialect", translator.dialect or "plain, or nothing received yet"
-    if service.settings.mapping_config or service.settings.naming != "prometheus":
+    if service.settings.exporter.mapping_config or service.settings.exporter.naming != "prometheus":
         return
     repeated = service.own.counter("windsock_duplicates_total", form="legacy").value
     legacy = repeated or "legacy" in translator.forms.decided.values()
@@ -211,10 +213,3 @@ def _bytes(size: int) -> str:
         if size >= factor:
             return f"{size / factor:.3g} {unit}"
     return f"{size} B"
-
-
-def _duration(seconds: float) -> str:
-    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
-    if days:
-        return f"{days} d {hours % 24} h"
-    return f"{hours} h {minutes % 60} min" if hours else f"{minutes} min {int(seconds) % 60} s"

@@ -13,13 +13,14 @@ from urllib.parse import urlsplit
 from windsock import __version__
 from windsock.exceptions import WindsockError
 
-from . import configuration, state, systemd
+from . import condition, configuration, state, systemd
 from .access import Access
 from .mapping.choice import choose, chosen_mapping
 from .mapping.translate import MappedTranslator
 from .metrics import metrics
 from .minute import Minute
 from .own import OwnMetrics
+from .parts import Parts
 from .statsd.budget import Budget
 from .statsd.listen import Receiver
 from .statsd.listener import Listener
@@ -35,9 +36,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from windsock.settings import Exporter as ExporterSettings
-
-    from .metadata.collector import Collector
-    from .reconciler.reconciler import Reconciler
+    from windsock.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -48,23 +47,21 @@ _METRICS_SHOWN = 50
 class Service:
     """A running exporter. `with Service(settings) as service:` receives and serves until the block ends.
 
-    `reread` reads the settings again for a reload, `origin` says where they come from, and `inherited` are the sockets
-    that a service manager opened.
+    `reread` reads the settings again for a reload, `origin` says where they come from, `inherited` are the sockets
+    that a service manager opened, and `parts` run beside the listeners.
     """
 
-    def __init__(  # noqa: PLR0913  its parts
+    def __init__(
         self,
-        settings: ExporterSettings,
+        settings: Settings,
         *,
-        reread: Callable[[], ExporterSettings] | None = None,
+        reread: Callable[[], Settings] | None = None,
         origin: Sequence[str] = (),
         inherited: systemd.Sockets | None = None,
-        collector: Collector | None = None,
-        reconciler: Reconciler | None = None,
+        parts: Parts | None = None,
     ) -> None:
         self.settings = settings
-        self.collector = collector
-        self.reconciler = reconciler
+        self.parts = parts or Parts()
         self.origin = origin
         self.reloaded = "never"
         """What came of the last reload."""
@@ -73,43 +70,41 @@ class Service:
         self._reloading = threading.Lock()
         self._bad_timers = 0
         inherited = inherited or systemd.Sockets()
+        exporter = settings.exporter
         self.own = OwnMetrics()
         self.minute = Minute(self.own)
-        self.store = SeriesStore(Budget(settings.budgets))
-        self._metrics = metrics(settings)
-        self.translator, ingest = choose(settings, self._metrics)
+        self.store = SeriesStore(Budget(exporter.budgets))
+        self._metrics = metrics(exporter)
+        self.translator, ingest = choose(exporter, self._metrics)
         if isinstance(self.translator, MappedTranslator):
             # What a mapping names is not known before its first line: its counters start at 0.
             self._metrics = ()
         self.rendering = threading.Lock()
-        self._ingest = ingest(self.store, self.translator, self.own, settings.expiry)
-        access = Access(settings.web.config_file)
+        self._ingest = ingest(self.store, self.translator, self.own, exporter.expiry)
+        access = Access(exporter.web.config_file)
         with contextlib.ExitStack() as undo:
-            self.web = Server(settings.web.listen, self, access, inherited.web)
+            self.web = Server(exporter.web.listen, self, access, inherited.web)
             undo.callback(self.web.server_close)
-            listeners = [Listener.inherit(sock, settings.statsd.read_buffer) for sock in inherited.statsd]
-            for url in settings.statsd.listen:
+            listeners = [Listener.inherit(sock, exporter.statsd.read_buffer) for sock in inherited.statsd]
+            for url in exporter.statsd.listen:
                 if urlsplit(url).scheme not in inherited.kinds():
-                    listeners.append(Listener(url, settings.statsd.read_buffer))
+                    listeners.append(Listener(url, exporter.statsd.read_buffer))
                     undo.callback(listeners[-1].close)
             self._receiver = Receiver(listeners, self._ingest, self.own, self.minute)
             undo.pop_all()
-        self._receiver.senders = self._senders(settings)
+        self._receiver.senders = self._senders(exporter)
         self._serving = threading.Thread(target=self.web.run, name="web", daemon=True)
         self.own.set("windsock_build_info", 1, version=__version__, python=platform.python_version())
         self._note_reload(good=True)
         self._warn_of_small_buffers()
 
     def __enter__(self) -> Self:
-        if self.settings.state_file:
-            state.load(self.settings.state_file, self.store, self.translator, self._metrics)
-        self._receiver.relay = self._relay(self.settings)
+        exporter = self.settings.exporter
+        if exporter.state_file:
+            state.load(exporter.state_file, self.store, self.translator, self._metrics)
+        self._receiver.relay = self._relay(exporter)
         self._receiver.start()
-        if self.collector is not None:
-            self.collector.learn = self.translator.ids.learn
-            self.collector.start()
-        if self.reconciler is not None:
-            self.reconciler.start()
+        self.parts.start(self.translator.ids.learn)
         self._serving.start()
         return self
 
@@ -119,12 +114,9 @@ class Service:
         self._receiver.stop()
         if self._receiver.relay is not None:
             self._receiver.relay.stop()
-        if self.collector is not None:
-            self.collector.stop()
-        if self.reconciler is not None:
-            self.reconciler.stop()
-        if self.settings.state_file:
-            state.save(self.settings.state_file, self.store, self.translator)
+        self.parts.stop()
+        if self.settings.exporter.state_file:
+            state.save(self.settings.exporter.state_file, self.store, self.translator)
         self.web.shutdown()
         self.web.server_close()
 
@@ -152,15 +144,20 @@ class Service:
         """Whether lines are still being received."""
         return self._receiver.is_alive() and time.monotonic() - self._receiver.woke < _STUCK_AFTER
 
-    ready = alive
+    def ready(self) -> str:
+        """Why nobody should rely on it yet; empty where it receives and has read the database that it is to read."""
+        if not self.alive():
+            return "not listening yet"
+        collector = self.parts.collector
+        # One that Airflow's own variable happens to name is not what somebody set up.
+        if collector is None or self.settings.metadata.url is None or collector.answered is not None:
+            return ""
+        return f"the metadata database was not read yet: {condition.database(self.parts)}"
 
     def stores(self) -> Iterator[SeriesStore]:
         """The stores to expose; rendering Airflow's changes figures of the last, windsock's own."""
         yield self.store
-        if self.collector is not None:
-            yield from self.collector.stores()
-        if self.reconciler is not None:
-            yield from self.reconciler.stores()
+        yield from self.parts.stores()
         self._receiver.report()
         own = self.own
         own.set("windsock_series", len(self.store))
@@ -179,14 +176,15 @@ class Service:
     def status(self) -> str:
         """One line about how it goes."""
         lines = self.minute.rate(self.own.counter("windsock_lines_total"), time.monotonic())
-        return f"receiving on {', '.join(self.addresses())}: {lines:,.0f} lines/s, {len(self.store):,} series"
+        rate = f"{lines:,.0f} lines/s" if self.minute.arrived() is not None else "nothing received yet"
+        return f"listening on {', '.join(self.addresses())}: {rate}, {len(self.store):,} series"
 
     def reload(self) -> str:
         """Read the configuration again; returns what came of it. Raises WindsockError, and then nothing has changed."""
         with self._reloading:
             systemd.notify_reloading()
             try:
-                settings, taken, waiting = configuration.take_over(self.settings, self._reread())
+                settings, outcome = configuration.take_over(self.settings, self._reread())
                 self._apply(settings)
             except WindsockError as error:
                 self.reloaded = f"failed: {error}"
@@ -195,28 +193,29 @@ class Service:
                 raise
             finally:
                 systemd.notify("READY=1")
-            told = [f"taken over: {', '.join(taken) or 'nothing, nothing had changed'}"]
-            told += [f"needs a restart: {', '.join(waiting)}"] if waiting else []
+            told = [f"{what}: {', '.join(keys)}" for what, keys in outcome.items() if keys] or ["nothing had changed"]
             self.reloaded = "; ".join(told)
             self._note_reload(good=True)
             log.info("the configuration was read again; %s", self.reloaded)
             return "\n".join(told)
 
-    def _apply(self, settings: ExporterSettings) -> None:
+    def _apply(self, settings: Settings) -> None:
         """Take over what can change while running. Raises WindsockError, and then nothing has changed."""
-        access = Access(settings.web.config_file)
-        mapping = chosen_mapping(settings)
+        exporter = settings.exporter
+        access = Access(exporter.web.config_file)
+        mapping = chosen_mapping(exporter)
         # Nothing fails from here on.
         if mapping is not None and isinstance(self.translator, MappedTranslator):
             self.translator.use(mapping)
         self.web.access = access
-        self._receiver.senders = self._senders(settings)
-        if settings.statsd.relay != self.settings.statsd.relay:
-            before, self._receiver.relay = self._receiver.relay, self._relay(settings)
+        self._receiver.senders = self._senders(exporter)
+        if exporter.statsd.relay != self.settings.exporter.statsd.relay:
+            before, self._receiver.relay = self._receiver.relay, self._relay(exporter)
             if before is not None:
                 before.stop()
-        self.store.budget.limits = settings.budgets
-        self.translator.limit(settings.budgets)
+        self.store.budget.limits = exporter.budgets
+        self.translator.limit(exporter.budgets)
+        self.parts.use(settings)
         self.settings = settings
 
     def _relay(self, settings: ExporterSettings) -> Relay | None:
@@ -237,7 +236,7 @@ class Service:
             self.own.set("windsock_config_reload_timestamp_seconds", round(time.time(), 3))
 
     def _warn_of_small_buffers(self) -> None:
-        asked = self.settings.statsd.read_buffer
+        asked = self.settings.exporter.statsd.read_buffer
         for listener in self._receiver.listeners:
             granted = listener.datagrams.buffer_bytes() if listener.datagrams is not None else asked
             if granted < asked:

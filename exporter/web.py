@@ -188,8 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
             alive = service.alive()
             self._answer(200 if alive else 503, "ok\n" if alive else "nothing is being received any more\n")
         elif path == "/-/ready":
-            ready = service.ready()
-            self._answer(200 if ready else 503, "ok\n" if ready else "not listening yet\n")
+            problem = service.ready()
+            self._answer(503 if problem else 200, f"{problem or 'ok'}\n")
         elif path == "/":
             self._page(200, page.render(service))
         elif path.startswith(runbooks.PREFIX):
@@ -217,7 +217,7 @@ class _Handler(BaseHTTPRequestHandler):
         content = content_type(self.headers.get("Accept", ""))
         # Only Prometheus itself says how long it waits; someone who looks with curl must not use up a series' 0.
         scraped = "X-Prometheus-Scrape-Timeout-Seconds" in self.headers
-        birth = Birth(time.monotonic(), service.settings.web.birth_hold) if scraped else None
+        birth = Birth(time.monotonic(), service.settings.exporter.web.birth_hold) if scraped else None
         headers = {}
         with service.rendering:
             parts = chain(pieces(service.stores(), content, birth=birth), [self.server.process.exposition(content)])

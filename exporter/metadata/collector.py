@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from windsock import teams
 from windsock.exporter.own import OwnMetrics
@@ -62,7 +62,10 @@ class Collector:
         """Told the id of each DAG."""
         self.times: dict[str, float] = {}
         """Seconds of each query in the last pass."""
+        self.answered: float | None = None
+        """When it was last known who reads the database: this exporter did, or another one has the lead."""
         self.own = OwnMetrics()
+        self._next = settings
         self._route = lru_cache(_FACTS_CACHED)(lambda facts: teams.route(facts, settings))
         self._failing: dict[str, tuple[str, str]] = {}
         self._unsupported: set[str] = set()
@@ -77,6 +80,16 @@ class Collector:
         self._down.set("airflow_db_up", 0)
         self._reset()
 
+    def use(self, settings: Settings) -> None:
+        """Go on with `settings` from the next pass on; the database and the times stay."""
+        self._next = settings
+
+    def status(self) -> Literal["starts", "leads", "follows", "down"]:
+        """Whether this exporter reads the database, or follows one that does."""
+        if self._state in ("starts", "follows"):
+            return "starts" if self._state == "starts" else "follows"
+        return "leads" if self._up and not self._stuck() else "down"
+
     def start(self) -> None:
         """Begin to collect."""
         self._thread.start()
@@ -89,8 +102,7 @@ class Collector:
 
     def stores(self) -> Iterator[SeriesStore]:
         """What to expose: the database's series where this exporter leads, and how the collector is."""
-        stuck = time.monotonic() - self._woke > KEPT_INTERVALS * self.interval + self.timeout
-        if stuck or self._state == "down":
+        if self._stuck() or self._state == "down":
             yield self._down.store
         elif self._state == "leads":
             yield self._snapshot.store
@@ -109,6 +121,8 @@ class Collector:
 
     def look(self, *, everything: bool = False) -> bool:
         """Make one pass, with `everything` that is due less often too; returns whether this exporter leads."""
+        if self._next is not self.settings:
+            self._take_over(self._next)
         self._woke = started = time.monotonic()
         before = self.session.statements
         self.times = {}
@@ -126,6 +140,14 @@ class Collector:
         self.own.set("windsock_metadata_statements", self.session.statements - before)
         return self._state == "leads"
 
+    def _take_over(self, settings: Settings) -> None:
+        self.settings = settings
+        self._route = lru_cache(_FACTS_CACHED)(lambda facts: teams.route(facts, settings))
+        self._snapshot.store.budget.limits = settings.exporter.budgets
+
+    def _stuck(self) -> bool:
+        return time.monotonic() - self._woke > KEPT_INTERVALS * self.interval + self.timeout
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             begun = time.monotonic()
@@ -136,6 +158,7 @@ class Collector:
     def _reset(self) -> None:
         """Begin at 0, as a leader does that is new."""
         self._state = "starts"
+        self._up = False
         self._passes = 0
         self._facts = Facts()
         self._snapshot = Snapshot(self.settings.exporter.budgets)
@@ -151,6 +174,8 @@ class Collector:
             log.info("%s: another exporter reads it; this one follows", self.where)
             self._reset()
             self._state = "follows"
+        if not leads:
+            self.answered = time.time()
         return leads
 
     def _collect(self, deadline: float, *, everything: bool) -> None:
@@ -162,7 +187,9 @@ class Collector:
             for dag_id in look.facts.dags:
                 self.learn(dag_id)
         self._drop_stale(look.now)
-        self._snapshot.set("airflow_db_up", int(not _ESSENTIAL.isdisjoint(look.done)))
+        self._up = not _ESSENTIAL.isdisjoint(look.done)
+        self.answered = look.now if self._up else self.answered
+        self._snapshot.set("airflow_db_up", int(self._up))
         if self.session.leads:
             # The transaction's locks on tables go; the lead is held to the next pass.
             self._lead()
@@ -257,6 +284,7 @@ class Collector:
         name, reason = "schema" if isinstance(error, schema.ForeignError) else "connection", self._reason(error)
         self.own.counter("windsock_metadata_query_errors_total", query=name, reason=reason).value += 1
         self._say(name, reason, error)
+        self._up = False
         if self._state != "leads":
             self._state = "down"
             return

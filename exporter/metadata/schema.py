@@ -132,6 +132,7 @@ def look(session: Session) -> Schema:
     if not any(map(found.has, _AIRFLOWS)):
         raise ForeignError(
             f"none of Airflow's tables ({', '.join(_AIRFLOWS)}) is there, or this role may not see them: is it"
-            " Airflow's database, has `airflow db migrate` been run, and has the role what `windsock metadata grants` prints?"
+            " Airflow's database, has `airflow db migrate` been run, and has the role the grants of"
+            " `windsock metadata grants`?"
         )
     return found

@@ -39,12 +39,12 @@ def values(text: str) -> dict[str, float]:
     return dict(found)
 
 
-def configure(**exporter: Any) -> settings.Exporter:
-    """The exporter's settings; without listeners and on a free port where nothing else is said."""
+def configure(**exporter: Any) -> settings.Settings:
+    """Settings of an exporter; without listeners and on a free port where nothing else is said."""
     chosen = {"statsd": {"listen": []}, "web": {"listen": "127.0.0.1:0"}}
     for section, given in exporter.items():
         chosen[section] = {**chosen.get(section, {}), **given}
-    return settings.Settings.model_validate({"exporter": chosen}).exporter
+    return settings.Settings.model_validate({"exporter": chosen})
 
 
 class Pipeline:

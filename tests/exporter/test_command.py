@@ -37,7 +37,7 @@ class TestExporter:
     def test_it_says_where_it_listens_and_serves(self, program, read, eventually):
         running = program("--statsd-listen", "udp://127.0.0.1:0", "--web-listen", "127.0.0.1:0")
         assert re.fullmatch(
-            r"receiving on udp://127\.0\.0\.1:\d+; metrics on http://127\.0\.0\.1:\d+/metrics\n", running.greeting
+            r"listening on udp://127\.0\.0\.1:\d+; metrics on http://127\.0\.0\.1:\d+/metrics\n", running.greeting
         )
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             sender.sendto(LINE, ("127.0.0.1", running.port("udp")))

@@ -12,6 +12,9 @@ from urllib.parse import urlsplit
 import bcrypt
 import pytest
 import requests
+from real.alertmanager import Alertmanager, Messages
+
+from windsock.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,6 +23,15 @@ if TYPE_CHECKING:
     from windsock.exporter.service import Service
 
 LINE = "airflow.scheduler_heartbeat:1|c"
+
+
+@pytest.fixture(scope="session")
+def alertmanager() -> Iterator[Alertmanager]:
+    messages = Messages()
+    server = Alertmanager(Settings(), messages)
+    yield server
+    server.remove()
+    messages.close()
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def test_the_pause_is_short_where_nothing_is_in_the_way(lines, serve, send, scra
 def test_the_metrics_with_the_most_series_are_named_and_others_counted(send, scrape, eventually):
     statsd = {"listen": ["udp://127.0.0.1:0"]}
     exporter = {"statsd": statsd, "web": {"listen": "127.0.0.1:0"}, "naming": "statsd-exporter"}
-    with Service(settings.Settings.model_validate({"exporter": exporter}).exporter) as service:
+    with Service(settings.Settings.model_validate({"exporter": exporter})) as service:
         _check_series_by_metric(service, send, scrape, eventually)
 
 

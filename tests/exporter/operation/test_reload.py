@@ -9,6 +9,7 @@ import time
 
 import pytest
 import requests
+from real.failures import fail
 
 GOOD = "windsock_config_reload_success"
 WHEN = "windsock_config_reload_timestamp_seconds"
@@ -28,6 +29,10 @@ class Running:
     def write(self, text: str = "") -> None:
         self.file.write_text(f"exporter:\n{text}" if text else "")
 
+    def write_all(self, text: str) -> None:
+        """The whole file, not only the section `exporter`."""
+        self.file.write_text(text)
+
     def post(self) -> requests.Response:
         return requests.post(f"{self.base}/-/reload", timeout=10)
 
@@ -46,6 +51,82 @@ def running(program, read, tmp_path) -> Running:
     return Running(program, read, tmp_path / "windsock.yaml")
 
 
+@pytest.fixture
+def beside(program, read, tmp_path, postgres, make_database, alertmanager) -> Running:
+    """One that reads a database, and tells an Alertmanager of its failures."""
+    made = Running.__new__(Running)
+    made.file, made.read, made.database = tmp_path / "windsock.yaml", read, make_database(postgres, "3.3.2")
+    made.fixed = (
+        f"cluster: {made.database.name}\nmetadata: {{url: '${{THE_DB}}', interval: 1s}}\n"
+        f"alertmanager: {{urls: ['{alertmanager.url}']}}\n"
+        f"reconcile: {{store: {tmp_path / 'store.db'}, resolve: [rerun]}}\n"
+    )
+    made.write_all(f"{made.fixed}teams: {{old: {{match: {{owner: ann}}}}}}\n")
+    made.program = program(
+        *("--statsd-listen", "udp://127.0.0.1:0", "--web-listen", "127.0.0.1:0"),
+        environ={"THE_DB": made.database.url},
+    )
+    made.base = made.program.metrics.removesuffix("/metrics")
+    return made
+
+
+@pytest.mark.parametrize("by", ["post", "hang_up"])
+def test_teams_severity_and_links_are_taken_over_in_the_parts(by, beside, alertmanager, eventually):
+    """Callbacks read the file with each call: from now on all tell the same people."""
+    cluster = beside.database.name
+    beside.database.dag("d", owners="ann")
+    info = 'airflow_db_dag_info{{dag_id="d",owner="ann",severity="{}",tags="",team="{}"}}'
+    eventually(lambda: info.format("warning", "old") in beside.figures())
+    fail(beside.database, 1)
+    eventually(lambda: alertmanager.alerts(cluster=cluster, dag_id="d", team="old", severity="warning"), 40)
+
+    beside.write_all(
+        f"{beside.fixed}teams: {{new: {{match: {{owner: ann}}}}}}\n"
+        "severity: [{match: {dag: d}, is: critical}]\nlinks: {airflow: 'https://af.example.org'}\n"
+    )
+    getattr(beside, by)()
+    eventually(lambda: info.format("critical", "new") in beside.figures())
+    assert info.format("warning", "old") not in beside.figures()
+    said = "taken over: links.airflow, teams.old, teams.new, severity"
+    assert said in requests.get(beside.base, timeout=10).text
+    assert said in beside.log()
+
+    fail(beside.database, 2)
+    told = {"cluster": cluster, "run_id": "run_2", "alertname": "AirflowTaskFailed"}
+    (task,) = eventually(lambda: alertmanager.alerts(**told, team="new"), 40)
+    assert task["labels"]["severity"] == "critical"
+    assert task["annotations"]["log_url"].startswith("https://af.example.org/")
+    assert alertmanager.alerts(cluster=cluster, run_id="run_1", team="old"), "what is told of keeps its team"
+
+
+def test_the_order_of_teams_is_a_change(running):
+    running.write_all("teams:\n  a: {match: {dag: d}}\n  b: {match: {dag: d}}\n")
+    assert running.post().text == "taken over: teams.a, teams.b\n"
+    running.write_all("teams:\n  b: {match: {dag: d}}\n  a: {match: {dag: d}}\n")
+    assert running.post().text == "taken over: teams\n"
+
+
+def test_every_key_of_the_file_that_changes_is_named(running):
+    running.write_all(
+        "cluster: other\n"
+        "metadata: {interval: 30s}\n"
+        "alertmanager: {urls: ['http://am:9093'], secrets_dir: /secrets}\n"
+        "reconcile: {enabled: false, resolve: [rerun]}\n"
+        "callbacks: {budget: 5s}\n"
+        "channels: {slack: {token: '${SLACK}'}}\n"
+        "redaction: {patterns: ['hush[0-9]']}\n"
+        "defaults: {slack: '#all'}\n"
+        "slo: {d: {fresh_within: 1h}}\n"
+    )
+    wanted = [
+        "taken over: reconcile.resolve, redaction.patterns, defaults.slack, slo.d",
+        "needs a restart: cluster, metadata.interval, reconcile.enabled, alertmanager.urls",
+        "read by others: alertmanager.secrets_dir, callbacks.budget, channels.slack.token",
+    ]
+    assert running.post().text.splitlines() == wanted
+    assert running.post().text.splitlines() == [wanted[1]], "as long as it is not started anew"
+
+
 def test_the_start_counts_as_a_good_reading(running):
     figures = running.figures()
     assert figures[GOOD] == 1
@@ -54,7 +135,7 @@ def test_the_start_counts_as_a_good_reading(running):
 
 def test_nothing_new_is_said_so(running):
     answer = running.post()
-    assert (answer.status_code, answer.text) == (200, "taken over: nothing, nothing had changed\n")
+    assert (answer.status_code, answer.text) == (200, "nothing had changed\n")
 
 
 @pytest.mark.parametrize("by", ["post", "hang_up"])
@@ -123,7 +204,7 @@ def test_what_needs_a_restart_is_named_and_stays(running, send, lines, eventuall
 
 def test_the_command_line_stays_above_the_file(running):
     running.write("  statsd: {listen: ['udp://127.0.0.1:1']}\n  web: {listen: '127.0.0.1:1'}\n")
-    assert running.post().text == "taken over: nothing, nothing had changed\n"
+    assert running.post().text == "nothing had changed\n"
 
 
 @pytest.mark.parametrize(

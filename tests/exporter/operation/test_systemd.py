@@ -70,7 +70,7 @@ def test_the_life_of_a_service_is_told(manager, program):
     running = program(*arguments(), environ={"NOTIFY_SOCKET": manager.address})
     ready = manager.hear()
     assert ready["READY"] == "1"
-    assert re.fullmatch(r"receiving on udp://127\.0\.0\.1:\d+: 0 lines/s, 0 series", ready["STATUS"])
+    assert re.fullmatch(r"listening on udp://127\.0\.0\.1:\d+: nothing received yet, 0 series", ready["STATUS"])
 
     before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
     os.kill(running.process.pid, signal.SIGHUP)
@@ -168,7 +168,7 @@ class TestActivation:
         statsd, web = udp(), tcp()
         process, greeting = activate({"windsock-exporter.socket": statsd, "web": web})
         place, page = statsd.getsockname()[1], web.getsockname()[1]
-        assert greeting == f"receiving on udp://127.0.0.1:{place}; metrics on http://127.0.0.1:{page}/metrics\n"
+        assert greeting == f"listening on udp://127.0.0.1:{place}; metrics on http://127.0.0.1:{page}/metrics\n"
         send(f"udp://127.0.0.1:{place}", lines.heartbeat)
 
         def value() -> float | None:
@@ -192,7 +192,7 @@ class TestActivation:
             *("--statsd-listen", "udp://127.0.0.1:0", "--statsd-listen", f"unixgram://{tmp_path}/own"),
             *("--web-listen", "127.0.0.1:0"),
         )
-        assert re.match(rf"receiving on unixgram://{tmp_path}/given, udp://127\.0\.0\.1:\d+; metrics on", greeting)
+        assert re.match(rf"listening on unixgram://{tmp_path}/given, udp://127\.0\.0\.1:\d+; metrics on", greeting)
         assert not (tmp_path / "own").exists()
         process.terminate()
         assert process.wait(10) == 0

@@ -96,7 +96,7 @@ def version(request) -> str:
 def exporter(version) -> Iterator[Service]:
     del version  # one for each
     chosen = {"statsd": {"listen": ["udp://127.0.0.1:0"]}, "web": {"listen": "127.0.0.1:0"}}
-    with Service(settings.Settings.model_validate({"exporter": chosen}).exporter) as service:
+    with Service(settings.Settings.model_validate({"exporter": chosen})) as service:
         yield service
 
 

@@ -13,6 +13,7 @@ import requests
 import sqlalchemy as sa
 
 from windsock.exporter.metadata.collector import KEPT_INTERVALS, Collector
+from windsock.exporter.parts import Parts
 from windsock.exporter.service import Service
 from windsock.settings import Settings
 
@@ -207,7 +208,7 @@ def test_a_scrape_does_not_wait_for_the_database(pg_database):
     )
     pg_database.dag("known.dag")
     collector = Collector(settings, pg_database.url)
-    with Service(settings.exporter, collector=collector) as service:
+    with Service(settings, parts=Parts(collector)) as service:
         end = time.monotonic() + 10
         while "airflow_db_dag_paused" not in requests.get(service.web.url, timeout=5).text:
             assert time.monotonic() < end

@@ -1,0 +1,163 @@
+"""How the exporter and its parts are, in words: for the page and the probes. Silence is never taken for health."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from windsock.redaction import redact
+
+from .parts import ALERTMANAGER, DATABASE, RECONCILER
+from .statsd.prefix import advice, foreign_prefix
+from .statsd.store import Counter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .parts import Parts
+    from .service import Service
+
+_SOON = 60.0
+"""Airflow's scheduler sends lines every few seconds."""
+_CALLBACKS = ("callback_sent", "callback_failed", "channel_sent", "channel_spooled", "channel_dead")
+
+
+def lines(service: Service) -> tuple[str, str]:
+    """How StatsD's lines come, as the class of a colour and in words."""
+    if not service.alive():
+        return "bad", "not receiving"
+    arrived, now = service.minute.arrived(), time.time()
+    if arrived is None:
+        return "waiting", "listening: nothing received yet"
+    if now - arrived < _SOON:
+        return "good", "receiving"
+    return "waiting", f"listening: nothing received since {_clock(arrived)}, for {duration(now - arrived)}"
+
+
+def database(parts: Parts) -> str:
+    """How the reader of the metadata database is."""
+    collector = parts.collector
+    if collector is None:
+        return parts.no_collector
+    ago = f", {duration(time.time() - collector.answered)} ago" if collector.answered is not None else ""
+    return {
+        "starts": f"{collector.where}: not read yet{_because(collector.failing())}",
+        "leads": f"{collector.where}: read{ago}",
+        "follows": f"{collector.where}: another exporter reads it, and this one follows",
+        "down": f"{collector.where}: can't be read{_because(collector.failing())}; last read{ago or ': never'}",
+    }[collector.status()]
+
+
+def facts(service: Service) -> Iterator[tuple[str, str]]:
+    """The parts beside the listeners, and what callbacks tell of themselves."""
+    parts, urls = service.parts, service.settings.alertmanager.urls
+    yield DATABASE, redact(database(parts))
+    reconciler = parts.reconciler
+    problems = reconciler.problems() if reconciler is not None else {}
+    if reconciler is None:
+        yield RECONCILER, parts.no_reconciler
+    else:
+        words = {
+            "starts": "on: no pass has come to its end yet",
+            "leads": f"on, and acts: {len(reconciler.lasting())} failures last",
+            "follows": "on: another one acts, and this one follows",
+        }[reconciler.status]
+        yield RECONCILER, f"{words}{'; see above' if problems else ''}"
+    for url in urls:
+        asked = reconciler is not None and reconciler.status == "leads"
+        heard = problems.get(f"alertmanager {url}", "answers") if asked else "not asked from here"
+        yield f"{ALERTMANAGER} {url}", redact(heard)
+    if not urls:
+        yield ALERTMANAGER, "none: set alertmanager.urls in windsock.yaml"
+    yield "Callbacks", _callbacks(service)
+
+
+def attention(service: Service) -> Iterator[str]:
+    """What is wrong with the lines and the parts, in sentences that say what to do."""
+    yield from _silence(service)
+    yield from _prefixes(service)
+    parts = service.parts
+    if parts.collector is not None:
+        failing = parts.collector.failing()
+        if parts.collector.status() == "down":
+            yield redact(f"The metadata database {database(parts)}.")
+        else:
+            for name, said in failing.items():
+                yield redact(f"The metadata database {parts.collector.where}: the query {name} fails: {said}.")
+    if parts.reconciler is not None:
+        for name, said in parts.reconciler.problems().items():
+            yield redact(f"The reconciler: {name}: {said}.")
+    dead = _sum(service, "windsock_channel_dead_total")
+    if dead:
+        yield f"Callbacks gave up {dead:,} messages: `windsock notify dead` on Airflow's hosts lists them."
+
+
+def _silence(service: Service) -> Iterator[str]:
+    arrived, now = service.minute.arrived(), time.time()
+    refused = sum(
+        int(service.own.counter("windsock_refused_total", listener=one.url).value) for one in service.listeners()
+    )
+    if arrived is None and refused:
+        yield f"{refused:,} lines arrived, and all from senders that exporter.statsd.allow leaves out."
+    elif arrived is None and now - service.started > _SOON:
+        yield (
+            f"No StatsD line has arrived in {duration(now - service.started)}. Airflow needs the package statsd, and "
+            "in [metrics] statsd_on = True with a statsd_host and statsd_port that lead to "
+            f"{' or '.join(service.addresses())} (127.0.0.1 is reached from this host alone)."
+        )
+    elif arrived is not None and now - arrived > 5 * _SOON:
+        yield (
+            f"No StatsD line has arrived since {_clock(arrived)}, for {duration(now - arrived)}, and a scheduler that "
+            "runs sends some every few seconds."
+        )
+
+
+def _prefixes(service: Service) -> Iterator[str]:
+    """Lines that are Airflow's, with another prefix than the configured one."""
+    prefix = service.translator.prefix
+    if prefix is None:
+        return
+    found: dict[str, tuple[str, int]] = {}
+    for start, line in service.examples().items():
+        other = foreign_prefix(line, prefix)
+        if other is not None:
+            count = int(service.own.counter("windsock_unmapped_total", prefix=start).value)
+            found[other] = line, found.get(other, ("", 0))[1] + count
+    for other, (line, count) in found.items():
+        yield f"{count:,} lines such as {line} are not stored: {advice(other)}."
+
+
+def _callbacks(service: Service) -> str:
+    counts = {name: _sum(service, f"windsock_{name}_total") for name in _CALLBACKS}
+    told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
+    return f"{told or 'nothing heard of them yet'}; `windsock notify spool` on Airflow's hosts lists what waits there"
+
+
+def _sum(service: Service, family: str) -> int:
+    found = service.store.families.get(family)
+    series = list(found.series.values()) if found is not None else []
+    return int(sum(one.value for one in series if isinstance(one, Counter)))
+
+
+def _because(failing: dict[str, str]) -> str:
+    """The reason that tells most: of the connection, of the schema, or of the first query."""
+    for name in ("connection", "schema", *failing):
+        if name in failing:
+            hint = "; `windsock metadata grants` prints what lets a role read it"
+            return f": {failing[name]}{hint if failing[name].startswith('permission') else ''}"
+    return ""
+
+
+def _clock(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, timezone.utc):%H:%M:%S} UTC"
+
+
+def duration(seconds: float) -> str:
+    """A length of time as people say it."""
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
+    if days:
+        return f"{days} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min {int(seconds) % 60} s" if minutes else f"{int(seconds)} s"

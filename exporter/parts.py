@@ -1,0 +1,130 @@
+"""What runs beside the StatsD side, with what, and of what does not run, why and how to set it.
+
+One decision for the start, `--check-config`, the log and the page.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from windsock._extras import MissingPackageError
+from windsock._units import format_duration
+from windsock.database import AIRFLOW_URLS, find_url
+from windsock.exceptions import UsageError, WindsockError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from windsock.settings import Settings
+
+    from .metadata.collector import Collector
+    from .reconciler.reconciler import Reconciler
+    from .statsd.store import SeriesStore
+
+DATABASE = "Metadata database"
+RECONCILER = "Reconciler"
+ALERTMANAGER = "Alertmanager"
+
+_NO_DATABASE = f"none: set metadata.url in windsock.yaml, or ${AIRFLOW_URLS[0]}"
+_NO_ALERTMANAGER = "none: set alertmanager.urls in windsock.yaml"
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts, and by name why one is not there."""
+
+    collector: Collector | None = None
+    reconciler: Reconciler | None = None
+    no_collector: str = _NO_DATABASE
+    no_reconciler: str = "off: it needs a metadata database"
+
+    def lines(self, settings: Settings) -> Iterator[tuple[str, str]]:
+        """Each part's name, and what it runs with."""
+        every = f"every {format_duration(settings.metadata.interval)}"
+        yield DATABASE, f"{self.collector.where}, {every}" if self.collector is not None else self.no_collector
+        yield RECONCILER, f"on, {every}" if self.reconciler is not None else self.no_reconciler
+        yield ALERTMANAGER, ", ".join(settings.alertmanager.urls) or _NO_ALERTMANAGER
+
+    def start(self, learn: Callable[[str], None]) -> None:
+        """Let them work; `learn` is told the id of each DAG."""
+        if self.collector is not None:
+            self.collector.learn = learn
+            self.collector.start()
+        if self.reconciler is not None:
+            self.reconciler.start()
+
+    def stop(self) -> None:
+        """End them after the pass that may be going on."""
+        if self.collector is not None:
+            self.collector.stop()
+        if self.reconciler is not None:
+            self.reconciler.stop()
+
+    def use(self, settings: Settings) -> None:
+        """Go on with other settings, from the next pass on."""
+        if self.collector is not None:
+            self.collector.use(settings)
+        if self.reconciler is not None:
+            self.reconciler.use(settings)
+
+    def stores(self) -> Iterator[SeriesStore]:
+        """What they expose."""
+        if self.collector is not None:
+            yield from self.collector.stores()
+        if self.reconciler is not None:
+            yield from self.reconciler.stores()
+
+
+def make(settings: Settings) -> Parts:
+    """Make the parts that the settings ask for; nothing is opened yet.
+
+    Raises WindsockError where one is configured in vain. Airflow's own variable may only happen to be there: then what
+    is missing is a reason not to run.
+    """
+    url = find_url(settings.metadata.url)
+    collector, no_collector = _collector(settings, url)
+    reconciler, no_reconciler = _reconciler(settings, url)
+    return Parts(collector, reconciler, no_collector, no_reconciler)
+
+
+def _collector(settings: Settings, url: str | None) -> tuple[Collector | None, str]:
+    if url is None:
+        return None, _NO_DATABASE
+    try:
+        from .metadata.collector import Collector  # noqa: PLC0415  only where there is a database
+
+        return Collector(settings, url), ""
+    except (ImportError, WindsockError) as error:
+        problem = _said(error, "the metadata database")
+    if settings.metadata.url is not None:
+        raise UsageError(f"metadata.url: {problem}")
+    return None, f"not read: {problem}"
+
+
+def _reconciler(settings: Settings, url: str | None) -> tuple[Reconciler | None, str]:
+    asked = settings.reconcile.enabled
+    if asked is False:
+        return None, "off: reconcile.enabled is false"
+    lacking = "a metadata database: set metadata.url" if url is None else ""
+    if not settings.alertmanager.urls:
+        lacking = lacking or "an Alertmanager: set alertmanager.urls"
+    if lacking:
+        if asked is True:
+            raise UsageError(f"reconcile.enabled: it needs {lacking} in windsock.yaml")
+        return None, f"off: it needs {lacking}"
+    try:
+        from .reconciler.reconciler import Reconciler  # noqa: PLC0415  as above
+
+        return Reconciler(settings, str(url)), ""
+    except (ImportError, WindsockError) as error:
+        problem = _said(error, "the reconciler")
+    if asked is True or settings.metadata.url is not None:
+        raise UsageError(problem)
+    return None, f"off: {problem}"
+
+
+def _said(error: Exception, what: str) -> str:
+    if isinstance(error, ImportError) and error.name is not None:
+        return str(MissingPackageError(error.name, what))
+    return str(error)
