@@ -40,6 +40,12 @@ def secrets(settings: Settings) -> dict[str, str]:
 def notes(settings: Settings) -> list[str]:
     """Return what is valid, but perhaps not meant, one line each."""
     lines = routes.notes(settings)
+    if not settings.links.exporter and not settings.links.runbooks:
+        where = links.runbooks(links.complete(settings)) or "nowhere: the port of exporter.web.listen is not known"
+        lines.append(
+            f"links.exporter: not set, so messages link to runbooks at {where}; set it to where a browser reaches the"
+            " exporter"
+        )
     if settings.exporter.naming != "prometheus" or settings.exporter.mapping_config:
         lines.append(
             "exporter.naming and exporter.mapping_config: the rules read the names of `naming: prometheus`; with others"

@@ -75,6 +75,7 @@ def test_without_any_configuration_it_builds_and_says_who_is_never_told(windsock
     code, _, err = windsock("build")
     assert code == 0
     assert "note: critical alerts of no known team reach nobody: set a channel in `defaults`" in err
+    assert "note: links.exporter: not set, so messages link to runbooks at http://127.0.0.1:9102/runbooks/;" in err
 
 
 def test_build_refuses_a_channel_without_a_credential(windsock, tmp_path):
