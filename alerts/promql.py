@@ -24,9 +24,12 @@ HEARD = Record("cluster_instance:up:min", f'min by (cluster, instance) (up{{job=
 these rules anew, nothing is news."""
 
 
-def known(gauge: str, memory: str = "5m") -> str:
-    """Return the last value of `gauge`, which a restart of its exporter within `memory` does not take away."""
-    return f"last_over_time({gauge}[{memory}])"
+def known(series: str, memory: str = "5m", ago: str = "") -> str:
+    """Return the last value of `series`, which a restart of their exporter within `memory` does not take away.
+
+    `ago`: the one that was the last so long ago.
+    """
+    return f"last_over_time({series}[{memory}]{f' offset {ago}' if ago else ''})"
 
 
 def growth(counter: str, minutes: int, by: str) -> str:
@@ -36,11 +39,12 @@ def growth(counter: str, minutes: int, by: str) -> str:
     began anew, or is new while its exporter was being scraped. increase() extrapolates, so that two counters of the
     same events hardly ever compare as equal, and leaves out the first sample of a new series.
 
-    The counter of an exporter that nobody scraped a minute before is not news; no loss, as the exporter shows a new
-    counter as 0 first. What grew within the minute before a restart that no scrape missed is lost. The range ends short
-    of a minute more, so that it has `minutes` steps whether its left edge belongs to it (up to Prometheus 2) or not.
+    The counter of an exporter that nobody scraped a minute before counts from the first value seen, which is 0 where
+    the exporter is new. What grew within the minute before a restart that no scrape missed is lost. The range ends
+    short of a minute more, so that it has `minutes` steps whether its left edge belongs to it (up to Prometheus 2) or
+    not.
     """
-    now, before = (f"last_over_time({counter}[1h]{at})" for at in ("", " offset 1m"))
+    now, before = known(counter, "1h"), known(counter, "1h", "1m")
     return (
         f"sum by ({by}) (sum_over_time((\n"
         f"  {now}\n"
@@ -49,6 +53,7 @@ def growth(counter: str, minutes: int, by: str) -> str:
         # The product has no name: with two names a series would be two.
         f"  or 1 * {now}\n"
         f"    and on (cluster, instance) {HEARD.name} offset 1m == 1\n"
+        f"  or {now} - min_over_time({counter}[1m])\n"
         f")[{minutes - 1}m59s:1m]))"
     )
 
@@ -58,5 +63,5 @@ def risen(gauge: str, minutes: int) -> str:
 
     Its first value is no news.
     """
-    now, before = (f"last_over_time({gauge}[{minutes}m]{at})" for at in ("", " offset 1m"))
-    return f"sum_over_time(({now} - {before} > 0)[{minutes - 1}m59s:1m])"
+    memory = f"{minutes}m"
+    return f"sum_over_time(({known(gauge, memory)} - {known(gauge, memory, '1m')} > 0)[{minutes - 1}m59s:1m])"

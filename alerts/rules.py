@@ -30,6 +30,14 @@ _RECONCILED = (
     f"max by (cluster) ({known('windsock_reconcile_last_pass_timestamp_seconds')}) > time() - {RECONCILED_WITHIN}"
 )
 
+_NAMED = (
+    "(group by (cluster, dag_id, team) (airflow_db_dag_info)\n"
+    "  or on (cluster, dag_id)\n"
+    f"  group by (cluster, dag_id, team) ({known('airflow_db_dag_info', '1h')}))"
+)
+"""The teams of a DAG, which the exporter reads in Airflow's database: as it says now, else as it said within the hour,
+so that no restart changes the labels of what fires."""
+
 _RECORDS = (
     HEARD,
     # Not airflow_ti_failures_total: without tags, as Airflow sends it by default, it does not say which DAG.
@@ -44,16 +52,11 @@ _RECORDS = (
         f'sum by (cluster, instance, dag_id) (windsock_callback_sent_total{{alertname="{TASK_FAILED}"}})',
     ),
     Record(_NOTIFIED, growth(_SENT, 60, "cluster, dag_id")),
-    # The team of each DAG that the exporter reads in Airflow's database: what is said now, else what was said within
-    # the hour, so that no restart changes the labels of what fires; of two exporters with two opinions, one. A DAG of
-    # which nothing is said has a row without a team.
+    # One row for each DAG that ends tasks, with its team where it is known and no two exporters name two.
     Record(
         _TEAMS,
-        "topk by (cluster, dag_id) (1, group by (cluster, dag_id, team) (airflow_db_dag_info)\n"
-        "  or on (cluster, dag_id)\n"
-        f"  group by (cluster, dag_id, team) ({known('airflow_db_dag_info', '1h')}))\n"
-        "or on (cluster, dag_id)\n"
-        f"group by (cluster, dag_id) ({_FINISHES})",
+        f"{_NAMED}\nunless on (cluster, dag_id)\ncount by (cluster, dag_id) ({_NAMED}) > 1\n"
+        f"or on (cluster, dag_id)\ngroup by (cluster, dag_id) ({_FINISHES})",
     ),
 )
 
@@ -63,8 +66,9 @@ def _of_its_team(expr: str) -> str:
     return f"({expr})\n  * on (cluster, dag_id) group_left (team) {_TEAMS}"
 
 
-_BEATS = known("airflow_scheduler_heartbeat_total", "1d")
-_QUIET = f"{_BEATS} == {_BEATS.removesuffix(')')} offset 2m)"
+_HEARTBEAT = "airflow_scheduler_heartbeat_total"
+_BEATS = known(_HEARTBEAT, "1d")
+_QUIET = f"{_BEATS} == {known(_HEARTBEAT, '1d', '2m')}"
 """What has been heard within a day, and stands where it stood two minutes ago."""
 _STOPPED = "AirflowSchedulerHeartbeatStopped"
 
@@ -92,7 +96,7 @@ _AIRFLOW = (
     Rule(
         # Also what is left of a scheduler that died while the exporter was down: the counter is gone then.
         name="AirflowSchedulerHeartbeatAbsent",
-        expr=f"{CLUSTERS}\nunless\ngroup by (cluster) (airflow_scheduler_heartbeat_total)",
+        expr=f"{CLUSTERS}\nunless\ngroup by (cluster) ({_HEARTBEAT})",
         for_="5m",
         severity="critical",
         summary="The exporter has never heard of a scheduler of {{ $labels.cluster }}",
