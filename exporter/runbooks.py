@@ -23,7 +23,6 @@ PREFIX = "/runbooks/"
 _FOLDER = Path(__file__).parents[1] / "alerts" / "runbooks"
 
 _ITEM = re.compile(r"(?:- |\d+\. )")
-_LISTS = {"-": "ul", "1": "ol"}
 _INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<strong>[^*]+)\*\*|\*(?P<em>[^*]+)\*|(?P<name>\b[A-Z][A-Za-z]+\b)")
 
 
@@ -59,7 +58,7 @@ def _article(text: str, known: Mapping[str, Path]) -> str:
 def _blocks(lines: list[str], known: Mapping[str, Path]) -> Iterator[str]:
     for kind, group in groupby(lines, _kind):
         part = list(group)
-        if kind in _LISTS.values():
+        if kind in ("ul", "ol"):
             items = (f"<li>{_inline(_ITEM.sub('', line, count=1), known)}</li>" for line in part)
             yield f"<{kind}>{''.join(items)}</{kind}>"
         elif kind == "p":
