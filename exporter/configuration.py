@@ -17,7 +17,7 @@ from .mapping import file as mapping_file
 from .metrics import metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from windsock.settings import Settings
 
@@ -85,6 +85,11 @@ def take_over(old: Settings, new: Settings) -> tuple[Settings, dict[str, list[st
         "needs a restart": list(_differences(merged, new, "")),
         "read by others": elsewhere,
     }
+
+
+def told(outcome: Mapping[str, Sequence[str]]) -> list[str]:
+    """What became of the keys that differ, a line each."""
+    return [f"{what}: {', '.join(keys)}" for what, keys in outcome.items() if keys] or ["nothing had changed"]
 
 
 def _missing_file(settings: Settings) -> str:

@@ -193,7 +193,7 @@ class Service:
                 raise
             finally:
                 systemd.notify("READY=1")
-            told = [f"{what}: {', '.join(keys)}" for what, keys in outcome.items() if keys] or ["nothing had changed"]
+            told = configuration.told(outcome)
             self.reloaded = "; ".join(told)
             self._note_reload(good=True)
             log.info("the configuration was read again; %s", self.reloaded)

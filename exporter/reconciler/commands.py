@@ -6,7 +6,6 @@ import json
 import logging
 import signal
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -23,6 +22,9 @@ if TYPE_CHECKING:
     from .reconciler import Reconciler
 
 
+log = logging.getLogger(__name__)
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PATIENCE = 30.0
 """Seconds for `--once`: more than a failure waits for its callback."""
 
@@ -39,7 +41,8 @@ _PATIENCE = 30.0
 def reconcile(config: Path | None, url: str | None, *, once: bool, as_json: bool) -> None:
     """Tell Alertmanager of every failure that the metadata database knows, and of its end.
 
-    The exporter does the same where it knows a database and an Alertmanager; of several reconcilers one acts.
+    The exporter does the same where it knows a database and an Alertmanager; of several reconcilers one acts. SIGHUP
+    lets it read the configuration again.
     """
     settings = cli.load(config)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
@@ -48,15 +51,29 @@ def reconcile(config: Path | None, url: str | None, *, once: bool, as_json: bool
         if once:
             _once(reconciler, as_json=as_json)
             return
-        stopping = threading.Event()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: stopping.set())
+        # Blocked before the thread starts, so that it gets none.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         reconciler.start()
         click.echo(f"reconciling {reconciler.where} with {', '.join(settings.alertmanager.urls)}")
-        stopping.wait()
+        while signal.sigwait(_SIGNALS) == signal.SIGHUP:
+            settings = _reload(reconciler, settings, config)
         reconciler.stop()
     finally:
         reconciler.close()
+
+
+def _reload(reconciler: Reconciler, settings: Settings, config: Path | None) -> Settings:
+    """Read the configuration again; what is wrong with it is said, and it stays as it was."""
+    from windsock.exporter import configuration  # noqa: PLC0415  --help needs none of it
+
+    try:
+        merged, outcome = configuration.take_over(settings, cli.load(config))
+    except WindsockError as error:
+        log.error("the configuration stays as it was: %s", error)  # noqa: TRY400  no traceback for users
+        return settings
+    reconciler.use(merged)
+    log.info("the configuration was read again; %s", "; ".join(configuration.told(outcome)))
+    return merged
 
 
 def _make(settings: Settings, url: str | None) -> Reconciler:

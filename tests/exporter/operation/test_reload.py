@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import signal
+import subprocess
+import sys
 import time
 
 import pytest
@@ -97,6 +99,36 @@ def test_teams_severity_and_links_are_taken_over_in_the_parts(by, beside, alertm
     assert task["labels"]["severity"] == "critical"
     assert task["annotations"]["log_url"].startswith("https://af.example.org/")
     assert alertmanager.alerts(cluster=cluster, run_id="run_1", team="old"), "what is told of keeps its team"
+
+
+def test_the_reconciler_alone_reads_again_too(tmp_path, postgres, make_database, alertmanager, eventually):
+    database, file = make_database(postgres, "3.3.2"), tmp_path / "windsock.yaml"
+    fixed = (
+        f"cluster: {database.name}\nmetadata: {{interval: 1s}}\nalertmanager: {{urls: ['{alertmanager.url}']}}\n"
+        f"reconcile: {{store: {tmp_path / 'store.db'}}}\n"
+    )
+    file.write_text(f"{fixed}teams: {{old: {{match: {{dag: d}}}}}}\n")
+    fail(database, 1)
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "windsock", "reconcile", "--config", file, "--url", database.url],
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,
+        )
+    try:
+        eventually(lambda: alertmanager.alerts(cluster=database.name, run_id="run_1", team="old"), 40)
+        file.write_text("teams: [\n")
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: "the configuration stays as it was: " in (tmp_path / "log").read_text())
+        file.write_text(f"{fixed}teams: {{new: {{match: {{dag: d}}}}}}\n")
+        process.send_signal(signal.SIGHUP)
+        eventually(lambda: "read again; taken over: teams.old, teams.new" in (tmp_path / "log").read_text())
+        fail(database, 2)
+        eventually(lambda: alertmanager.alerts(cluster=database.name, run_id="run_2", team="new"), 40)
+    finally:
+        process.terminate()
+        assert process.wait(20) == 0
 
 
 def test_the_order_of_teams_is_a_change(running):

@@ -74,6 +74,23 @@ def test_once_without_grants_fails_and_names_each_query(pg_database, postgres):
     assert "\nairflow_db_up 0\n" in done.stdout
 
 
+@pytest.mark.parametrize("extra", [(), ("--json",)])
+def test_reconciling_once_prints_nothing_where_nothing_could_be_read(
+    extra, server, make_empty, pg_database, postgres, tmp_path
+):
+    """`[]` would say that nothing fails."""
+    away = {"WINDSOCK__ALERTMANAGER__URLS": "http://127.0.0.1:1", "WINDSOCK__RECONCILE__STORE": str(tmp_path / "s")}
+    done = windsock("reconcile", "--once", "--url", make_empty(server), *extra, **away)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "none of Airflow's tables (dag, dag_run, task_instance) is there" in done.stderr
+    if server.name == "postgresql":
+        pg_database.execute(f"CREATE ROLE deaf_{pg_database.name} LOGIN")
+        url = postgres.url(pg_database.name, f"deaf_{pg_database.name}")
+        done = windsock("reconcile", "--once", "--url", url, *extra, **away)
+        assert (done.returncode, done.stdout) == (1, "")
+        assert "permission denied for table" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
