@@ -55,7 +55,7 @@ def handle(context: Any, called: Kind | None, options: Options = DEFAULT) -> Non
 
     def find() -> tuple[Outcome, ...]:
         outcome = read(context, called)
-        if outcome.kind == "retry" != called:
+        if outcome.kind == "retry" and called != "retry":
             outcome = _settled(outcome, context)
         return (outcome,) if outcome.kind != "success" or _had_failed(outcome) else ()
 

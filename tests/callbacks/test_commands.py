@@ -94,7 +94,8 @@ def test_a_credential_is_sent_and_not_shown(hostile, configure, monkeypatch):
     ("arguments", "team", "severity"),
     [
         (("orders", "--owner", "payments", "--tag", "team:payments"), "payments", "warning"),
-        (("orders", "--owner", "payments"), "default", "warning"),
+        (("orders", "--owner", "payments"), "payments", "warning"),
+        (("orders", "--owner", "ada"), "default", "warning"),
         (("report_daily", "--tag", "tier:1"), "reports", "critical"),
     ],
 )
