@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from . import wiring
+from . import pods, wiring
 
 if TYPE_CHECKING:
     import os
@@ -27,8 +27,9 @@ class RemoteTaskLog:
 
     @property
     def processors(self) -> tuple[Any, ...]:
-        """What `other` adds to the way of each line; nothing of ours: Filebeat reads the file."""
-        return tuple(getattr(self._other, "processors", None) or ())
+        """What `other` adds to the way of each line; of ours only in a pod, whose output says not whose it is."""
+        ours = (pods.identify,) if pods.path() else ()
+        return (*(getattr(self._other, "processors", None) or ()), *ours)
 
     def upload(self, path: os.PathLike[str] | str, ti: Any = None) -> None:
         """Give a finished log to `other`."""

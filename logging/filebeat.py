@@ -40,8 +40,8 @@ def configuration(settings: Settings, version: str, dags: tuple[Row, ...] = ()) 
             # By the day of the line, not of its arrival: a line that is sent again finds itself.
             "index": f"{logs.index}-%{{[@metadata.day]}}",
             "non_indexable_policy.dead_letter_index.index": f"{logs.index}-rejected",
-            # No text is longer than 131,072 characters when it gets here: a request stays below the limit of 100 MiB.
-            "bulk_max_size": 100,
+            # No document is larger than line.js lets it be: a request stays below Elasticsearch's limit of 100 MiB.
+            "bulk_max_size": 50,
             "worker": 4,
             "compression_level": 1,
             "backoff": {"init": "1s", "max": "5s"},
@@ -70,14 +70,19 @@ def _tasks(settings: Settings, version: str) -> dict[str, Any]:
         "paths": [
             f"{task}/attempt=*.log*",
             f"{task}/map_index=*/attempt=*.log*",
-            f"{folder}/dag_processor/[0-9]*/**/*.log",
-            f"{folder}/scheduler/[0-9]*/**/*.log",
+            *_deep(f"{folder}/dag_processor/[0-9]*"),
+            *_deep(f"{folder}/scheduler/[0-9]*"),
         ],
         # By path: an inode is given again to the next of thousands of files, and a fingerprint (the default from 9.0
         # on) leaves files below 1024 bytes unread.
         "file_identity.path": None,
         "parsers": _parsers(json=logs.format == "json"),
     }
+
+
+def _deep(folder: str) -> tuple[str, str]:
+    """All files below it: Filebeat's ** goes eight folders deep, so a second one begins where the first one ends."""
+    return f"{folder}/**/*.log", f"{folder}/{'*/' * 9}**/*.log"
 
 
 def _components(settings: Settings, version: str) -> list[dict[str, Any]]:
@@ -143,6 +148,7 @@ def _file(settings: Settings, name: str, version: str) -> dict[str, Any]:
         "ignore_older": f"{keep}h",
         "clean_inactive": f"{keep + 24}h",
         "message_max_bytes": LONGEST_LINE,
+        "harvester_limit": 0,  # none: a file that waits for its turn may be gone by then
     }
 
 

@@ -6,9 +6,10 @@ The data source is that of deploy/grafana: its time field is `@timestamp`, its m
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
-from .searches import LINES, TOPS
+from .searches import CHOICES, LINES, SHOWN, TOPS, VALUES
 
 if TYPE_CHECKING:
     from .searches import Search, Top
@@ -17,8 +18,6 @@ Json = dict[str, Any]
 
 _SOURCE = {"type": "elasticsearch", "uid": "${datasource}"}
 _CHOSEN = "dag_id:$dag_id AND team:$team"
-_MOST = 500
-"""Lines of a panel."""
 
 
 def dashboard() -> Json:
@@ -54,7 +53,7 @@ def _choice(field: str, label: str) -> Json:
         "name": field,
         "label": label,
         "datasource": _SOURCE,
-        "query": f'{{"find": "terms", "field": "{field}"}}',
+        "query": json.dumps({"find": "terms", "field": field, "size": CHOICES}),
         "refresh": 2,
         "multi": True,
         "includeAll": True,
@@ -81,14 +80,14 @@ def _levels(place: Json) -> Json:
 
 
 def _top(top: Top, place: Json) -> Json:
-    terms = {"size": "20", "order": "desc", "orderBy": "_count", "min_doc_count": "1"}
+    terms = {"size": str(VALUES), "order": "desc", "orderBy": "_count", "min_doc_count": "1"}
     buckets = [{"type": "terms", "id": "2", "field": top.field, "settings": terms}]
     target = {"metrics": [{"type": "count", "id": "1"}], "bucketAggs": buckets}
     return _panel("table", top.title, f"{top.query} AND {_CHOSEN}", place, target)
 
 
 def _lines(search: Search, place: Json) -> Json:
-    target = {"metrics": [{"type": "logs", "id": "1", "settings": {"limit": str(_MOST)}}], "bucketAggs": []}
+    target = {"metrics": [{"type": "logs", "id": "1", "settings": {"limit": str(SHOWN)}}], "bucketAggs": []}
     panel = _panel("logs", search.title, f"{search.query} AND {_CHOSEN}", place, target)
     options = {"showTime": True, "sortOrder": "Descending", "enableLogDetails": True, "wrapLogMessage": True}
     return {**panel, "options": options}

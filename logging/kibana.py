@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .searches import TOPS, indices, searches
+from .searches import SHOWN, TOPS, VALUES, indices, searches
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
@@ -64,12 +64,14 @@ class _Objects:
 
     def search(self, search: Search) -> Json:
         order = [[search.by, "asc"]] if search.by else []
-        shown = {"title": f"Airflow: {search.title}", "columns": list(search.columns)}
+        shown: Json = {"title": f"Airflow: {search.title}", "columns": list(search.columns)}
+        if self.version != "7.17":  # there it is a setting of the whole of Kibana
+            shown["sampleSize"] = SHOWN
         attributes = {**shown, "sort": [*order, ["@timestamp", "desc"]]}
         return self._of_the_view("search", search.name, search.query, attributes)
 
     def top(self, top: Top) -> Json:
-        terms = {"field": top.field, "orderBy": "1", "order": "desc", "size": 20, "missingBucket": False}
+        terms = {"field": top.field, "orderBy": "1", "order": "desc", "size": VALUES, "missingBucket": False}
         aggregations = [_COUNT, {"id": "2", "enabled": True, "type": "terms", "schema": "bucket", "params": terms}]
         params = {"perPage": 10, "showPartialRows": False, "showMetricsAtAllLevels": False, "showTotal": False}
         state = {"title": f"Airflow: {top.title}", "type": "table", "aggs": aggregations, "params": params}

@@ -8,40 +8,65 @@ var STAMP = /^(\d{4})-(\d\d)-(\d\d)[T ](\d\d):(\d\d):(\d\d)(?:[.,](\d{1,9}))?\d*
 var PLAIN2 = /^\[([^\]]{19,40})\] \{([^}]*):(\d+)\} ([A-Z]+) - ([\s\S]*)$/;
 // 3.x on a console: 2026-11-22T05:23:55.288549Z [info     ] text [logger] key=value
 var PLAIN3 = /^(\d{4}-\d\d-\d\dT[\d:.]+Z) \[(\w+) *\] ([\s\S]*)$/;
+// What the name of a rotated file ends with.
+var ROTATED = /(?:\.[a-z]+)?(?:[.-]\d[\dTZ:.-]*)?$/;
+var NUMBER = /^-?\d{1,9}$/;
 var COLOUR = /\x1b\[[0-9;]*m/g;
-var LEVELS = {warn: "warning", exception: "error", fatal: "critical", notset: "debug", trace: "debug"};
-var TEXTS = ["event", "logger", "filename", "ti_id", "chan"];
-var IDENTITY = {dag_id: 1, run_id: 1, task_id: 1, map_index: 1, try_number: 1};
-var LONGEST = 1 << 17;
-var settings = {}, dags = {}, teams = [];
+var LEVELS = bare({warn: "warning", exception: "error", fatal: "critical", notset: "debug", trace: "debug"});
+var NAMES = ["logger", "filename", "ti_id", "chan"];
+// Of a JSON line: what is read by its name. All else is an author's, and goes to `extra`.
+var OWN = bare({event: 1, logger: 1, filename: 1, ti_id: 1, chan: 1, timestamp: 1, level: 1, error_detail: 1, windsock_path: 1});
+var TEXT = 1, COUNT = 2;
+var IDENTITY = bare({dag_id: TEXT, run_id: TEXT, task_id: TEXT, log_id: TEXT, map_index: COUNT, try_number: COUNT});
+// Characters of a text, of a name, and of all texts of a document: with six bytes each, what Filebeat sends at once, 50
+// documents, stays below the 100 MiB that Elasticsearch takes. A request that is larger is tried for ever.
+var LONGEST = 1 << 17, LONGEST_NAME = 4096, LARGEST = 1 << 18;
+// Of a key: with all those above it, it has to stay below what Lucene takes for a term, 32,766 bytes.
+var LONGEST_KEY = 256;
+var room = 0; // what is left of LARGEST
+var settings = {}, dags = bare({}), teams = [];
+
+// A table without what every object has: a field, a level or a DAG may be called `constructor`.
+function bare(value) {
+    var made = Object.create(null), name;
+    for (name in value) { made[name] = value[name]; }
+    return made;
+}
 
 function register(params) {
     var i;
     settings = params;
-    // With a colon before it, no DAG is called as what every object has.
-    for (i = 0; i < params.dags.length; i++) { dags[":" + params.dags[i][0]] = params.dags[i]; }
+    for (i = 0; i < params.dags.length; i++) { dags[params.dags[i][0]] = params.dags[i]; }
     for (i = 0; i < params.teams.length; i++) {
         teams.push({name: params.teams[i].team, dag: new RegExp(params.teams[i].dag)});
     }
 }
 
 function process(event) {
+    room = LARGEST;
     try { read(event); } catch (error) {
         event.Tag("not_understood");
-        event.Put("event", text(event.Get("message") || event.Get("line")));
+        event.Put("event", cut(text(event.Get("message") || event.Get("line")), LONGEST));
         event.Delete("line");
-        undated(event);
+        undated(event, null);
     }
 }
 
 function read(event) {
     var path = String(event.Get("log.file.path")), line = event.Get("line"), message = event.Get("message");
-    var source = event.Get("source"), stamp = null;
-    // What names the file, for the document's id. A component's file is rotated: it has another path later.
-    event.Put("@metadata.place", source === null ? path : source + text(event.Get("journald.custom.cursor") || ""));
-    if (source === null) { identify(event, path); }
+    var source = event.Get("source"), stamp = null, task = source === null ? named(path) : null;
+    // What names the file, for the document's id. What a component prints is rotated: its file has another path later.
+    event.Put("@metadata.place", source === null ? path
+        : source + (event.Get("journald.custom.cursor") || path.replace(ROTATED, "")));
+    // A pod prints what its task logs: windsock.logging.pods says in each line which file it would stand in.
+    if (task === null && line !== null) { task = named("/" + line.windsock_path); }
+    if (task !== null) {
+        identify(event, task);
+    } else if (source === null) {
+        parsing(event, path);
+    }
     if (line !== null) {
-        stamp = structured(event, line);
+        stamp = structured(event, line, task);
         event.Delete("line");
         event.Delete("message");
     } else {
@@ -50,32 +75,34 @@ function read(event) {
     date(event, stamp, event.Get("log.offset"));
 }
 
-// Who wrote it: the path says so of every line, the line itself only of some.
-function identify(event, path) {
+// Who writes to a file of this name: the path says so of every line, the line itself only of some. Null: no task does.
+function named(path) {
     var part = TASK.exec(path);
-    if (part !== null) {
-        var index = part[4] ? parseInt(part[4], 10) : -1;
-        event.Put("dag_id", part[1]);
-        event.Put("run_id", part[2]);
-        event.Put("task_id", part[3]);
-        event.Put("map_index", index);
-        event.Put("try_number", parseInt(part[5], 10));
-        event.Put("log_id", [part[1], part[3], part[2], index, part[5]].join("-"));
-        event.Put("source", part[6] ? "trigger" : "task");
-        if (part[6]) { event.Put("trigger_job", parseInt(part[6], 10)); }
-        whose(event, part[1]);
-        return;
-    }
-    part = DAG_FILE.exec(path);
-    if (part !== null) {
-        event.Put("source", "dag-processor");
-        if (part[1]) { event.Put("bundle", part[1]); }
-        event.Put("dag_file", part[2]);
-    }
+    if (part === null) { return null; }
+    var index = part[4] ? parseInt(part[4], 10) : -1;
+    return {
+        dag_id: part[1], run_id: part[2], task_id: part[3], map_index: index, try_number: parseInt(part[5], 10),
+        log_id: [part[1], part[3], part[2], index, part[5]].join("-"), job: part[6]
+    };
+}
+
+function identify(event, task) {
+    for (var name in IDENTITY) { event.Put(name, task[name]); }
+    event.Put("source", task.job ? "trigger" : "task");
+    if (task.job) { event.Put("trigger_job", parseInt(task.job, 10)); }
+    whose(event, task.dag_id);
+}
+
+function parsing(event, path) {
+    var part = DAG_FILE.exec(path);
+    if (part === null) { return; }
+    event.Put("source", "dag-processor");
+    if (part[1]) { event.Put("bundle", part[1]); }
+    event.Put("dag_file", part[2]);
 }
 
 function whose(event, dag) {
-    var known = dags[":" + dag];
+    var known = dags[dag];
     if (known && known[2].length) { event.Put("owner", known[2]); }
     if (known && known[1]) { event.Put("team", known[1]); return; }
     for (var i = 0; i < teams.length; i++) {
@@ -83,37 +110,61 @@ function whose(event, dag) {
     }
 }
 
-// A JSON line; returns its time, as text.
-function structured(event, line) {
-    var extra = {}, some = false, room = LONGEST, name, value;
+// A JSON line; returns its time, as text. `task` is whose it is, null where only the line itself may say that.
+function structured(event, line, task) {
+    var extra = {}, some = false, left = LONGEST, name, value;
     for (name in line) {
         value = line[name];
-        if (value === undefined || IDENTITY[name] || name === "timestamp" || name === "level"
-            || name === "event" || name === "logger" || name === "filename" || name === "lineno" || name === "ti_id"
-            || name === "chan" || name === "error_detail" || (name === "offset" || name === "log_id")) { continue; }
-        value = sane(value, name);
-        room -= name.length + (typeof value === "string" ? value.length : JSON.stringify(value).length);
-        if (room <= 0) { event.Tag("cut"); break; }
-        extra[clean(name)] = value;
+        if (value === undefined || OWN[name] || says(event, name, value, task)
+            || (name === "lineno" && NUMBER.test(value)) || (name === "message" && line.event === undefined)) { continue; }
+        if (left > 0) {
+            value = sane(value, name);
+            left -= name.length + (typeof value === "string" ? value.length : JSON.stringify(value).length);
+            if (left <= 0 || name.length > LONGEST_KEY) { event.Tag("cut"); }
+        }
+        if (left <= 0) { continue; }
+        extra[cut(clean(name), LONGEST_KEY)] = value;
         some = true;
     }
-    if (some) { event.Put("extra", extra); }
-    for (var i = 0; i < TEXTS.length; i++) {
-        value = line[TEXTS[i]];
-        if (value !== null && value !== undefined) { put(event, TEXTS[i], text(value)); }
+    room -= LONGEST - Math.max(left, 0);
+    if (task === null) {
+        // Only what writes a task's log knows its id.
+        if (event.Get("log_id") !== null) { event.Put("source", "task"); }
+        if (event.Get("dag_id") !== null) { whose(event, event.Get("dag_id")); }
     }
+    if (some) { event.Put("extra", extra); }
     // What logs without structlog calls it `message`: 2.11's JSON form, a sidecar, a library.
-    if (line.event === undefined && line.message !== undefined) { put(event, "event", text(line.message)); delete extra.message; }
-    if (event.Get("event") === null) { event.Put("event", ""); }
-    if (/^-?\d{1,9}$/.test(String(line.lineno))) { event.Put("lineno", parseInt(line.lineno, 10)); }
+    value = line.event === undefined ? line.message : line.event;
+    put(event, "event", value === undefined || value === null ? "" : text(value));
+    for (var i = 0; i < NAMES.length; i++) {
+        value = line[NAMES[i]];
+        if (value !== null && value !== undefined) { shorten(event, NAMES[i], text(value), LONGEST_NAME); }
+    }
+    if (NUMBER.test(line.lineno)) { event.Put("lineno", parseInt(line.lineno, 10)); }
     level(event, line.level || line.levelname);
     failure(event, line.error_detail);
     return line.timestamp || line.asctime;
 }
 
+// Whether a field is the identity that its name says: the task's own, or, where nothing else says whose the line is, what
+// the line says. Another is an author's.
+function says(event, name, value, task) {
+    if (!IDENTITY[name]) { return false; }
+    if (value === null) { return true; }
+    if (task !== null) { return String(value) === String(task[name]); }
+    if (IDENTITY[name] === COUNT) {
+        if (!NUMBER.test(value)) { return false; }
+        event.Put(name, parseInt(value, 10));
+    } else {
+        if (typeof value !== "string" || value === "") { return false; }
+        shorten(event, name, clean(value), LONGEST_NAME);
+    }
+    return true;
+}
+
 // A line of plain text, with the lines that belong to it.
 function plain(event, message) {
-    var bare = clean(message.indexOf("\x1b") < 0 ? message : message.replace(COLOUR, "")), part = PLAIN2.exec(bare);
+    var uncoloured = clean(message.indexOf("\x1b") < 0 ? message : message.replace(COLOUR, "")), part = PLAIN2.exec(uncoloured);
     event.Delete("message");
     if (part !== null) {
         put(event, "event", part[5]);
@@ -124,13 +175,13 @@ function plain(event, message) {
         traceback(event, part[5]);
         return part[1];
     }
-    part = PLAIN3.exec(bare);
+    part = PLAIN3.exec(uncoloured);
     if (part !== null) {
         put(event, "event", part[3]);
         level(event, part[2]);
         return part[1];
     }
-    put(event, "event", bare);
+    put(event, "event", uncoloured);
     if (settings.json) { event.Tag("not_json"); }
     return null;
 }
@@ -143,12 +194,13 @@ function level(event, value) {
 // The exception, as far as one searches for it; the frames stay in `error_detail`, which is kept but not indexed.
 function failure(event, detail) {
     if (detail === null || detail === undefined) { return; }
-    var kept = sane(detail, ""), first = detail[0];
-    if (typeof kept !== "object" || JSON.stringify(kept).length > LONGEST) {
+    var kept = sane(detail, ""), first = detail[0], size = JSON.stringify(kept).length;
+    if (typeof kept !== "object" || size > Math.min(LONGEST, room)) {
         event.Tag("cut");
         put(event, "error.message", text(detail));
         return;
     }
+    room -= size;
     event.Put("error_detail", kept);
     if (!first || typeof first !== "object") { return; }
     if (first.exc_type) { event.Put("error.type", cut(text(first.exc_type), 1024)); }
@@ -178,18 +230,20 @@ function traceback(event, all) {
 // order for who sorts by one field; text, because a number of that size is rounded by JavaScript.
 function date(event, stamp, place) {
     var part = typeof stamp === "string" ? STAMP.exec(stamp) : null;
-    if (part === null) { undated(event); return; }
+    if (part === null) { undated(event, stamp); return; }
     var seconds = Date.UTC(+part[1], part[2] - 1, +part[3], +part[4], +part[5], +part[6]) / 1000;
     if (part[8]) { seconds -= (part[8] === "-" ? -60 : 60) * (60 * part[9] + +part[10]); }
     var age = Date.now() / 1000 - seconds;
-    if (!(age > -86400 && age < settings.oldest)) { event.Tag("out_of_time"); undated(event); return; }
+    if (!(age > -86400 && age < settings.oldest)) { event.Tag("out_of_time"); undated(event, stamp); return; }
     var fine = ((part[7] || "") + "000000").slice(0, 6), iso = new Date(seconds * 1000).toISOString();
     event.Put("timestamp", iso.slice(0, 19) + "." + fine + "Z");
     event.Put("offset", String(seconds) + ((part[7] || "").length > 3 ? fine + order(place, 3) : fine.slice(0, 3) + order(place, 6)));
     event.Put("@metadata.day", iso.slice(0, 10).replace(/-/g, "."));
 }
 
-function undated(event) {
+// `stamp`: what the line has for a time, if anything.
+function undated(event, stamp) {
+    if (stamp !== null && stamp !== undefined) { event.Put("extra.timestamp", sane(stamp, "")); }
     event.Put("offset", String(Date.now()) + order(event.Get("log.offset"), 6));
     event.Put("@metadata.day", "undated");
 }
@@ -200,9 +254,16 @@ function order(place, digits) {
     return ("000000" + turn).slice(-digits);
 }
 
+// A text takes of the document's room; a name is short.
 function put(event, field, value) {
-    if (value.length > LONGEST) { event.Tag("cut"); }
-    event.Put(field, mask(cut(value, LONGEST)));
+    var most = Math.min(LONGEST, room);
+    room -= Math.min(value.length, most);
+    shorten(event, field, value, most);
+}
+
+function shorten(event, field, value, most) {
+    if (value.length > most) { event.Tag("cut"); }
+    event.Put(field, mask(cut(value, most)));
 }
 
 function text(value) { return clean(typeof value === "string" ? value : JSON.stringify(value)); }
@@ -211,7 +272,7 @@ function cut(value, longest) { return value.length > longest ? value.slice(0, lo
 
 function clean(value) { return value.indexOf("\u0000") < 0 ? value : value.replace(/\u0000/g, "\ufffd"); }
 
-// The same value without secrets and NUL, and not deeper than Elasticsearch takes it.
+// The same value without secrets and NUL, and neither deeper nor with longer keys than Elasticsearch takes it.
 function sane(value, name) {
     if (value === null || typeof value !== "object") { return copy(value, name); }
     return deeper(value, 15) ? mask(cut(text(value), 32000)) : copy(value, name);
@@ -235,7 +296,7 @@ function copy(value, key) {
 function deeper(value, room) {
     if (value === null || typeof value !== "object") { return false; }
     if (room === 0) { return true; }
-    for (var name in value) { if (deeper(value[name], room - 1)) { return true; } }
+    for (var name in value) { if (name.length > LONGEST_KEY || deeper(value[name], room - 1)) { return true; } }
     return false;
 }
 

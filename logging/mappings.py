@@ -41,7 +41,8 @@ FIELDS: dict[str, Any] = {
     # Kept for Airflow's page, but not indexed: a traceback has a hundred fields.
     "error_detail": {"type": "object", "enabled": False},
     # All other keywords of an author, in one field: extra.customer: 42
-    "extra": {"type": "flattened", "ignore_above": 1024},
+    # Deeper than line.js lets anything be; Lucene's limit of a term holds a key of all its levels and a value.
+    "extra": {"type": "flattened", "ignore_above": 1024, "depth_limit": 20},
     "tags": KEYWORD,
     "team": KEYWORD,
     "owner": KEYWORD,
@@ -70,6 +71,10 @@ def files(settings: Settings) -> dict[str, dict[str, Any]]:
                     "refresh_interval": "1s",
                     "codec": "best_compression",
                     "mapping.total_fields.limit": 200,
+                    # Above a page of any reader, and a text of line.js. Below a million, which Filebeat, where it loads
+                    # the template, writes as 1e+06: no integer for Elasticsearch.
+                    "max_result_window": 10_000,
+                    "highlight.max_analyzed_offset": 500_000,
                     "sort.field": ["log_id", "offset"],
                     **({"lifecycle.name": index} if logs.lifecycle else {}),
                 }
@@ -91,7 +96,7 @@ def files(settings: Settings) -> dict[str, dict[str, Any]]:
                     "properties": {
                         "@timestamp": {"type": "date"},
                         "message": {"type": "text"},
-                        "error.type": {"type": "keyword"},
+                        "error.type": KEYWORD,
                         "error.message": {"type": "text"},
                     },
                 },

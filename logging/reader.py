@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 import time
 from datetime import datetime, timezone
@@ -34,9 +35,10 @@ PATH = re.compile(
     r"dag_id=([^/]+)/run_id=([^/]+)/task_id=([^/]+)/(?:map_index=(\d+)/)?attempt=(\d+)\.log(?:\.trigger\.\d+\.log)?$"
 )
 """As in line.js."""
+DAY = 86_400
 PAGE = 1000
-FILES = 1000
-"""Files of one try at most: the worker's, and one for each triggerer that it was deferred to."""
+FILES = 10_000
+"""Files of one try at most: the worker's, one for each triggerer that it was deferred to, one for each of its pods."""
 FRESH = 15.0
 """Seconds after its end in which a try's last lines may be on their way; they take 3 at most."""
 PATIENCE = 6.0
@@ -79,14 +81,14 @@ class Reader:
         base = self._settings.logs.kibana
         if base is None:
             return ""
+        # A day's index is there for a day longer than its retention.
+        when = f"(time:(from:now-{math.ceil(self._settings.logs.retention / DAY) + 2}d,to:now))"
         query = f'log_id : "{log_id(path)}"'.replace("'", "!'")
         state = (
             f"(index:'{self._settings.logs.index}',columns:!(level,event),"
             f"query:(language:kuery,query:'{query}'),sort:!(!(offset,asc)))"
         )
-        return (
-            f"{base}/app/discover#/?{urlencode({'_g': '(time:(from:now-90d,to:now))', '_a': state}, quote_via=quote)}"
-        )
+        return f"{base}/app/discover#/?{urlencode({'_g': when, '_a': state}, quote_via=quote)}"
 
     def _files(self, server: Elasticsearch, path: str) -> dict[str, int]:
         """How many documents each file of the try has."""
@@ -112,8 +114,10 @@ class Reader:
         return files
 
     def _lines(self, server: Elasticsearch, path: str, file: str) -> Iterator[dict[str, Any]]:
-        # A trigger that is started again begins its file anew: there time says more than the place in the file.
-        order = ["offset", "log.offset"] if ".log.trigger." in file else ["log.offset", "offset"]
+        # A trigger that is started again begins its file anew, and a pod's output is rotated: there time says more than
+        # the place in the file.
+        by_place = PATH.search(file) and ".log.trigger." not in file
+        order = ["log.offset", "offset"] if by_place else ["offset", "log.offset"]
         body: dict[str, Any] = {
             "size": PAGE,
             "query": {"bool": {"filter": [self._query(path), {"term": {"log.file.path": file}}]}},

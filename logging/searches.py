@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from windsock.settings import Settings
 
 ERRORS = "level:(error OR critical)"
+VALUES = 1000
+"""Of a field, in a table. Each shard counts by itself: asked for the few that fit on a page, the sum would be wrong."""
+CHOICES = 10_000
+"""DAGs or teams that can be chosen."""
+SHOWN = 500
+"""Lines of a search, the newest."""
 _WHERE = ("dag_id", "task_id", "run_id", "try_number", "event")
 
 

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
-from .conftest import Shipping
+from .conftest import DATA, Shipping
 
 DAGS3 = """
 from datetime import datetime, timedelta, timezone
@@ -70,6 +70,20 @@ DAGS2 = (
     .replace('@task(map_index_template="{{ x }}")', "@task")
     .replace("@dag(schedule=None", "@dag(start_date=datetime(2026, 1, 1), schedule=None")
 )
+IN_A_POD = """
+from airflow.sdk import dag, task
+from windsock.logging.lines import logger
+
+@dag(schedule=None, catchup=False)
+def in_a_pod():
+    @task(executor="PodExecutor")
+    def talk(x):
+        print("printed", x)
+        logger("mine").info("loaded", dag_id="of the author", rows=7)
+    talk.expand(x=[5, 6])
+
+in_a_pod()
+"""
 TRIES = [("talk", -1, 1), ("mapped", 0, 1), ("mapped", 1, 1), ("fails", -1, 1), ("fails", -1, 2), ("wait", -1, 1)]
 
 
@@ -136,7 +150,10 @@ def shipped(tmp_path, run_airflow, postgres, request):
     index = f"read-{version}-{form}"
     folder = tmp_path / "shipping"
     folder.mkdir()
-    shipping = Shipping(folder, elasticsearch, index, {"format": form, "kibana": "http://kibana.test"})
+    pods = folder / "pods"
+    pods.mkdir()
+    values = {"format": form, "kibana": "http://kibana.test", "components": {"containers": {"pods": f"{pods}/*.log"}}}
+    shipping = Shipping(folder, elasticsearch, index, values)
     variables = dict(
         line.split("=", 1)
         for line in (folder / "built" / f"airflow-{'3' if version[0] == '3' else '2.11'}.environment")
@@ -144,8 +161,13 @@ def shipped(tmp_path, run_airflow, postgres, request):
         .splitlines()
         if line and not line.startswith("#")
     )
-    database = None if version[0] == "3" else postgres.create(f"logs{index.replace('.', '').replace('-', '')}")
-    airflow = run_airflow(version, {"zoo.py": DAGS3 if version[0] == "3" else DAGS2}, variables, database)
+    if version[0] == "3":
+        variables |= {"AIRFLOW__CORE__EXECUTOR": "LocalExecutor,pods.PodExecutor"}
+        variables |= {"PYTHONPATH": str(DATA), "PODS": str(pods)}
+        database, dags = None, {"zoo.py": DAGS3, "in_a_pod.py": IN_A_POD}
+    else:
+        database, dags = postgres.create(f"logs{index.replace('.', '').replace('-', '')}"), {"zoo.py": DAGS2}
+    airflow = run_airflow(version, dags, variables, database)
     shipping.logs.rmdir()
     shipping.logs.symlink_to(airflow.logs)
     configuration = (folder / "built" / "filebeat.yml").read_text().replace(str(shipping.logs), str(airflow.logs))
@@ -158,7 +180,8 @@ def shipped(tmp_path, run_airflow, postgres, request):
 @pytest.mark.parametrize("shipped", [("3.3.2", "json", "elasticsearch_9")], indirect=True)
 def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, browser):
     airflow, shipping = shipped
-    airflow.wait_for_dags("zoo", "runs")
+    airflow.wait_for_dags("zoo", "runs", "in_a_pod")
+    in_a_pod = airflow.trigger("in_a_pod")
     run = airflow.trigger("zoo")
     assert airflow.finish("zoo", run) == "failed"
 
@@ -190,11 +213,27 @@ def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, br
         _, lines = shown(airflow, "zoo", run, *which)
         assert len(lines) == len(expected[which])
 
+    # What is printed gets its time from the supervisor, and may so come into the group after it, which is folded.
     there = page(airflow, browser, run)
-    assert [there.count(text) for text in ("- printed", "- warned ünïcode", "- loaded")] == [1, 1, 1]
+    assert [there.count(text) for text in ("- warned ünïcode", "- loaded")] == [1, 1]
     assert "View logs in Kibana" in there
     path = f"/dags/zoo/dagRuns/{quote(run, safe='')}/taskInstances/talk/externalLogUrl/1"
     assert f"zoo-talk-{quote(run)}--1-1" in airflow.api("GET", path)["url"]
+
+    # Of what ran in a pod there is only what the pod printed.
+    assert airflow.finish("in_a_pod", in_a_pod) == "success"
+    assert not files_of(airflow, "in_a_pod", in_a_pod, "talk", 0, 1)
+    for index, x in enumerate((5, 6)):
+        which = ("in_a_pod", in_a_pod, "talk", index, 1)
+        shipping.until(lambda which=which: "Workload finished" in str(shown(airflow, *which)[1]))
+        sources, lines = shown(airflow, *which)
+        assert ["_airflow_base-" in source for source in sources] == [True]
+        events = [line["event"] for line in lines]
+        assert [events.count(event) for event in ("Executing workload", f"printed {x}", "loaded")] == [1, 1, 1]
+        assert f"printed {11 - x}" not in events
+        (loaded,) = (line for line in lines if line["event"] == "loaded")
+        assert (loaded["dag_id"], loaded["rows"], loaded["map_index"]) == ("of the author", 7, index)
+        assert "windsock_path" not in str(lines)
 
     # While a task runs, no line is there twice, asked each second.
     run = airflow.trigger("runs")

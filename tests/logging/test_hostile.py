@@ -29,6 +29,7 @@ HOSTILE = {
     "nested 1,000 deep": line("deep").rstrip("}\n") + ',"tree":' + nested(1000) + "}\n",
     "an error nested 1,000 deep": line("deep error").rstrip("}\n") + ',"error_detail":[' + nested(990) + "]}\n",
     "10,000 keys": line("keys", **{f"key{number}": number for number in range(10_000)}),
+    "long keys": line("long keys", **{"k" * 40_000: 1, "tree": {"k" * 40_000: {"x": 2}}}),
     "half a line of JSON": '{"timestamp":"2026-11-22T05:28:53.000001Z","ev\n',
     "a list": "[1, 2]\n",
     "a number": "42\n",
@@ -80,6 +81,8 @@ def test_every_hostile_line_arrives_and_the_file_goes_on(ship, elasticsearch):
     assert only("no UTF-8", "event").startswith("caf")
     assert only("nested 1,000 deep", "extra")["tree"].startswith('{"a":{"a":')
     assert len(only("10,000 keys", "extra")) == 10_000
+    assert only("long keys", "extra")["k" * 256] == 1
+    assert only("long keys", "extra")["tree"].startswith('{"kkk')
     assert only("half a line of JSON", "event") == HOSTILE["half a line of JSON"].rstrip("\n")
     assert only("half a line of JSON", "tags") == ["not_json"]
     assert (only("types", "event"), only("types", "level"), only("types", "logger")) == ('{"a":1}', "x", "3")

@@ -34,6 +34,7 @@ DOCUMENTED = {
     "filebeat.inputs.clean_removed": FILESTREAM,
     "filebeat.inputs.ignore_older": FILESTREAM,
     "filebeat.inputs.message_max_bytes": FILESTREAM,
+    "filebeat.inputs.harvester_limit": FILESTREAM,
     "filebeat.inputs.parsers.ndjson.target": FILESTREAM,
     "filebeat.inputs.parsers.ndjson.overwrite_keys": FILESTREAM,
     "filebeat.inputs.parsers.ndjson.add_error_key": FILESTREAM,
