@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from windsock.logging import pods
+
 from .conftest import task_file
 
 STAMP = "2026-11-22T05:28:53.{:06d}Z"
@@ -139,3 +141,25 @@ def test_a_pods_line_says_in_which_file_it_would_stand(printed):
 
 def docker_lines(text):
     return "".join(map(docker, text.splitlines(keepends=True)))
+
+
+WORKLOAD = "/airflow/sdk/execution_time/execute_workload.py"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ((WORKLOAD, "--json-string", '{"log_path": "dag_id=a/attempt=1.log"}'), "dag_id=a/attempt=1.log"),
+        ((WORKLOAD, "--json-path", "task.json"), "dag_id=b/attempt=1.log"),
+        ((WORKLOAD, "--json-string", '{"log_path": null}'), None),
+        ((WORKLOAD, "--json-string", "[]"), None),
+        ((WORKLOAD, "--json-path", "none.json"), None),
+        ((WORKLOAD, "--json-path"), None),
+        (("/bin/airflow", "--json-string", '{"log_path": "x"}'), None),
+    ],
+)
+def test_a_pod_knows_its_tasks_file_by_the_workload_that_it_is_given(arguments, path, tmp_path, monkeypatch):
+    (tmp_path / "task.json").write_text('{"log_path": "dag_id=b/attempt=1.log"}')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", list(arguments))
+    assert pods.path.__wrapped__() == path
