@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .forms import Held, carries
 from .line import LineError, parse, parse_number, split
+from .prefix import foreign_prefix
 from .store import Histogram, is_overflow
 from .translate import Rejected
 
@@ -166,11 +167,21 @@ class Learner:
 
     def _reject(self, why: Rejected, line: bytes) -> Action:
         label = {"unmapped": "prefix", "duplicates": "form"}.get(why.kind, "reason")
-        if why.kind == "unmapped" and why.reason not in self.examples and len(self.examples) < 100:
-            self.examples[why.reason] = line[:200].decode(errors="replace")
+        if why.kind == "unmapped":
+            self._exemplify(why.reason, line)
         if why.kind == "sample_errors" and line:
             self.rejected[why.reason] = line[:200].decode(errors="replace")
         return SKIP, self._own.counter(f"windsock_{why.kind}_total", **{label: why.reason}), 0.0
+
+    def _exemplify(self, prefix: str, line: bytes) -> None:
+        """Keep the first line of a prefix, or the first that is Airflow's: that one says which prefix to set."""
+        known, own = self.examples.get(prefix), self._translator.prefix
+        text = line[:200].decode(errors="replace")
+        if known is None:
+            if len(self.examples) < 100:
+                self.examples[prefix] = text
+        elif own is not None and foreign_prefix(known, own) is None and foreign_prefix(text, own) is not None:
+            self.examples[prefix] = text
 
     def _hold(self, key: Key, datagram: bytes, times: int, sender: Hashable) -> None:
         _, waiting = self._held.setdefault(key, (time.monotonic() + _TWIN_DUE, []))

@@ -280,6 +280,13 @@ def test_airflow_s_lines_with_another_prefix_say_what_to_set(sent, advice, serve
     assert advice in said
 
 
+def test_the_prefix_is_found_behind_lines_that_are_not_airflow_s(serve, look, replay):
+    service = serve("udp://127.0.0.1:0")
+    replay(service, [b"prod.a_plugin.thing:1|c", b"prod.dagbag_size:3|g", b"prod.other.thing:1|c"], 3)
+    said = look(service).sections["What needs attention"]
+    assert "3 lines such as prod.dagbag_size:3|g are not stored" in said
+
+
 def test_parts_that_do_not_run_say_why_and_how_to_set_them(serve, look):
     said = look(serve("udp://127.0.0.1:0")).sections["Beside StatsD"]
     assert "Metadata database none: set metadata.url in windsock.yaml, or $AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" in said
