@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _PATIENCE = 5.0
-"""Seconds for which an Alertmanager is waited for."""
+"""Seconds for which an Alertmanager is waited for, whatever the interval."""
 _SIGNED = 4
 """Intervals for which others are told that this reconciler works."""
 _SWEEP = 0.4
@@ -61,7 +61,7 @@ class Reconciler:
         self.timeout = max(0.1, settings.metadata.timeout)
         engine, dialect = open_engine(url, self.timeout)
         self.where = parse(url).render_as_string(hide_password=True)
-        self.peers = Peers(settings, max(1.0, min(_PATIENCE, self.interval / 3)))
+        self.peers = Peers(settings, _PATIENCE)
         # Alertmanagers that do not answer keep a pass from the database for a while: the lead has to last so long.
         lasting = self.interval + 2 * _PATIENCE
         self.session = Session(engine, dialect, lasting, self.timeout, "reconciler")
