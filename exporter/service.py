@@ -144,15 +144,18 @@ class Service:
         """Whether lines are still being received."""
         return self._receiver.is_alive() and time.monotonic() - self._receiver.woke < _STUCK_AFTER
 
-    def ready(self) -> str:
-        """Why nobody should rely on it yet; empty where it receives and has read the database that it is to read."""
-        if not self.alive():
-            return "not listening yet"
+    def ready(self) -> tuple[bool, str]:
+        """Whether it may be relied on, and what is missing: it receives, and has read the database that it is to read."""
         collector = self.parts.collector
-        # One that Airflow's own variable happens to name is not what somebody set up.
-        if collector is None or self.settings.metadata.url is None or collector.answered is not None:
-            return ""
-        return f"the metadata database was not read yet: {condition.database(self.parts)}"
+        if not self.alive():
+            return False, "not listening yet"
+        if collector is None or collector.answered is not None:
+            return True, "ok"
+        # One that Airflow's own variable only happens to name is not waited for.
+        return (
+            self.settings.metadata.url is None,
+            f"the metadata database was not read yet: {condition.database(self.parts)}",
+        )
 
     def stores(self) -> Iterator[SeriesStore]:
         """The stores to expose; rendering Airflow's changes figures of the last, windsock's own."""

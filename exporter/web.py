@@ -188,8 +188,8 @@ class _Handler(BaseHTTPRequestHandler):
             alive = service.alive()
             self._answer(200 if alive else 503, "ok\n" if alive else "nothing is being received any more\n")
         elif path == "/-/ready":
-            problem = service.ready()
-            self._answer(503 if problem else 200, f"{problem or 'ok'}\n")
+            ready, said = service.ready()
+            self._answer(200 if ready else 503, f"{said}\n")
         elif path == "/":
             self._page(200, page.render(service))
         elif path.startswith(runbooks.PREFIX):

@@ -131,8 +131,7 @@ def look(session: Session) -> Schema:
     found = Schema(session.execute(session.dialect.columns(TABLES)))
     if not any(map(found.has, _AIRFLOWS)):
         raise ForeignError(
-            f"none of Airflow's tables ({', '.join(_AIRFLOWS)}) is there, or this role may not see them: is it"
-            " Airflow's database, has `airflow db migrate` been run, and has the role the grants of"
-            " `windsock metadata grants`?"
+            f"none of Airflow's tables ({', '.join(_AIRFLOWS)}) is there, or this role may not see them: expected"
+            " Airflow's database after `airflow db migrate`, and a role with what `windsock metadata grants` prints"
         )
     return found

@@ -86,3 +86,21 @@ def test_what_needs_no_extra_works(words, plain, tmp_path):
         [plain / "windsock", *words.split()], capture_output=True, text=True, timeout=60, check=False, cwd=tmp_path
     )
     assert done.returncode == 0, done.stderr
+
+
+def test_a_database_without_its_extra_is_no_good_configuration(plain, tmp_path):
+    (tmp_path / "windsock.yaml").write_text("metadata: {url: '${THE_DB}'}\n")
+    done = subprocess.run(
+        [plain / "windsock", "exporter", "--check-config"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+        env={"THE_DB": "postgresql://u@h/d", "HOME": str(tmp_path)},
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "windsock: metadata.url: the metadata database needs the package sqlalchemy: "
+        "pip install 'windsock[exporter]' brings it\n"
+    )

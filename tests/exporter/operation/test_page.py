@@ -385,6 +385,20 @@ class TestParts:
         eventually(lambda: self.ready(service)[0] == 200)
         eventually(lambda: "What needs attention" not in look(service).sections)
 
+    def test_a_database_that_nobody_set_is_not_waited_for_but_said(self, sqlite, eventually):
+        with sqlite.admin("other").begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE other (x integer)")
+        listen = {"exporter": {"statsd": {"listen": ["udp://127.0.0.1:0"]}, "web": {"listen": "127.0.0.1:0"}}}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", sqlite.url("other"))
+            whole = Settings.model_validate({**listen, "reconcile": False})
+            made = parts.make(whole)
+        with Service(whole, parts=made) as service:
+            eventually(lambda: "none of Airflow's tables" in self.ready(service)[1])
+            status, text = self.ready(service)
+        assert status == 200
+        assert text.startswith("the metadata database was not read yet: sqlite:///")
+
     def test_the_log_says_what_runs_with_what(self, program, postgres, make_database, alertmanager, tmp_path):
         database = make_database(postgres, "3.3.2")
         (tmp_path / "windsock.yaml").write_text(f"alertmanager: {{urls: ['{alertmanager.url}']}}\n")
