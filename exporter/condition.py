@@ -63,7 +63,9 @@ def facts(service: Service) -> Iterator[tuple[str, str]]:
             "leads": f"on, and acts: {len(reconciler.lasting())} failures last",
             "follows": "on: another one acts, and this one follows",
         }[reconciler.status]
-        yield RECONCILER, f"{words}{'; see above' if problems else ''}"
+        if "database" in problems:
+            words = "on, and can't read the database"
+        yield RECONCILER, f"{words}; see above" if problems else words
     for url in urls:
         asked = reconciler is not None and reconciler.status == "leads"
         heard = problems.get(f"alertmanager {url}", "answers") if asked else "not asked from here"

@@ -145,7 +145,7 @@ class Service:
         return self._receiver.is_alive() and time.monotonic() - self._receiver.woke < _STUCK_AFTER
 
     def ready(self) -> tuple[bool, str]:
-        """Whether it may be relied on, and what is missing: it receives, and has read the database that it is to read."""
+        """Whether it receives, and has read the database that it is to read; and in words, what is missing."""
         collector = self.parts.collector
         if not self.alive():
             return False, "not listening yet"

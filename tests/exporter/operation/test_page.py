@@ -356,7 +356,7 @@ class TestParts:
             r"The metadata database postgresql://bob:\*\*\*@\S+: can't be read: connection: .*refused", said
         )
         assert "last read: never" in page.sections["Beside StatsD"]
-        assert "Reconciler on: no pass has come to its end yet" in page.sections["Beside StatsD"]
+        assert "Reconciler on, and can't read the database; see above" in page.sections["Beside StatsD"]
         assert "not asked from here" in page.sections["Beside StatsD"]
         status, text = self.ready(service)
         assert status == 503
