@@ -98,7 +98,10 @@ def test_settings_can_not_be_changed(load):
             "slo: {d: {freshwithin: 5m}}\n",
             "windsock.yaml:1: slo.d.freshwithin: unknown key; did you mean 'fresh_within'?",
         ),
-        ("links:\n  zzz: 1\n", "windsock.yaml:2: links.zzz: unknown key; known here: airflow, exporter, grafana, runbooks"),
+        (
+            "links:\n  zzz: 1\n",
+            "windsock.yaml:2: links.zzz: unknown key; known here: airflow, exporter, grafana, runbooks",
+        ),
         # wrong types
         ("cluster: [a]\n", "windsock.yaml:1: cluster: input should be a valid string, got list"),
         (
