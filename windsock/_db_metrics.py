@@ -24,7 +24,7 @@ def _histogram(name: str, text: str, labels: str, buckets: tuple[float, ...]) ->
 
 
 DB_METRICS: tuple[Row, ...] = (
-    _gauge("up", "Whether the metadata database answers."),
+    _gauge("up", "Whether Airflow's metadata database answers, and lets itself be read."),
     # DAGs; a stale one (its file is gone) has only airflow_db_dag_stale
     _gauge("dag_info", "Always 1; the labels say whose the DAG is.", "dag_id owner team severity tags"),
     _gauge("dag_paused", "Whether the DAG is paused.", "dag_id"),
