@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import subprocess
+import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -13,6 +14,7 @@ import bcrypt
 import pytest
 import requests
 from real.alertmanager import Alertmanager, Messages
+from real.page import Page
 
 from windsock.settings import Settings
 
@@ -170,3 +172,29 @@ def web_file(tmp_path) -> Callable[[str], str]:
 def lines() -> SimpleNamespace:
     """A line that is stored, and the series that it adds 1 to."""
     return SimpleNamespace(heartbeat=LINE, series="airflow_scheduler_heartbeat_total")
+
+
+@pytest.fixture
+def look():
+    def at(service) -> Page:
+        answer = requests.get(f"http://{service.web.address}/", timeout=10)
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        return Page(answer.text)
+
+    return at
+
+
+@pytest.fixture
+def replay(send, scrape, eventually):
+    """Send datagrams and wait until all have been taken in."""
+
+    def to(service, datagrams, count: int) -> None:
+        for start in range(0, len(datagrams), 100):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+                sock.connect(service.listeners()[0].sock.getsockname())
+                for datagram in datagrams[start : start + 100]:
+                    sock.send(datagram)
+            time.sleep(0.002)
+        eventually(lambda: scrape(service)["windsock_lines_total"] >= count)
+
+    return to
