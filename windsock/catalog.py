@@ -42,6 +42,18 @@ _KINDS: Mapping[str, Kind] = {"counter": "counter", "gauge": "gauge", "timer": "
 
 
 @dataclass(frozen=True)
+class Quantiles:
+    """What a summary shows, and how far back it looks."""
+
+    shown: tuple[float, ...]
+    """Between 0 and 1."""
+    max_age: float = 600.0
+    """Seconds."""
+    age_buckets: int = 5
+    """The steps in which values become too old."""
+
+
+@dataclass(frozen=True)
 class Metric:
     """One metric. `family` is the name in the exposition, `name` the one that its source uses."""
 
@@ -59,6 +71,8 @@ class Metric:
     versions: tuple[tuple[str, str], ...] = (("", ""),)
     """Airflow versions that emit it: (from, first one without it); an empty end is open."""
     buckets: tuple[float, ...] = ()
+    quantiles: Quantiles = Quantiles(())
+    """Of a summary."""
     ttl: float = 0
     """Seconds after which a series goes that nothing updates; 0: by the rules of its kind."""
     note: Note = field(default_factory=lambda: Note(""))

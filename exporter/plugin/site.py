@@ -16,7 +16,7 @@ from windsock import _compat_web, settings
 from windsock.alertmanager import Alertmanager, credentials
 from windsock.database import find_url
 from windsock.exceptions import SettingsError, WindsockError
-from windsock.exporter.exposition import TEXT
+from windsock.exporter.series.exposition import TEXT
 
 from . import page
 from .published import Exposition, UnavailableError

@@ -16,14 +16,14 @@ from .stream import Stream
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-    from windsock.exporter.minute import Minute
-    from windsock.exporter.own import OwnMetrics
+    from windsock.exporter.series.kinds import Counter
+    from windsock.exporter.series.minute import Minute
+    from windsock.exporter.series.own import OwnMetrics
 
     from .ingest import Ingest
     from .listener import Listener
     from .relay import Relay
     from .senders import Senders
-    from .store import Counter
 
 log = logging.getLogger(__name__)
 

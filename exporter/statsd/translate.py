@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from windsock.catalog import Kind, Metric
+    from windsock.exporter.series.labels import Labels
     from windsock.settings import Budgets
 
     from .line import Head
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .newcomers import Newcomers
     from .unmapped import Unmapped
 
-Labels = tuple[tuple[str, str], ...]
 Operation = Literal["add", "set", "observe"]
 
 _LABEL = re.compile(r"[^a-zA-Z0-9_]")

@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from windsock import catalog
-from windsock.exporter.exposition import OPENMETRICS, TEXT, Birth, content_type
+from windsock.exporter.series.exposition import OPENMETRICS, TEXT, Birth, content_type
 
 PROMETHEUS_2_42 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
