@@ -14,7 +14,7 @@ BIN := .venv/bin
 LOGS = $(if $(filter --check %none,$(ARGS)),,$(shell command -v go >/dev/null && command -v mvn >/dev/null \
 	&& command -v javac >/dev/null && echo --logs))
 AIRFLOW := .windsock/airflow-3.3.2
-REQUIREMENTS := windsock/stack/requirements
+REQUIREMENTS := demo/stack/requirements
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22

@@ -7,7 +7,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = ("windsock", "exporter", "dashboards", "alerts", "logging", "callbacks")
+FOLDERS = ("windsock", "exporter", "dashboards", "alerts", "logging", "callbacks", "demo")
 
 BELOW = {
     "series": set(),

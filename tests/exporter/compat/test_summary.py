@@ -11,7 +11,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from windsock.exporter.compat import summary
+from windsock.exporter.series import summary
 from windsock.exporter.series.exposition import OPENMETRICS, TEXT, Birth
 
 SHORT = """

@@ -2,8 +2,8 @@
 
 import pytest
 
+from windsock.demo.stack import programs
 from windsock.exceptions import MissingProgramError
-from windsock.stack import programs
 
 
 @pytest.fixture

@@ -13,10 +13,10 @@ from dataclasses import fields
 import pytest
 import requests
 
+from windsock.demo.stack import check
+from windsock.demo.stack.addresses import Addresses
+from windsock.demo.stack.stack import Stack
 from windsock.exceptions import StackError
-from windsock.stack import check
-from windsock.stack.addresses import Addresses
-from windsock.stack.stack import Stack
 
 RUN = "scheduled__2026-11-22T10:00:00+00:00"
 

@@ -13,7 +13,7 @@ import pytest
 PROGRAM = textwrap.dedent(
     """
     import os, signal, subprocess, sys, time
-    from windsock.stack import keeper
+    from windsock.demo.stack import keeper
 
     # A daemon as a shell makes one: its parent is gone, its session is its own, and it ignores SIGTERM.
     DAEMON = (

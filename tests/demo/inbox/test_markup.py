@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from windsock.inbox.mrkdwn import mrkdwn
-from windsock.inbox.plaintext import plaintext
+from windsock.demo.inbox.mrkdwn import mrkdwn
+from windsock.demo.inbox.plaintext import plaintext
 
 
 @pytest.mark.parametrize(

@@ -111,7 +111,7 @@ def _digest() -> str:
 
 
 def _files(place: Path) -> list[Path]:
-    # Path.rglob does not follow the links to the five folders.
+    # Path.rglob does not follow the links to the folders.
     found = []
     for item in place.iterdir():
         if item.is_dir():

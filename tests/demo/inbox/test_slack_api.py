@@ -7,7 +7,7 @@ import json
 import pytest
 import requests
 
-from windsock.inbox import Inbox
+from windsock.demo.inbox import Inbox
 
 
 @pytest.mark.parametrize(

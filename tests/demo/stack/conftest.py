@@ -5,9 +5,9 @@ import os
 import pytest
 
 from windsock._source import Source
+from windsock.demo.stack import addresses
+from windsock.demo.stack.folder import Folder
 from windsock.settings import validate
-from windsock.stack import addresses
-from windsock.stack.folder import Folder
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import time
 import pytest
 import requests
 
-from windsock.inbox import Inbox
-from windsock.inbox.messages import Message, Store
+from windsock.demo.inbox import Inbox
+from windsock.demo.inbox.messages import Message, Store
 
 
 def _get(inbox, query=""):

@@ -4,8 +4,8 @@ import subprocess
 
 import pytest
 
+from windsock.demo.stack import environment
 from windsock.exceptions import StackError
-from windsock.stack import environment
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def imports(place, *modules):
 def test_it_is_built_once_and_only_what_changed_is_built_again(build, tmp_path, monkeypatch):
     place, said = build()
     assert [line.split(" into ")[0] for line in said] == ["installing Airflow 0.0.0", "installing windsock beside it"]
-    assert imports(place, "statsd", "windsock.stack.ports", "windsock.exporter", "windsock.callbacks")
+    assert imports(place, "statsd", "windsock.demo.stack.ports", "windsock.exporter", "windsock.callbacks")
     # It is a copy: nothing on the path leads back to a tree whose folders would be importable by themselves.
     assert not imports(place, "exporter")
     # Not even the dependencies: what Airflow runs with must not move.
@@ -74,10 +74,10 @@ def test_the_requirements_pin_airflow_and_all_that_windsock_needs_beside_it():
     assert environment.versions() == [environment.NEWEST]
 
 
-def test_the_digest_sees_the_five_folders_behind_their_links():
+def test_the_digest_sees_the_folders_behind_their_links():
     names = {
         str(file.relative_to(environment.Path(environment.windsock.__file__).parent))
         for file in environment._files(environment.Path(environment.windsock.__file__).parent)
     }
-    assert {"cli.py", "exporter/__init__.py", "stack/requirements/airflow-3.3.2.txt"} <= names
+    assert {"cli.py", "exporter/__init__.py", "demo/stack/requirements/airflow-3.3.2.txt"} <= names
     assert not [name for name in names if "__pycache__" in name]

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from windsock.demo.stack import logs, shipping
 from windsock.exceptions import MissingProgramError, StackError
-from windsock.stack import logs, shipping
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import time
 import pytest
 import requests
 
-from windsock.inbox import Inbox
+from windsock.demo.inbox import Inbox
 
 
 def test_a_status_for_a_number_of_requests(inbox, send):

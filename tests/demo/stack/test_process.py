@@ -9,10 +9,10 @@ import time
 import pytest
 import requests
 
+from windsock.demo.stack import stack
+from windsock.demo.stack.airflow import is_healthy
+from windsock.demo.stack.process import Part, Process
 from windsock.exceptions import StackError
-from windsock.stack import stack
-from windsock.stack.airflow import is_healthy
-from windsock.stack.process import Part, Process
 
 
 @pytest.fixture

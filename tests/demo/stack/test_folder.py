@@ -6,15 +6,15 @@ import sys
 
 import pytest
 
+from windsock.demo.stack.folder import Folder
 from windsock.exceptions import StackError
-from windsock.stack.folder import Folder
 
 
 def test_a_second_stack_is_told_who_runs(tmp_path):
     home = tmp_path / "home"
     with Folder(home).locked(4711):
         code = (
-            "import pathlib, sys; from windsock.stack.folder import Folder\n"
+            "import pathlib, sys; from windsock.demo.stack.folder import Folder\n"
             "with Folder(pathlib.Path(sys.argv[1])).locked(1): print('held')"
         )
         second = subprocess.run(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from windsock.inbox import Inbox
+from windsock.demo.inbox import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from windsock.inbox.exchange import Request
-from windsock.inbox.mail import read
-from windsock.inbox.messages import Store
-from windsock.inbox.page import page
-from windsock.inbox.pagerduty import PagerDuty
-from windsock.inbox.slack import Slack
+from windsock.demo.inbox.exchange import Request
+from windsock.demo.inbox.mail import read
+from windsock.demo.inbox.messages import Store
+from windsock.demo.inbox.page import page
+from windsock.demo.inbox.pagerduty import PagerDuty
+from windsock.demo.inbox.slack import Slack
 
 ADDRESSES = dict.fromkeys(("slack_webhook", "slack_api", "pagerduty", "smtp"), "")
 TYPES = ["actions", "button", "context", "divider", "header", "image", "markdown", "mrkdwn", "plain_text", "section"]
