@@ -1,4 +1,4 @@
-"""Write windsock/data/airflow-VERSION.json from the metrics registry of an installed Airflow (3.3 or newer).
+"""Write windsock/airflow/data/airflow-VERSION.json from the metrics registry of an installed Airflow (3.3 or newer).
 
     python scripts/catalog.py PYTHON_OF_AIRFLOW [--check]
 
@@ -15,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-DATA = Path(__file__).parent.parent / "windsock" / "data"
+DATA = Path(__file__).parent.parent / "windsock" / "airflow" / "data"
 
 LOCATE = """
 import importlib.metadata, importlib.util, pathlib

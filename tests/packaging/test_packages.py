@@ -15,7 +15,7 @@ from windsock.cli import COMMANDS
 
 MUST_HAVE = (
     "windsock/py.typed",
-    "windsock/data/airflow-*.json",
+    "windsock/airflow/data/airflow-*.json",
     "windsock/dashboards/generated/*.json",
     "windsock/alerts/generated/rules.yml",
     "windsock/alerts/generated/alertmanager.yml",

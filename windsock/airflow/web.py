@@ -1,4 +1,4 @@
-"""What differs between the web servers of Airflow 2.11 (Flask) and 3.x (FastAPI): the part of `_compat` for the plugin.
+"""What differs between the web servers of Airflow 2.11 (Flask) and 3.x (FastAPI): what `compat` is for the plugin.
 
 Airflow is imported inside the functions only.
 """

@@ -15,10 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from windsock._airflow_metrics import CUSTOM, NOTES, Note
-from windsock._db_metrics import COLLECTOR_METRICS, DB_METRICS
-from windsock._log_metrics import LOG_METRICS
-from windsock._own_metrics import CALLBACK_METRICS, LISTENER_METRICS, OWN_METRICS, POLICY_METRICS
+from windsock.catalog.airflow_metrics import CUSTOM, NOTES, Note
+from windsock.catalog.database_metrics import COLLECTOR_METRICS, DB_METRICS
+from windsock.catalog.log_metrics import LOG_METRICS
+from windsock.catalog.own_metrics import CALLBACK_METRICS, LISTENER_METRICS, OWN_METRICS, POLICY_METRICS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ Source = Literal["statsd", "metadata", "windsock", "mapping", "custom", "unmappe
 UNMAPPED = "airflow_unmapped_"
 """What the names of metrics begin with that no catalogue knows."""
 
-_DATA = Path(__file__).parent / "data"
+_DATA = Path(__file__).parents[1] / "airflow" / "data"
 _REGISTRIES = (
     ("2.11", "airflow-2.11.0.json"),
     ("3.1.3", "airflow-3.1.3.json"),  # no registry either: what a capture of it holds beyond 2.11's

@@ -6,7 +6,7 @@ this process looked; they begin at 0 with every start and with every change of t
 
 from __future__ import annotations
 
-from windsock._airflow_metrics import DELAY, TASK
+from windsock.catalog.airflow_metrics import DELAY, TASK
 
 Row = tuple[str, str, str, str, str, tuple[float, ...]]
 
