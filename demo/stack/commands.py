@@ -12,6 +12,7 @@ import click
 
 from windsock import _source, cli, settings
 from windsock._extras import need
+from windsock.airflow.versions import NEWEST
 from windsock.exceptions import UsageError
 
 from . import environment, keeper, programs, shipping, stack, table
@@ -34,7 +35,7 @@ INTERVAL = 1.0
 @click.option(
     "--airflow",
     "version",
-    default=environment.NEWEST,
+    default=NEWEST,
     show_default=True,
     metavar="VERSION|none",
     help="The demo's Airflow; none: start the rest, and say how to attach an Airflow of your own.",

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .folder import Folder
 
 REQUIREMENTS = Path(__file__).parent / "requirements"
-NEWEST = "3.3.2"
 PYTHONS = ((3, 10), (3, 15))
 """The oldest Python that the pinned Airflow runs on, and the first that is too new."""
 

@@ -1,9 +1,8 @@
 """The catalogue: every metric that windsock exposes, in one place.
 
-Exporter, dashboards, rules, docs and tests read it. What Airflow registers is in data/airflow-VERSION.json (made by
-scripts/catalog.py for 3.3.2; written down from the code for 2.11.0, which has no registry), what the registry does not
-say in `_airflow_metrics.py`, what the metadata database holds in `_db_metrics.py`, windsock's own metrics in
-`_own_metrics.py`.
+Exporter, dashboards, rules, docs and tests read it. What each Airflow registers is in `windsock/airflow/data`, what the
+registry does not say in `airflow_metrics.py`, what the metadata database holds in `database_metrics.py`, windsock's own
+metrics in `own_metrics.py` and `log_metrics.py`.
 """
 
 from __future__ import annotations
@@ -12,9 +11,9 @@ import json
 import re
 from dataclasses import dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
+from windsock.airflow.versions import DATA, REGISTRIES
 from windsock.catalog.airflow_metrics import CUSTOM, NOTES, Note
 from windsock.catalog.database_metrics import COLLECTOR_METRICS, DB_METRICS
 from windsock.catalog.log_metrics import LOG_METRICS
@@ -29,14 +28,6 @@ Source = Literal["statsd", "metadata", "windsock", "mapping", "custom", "unmappe
 UNMAPPED = "airflow_unmapped_"
 """What the names of metrics begin with that no catalogue knows."""
 
-_DATA = Path(__file__).parents[1] / "airflow" / "data"
-_REGISTRIES = (
-    ("2.11", "airflow-2.11.0.json"),
-    ("3.1.3", "airflow-3.1.3.json"),  # no registry either: what a capture of it holds beyond 2.11's
-    ("3.3.2", "airflow-3.3.2.json"),
-    ("3.3.2", "airflow-unregistered.json"),  # sent by 3.3.2, though its registry does not know of it
-    ("3.4.0", "airflow-3.4.0b2.json"),
-)
 _DELIVERY = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _KINDS: Mapping[str, Kind] = {"counter": "counter", "gauge": "gauge", "timer": "histogram"}
 
@@ -94,8 +85,8 @@ class Metric:
 def airflow() -> tuple[Metric, ...]:
     """Every metric that some supported Airflow sends over StatsD."""
     merged: dict[str, tuple[str, list[str], list[str]]] = {}
-    for version, file in _REGISTRIES:
-        for row in json.loads((_DATA / file).read_text()):
+    for version, file in REGISTRIES:
+        for row in json.loads((DATA / file).read_text()):
             _, legacy, seen_in = merged.setdefault(row["name"], (row["type"], [], []))
             legacy += [form for form in row["legacy"] if form not in legacy]
             seen_in.append(version)

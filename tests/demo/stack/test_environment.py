@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from windsock.airflow.versions import NEWEST
 from windsock.demo.stack import environment
 from windsock.exceptions import StackError
 
@@ -67,11 +68,11 @@ def test_what_can_t_be_installed_is_said_with_the_end_of_uv_s_output(build, tmp_
 
 
 def test_the_requirements_pin_airflow_and_all_that_windsock_needs_beside_it():
-    text = (environment.REQUIREMENTS / f"airflow-{environment.NEWEST}.txt").read_text()
+    text = (environment.REQUIREMENTS / f"airflow-{NEWEST}.txt").read_text()
     pinned = {line.split("==")[0] for line in text.splitlines() if "==" in line and not line.startswith(" ")}
     assert {"apache-airflow", "statsd", "click", "prometheus-client", "pydantic", "pyyaml", "requests"} <= pinned
-    assert f"apache-airflow=={environment.NEWEST}" in text
-    assert environment.versions() == [environment.NEWEST]
+    assert f"apache-airflow=={NEWEST}" in text
+    assert environment.versions() == [NEWEST]
 
 
 def test_the_digest_sees_the_folders_behind_their_links():
