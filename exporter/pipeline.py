@@ -19,8 +19,8 @@ from .compat.translate import MappedTranslator
 from .parts import Parts
 from .series.budget import Budget
 from .series.metrics import metrics
-from .series.minute import Minute
 from .series.own import OwnMetrics
+from .series.rate import RateWindow
 from .series.store import SeriesStore
 from .statsd.listen import Receiver
 from .statsd.listener import Listener
@@ -67,7 +67,7 @@ class Pipeline:
         inherited = inherited or systemd.Sockets()
         exporter = settings.exporter
         self.own = OwnMetrics()
-        self.minute = Minute(self.own)
+        self.rates = RateWindow(self.own)
         self.store = SeriesStore(Budget(exporter.budgets))
         self._metrics = metrics(exporter)
         self.translator, ingest = choose(exporter, self._metrics)
@@ -82,7 +82,7 @@ class Pipeline:
                 if urlsplit(url).scheme not in inherited.kinds():
                     listeners.append(Listener(url, exporter.statsd.read_buffer))
                     undo.callback(listeners[-1].close)
-            self._receiver = Receiver(listeners, self._ingest, self.own, self.minute)
+            self._receiver = Receiver(listeners, self._ingest, self.own, self.rates)
             undo.pop_all()
         self._receiver.senders = self._senders(exporter)
         self.own.set("windsock_build_info", 1, version=__version__, python=platform.python_version())
@@ -170,8 +170,8 @@ class Pipeline:
 
     def status(self) -> str:
         """One line about how it goes."""
-        lines = self.minute.rate(self.own.counter("windsock_lines_total"), time.monotonic())
-        rate = f"{lines:,.0f} lines/s" if self.minute.arrived() is not None else "nothing received yet"
+        lines = self.rates.rate(self.own.counter("windsock_lines_total"), time.monotonic())
+        rate = f"{lines:,.0f} lines/s" if self.rates.arrived() is not None else "nothing received yet"
         return f"listening on {', '.join(self.addresses())}: {rate}, {len(self.store):,} series"
 
     def reload(self) -> str:

@@ -36,24 +36,24 @@ def content_type(accept: str) -> str:
     return TEXT
 
 
-def render(stores: Iterable[SeriesStore], content: str, *, birth: Birth | None = None) -> bytes:
-    """Return the exposition of all series in `stores`; only with `birth`, for a scraper, are new ones shown as 0."""
-    return b"".join([*pieces(stores, content, birth=birth), END if content == OPENMETRICS else b""])
+def render(stores: Iterable[SeriesStore], content: str, *, zero: ZeroInit | None = None) -> bytes:
+    """Return the exposition of all series in `stores`; only with `zero`, for a scraper, are new ones shown as 0."""
+    return b"".join([*pieces(stores, content, zero=zero), END if content == OPENMETRICS else b""])
 
 
-def pieces(stores: Iterable[SeriesStore], content: str, *, birth: Birth | None = None) -> Iterator[bytes]:
+def pieces(stores: Iterable[SeriesStore], content: str, *, zero: ZeroInit | None = None) -> Iterator[bytes]:
     """The exposition without OpenMetrics' end, a few thousand series at a time: less memory is touched."""
     for store in stores:
         store.fold()
         for _, family in sorted(store.families.items()):
             yield _heading(family, content, store.families).encode()
-            zeros = birth.zeros(family) if birth else set()
+            zeros = zero.zeros(family) if zero else set()
             series = list(family.series.values())
             for start in range(0, len(series), _PIECE):
                 yield "".join(_lines(family, series[start : start + _PIECE], zeros, content)).encode()
 
 
-class Birth:
+class ZeroInit:
     """Tells which series a scrape shows as 0: those that it is the first to show.
 
     So are those that it shows within `hold` seconds of the first: several Prometheis may scrape one exporter, and each

@@ -9,7 +9,7 @@ from windsock.exporter.series.kinds import Histogram
 from windsock.exporter.series.number import parse_number
 from windsock.exporter.series.store import is_overflow
 
-from .forms import Held, carries
+from .legacy import Held, carries
 from .line import LineError, parse, split
 from .prefix import foreign_prefix
 from .translate import Rejected
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from windsock.exporter.series.own import OwnMetrics
     from windsock.exporter.series.store import SeriesStore
 
-    from .forms import Key
+    from .legacy import Key
     from .translate import Target, Translator
 
 # What a known datagram does to its series, with an amount; CHANGE is what a gauge's value with a sign does.

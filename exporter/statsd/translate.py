@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from windsock.settings import StatsD
 
 from .custom import PREFIX, Custom
-from .forms import Forms, Held
+from .legacy import Held, LegacyForms
 from .names import Ids, Names
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Translator:
         self.unmapped = unmapped
         """None: names that the catalogue does not know are counted only."""
         self.ids = Ids()
-        self.forms = Forms()
+        self.forms = LegacyForms()
         self.major: str = config.airflow if config.airflow != "auto" else ""
         self.dialect = ""
         self._told = bool(self.major)

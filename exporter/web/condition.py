@@ -26,7 +26,7 @@ def lines(pipeline: Pipeline) -> tuple[str, str]:
     """How StatsD's lines come, as the class of a colour and in words."""
     if not pipeline.alive():
         return "bad", "not receiving"
-    arrived, now = pipeline.minute.arrived(), time.time()
+    arrived, now = pipeline.rates.arrived(), time.time()
     if arrived is None:
         return "waiting", "listening: nothing received yet"
     if now - arrived < _SOON:
@@ -81,7 +81,7 @@ def attention(pipeline: Pipeline) -> Iterator[str]:
 
 
 def _silence(pipeline: Pipeline) -> Iterator[str]:
-    arrived, now = pipeline.minute.arrived(), time.time()
+    arrived, now = pipeline.rates.arrived(), time.time()
     refused = sum(
         int(pipeline.own.counter("windsock_refused_total", listener=one.url).value) for one in pipeline.listeners()
     )

@@ -208,7 +208,7 @@ def _most(counts: Mapping[str, int]) -> Iterator[list[Cell]]:
 
 
 def _rate(pipeline: Pipeline, counter: Counter) -> str:
-    rate = pipeline.minute.rate(counter, time.monotonic())
+    rate = pipeline.rates.rate(counter, time.monotonic())
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}" if rate else "0"
 
 

@@ -14,7 +14,7 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from windsock.exceptions import WindsockError
-from windsock.exporter.series.exposition import Birth, content_type, pieces
+from windsock.exporter.series.exposition import ZeroInit, content_type, pieces
 from windsock.exporter.series.process import Process
 
 from . import page, runbooks, tls
@@ -218,10 +218,10 @@ class _Handler(BaseHTTPRequestHandler):
         content = content_type(self.headers.get("Accept", ""))
         # Only Prometheus itself says how long it waits; someone who looks with curl must not use up a series' 0.
         scraped = "X-Prometheus-Scrape-Timeout-Seconds" in self.headers
-        birth = Birth(time.monotonic(), pipeline.settings.exporter.web.birth_hold) if scraped else None
+        zero = ZeroInit(time.monotonic(), pipeline.settings.exporter.web.birth_hold) if scraped else None
         headers = {}
         with pipeline.rendering:
-            parts = chain(pieces(pipeline.stores(), content, birth=birth), [self.server.process.exposition(content)])
+            parts = chain(pieces(pipeline.stores(), content, zero=zero), [self.server.process.exposition(content)])
             if "gzip" in self.headers.get("Accept-Encoding", ""):
                 gzip = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
                 body = b"".join([*map(gzip.compress, parts), gzip.flush()])

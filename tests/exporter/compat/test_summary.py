@@ -12,7 +12,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from windsock.exporter.series import summary
-from windsock.exporter.series.exposition import OPENMETRICS, TEXT, Birth
+from windsock.exporter.series.exposition import OPENMETRICS, TEXT, ZeroInit
 
 SHORT = """
 defaults: {observer_type: summary, summary_options: {max_age: 10s, age_buckets: 5, quantiles: [{quantile: 0.5}]}}
@@ -105,10 +105,10 @@ def test_quantiles_and_bounds_are_spelled_as_the_format_has_it(content, one, our
 
 def test_a_new_one_is_shown_empty_to_prometheus_first(ours):
     mine = ours().feed("t:5|h")
-    born = mine.text(birth=Birth(0, 0))
+    born = mine.text(zero=ZeroInit(0, 0))
     assert "t_sum 0.0\nt_count 0\n" in born
     assert 't{quantile="0.5"} NaN\n' in born
-    assert "t_sum 5.0\nt_count 1\n" in mine.text(birth=Birth(15, 0))
+    assert "t_sum 5.0\nt_count 1\n" in mine.text(zero=ZeroInit(15, 0))
 
 
 def test_both_formats_are_valid(ours):

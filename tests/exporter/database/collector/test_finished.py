@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from windsock.exporter.series.exposition import TEXT, Birth, render
+from windsock.exporter.series.exposition import TEXT, ZeroInit, render
 
 NOW = 1_790_000_000.0
 ENDS = ["success", "failed", "skipped", "upstream_failed", "removed"]
@@ -195,7 +195,7 @@ def test_a_new_counter_is_shown_as_0_first(pg_database, look, clock):
     clock(NOW + 15)
     eye.collector.look()
     line = 'airflow_db_dag_runs_finished_total{dag_id="d",state="failed"} '
-    shown = [render(eye.collector.stores(), TEXT, birth=Birth(time.time() + at, 0)).decode() for at in (0, 15)]
+    shown = [render(eye.collector.stores(), TEXT, zero=ZeroInit(time.time() + at, 0)).decode() for at in (0, 15)]
     assert [f"{line}{value}\n" in text for text, value in zip(shown, (0, 1), strict=True)] == [True, True]
 
 

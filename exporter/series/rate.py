@@ -15,7 +15,7 @@ _STEP = 10.0
 _STEPS = 7
 
 
-class Minute:
+class RateWindow:
     """Remembers what the counters showed every ten seconds of the last minute."""
 
     def __init__(self, own: OwnMetrics) -> None:

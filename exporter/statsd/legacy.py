@@ -34,7 +34,7 @@ class Held:
     key: Key
 
 
-class Forms:
+class LegacyForms:
     """What was decided so far. `generation` grows whenever an earlier decision no longer holds."""
 
     def __init__(self) -> None:
