@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is: each installs what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help install programs test-programs environments shipping demo test check requirements build clean
+.PHONY: help install programs test-programs environments shipping demo test check requirements airflow build clean
 
 # Given to what a target runs: make demo ARGS=--check, make test ARGS="tests/stack -x"
 ARGS ?=
@@ -13,8 +13,9 @@ BIN := .venv/bin
 # Airflow elsewhere taken unasked.
 LOGS = $(if $(filter --check %none,$(ARGS)),,$(shell command -v go >/dev/null && command -v mvn >/dev/null \
 	&& command -v javac >/dev/null && echo --logs))
-AIRFLOW := .windsock/airflow-3.3.2
-REQUIREMENTS := windsock/stack/requirements
+NEWEST := $(shell sed -n 's/^NEWEST = "\(.*\)"/\1/p' windsock/airflow/versions.py)
+AIRFLOW := .windsock/airflow-$(NEWEST)
+REQUIREMENTS := demo/stack/requirements
 
 help: ## Say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 22
@@ -32,7 +33,7 @@ install: .venv/installed $(AIRFLOW)/installed ## Install what is missing: progra
 	@touch $@
 
 # The start of the demo keeps it up to date by itself.
-$(AIRFLOW)/installed: $(REQUIREMENTS)/airflow-3.3.2.txt | .venv/installed
+$(AIRFLOW)/installed: $(REQUIREMENTS)/airflow-$(NEWEST).txt | .venv/installed
 	@$(BIN)/windsock up --prepare
 	@touch $@
 
@@ -73,6 +74,13 @@ requirements: .venv/installed ## Pin the demo's and the tests' Airflows anew
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --upgrade \
 			"$$file" --output-file "$${file%.in}.txt" || exit 1; done
 	@echo "Next: make test"
+
+airflow: .venv/installed ## Say what Airflow VERSION changes for the catalogue, rules, panels and docs: make airflow VERSION=3.4.0b2
+	@test -n "$(VERSION)" || { echo "which version? make airflow VERSION=3.4.0b2" >&2; exit 2; }
+	@$(BIN)/uv venv --quiet --clear .windsock/versions/$(VERSION)
+	@$(BIN)/uv pip install --quiet --prerelease if-necessary-or-explicit --python .windsock/versions/$(VERSION) "apache-airflow-core==$(VERSION)"
+	@$(BIN)/python scripts/catalog.py .windsock/versions/$(VERSION)/bin/python --diff
+	@echo "Next: make check"
 
 build: .venv/installed ## Build the wheel and the sdist into dist/
 	@$(BIN)/uv build --quiet

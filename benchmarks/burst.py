@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from windsock.alerts.routes import Timing
-from windsock.inbox import Inbox
+from windsock.demo.inbox import Inbox
 from windsock.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -27,7 +27,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from windsock.inbox import Inbox
+from windsock.demo.inbox import Inbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

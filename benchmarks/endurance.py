@@ -26,7 +26,7 @@ from real.databases import MariaDB, Postgres, SQLiteFolder
 from real.failures import fail
 from real.tables import Database
 
-from windsock.exporter.metadata.collector import Collector
+from windsock.exporter.database.collector import Collector
 from windsock.exporter.reconciler.reconciler import Reconciler
 from windsock.settings import Settings
 

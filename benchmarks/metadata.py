@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from seed import seed
 
-from windsock.exporter.exposition import TEXT, render
-from windsock.exporter.metadata.collector import Collector
+from windsock.exporter.database.collector import Collector
+from windsock.exporter.series.exposition import TEXT, render
 from windsock.settings import Settings
 
 if TYPE_CHECKING:

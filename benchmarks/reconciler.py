@@ -40,7 +40,7 @@ from real.alertmanager import Alertmanager, Messages
 from real.databases import Postgres
 
 from windsock.alerts.routes import Timing
-from windsock.inbox import Inbox
+from windsock.demo.inbox import Inbox
 from windsock.settings import Settings
 
 if TYPE_CHECKING:

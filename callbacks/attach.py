@@ -11,7 +11,7 @@ import logging
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -43,16 +43,16 @@ def to_dag(dag: Any) -> None:
         if _add(dag, attribute, _callback(hook, facts, settings)):
             # Airflow computes this when the DAG is made, before policies; the scheduler looks at nothing else.
             setattr(dag, f"has_{attribute}", True)
-    if _compat.has_slas(dag):
+    if compat.has_slas(dag):
         _add(dag, "sla_miss_callback", _callback("sla", facts, settings))
 
 
 def to_task(task: Any) -> None:
     """Attach to `task`, unless it is one that Airflow never runs: with a callback it would have to."""
     settings = _settings()
-    if settings is None or _compat.read(task, "inherits_from_empty_operator"):
+    if settings is None or compat.read(task, "inherits_from_empty_operator"):
         return
-    facts = _facts(_compat.read(task, "dag"))
+    facts = _facts(compat.read(task, "dag"))
     for hook, attribute in _TASK.items():
         _add(task, attribute, _callback(hook, facts, settings))
 
@@ -66,7 +66,7 @@ def count(reason: str, detail: str) -> None:
 
     log.warning("no callbacks attached (%s): %s", reason, redact(detail))
     try:
-        _compat.count("windsock.policy.errors", {"reason": reason})
+        compat.count("windsock.policy.errors", {"reason": reason})
     except Exception as error:  # noqa: BLE001  Airflow's metrics are broken
         log.debug("not counted: %s", error)
 
@@ -96,7 +96,7 @@ def _settings() -> Settings | None:
 def _facts(dag: Any) -> DagFacts:
     from .context import facts_of, words  # noqa: PLC0415  as above
 
-    return facts_of(dag, words(_compat.read(dag, "dag_id")))
+    return facts_of(dag, words(compat.read(dag, "dag_id")))
 
 
 def _callback(hook: str, facts: DagFacts, settings: Settings) -> Any:

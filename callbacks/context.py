@@ -7,7 +7,7 @@ from datetime import datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.teams import DagFacts, owners_of
 
 if TYPE_CHECKING:
@@ -71,12 +71,12 @@ def read(context: Any, called: Kind | None = None) -> Outcome:
 
     Raises ValueError where it does not even name a DAG and a run, and where nothing has ended.
     """
-    get = _compat.read
+    get = compat.read
     if not hasattr(context, "get"):
         raise ValueError(f"expected Airflow's context, got {type(context).__name__}")
-    dag_level = _compat.is_dag_level(context)
+    dag_level = compat.is_dag_level(context)
     any_instance = context.get("task_instance")
-    instance = _compat.failed_task(context) if dag_level else any_instance
+    instance = compat.failed_task(context) if dag_level else any_instance
     task = get(instance, "task")
     run = context.get("dag_run")
     # Not context["dag"] first: a Python task's own arguments may stand under the names of the context.
@@ -90,13 +90,13 @@ def read(context: Any, called: Kind | None = None) -> Outcome:
         raise ValueError("the context names no DAG and run")
     log_url = words(get(instance, "log_url"), 2 * _WORDS)
     outcome = Outcome(
-        called if called == "check" else _compat.kind(context, called),
+        called if called == "check" else compat.kind(context, called),
         facts_of(dag, dag_id),
         run_id,
         run_due=next(filter(None, dues), None),
         conf=conf if isinstance(conf := get(run, "conf"), dict) else None,
         log_url=log_url,
-        run_url=_compat.run_page(log_url or words(get(any_instance, "log_url"), 2 * _WORDS)),
+        run_url=compat.run_page(log_url or words(get(any_instance, "log_url"), 2 * _WORDS)),
     )
     if dag_level:
         return replace(
@@ -110,7 +110,7 @@ def read(context: Any, called: Kind | None = None) -> Outcome:
     return replace(
         outcome,
         task_id=words(get(instance, "task_id"), _ID) or "unknown",
-        error=_compat.exception(context),
+        error=compat.exception(context),
         started=_moment(get(instance, "start_date")),
         ended=_moment(get(instance, "end_date")),
         try_number=_number(get(instance, "try_number")),
@@ -125,17 +125,17 @@ def with_failed_tasks(outcome: Outcome, context: Mapping[str, Any]) -> Outcome:
     """Ask Airflow which tasks of a failed run failed, and which of them first: one request, which may take a while."""
     if outcome.task_id is not None or outcome.kind != "failure" or outcome.reason != "task_failure":
         return outcome
-    found, first = _compat.failed_tasks(context, outcome.dag.dag_id, outcome.run_id)
+    found, first = compat.failed_tasks(context, outcome.dag.dag_id, outcome.run_id)
     tasks = tuple(words(task, _ID) for task in found[:_MANY])
     if first is not None:
-        link = words(_compat.read(first, "log_url"), 2 * _WORDS)
+        link = words(compat.read(first, "log_url"), 2 * _WORDS)
         return replace(outcome, tasks=tasks, failed_task=tasks[0], first_is_known=True, log_url=link)
     return replace(outcome, tasks=tasks, first_is_known=tasks == (outcome.failed_task,))
 
 
 def facts_of(dag: Any, dag_id: str) -> DagFacts:
     """What teams and severities are matched by; `dag` may be anything."""
-    owner, tags = _compat.read(dag, "owner"), _compat.read(dag, "tags")
+    owner, tags = compat.read(dag, "owner"), compat.read(dag, "tags")
     try:
         names = sorted(filter(None, (words(tag, _ID) for tag in islice(tags, _MANY))))
     except Exception:  # noqa: BLE001  not something to go through

@@ -19,7 +19,7 @@ from datetime import datetime
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.events import rfc3339
 from windsock.teams import DagFacts
 
@@ -99,20 +99,20 @@ def late(dag: Any, more: tuple[Any, ...], options: Options) -> None:
 def _read(context: Any, name: str) -> Outcome:
     context = context if hasattr(context, "get") else {}
     run, deadline = _facts(context.get("dag_run")), _facts(context.get("deadline"))
-    dag_id = words(_compat.read(run, "dag_id"), 250)
-    run_id = words(_compat.read(run, "dag_run_id") or _compat.read(run, "run_id"), 250)
+    dag_id = words(compat.read(run, "dag_id"), 250)
+    run_id = words(compat.read(run, "dag_run_id") or compat.read(run, "run_id"), 250)
     if not dag_id or not run_id:
         raise ValueError("the context names no DAG and run")
-    due = _compat.read(deadline, "deadline_time") or context.get("deadline_time")
-    conf = _compat.read(run, "conf")
+    due = compat.read(deadline, "deadline_time") or context.get("deadline_time")
+    conf = compat.read(run, "conf")
     return Outcome(
         "deadline",
         DagFacts(dag_id),
         run_id,
-        reason=_compat.state_of(run),
-        run_url=_compat.run_url(dag_id, run_id),
+        reason=compat.state_of(run),
+        run_url=compat.run_url(dag_id, run_id),
         conf=conf if isinstance(conf, dict) else None,
-        deadline=words(_compat.read(deadline, "id") or context.get("deadline_id"), 250) or name[:250] or "unknown",
+        deadline=words(compat.read(deadline, "id") or context.get("deadline_id"), 250) or name[:250] or "unknown",
         name=name,
         due=rfc3339(due) if isinstance(due, datetime) else words(due),
     )
@@ -126,14 +126,14 @@ def _facts(thing: Any) -> Any:
 
 
 def _late(dag: Any, slas: Iterable[Any]) -> tuple[Outcome, ...]:
-    dag_id = words(_compat.read(dag, "dag_id"), 250)
+    dag_id = words(compat.read(dag, "dag_id"), 250)
     if not dag_id:
         raise ValueError("expected Airflow's DAG")
     late: dict[datetime, list[str]] = {}
     for sla in slas:
-        date = _compat.read(sla, "execution_date")
+        date = compat.read(sla, "execution_date")
         if isinstance(date, datetime):
-            late.setdefault(date, []).append(words(_compat.read(sla, "task_id"), 250))
+            late.setdefault(date, []).append(words(compat.read(sla, "task_id"), 250))
     return tuple(
         Outcome(
             "deadline",
@@ -141,7 +141,7 @@ def _late(dag: Any, slas: Iterable[Any]) -> tuple[Outcome, ...]:
             # SLAs are those of scheduled runs alone.
             f"scheduled__{date.isoformat()}",
             tasks=tuple(sorted(late[date])),
-            run_url=_compat.run_url(dag_id, f"scheduled__{date.isoformat()}"),
+            run_url=compat.run_url(dag_id, f"scheduled__{date.isoformat()}"),
             deadline="sla",
         )
         for date in sorted(late, reverse=True)[:_RUNS]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from windsock import _compat
+from windsock.airflow import compat
 
 from . import bounded, recovery, sending
 from .context import read, with_failed_tasks
@@ -65,7 +65,7 @@ def handle(context: Any, called: Kind | None, options: Options = DEFAULT) -> Non
 def _settled(outcome: Outcome, context: Any) -> Outcome:
     """What is a retry by its number alone, as Airflow has it: a task that hung in `queued` has failed for good."""
     try:
-        failed = bounded.run(lambda: _compat.stands(context), _ASKING) == "failed"
+        failed = bounded.run(lambda: compat.stands(context), _ASKING) == "failed"
     except Exception as error:  # noqa: BLE001  nobody says more than the context
         sending.log.debug("not asked for the state: %s", error)
         return outcome

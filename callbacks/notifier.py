@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from windsock._compat import base_notifier
+from windsock.airflow.compat import base_notifier
 
 from .notify import Notify
 from .options import forgiving

@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.text import safe
 
 from . import recovery, sending
@@ -48,7 +48,7 @@ def check(  # noqa: PLR0913  a check has so many sides, each with a default
     options = forgiving(chosen, sending.ignored, Options(severity="warning"))
 
     def find() -> tuple[Outcome, ...]:
-        context = _compat.current_context()
+        context = compat.current_context()
         if context is None:
             if not passed:
                 sending.log.warning("outside a task, so nobody is told: %s", safe(str(message)))

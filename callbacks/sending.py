@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
 from windsock.text import clean, line
@@ -242,6 +242,6 @@ def _count(outcome: Outcome | None, problem: str, seconds: float) -> None:
     name, dag_id = _what(outcome)
     tags = {**({"reason": problem} if problem else {}), "alertname": name, "dag_id": dag_id}
     try:
-        bounded.run(lambda: _compat.count(f"windsock.callback.{'failed' if problem else 'sent'}", tags), seconds)
+        bounded.run(lambda: compat.count(f"windsock.callback.{'failed' if problem else 'sent'}", tags), seconds)
     except Exception as error:  # noqa: BLE001  no Airflow here, or its metrics are broken
         log.debug("not counted: %s", error)

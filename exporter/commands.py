@@ -19,7 +19,7 @@ from windsock import cli
 from windsock.exceptions import WindsockError
 from windsock.settings import Naming
 
-from .mapping.commands import import_mapping
+from .compat.commands import import_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -165,9 +165,9 @@ exporter.add_command(import_mapping)
 @cli.config_option
 def explain(config: Path | None, lines: tuple[str, ...], *, as_json: bool) -> None:
     """Say what each StatsD line becomes, and why; without LINES, those on standard input."""
+    from .compat.choice import choose  # noqa: PLC0415  as above
     from .explanation import explain as explain_line  # noqa: PLC0415  --help needs none of it
-    from .mapping.choice import choose  # noqa: PLC0415  as above
-    from .metrics import metrics  # noqa: PLC0415  as above
+    from .series.metrics import metrics  # noqa: PLC0415  as above
 
     settings = cli.load(config).exporter
     translator, _ = choose(settings, metrics(settings))

@@ -12,9 +12,10 @@ from windsock import _source
 from windsock.database import find_url
 from windsock.exceptions import SettingsError
 
-from . import access, parts
-from .mapping import file as mapping_file
-from .metrics import metrics
+from . import parts
+from .compat import file as mapping_file
+from .series.metrics import metrics
+from .web import access
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -93,7 +94,7 @@ def told(outcome: Mapping[str, Sequence[str]]) -> list[str]:
 
 
 def _missing_file(settings: Settings) -> str:
-    from .metadata.engine import missing_file  # noqa: PLC0415  only where there is a database
+    from .database.engine import missing_file  # noqa: PLC0415  only where there is a database
 
     url = find_url(settings.metadata.url)
     return missing_file(url) if url is not None else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .statsd.forms import Held
+from .statsd.legacy import Held
 from .statsd.line import LineError, parse, split
 from .statsd.prefix import advice, foreign_prefix
 from .statsd.translate import Rejected, Target, Translator

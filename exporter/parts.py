@@ -5,11 +5,12 @@ One decision for the start, `--check-config`, the log and the page.
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from windsock._extras import MissingPackageError
-from windsock._units import format_duration
+from windsock._units import format_age, format_duration
 from windsock.database import AIRFLOW_URLS, find_url
 from windsock.exceptions import UsageError, WindsockError
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
 
     from windsock.settings import Settings
 
-    from .metadata.collector import Collector
+    from .database.collector import Collector
     from .reconciler.reconciler import Reconciler
-    from .statsd.store import SeriesStore
+    from .series.store import SeriesStore
 
 DATABASE = "Metadata database"
 RECONCILER = "Reconciler"
@@ -45,6 +46,19 @@ class Parts:
         yield DATABASE, f"{self.collector.where}, {every}" if self.collector is not None else self.no_collector
         yield RECONCILER, f"on, {every}" if self.reconciler is not None else self.no_reconciler
         yield ALERTMANAGER, ", ".join(settings.alertmanager.urls) or _NO_ALERTMANAGER
+
+    def database(self) -> str:
+        """How the reader of the metadata database is, in words."""
+        collector = self.collector
+        if collector is None:
+            return self.no_collector
+        ago = f", {format_age(time.time() - collector.answered)} ago" if collector.answered is not None else ""
+        return {
+            "starts": f"{collector.where}: not read yet{_because(collector.failing())}",
+            "leads": f"{collector.where}: read{ago}",
+            "follows": f"{collector.where}: another exporter reads it, and this one follows",
+            "down": f"{collector.where}: can't be read{_because(collector.failing())}; last read{ago or ': never'}",
+        }[collector.status()]
 
     def start(self, learn: Callable[[str], None]) -> None:
         """Let them work; `learn` is told the id of each DAG."""
@@ -92,7 +106,7 @@ def _collector(settings: Settings, url: str | None) -> tuple[Collector | None, s
     if url is None:
         return None, _NO_DATABASE
     try:
-        from .metadata.collector import Collector  # noqa: PLC0415  only where there is a database
+        from .database.collector import Collector  # noqa: PLC0415  only where there is a database
 
         return Collector(settings, url), ""
     except (ImportError, WindsockError) as error:
@@ -128,3 +142,12 @@ def _said(error: Exception, what: str) -> str:
     if isinstance(error, ImportError) and error.name is not None:
         return str(MissingPackageError(error.name, what))
     return str(error)
+
+
+def _because(failing: dict[str, str]) -> str:
+    """The reason that tells most: of the connection, of the schema, or of the first query."""
+    for name in ("connection", "schema", *failing):
+        if name in failing:
+            hint = "; `windsock metadata grants` prints what lets a role read it"
+            return f": {failing[name]}{hint if failing[name].startswith('permission') else ''}"
+    return ""

@@ -1,252 +1,53 @@
-"""The exporter as a whole: listeners, store and web server, started and stopped together."""
+"""The exporter as a whole: the pipeline and its HTTP side, started and stopped together."""
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import platform
 import threading
-import time
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
 
-from windsock import __version__
-from windsock.exceptions import WindsockError
+from typing_extensions import override
 
-from . import condition, configuration, state, systemd
-from .access import Access
-from .mapping.choice import choose, chosen_mapping
-from .mapping.translate import MappedTranslator
-from .metrics import metrics
-from .minute import Minute
-from .own import OwnMetrics
-from .parts import Parts
-from .statsd.budget import Budget
-from .statsd.listen import Receiver
-from .statsd.listener import Listener
-from .statsd.relay import Relay
-from .statsd.senders import Senders
-from .statsd.store import SeriesStore
-from .web import Server
+from . import systemd
+from .pipeline import Pipeline
+from .web.access import Access
+from .web.server import Server
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from typing_extensions import Self
 
-    from windsock.settings import Exporter as ExporterSettings
     from windsock.settings import Settings
 
-log = logging.getLogger(__name__)
 
-_STUCK_AFTER = 10.0
-_METRICS_SHOWN = 50
+class Service(Pipeline):
+    """A running exporter. `with Service(settings) as service:` receives and serves until the block ends."""
 
-
-class Service:
-    """A running exporter. `with Service(settings) as service:` receives and serves until the block ends.
-
-    `reread` reads the settings again for a reload, `origin` says where they come from, `inherited` are the sockets
-    that a service manager opened, and `parts` run beside the listeners.
-    """
-
-    def __init__(
-        self,
-        settings: Settings,
-        *,
-        reread: Callable[[], Settings] | None = None,
-        origin: Sequence[str] = (),
-        inherited: systemd.Sockets | None = None,
-        parts: Parts | None = None,
-    ) -> None:
-        self.settings = settings
-        self.parts = parts or Parts()
-        self.origin = origin
-        self.reloaded = "never"
-        """What came of the last reload."""
-        self.started = time.time()
-        self._reread = reread or (lambda: self.settings)
-        self._reloading = threading.Lock()
-        self._bad_timers = 0
+    def __init__(self, settings: Settings, *, inherited: systemd.Sockets | None = None, **given: Any) -> None:
         inherited = inherited or systemd.Sockets()
-        exporter = settings.exporter
-        self.own = OwnMetrics()
-        self.minute = Minute(self.own)
-        self.store = SeriesStore(Budget(exporter.budgets))
-        self._metrics = metrics(exporter)
-        self.translator, ingest = choose(exporter, self._metrics)
-        if isinstance(self.translator, MappedTranslator):
-            # What a mapping names is not known before its first line: its counters start at 0.
-            self._metrics = ()
-        self.rendering = threading.Lock()
-        self._ingest = ingest(self.store, self.translator, self.own, exporter.expiry)
-        access = Access(exporter.web.config_file)
-        with contextlib.ExitStack() as undo:
-            self.web = Server(exporter.web.listen, self, access, inherited.web)
-            undo.callback(self.web.server_close)
-            listeners = [Listener.inherit(sock, exporter.statsd.read_buffer) for sock in inherited.statsd]
-            for url in exporter.statsd.listen:
-                if urlsplit(url).scheme not in inherited.kinds():
-                    listeners.append(Listener(url, exporter.statsd.read_buffer))
-                    undo.callback(listeners[-1].close)
-            self._receiver = Receiver(listeners, self._ingest, self.own, self.minute)
-            undo.pop_all()
-        self._receiver.senders = self._senders(exporter)
+        access = Access(settings.exporter.web.config_file)
+        super().__init__(settings, inherited=inherited, **given)
+        try:
+            self.web = Server(settings.exporter.web.listen, self, access, inherited.web)
+        except BaseException:
+            self.close()
+            raise
         self._serving = threading.Thread(target=self.web.run, name="web", daemon=True)
-        self.own.set("windsock_build_info", 1, version=__version__, python=platform.python_version())
-        self._note_reload(good=True)
-        self._warn_of_small_buffers()
 
     def __enter__(self) -> Self:
-        exporter = self.settings.exporter
-        if exporter.state_file:
-            state.load(exporter.state_file, self.store, self.translator, self._metrics)
-        self._receiver.relay = self._relay(exporter)
-        self._receiver.start()
-        self.parts.start(self.translator.ids.learn)
+        self.start()
         self._serving.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._receiver.stop()
-        if self._receiver.relay is not None:
-            self._receiver.relay.stop()
-        self.parts.stop()
-        if self.settings.exporter.state_file:
-            state.save(self.settings.exporter.state_file, self.store, self.translator)
+        self.stop()
         self.web.shutdown()
         self.web.server_close()
 
-    def addresses(self) -> list[str]:
-        """Where StatsD lines are received."""
-        return [listener.address for listener in self._receiver.listeners]
-
-    def examples(self) -> dict[str, str]:
-        """A line for each unmapped prefix."""
-        return self._ingest.examples
-
-    def listeners(self) -> tuple[Listener, ...]:
-        """What is listened on."""
-        return self._receiver.listeners
-
-    def relay(self) -> Relay | None:
-        """Where datagrams are passed on to, if they are."""
-        return self._receiver.relay
-
-    def rejected(self) -> dict[str, str]:
-        """The last line that was rejected for each reason."""
-        return self._ingest.rejected
-
-    def alive(self) -> bool:
-        """Whether lines are still being received."""
-        return self._receiver.is_alive() and time.monotonic() - self._receiver.woke < _STUCK_AFTER
-
-    def ready(self) -> tuple[bool, str]:
-        """Whether it receives, and has read the database that it is to read; and in words, what is missing."""
-        collector = self.parts.collector
-        if not self.alive():
-            return False, "not listening yet"
-        if collector is None or collector.answered is not None:
-            return True, "ok"
-        # One that Airflow's own variable only happens to name is not waited for.
-        return (
-            self.settings.metadata.url is None,
-            f"the metadata database was not read yet: {condition.database(self.parts)}",
-        )
-
-    def stores(self) -> Iterator[SeriesStore]:
-        """The stores to expose; rendering Airflow's changes figures of the last, windsock's own."""
-        yield self.store
-        yield from self.parts.stores()
-        self._receiver.report()
-        own = self.own
-        own.set("windsock_series", len(self.store))
-        own.set_all("windsock_metric_series", "metric", self.store.budget.metrics, _METRICS_SHOWN)
-        for budget, times in self.store.budget.overflows.items():
-            own.counter("windsock_overflow_total", budget=budget).value = times
-        # Lines other than timers are found bad at once and counted there.
-        bad, self._bad_timers = self.store.bad_values - self._bad_timers, self.store.bad_values
-        own.counter("windsock_sample_errors_total", reason="bad_value").value += bad
-        own.counter("windsock_corrections_total", reason="seconds_as_milliseconds").value = self.store.corrected
-        if self.translator.major or self.translator.dialect:
-            dialect, major = self.translator.dialect or "plain", self.translator.major
-            own.set("windsock_airflow_version_info", 1, major=major, dialect=dialect)
-        yield own.store
-
-    def status(self) -> str:
-        """One line about how it goes."""
-        lines = self.minute.rate(self.own.counter("windsock_lines_total"), time.monotonic())
-        rate = f"{lines:,.0f} lines/s" if self.minute.arrived() is not None else "nothing received yet"
-        return f"listening on {', '.join(self.addresses())}: {rate}, {len(self.store):,} series"
-
-    def reload(self) -> str:
-        """Read the configuration again; returns what came of it. Raises WindsockError, and then nothing has changed."""
-        with self._reloading:
-            systemd.notify_reloading()
-            try:
-                settings, outcome = configuration.take_over(self.settings, self._reread())
-                self._apply(settings)
-            except WindsockError as error:
-                self.reloaded = f"failed: {error}"
-                self._note_reload(good=False)
-                log.error("the configuration stays as it was: %s", error)  # noqa: TRY400  no traceback for users
-                raise
-            finally:
-                systemd.notify("READY=1")
-            told = configuration.told(outcome)
-            self.reloaded = "; ".join(told)
-            self._note_reload(good=True)
-            log.info("the configuration was read again; %s", self.reloaded)
-            return "\n".join(told)
-
-    def _apply(self, settings: Settings) -> None:
-        """Take over what can change while running. Raises WindsockError, and then nothing has changed."""
-        exporter = settings.exporter
-        access = Access(exporter.web.config_file)
-        mapping = chosen_mapping(exporter)
-        # Nothing fails from here on.
-        if mapping is not None and isinstance(self.translator, MappedTranslator):
-            self.translator.use(mapping)
+    @override
+    def use(self, settings: Settings) -> None:
+        access = Access(settings.exporter.web.config_file)
+        super().use(settings)
         self.web.access = access
-        self._receiver.senders = self._senders(exporter)
-        if exporter.statsd.relay != self.settings.exporter.statsd.relay:
-            before, self._receiver.relay = self._receiver.relay, self._relay(exporter)
-            if before is not None:
-                before.stop()
-        self.store.budget.limits = exporter.budgets
-        self.translator.limit(exporter.budgets)
-        self.parts.use(settings)
-        self.settings = settings
-
-    def _relay(self, settings: ExporterSettings) -> Relay | None:
-        if settings.statsd.relay is None:
-            return None
-        ports = {one.sock.getsockname()[1] for one in self.listeners() if one.kind == "udp"}
-        relay = Relay(settings.statsd.relay, self.own, ports)
-        relay.start()
-        return relay
-
-    @staticmethod
-    def _senders(settings: ExporterSettings) -> Senders | None:
-        return Senders(settings.statsd.allow) if settings.statsd.allow else None
-
-    def _note_reload(self, *, good: bool) -> None:
-        self.own.set("windsock_config_reload_success", int(good))
-        if good:
-            self.own.set("windsock_config_reload_timestamp_seconds", round(time.time(), 3))
-
-    def _warn_of_small_buffers(self) -> None:
-        asked = self.settings.exporter.statsd.read_buffer
-        for listener in self._receiver.listeners:
-            granted = listener.datagrams.buffer_bytes() if listener.datagrams is not None else asked
-            if granted < asked:
-                log.warning(
-                    "%s: asked for a receive buffer of %d bytes, the kernel gives %d; raise net.core.rmem_max to %d",
-                    listener.address,
-                    asked,
-                    granted,
-                    asked,
-                )

@@ -14,14 +14,14 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .statsd.store import Counter, Histogram
+from .series.kinds import Counter, Histogram
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from windsock.catalog import Metric
 
-    from .statsd.store import SeriesStore
+    from .series.store import SeriesStore
     from .statsd.translate import Translator
 
 log = logging.getLogger(__name__)

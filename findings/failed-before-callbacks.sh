@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 folder=$(mktemp -d)
 trap '[ -z "${pid:-}" ] || kill -- -"$pid" 2>/dev/null || true; sleep 2; rm -rf "$folder"' EXIT
 python3 -m venv "$folder/env"
-"$folder/env/bin/pip" install --quiet --disable-pip-version-check -r "$here/windsock/stack/requirements/airflow-3.3.2.txt"
+"$folder/env/bin/pip" install --quiet --disable-pip-version-check -r "$here/demo/stack/requirements/airflow-3.3.2.txt"
 mkdir "$folder/dags"
 cat > "$folder/dags/slow.py" <<'DAG'
 import os

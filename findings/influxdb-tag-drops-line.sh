@@ -16,7 +16,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/env"
-"$folder/env/bin/pip" install --quiet --disable-pip-version-check -r "$here/windsock/stack/requirements/airflow-3.3.2.txt"
+"$folder/env/bin/pip" install --quiet --disable-pip-version-check -r "$here/demo/stack/requirements/airflow-3.3.2.txt"
 AIRFLOW_HOME="$folder/home" "$folder/env/bin/python" - 2>"$folder/errors" <<'LOOK'
 import importlib.metadata
 import socket

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL, make_url
 
-from windsock.exporter.metadata.schema import TABLES
+from windsock.exporter.database.schema import TABLES
 
 SCHEMAS = Path(__file__).parent.parent / "tests" / "data" / "schemas"
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator
 
-from windsock import _costs
+from windsock import _regex_cost
 from windsock._section import Public
 
 _LISTEN = re.compile(r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+")
@@ -91,7 +91,7 @@ def _one_or_more(value: Any) -> Any:
 
 
 def _secret_pattern(value: str) -> str:
-    _costs.check(value)
+    _regex_cost.check(value)
     return value
 
 

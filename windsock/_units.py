@@ -62,3 +62,13 @@ def parse_ratio(value: Any) -> float:
 Duration = Annotated[float, BeforeValidator(parse_duration, json_schema_input_type=str | float), Field(ge=0)]
 Size = Annotated[int, BeforeValidator(parse_size, json_schema_input_type=str | int), Field(ge=0)]
 Ratio = Annotated[float, BeforeValidator(parse_ratio, json_schema_input_type=str | float), Field(ge=0, le=1)]
+
+
+def format_age(seconds: float) -> str:
+    """How long something lasts, as people say it: `3 d 4 h`, `5 min 12 s`."""
+    minutes, hours, days = int(seconds // 60), int(seconds // 3600), int(seconds // 86_400)
+    if days:
+        return f"{days} d {hours % 24} h"
+    if hours:
+        return f"{hours} h {minutes % 60} min"
+    return f"{minutes} min {int(seconds) % 60} s" if minutes else f"{int(seconds)} s"

@@ -20,11 +20,11 @@ _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 # name: (module, what `windsock --help` says of it, so that the help imports nothing)
 COMMANDS = {
-    "up": ("windsock.stack.commands", "Start the whole stack on this machine, with a demo Airflow."),
-    "inbox": ("windsock.inbox.commands", "A local Slack, PagerDuty and mail server with a page to look at."),
+    "up": ("windsock.demo.stack.commands", "Start the whole stack on this machine, with a demo Airflow."),
+    "inbox": ("windsock.demo.inbox.commands", "A local Slack, PagerDuty and mail server with a page to look at."),
     "exporter": ("windsock.exporter.commands", "StatsD in, Prometheus out."),
     "explain": ("windsock.exporter.commands", "Say what a StatsD line becomes, and why."),
-    "metadata": ("windsock.exporter.metadata.commands", "Read Airflow's metadata database once; a role for it."),
+    "metadata": ("windsock.exporter.database.commands", "Read Airflow's metadata database once; a role for it."),
     "reconcile": ("windsock.exporter.reconciler.commands", "Tell Alertmanager what the metadata database knows."),
     "dashboards": ("windsock.dashboards.commands", "Build Grafana dashboards."),
     "alerts": ("windsock.alerts.commands", "Build and test Prometheus rules and Alertmanager routes."),

@@ -24,7 +24,7 @@ from datetime import timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Literal
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.teams import DagFacts, route
 
 if TYPE_CHECKING:
@@ -76,10 +76,10 @@ def _send(kind: Literal["gauge", "count", "timing"], name: str, value: float, un
         if problem:
             _say(f"{name!s:.100}", problem)
             return
-        facts, task_id = _compat.running_task()
+        facts, task_id = compat.running_task()
         # In this order they follow the name in the plain dialect: what has no dots first, and the ids last.
         tags = {"unit": unit, "team": _team(facts), "dag_id": facts.dag_id, "task_id": task_id}
-        _compat.send(kind, f"custom.{name}", value * 1000 if kind == "timing" else value, tags)
+        compat.send(kind, f"custom.{name}", value * 1000 if kind == "timing" else value, tags)
     except Exception as error:  # noqa: BLE001  a metric never breaks a task, whatever Airflow or its client raise
         _say(f"{name!s:.100}", f"{type(error).__name__}: {error}")
 
@@ -99,7 +99,7 @@ def _problem(kind: str, name: object, value: object, unit: object) -> str:
 
 @cache
 def _off() -> str:
-    return _compat.statsd_off()
+    return compat.statsd_off()
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.redaction import redact
 
 LIMIT = 1000
@@ -38,7 +38,7 @@ def describe(error: BaseException | str) -> str:
 
 def safe(text: str, limit: int = LIMIT) -> str:
     """Return `text` without secrets and no longer than `limit` characters; a cut is marked."""
-    window = redact(_compat.mask(clean(text[:_WINDOW])))
+    window = redact(compat.mask(clean(text[:_WINDOW])))
     if len(text) > _WINDOW:
         window = window[:-_MARGIN] + _MARK
     return shorten(window.strip(), limit)

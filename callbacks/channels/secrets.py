@@ -9,7 +9,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def value(reference: str, key: str, pick: Callable[[Any], str | None] = lambda f
             raise SettingsError([f"the environment variable {variable[1]}, which {key} names, is not set"])
         return found.strip()
     try:
-        found = pick(_compat.connection(reference))
+        found = pick(compat.connection(reference))
     except ImportError:
         raise SettingsError(
             [f"the connection {reference}, which {key} names, can only be read where Airflow is installed"]

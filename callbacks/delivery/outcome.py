@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from dataclasses import dataclass
 
-from windsock import _compat
+from windsock.airflow import compat
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ def count(outcome: str, channel: str, team: str, reason: str = "") -> None:
     """Count one of sent, failed, spooled, dead, superseded, held by channel and team. Never raises."""
     with contextlib.suppress(BaseException):  # one of ours must not end a task
         tags = {**({"reason": reason} if reason else {}), "channel": channel, "team": team or "default"}
-        _compat.count(f"windsock.channel.{outcome}", tags)
+        compat.count(f"windsock.channel.{outcome}", tags)
 
 
 def took(seconds: float, channel: str, team: str) -> None:
     """Report how long a channel took. Never raises."""
     with contextlib.suppress(BaseException):
         tags = {"channel": channel, "team": team or "default"}
-        _compat.time_of("windsock.channel.duration", seconds * 1000, tags)
+        compat.time_of("windsock.channel.duration", seconds * 1000, tags)

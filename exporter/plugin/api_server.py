@@ -9,7 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 from starlette.routing import Route
 
-from windsock import _compat_web
+from windsock.airflow import web
 
 from .site import HEADERS, Answer, problem, site
 
@@ -23,31 +23,31 @@ _FORBIDDEN = problem(403, "Airflow does not let you see this.")
 async def _metrics(request: Request) -> Response:
     here = await run_in_threadpool(site)
     if not here.fits(request.headers.get("authorization", "")):
-        user = await _compat_web.user_of(request)
+        user = await web.user_of(request)
         if user is None:
             return _response(_SIGN_IN)
-        if not await run_in_threadpool(_compat_web.may_see_cluster, user):
+        if not await run_in_threadpool(web.may_see_cluster, user):
             return _response(_FORBIDDEN)
     return _response(await run_in_threadpool(here.metrics))
 
 
 async def _dag(request: Request) -> Response:
-    user = await _compat_web.user_of(request)
+    user = await web.user_of(request)
     if user is None:
         return _response(_SIGN_IN)
     dag_id = request.path_params["dag_id"]
-    if not await run_in_threadpool(_compat_web.may_see_dag, dag_id, user):
+    if not await run_in_threadpool(web.may_see_dag, dag_id, user):
         return _response(_FORBIDDEN)
     return _response(await run_in_threadpool(lambda: site().dag(dag_id)))
 
 
 async def _overview(request: Request) -> Response:
-    user = await _compat_web.user_of(request)
+    user = await web.user_of(request)
     if user is None:
         return _response(_SIGN_IN)
 
     def may_see(dag_id: str) -> bool:
-        return _compat_web.may_see_dag(dag_id, user)
+        return web.may_see_dag(dag_id, user)
 
     return _response(await run_in_threadpool(lambda: site().overview(may_see)))
 

@@ -11,7 +11,7 @@ import importlib
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from windsock import _compat, _compat_web
+from windsock.airflow import compat, web
 
 from . import listener
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
 
 _NAME = "windsock"
-_Base: Any = _compat.plugin_base()
+_Base: Any = compat.plugin_base()
 
 
 async def application(
@@ -63,8 +63,8 @@ class WindsockPlugin(_Base):  # type: ignore[misc]
 
     @staticmethod
     def _home() -> str:
-        return f"{_compat_web.base_path()}/{_NAME}"
+        return f"{web.base_path()}/{_NAME}"
 
 
 def _is_2() -> bool:
-    return _compat_web.major() == 2
+    return web.major() == 2

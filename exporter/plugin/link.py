@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from airflow.models.baseoperatorlink import BaseOperatorLink
 
-from windsock import _compat_web
+from windsock.airflow import web
 
 
 class DagLink(BaseOperatorLink):  # type: ignore[misc]  # noqa: AIR311  2.11's own base class
@@ -18,4 +18,4 @@ class DagLink(BaseOperatorLink):  # type: ignore[misc]  # noqa: AIR311  2.11's o
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the page's address."""
         del operator
-        return f"{_compat_web.base_path()}/windsock/dags/{quote(ti_key.dag_id, safe='')}"
+        return f"{web.base_path()}/windsock/dags/{quote(ti_key.dag_id, safe='')}"

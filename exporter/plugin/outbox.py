@@ -63,10 +63,10 @@ class Outbox:
         self._started = self._closed = False
 
     def _run(self) -> None:
-        from windsock import _compat  # noqa: PLC0415  not in processes where nothing happens
+        from windsock.airflow import compat  # noqa: PLC0415  not in processes where nothing happens
 
         try:
-            why = _switched_off() or _compat.statsd_off(core=True)
+            why = _switched_off() or compat.statsd_off(core=True)
         except Exception as error:  # noqa: BLE001  nothing may reach Airflow
             why = f"{type(error).__name__}: {error}"
         if why:
@@ -78,8 +78,8 @@ class Outbox:
             dropped, self.dropped = self.dropped, 0
             try:
                 if dropped:
-                    _compat.send("count", DROPPED, dropped, {}, core=True)
-                _compat.send("count", name, 1, tags, core=True)
+                    compat.send("count", DROPPED, dropped, {}, core=True)
+                compat.send("count", name, 1, tags, core=True)
             except Exception as error:  # noqa: BLE001  as above
                 self.dropped += dropped + 1
                 log.debug("not sent: %s", error)

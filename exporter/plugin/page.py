@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from windsock import events, links
-from windsock.exporter.markup import Cell, Html, document, facts, section, table, text
+from windsock.exporter.web.markup import Cell, Html, document, facts, section, table, text
 from windsock.teams import route
 
 if TYPE_CHECKING:

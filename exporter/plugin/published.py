@@ -21,8 +21,8 @@ from typing import IO, TYPE_CHECKING
 from typing_extensions import override
 
 from windsock.exceptions import WindsockError
-from windsock.exporter.exposition import TEXT, render
-from windsock.exporter.metadata.collector import KEPT_INTERVALS, Collector
+from windsock.exporter.database.collector import KEPT_INTERVALS, Collector
+from windsock.exporter.series.exposition import TEXT, render
 
 if TYPE_CHECKING:
     from windsock.settings import Settings

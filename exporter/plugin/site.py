@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from windsock import _compat_web, settings
+from windsock import settings
+from windsock.airflow import web
 from windsock.alertmanager import Alertmanager, credentials
 from windsock.database import find_url
 from windsock.exceptions import SettingsError, WindsockError
-from windsock.exporter.exposition import TEXT
+from windsock.exporter.series.exposition import TEXT
 
 from . import page
 from .published import Exposition, UnavailableError
@@ -67,7 +68,7 @@ class Site:
         try:
             if self._exposition is None:
                 given = self._settings.metadata.url
-                url = (given and find_url(given)) or _compat_web.database_url()
+                url = (given and find_url(given)) or web.database_url()
                 self._exposition = Exposition(self._settings, url)
             return Answer(self._exposition.read(), content_type=TEXT)
         except (UnavailableError, SettingsError) as error:
@@ -76,7 +77,7 @@ class Site:
 
     def dag(self, dag_id: str) -> Answer:
         """The page of one DAG."""
-        facts = _compat_web.dag_facts(dag_id)
+        facts = web.dag_facts(dag_id)
         if facts is None:
             return problem(404, f"There is no DAG {dag_id}.")
         return _page(page.dag(facts, self._settings, self._alerts({"dag_id": dag_id})))

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, redirect, request
 
-from windsock import _compat_web
+from windsock.airflow import web
 
 from .site import HEADERS, Answer, problem, site
 
@@ -18,25 +18,25 @@ _FORBIDDEN = problem(403, "Airflow does not let you see this.")
 def metrics() -> Response:
     """For the token, or a user (a session, or what [api] auth_backends take) that may see the cluster's activity."""
     if not site().fits(request.headers.get("Authorization", "")):
-        if not _compat_web.is_signed_in():
+        if not web.is_signed_in():
             return _response(problem(401, "Sign in to Airflow, or send a token."))
-        if not _compat_web.may_see_cluster():
+        if not web.may_see_cluster():
             return _response(_FORBIDDEN)
     return _response(site().metrics())
 
 
 def dag(dag_id: str) -> Any:
     """For users that may see the DAG."""
-    if not _compat_web.is_signed_in():
-        return redirect(_compat_web.sign_in_page(request.url))
-    return _response(site().dag(dag_id) if _compat_web.may_see_dag(dag_id) else _FORBIDDEN)
+    if not web.is_signed_in():
+        return redirect(web.sign_in_page(request.url))
+    return _response(site().dag(dag_id) if web.may_see_dag(dag_id) else _FORBIDDEN)
 
 
 def overview() -> Any:
     """For every user, with the DAGs that they may see."""
-    if not _compat_web.is_signed_in():
-        return redirect(_compat_web.sign_in_page(request.url))
-    return _response(site().overview(_compat_web.may_see_dag))
+    if not web.is_signed_in():
+        return redirect(web.sign_in_page(request.url))
+    return _response(site().overview(web.may_see_dag))
 
 
 def _response(answer: Answer) -> Response:

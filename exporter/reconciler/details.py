@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from windsock.events import TASK_FAILED
-from windsock.exporter.metadata.dialects import moment
-from windsock.exporter.metadata.schema import FINISHED_RUNS
+from windsock.exporter.database.dialects import moment
+from windsock.exporter.database.schema import FINISHED_RUNS
 
 from .matching import matching
 from .reader import states_of
@@ -18,8 +18,8 @@ from .reader import states_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from windsock.exporter.metadata.schema import Schema
-    from windsock.exporter.metadata.session import Session
+    from windsock.exporter.database.schema import Schema
+    from windsock.exporter.database.session import Session
 
     from .failure import Key
 

@@ -16,8 +16,8 @@ import sqlalchemy as sa
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from windsock.exporter.metadata.schema import Schema
-    from windsock.exporter.metadata.session import Session
+    from windsock.exporter.database.schema import Schema
+    from windsock.exporter.database.session import Session
 
 _FRESH = 600.0
 _KINDS = {"trigger": "triggered by it", "sensor": "waits for it"}

@@ -8,7 +8,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.redaction import MASK, redact
 from windsock.text import clean, shorten
 
@@ -63,7 +63,7 @@ def tail(base: Path, key: Key, instance: Instance) -> str:
 
 
 def _without_secrets(text: str) -> str:
-    return _CUT_KEY.sub(MASK, redact(_compat.mask(clean(text))))
+    return _CUT_KEY.sub(MASK, redact(compat.mask(clean(text))))
 
 
 def _text(line: str) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
     from sqlalchemy.sql.expression import TableClause
 
-    from windsock.exporter.metadata.session import Session
+    from windsock.exporter.database.session import Session
 
 _CHUNK = 200
 

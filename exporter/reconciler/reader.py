@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import sqlalchemy as sa
 
 from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, TASK_FAILED, TASK_RETRYING
-from windsock.exporter.metadata import schema
-from windsock.exporter.metadata.dialects import moment
-from windsock.exporter.metadata.schema import ACTIVE_RUNS
+from windsock.exporter.database import schema
+from windsock.exporter.database.dialects import moment
+from windsock.exporter.database.schema import ACTIVE_RUNS
 
 from . import rules
 from .failure import Failure, Key
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
     from sqlalchemy.sql.expression import TableClause
 
-    from windsock.exporter.metadata.schema import Schema
-    from windsock.exporter.metadata.session import Session
+    from windsock.exporter.database.schema import Schema
+    from windsock.exporter.database.session import Session
 
     from .rules import Standing
 

@@ -14,10 +14,10 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
-from windsock.exporter.metadata.engine import open_engine, parse
-from windsock.exporter.metadata.session import Session
-from windsock.exporter.metadata.snapshot import Snapshot
-from windsock.exporter.own import OwnMetrics
+from windsock.exporter.database.engine import open_engine, parse
+from windsock.exporter.database.session import Session
+from windsock.exporter.database.snapshot import Snapshot
+from windsock.exporter.series.own import OwnMetrics
 from windsock.redaction import redact
 
 from .definitions import Definitions
@@ -30,7 +30,7 @@ from .tracker import Tracker
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from windsock.exporter.statsd.store import SeriesStore
+    from windsock.exporter.series.store import SeriesStore
     from windsock.settings import Settings
 
     from .failure import Alert

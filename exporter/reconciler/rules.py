@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from windsock.exporter.metadata.schema import FINISHED
+from windsock.exporter.database.schema import FINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

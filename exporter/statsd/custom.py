@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from windsock import catalog
-from windsock.exporter.metrics import adjusted
+from windsock.exporter.series.metrics import adjusted
 from windsock.settings import Exporter
 
 from .names import Found

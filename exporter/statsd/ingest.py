@@ -12,17 +12,18 @@ import time
 from collections import Counter as Tally
 from typing import TYPE_CHECKING
 
-from .expiry import Expiry
+from windsock.exporter.series.expiry import Expiry
+
 from .learn import ADD, SET, SKIP, Learner
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Sequence
 
-    from windsock.exporter.own import OwnMetrics
+    from windsock.exporter.series.own import OwnMetrics
+    from windsock.exporter.series.store import SeriesStore
     from windsock.settings import Expiry as ExpirySettings
 
     from .learn import Action
-    from .store import SeriesStore
     from .translate import Translator
 
 log = logging.getLogger(__name__)

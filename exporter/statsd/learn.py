@@ -5,19 +5,22 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from .forms import Held, carries
-from .line import LineError, parse, parse_number, split
+from windsock.exporter.series.kinds import Histogram
+from windsock.exporter.series.number import parse_number
+from windsock.exporter.series.store import is_overflow
+
+from .legacy import Held, carries
+from .line import LineError, parse, split
 from .prefix import foreign_prefix
-from .store import Histogram, is_overflow
 from .translate import Rejected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
-    from windsock.exporter.own import OwnMetrics
+    from windsock.exporter.series.own import OwnMetrics
+    from windsock.exporter.series.store import SeriesStore
 
-    from .forms import Key
-    from .store import SeriesStore
+    from .legacy import Key
     from .translate import Target, Translator
 
 # What a known datagram does to its series, with an amount; CHANGE is what a gauge's value with a sign does.

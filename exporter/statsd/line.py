@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, cast
 
+from windsock.exporter.series.number import parse_number
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -17,7 +19,6 @@ Type = Literal["c", "g", "ms", "h", "d"]
 Dialect = Literal["plain", "influxdb", "datadog", "librato", "signalfx"]
 Tags = tuple[tuple[str, str], ...]
 
-_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?|[+-]?inf")
 _TYPES = frozenset({"c", "g", "ms", "h", "d"})
 _TAGS_BEGIN = re.compile(r"[,#\[]")
 _NAME_DIALECTS: dict[str, Dialect] = {",": "influxdb", "#": "librato", "[": "signalfx"}
@@ -90,11 +91,6 @@ def parse(line: bytes) -> Sample:
     if number is None:
         raise LineError("bad_value")
     return Sample(head, number, value[0] in "+-")
-
-
-def parse_number(text: str) -> float | None:
-    """A decimal number or an infinity; None for all else, `nan`, `1_000` and blanks too."""
-    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def _samples(packed: bytes) -> list[bytes]:

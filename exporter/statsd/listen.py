@@ -16,14 +16,14 @@ from .stream import Stream
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
 
-    from windsock.exporter.minute import Minute
-    from windsock.exporter.own import OwnMetrics
+    from windsock.exporter.series.kinds import Counter
+    from windsock.exporter.series.own import OwnMetrics
+    from windsock.exporter.series.rate import RateWindow
 
     from .ingest import Ingest
     from .listener import Listener
     from .relay import Relay
     from .senders import Senders
-    from .store import Counter
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ _COMPLAIN_EVERY = 60.0
 class Receiver(threading.Thread):
     """Receives on all listeners until `stop`. `senders` and `relay` may be exchanged while it runs."""
 
-    def __init__(self, listeners: Iterable[Listener], ingest: Ingest, own: OwnMetrics, minute: Minute) -> None:
+    def __init__(self, listeners: Iterable[Listener], ingest: Ingest, own: OwnMetrics, rates: RateWindow) -> None:
         super().__init__(name="receiver", daemon=True)
         self.listeners = tuple(listeners)
         self.senders: Senders | None = None
@@ -49,7 +49,7 @@ class Receiver(threading.Thread):
         """When the thread last looked for something to read."""
         self._ingest = ingest
         self._own = own
-        self._minute = minute
+        self._rates = rates
         self._stopping = threading.Event()
         self._selector = selectors.DefaultSelector()
         self._alarm, self._bell = socket.socketpair()
@@ -120,7 +120,7 @@ class Receiver(threading.Thread):
     def _tick(self, now: float) -> None:
         self._ingest.tick()
         self.report()
-        self._minute.tick(now)
+        self._rates.tick(now)
         for listener in self.listeners:
             listener.lag.tick()
 

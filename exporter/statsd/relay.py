@@ -20,7 +20,7 @@ from .send import BATCH, Sender
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from windsock.exporter.own import OwnMetrics
+    from windsock.exporter.series.own import OwnMetrics
 
 log = logging.getLogger(__name__)
 

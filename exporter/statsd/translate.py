@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from windsock.settings import StatsD
 
 from .custom import PREFIX, Custom
-from .forms import Forms, Held
+from .legacy import Held, LegacyForms
 from .names import Ids, Names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from windsock.catalog import Kind, Metric
+    from windsock.exporter.series.labels import Labels
     from windsock.settings import Budgets
 
     from .line import Head
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .newcomers import Newcomers
     from .unmapped import Unmapped
 
-Labels = tuple[tuple[str, str], ...]
 Operation = Literal["add", "set", "observe"]
 
 _LABEL = re.compile(r"[^a-zA-Z0-9_]")
@@ -84,7 +84,7 @@ class Translator:
         self.unmapped = unmapped
         """None: names that the catalogue does not know are counted only."""
         self.ids = Ids()
-        self.forms = Forms()
+        self.forms = LegacyForms()
         self.major: str = config.airflow if config.airflow != "auto" else ""
         self.dialect = ""
         self._told = bool(self.major)

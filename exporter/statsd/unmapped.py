@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from windsock import catalog
-from windsock.exporter.metrics import adjusted
+from windsock.exporter.series.metrics import adjusted
 
 from .names import Found
 from .newcomers import KINDS, Newcomers

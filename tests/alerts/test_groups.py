@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from windsock.inbox import Inbox
+from windsock.demo.inbox import Inbox
 from windsock.settings import Settings
 
 MANY = 5000

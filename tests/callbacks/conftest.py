@@ -19,8 +19,8 @@ import pytest
 from real.hostile import Hostile
 
 from windsock.callbacks import sending
+from windsock.demo.inbox import Inbox
 from windsock.events import Event, rfc3339
-from windsock.inbox import Inbox
 from windsock.settings import Settings
 
 RUN_ID = "manual__2026-11-22T09:51:06.965451+00:00"

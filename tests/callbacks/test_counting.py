@@ -5,7 +5,7 @@ from types import ModuleType
 
 import pytest
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.callbacks import Notify, on_failure, on_success
 
 
@@ -127,7 +127,7 @@ def test_broken_metrics_harm_nobody(airflow3, alertmanager, configure, airflow_m
     def broken(*_, **__):
         raise SystemExit(1)
 
-    monkeypatch.setattr(_compat, "count", broken)
+    monkeypatch.setattr(compat, "count", broken)
     on_failure(airflow3.task_failure(ValueError("x")))
     assert [level for level, _ in lines()] == ["INFO"]
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.callbacks import check, on_failure, on_success, spool
 
 TEAMS = {"payments": {"match": {"tag": ["team:payments"]}}}
@@ -84,7 +84,7 @@ def test_a_disk_that_hangs_holds_up_no_success(airflow3, hung_mark):
 
 
 def test_a_disk_that_hangs_holds_up_no_check_that_passes(airflow3, hung_mark, monkeypatch):
-    monkeypatch.setattr(_compat, "current_context", lambda: airflow3.task_failure(None))
+    monkeypatch.setattr(compat, "current_context", lambda: airflow3.task_failure(None))
     check(False, "no rows")
     hung_mark()
     assert ends_in_time(check, True, "no rows")

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.callbacks import Notify, handlers, on_failure, on_retry, on_skipped, on_success
 
 CONFIG = {
@@ -205,7 +205,7 @@ def test_a_told_retry_throttles_the_next_one_and_not_the_failure(airflow, told):
 
 def test_throttled_failures_are_no_deliveries(airflow3, told, lines, monkeypatch):
     counted = []
-    monkeypatch.setattr(_compat, "count", lambda name, tags: counted.append(name))
+    monkeypatch.setattr(compat, "count", lambda name, tags: counted.append(name))
     for number in (2, 3, 4):
         Notify(throttle=60)(context_of(airflow3, "failed", ValueError("x"), number))
     assert [name for name in counted if name.startswith("windsock.callback.")] == ["windsock.callback.sent"]

@@ -185,7 +185,7 @@ def test_switched_off(configure, monkeypatch, how):
 )
 def test_a_broken_file_attaches_nothing_and_says_so_once(configure, caplog, monkeypatch, text, says):
     counted = []
-    monkeypatch.setattr("windsock._compat.count", lambda name, tags: counted.append((name, tags)))
+    monkeypatch.setattr("windsock.airflow.compat.count", lambda name, tags: counted.append((name, tags)))
     configure().write_text(text)
     for _ in range(3):
         dag = a_dag()

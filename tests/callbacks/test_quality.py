@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.callbacks import check, on_success
 
 
@@ -19,7 +19,7 @@ def inside(monkeypatch, alertmanager, configure):
     )
 
     def enter(context):
-        monkeypatch.setattr(_compat, "current_context", lambda: context)
+        monkeypatch.setattr(compat, "current_context", lambda: context)
 
     return enter
 

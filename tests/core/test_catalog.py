@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from windsock import catalog
-from windsock._airflow_metrics import NOTES
-from windsock._own_metrics import OWN_METRICS
+from windsock.catalog.airflow_metrics import NOTES
+from windsock.catalog.own_metrics import OWN_METRICS
 
 ROOT = Path(__file__).parent.parent.parent
 AIRFLOW = "WINDSOCK_AIRFLOW_PYTHON"

@@ -10,7 +10,8 @@ from decimal import Decimal
 
 import pytest
 
-from windsock import _compat, metrics
+from windsock import metrics
+from windsock.airflow import compat
 from windsock.teams import DagFacts
 
 
@@ -27,9 +28,9 @@ def sent(monkeypatch, tmp_path):
     calls = []
     monkeypatch.setenv("WINDSOCK__TEAMS__DATA__MATCH__OWNER", "data")
     monkeypatch.delenv("WINDSOCK_CONFIG", raising=False)
-    monkeypatch.setattr(_compat, "statsd_off", lambda: "")
-    monkeypatch.setattr(_compat, "running_task", lambda: (DagFacts("orders", ("data",)), "load"))
-    monkeypatch.setattr(_compat, "send", lambda *call: calls.append(call))
+    monkeypatch.setattr(compat, "statsd_off", lambda: "")
+    monkeypatch.setattr(compat, "running_task", lambda: (DagFacts("orders", ("data",)), "load"))
+    monkeypatch.setattr(compat, "send", lambda *call: calls.append(call))
     return calls
 
 
@@ -102,7 +103,7 @@ def test_what_airflow_raises_never_reaches_the_task(sent, monkeypatch, caplog, p
     def fail(*_):
         raise problem
 
-    monkeypatch.setattr(_compat, place, fail)
+    monkeypatch.setattr(compat, place, fail)
     for _ in range(3):
         metrics.count("rows")
         with metrics.timed("call"):
@@ -113,7 +114,7 @@ def test_what_airflow_raises_never_reaches_the_task(sent, monkeypatch, caplog, p
 
 
 def test_statsd_off_is_one_line_in_the_log_of_a_task(sent, monkeypatch, caplog):
-    monkeypatch.setattr(_compat, "statsd_off", lambda: "Airflow's [metrics] statsd_on is off")
+    monkeypatch.setattr(compat, "statsd_off", lambda: "Airflow's [metrics] statsd_on is off")
     for _ in range(3):
         metrics.count("rows")
     assert caplog.messages == ["metric rows is not sent: Airflow's [metrics] statsd_on is off"]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windsock import redaction, settings
-from windsock._costs import check
+from windsock._regex_cost import check
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
 

@@ -20,7 +20,7 @@ import requests
 from real.tables import Database
 
 from windsock import settings
-from windsock.exporter.exposition import TEXT, render
+from windsock.exporter.series.exposition import TEXT, render
 from windsock.exporter.service import Service
 from windsock.exporter.statsd import learn
 

@@ -11,11 +11,11 @@ import sys
 import atheris
 
 with atheris.instrument_imports(include=["windsock.exporter.statsd"]):
-    from windsock.exporter import exposition
-    from windsock.exporter.own import OwnMetrics
+    from windsock.exporter.series import exposition
+    from windsock.exporter.series.budget import Budget
+    from windsock.exporter.series.own import OwnMetrics
+    from windsock.exporter.series.store import SeriesStore
     from windsock.exporter.statsd import ingest, line, translate
-    from windsock.exporter.statsd.budget import Budget
-    from windsock.exporter.statsd.store import SeriesStore
 
 from prometheus_client.parser import text_string_to_metric_families
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from windsock import catalog, settings
-from windsock.exporter.statsd import expiry
+from windsock.exporter.series import expiry
 
 DAY = 86_400.0
 BY = 'dag_id="team.orders",task_id="grp.load",team="data"'

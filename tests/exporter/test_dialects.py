@@ -14,8 +14,8 @@ import pytest
 from click.testing import CliRunner
 
 from windsock import catalog, cli
-from windsock.exporter.mapping.mapping import Mapping
-from windsock.exporter.mapping.translate import MappedTranslator
+from windsock.exporter.compat.mapping import Mapping
+from windsock.exporter.compat.translate import MappedTranslator
 from windsock.exporter.statsd.line import parse
 
 VALUES = {"job_name": "schedulerjob", "state": "success", "return_code": "0", "job_id": "7", "status": "success"}

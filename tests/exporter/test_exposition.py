@@ -15,7 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from windsock import catalog
-from windsock.exporter.exposition import OPENMETRICS, TEXT, Birth, content_type
+from windsock.exporter.series.exposition import OPENMETRICS, TEXT, ZeroInit, content_type
 
 PROMETHEUS_2_42 = (
     "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
@@ -206,31 +206,31 @@ class TestBirth:
         pipeline.feed(self.LINE, "airflow.task.duration,dag_id=d,task_id=t:1500|ms", "airflow.dagbag_size:7|g")
         name = 'airflow_task_duration_seconds_{}{{dag_id="d",task_id="t"}}'
 
-        first = read.values(pipeline.text(birth=Birth(0, 0)))
+        first = read.values(pipeline.text(zero=ZeroInit(0, 0)))
         assert first[self.FAILED] == first[name.format("count")] == first[name.format("sum")] == 0
         assert first['airflow_task_duration_seconds_bucket{dag_id="d",task_id="t",le="+Inf"}'] == 0
         assert first["airflow_dagbag_size"] == 7, "a gauge is what it is"
 
-        second = read.values(pipeline.text(birth=Birth(15, 0)))
+        second = read.values(pipeline.text(zero=ZeroInit(15, 0)))
         assert (second[self.FAILED], second[name.format("count")], second[name.format("sum")]) == (1, 1, 1.5)
 
     def test_who_looks_without_being_prometheus_uses_nothing_up(self, pipeline, read):
         pipeline.feed(self.LINE)
         assert read.values(pipeline.text())[self.FAILED] == 1
-        assert read.values(pipeline.text(birth=Birth(0, 0)))[self.FAILED] == 0
+        assert read.values(pipeline.text(zero=ZeroInit(0, 0)))[self.FAILED] == 0
         assert read.values(pipeline.text())[self.FAILED] == 1
-        assert read.values(pipeline.text(birth=Birth(1, 0)))[self.FAILED] == 1
+        assert read.values(pipeline.text(zero=ZeroInit(1, 0)))[self.FAILED] == 1
 
     def test_several_prometheis_each_see_the_0(self, pipeline, read):
         pipeline.feed(self.LINE)
-        shown = [read.values(pipeline.text(birth=Birth(now, hold=15)))[self.FAILED] for now in (0, 7, 15, 16, 22)]
+        shown = [read.values(pipeline.text(zero=ZeroInit(now, hold=15)))[self.FAILED] for now in (0, 7, 15, 16, 22)]
         assert shown == [0, 0, 0, 1, 1]
 
     def test_a_known_series_is_never_0_again(self, pipeline, read):
-        pipeline.feed(self.LINE).text(birth=Birth(0, 0))
+        pipeline.feed(self.LINE).text(zero=ZeroInit(0, 0))
         for now in range(1, 5):
             pipeline.feed(self.LINE)
-            assert read.values(pipeline.text(birth=Birth(now, 0)))[self.FAILED] == now + 1
+            assert read.values(pipeline.text(zero=ZeroInit(now, 0)))[self.FAILED] == now + 1
 
     def test_over_http_the_header_of_prometheus_decides(self, serve, read, eventually):
         service = serve("udp://127.0.0.1:0")

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from windsock.exceptions import WindsockError
-from windsock.exporter.exposition import TEXT, render
+from windsock.exporter.series.exposition import TEXT, render
 from windsock.exporter.service import Service
 from windsock.exporter.statsd import listen
 

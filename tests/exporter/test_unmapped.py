@@ -10,7 +10,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from windsock import catalog, cli
 from windsock.exporter import state
-from windsock.exporter.exposition import OPENMETRICS
+from windsock.exporter.series.exposition import OPENMETRICS
 
 KEEP = {"statsd": {"unmapped": "keep"}}
 

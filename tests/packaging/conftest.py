@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("exporter", "dashboards", "alerts", "logging", "callbacks")
+FOLDERS = ("exporter", "dashboards", "alerts", "logging", "callbacks", "demo")
 
 
 @pytest.fixture(scope="session")

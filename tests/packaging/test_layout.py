@@ -38,12 +38,13 @@ def test_the_standard_librarys_logging_is_not_shadowed_at_the_root(root, module)
     assert not (root / "logging/__init__.py").exists()
 
 
-def test_the_five_folders_do_not_import_one_another(root, folders):
+def test_the_folders_do_not_import_one_another(root, folders):
+    """But for the demo's DAGs, which are what an author writes."""
     wrong = []
     for folder in folders:
         for path in python_files(root, folder):
             for node in ast.walk(ast.parse(path.read_text())):
-                others = [name for name in folders if name != folder]
+                others = [name for name in folders if name != folder and path.parent != root / "demo/stack/dags"]
                 wrong += [f"{path.relative_to(root)}:{node.lineno}: {name}" for name in _imported(node, others)]
     assert not wrong, "across folders only the core is imported"
 

@@ -12,7 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-from windsock.stack import shipping
+from windsock.demo.stack import shipping
 
 from .server import Server, free_port
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from windsock.stack import environment
+from windsock.demo.stack import environment
 
 VERSIONS = ("3.3.2", "3.3.2-s3", "2.11.0")
 _PYTHONS = {"2.11.0": ((3, 10), (3, 13))}

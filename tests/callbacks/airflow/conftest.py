@@ -14,7 +14,7 @@ from real.server import find, free_port
 
 from windsock.alerts import build
 from windsock.alerts.routes import Timing
-from windsock.inbox import Inbox
+from windsock.demo.inbox import Inbox
 from windsock.settings import Settings
 
 DAGS = Path(__file__).parent / "dags"

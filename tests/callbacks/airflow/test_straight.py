@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from real.hostile import Silent
 
-from windsock.inbox import Inbox
+from windsock.demo.inbox import Inbox
 
 DAGS = Path(__file__).parent / "dags"
 

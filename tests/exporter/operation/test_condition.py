@@ -35,8 +35,8 @@ def test_only_what_was_received_is_called_receiving(serve, look, lines, replay):
 def test_what_came_and_ended_is_no_health_either(serve, look, lines, replay):
     service = serve("udp://127.0.0.1:0")
     replay(service, [lines.heartbeat.encode()], 1)
-    service.minute.arrived()
-    service.minute._arrived -= 700
+    service.rates.arrived()
+    service.rates._arrived -= 700
     color, words = state(service)
     assert color == "waiting"
     assert re.fullmatch(r"listening: nothing received since \d\d:\d\d:\d\d UTC, for 11 min \d+ s", words)

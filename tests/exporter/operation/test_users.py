@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
-from windsock.exporter import users
+from windsock.exporter.web import users
 
 
 class TestUsers:

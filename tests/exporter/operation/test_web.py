@@ -11,8 +11,8 @@ import time
 import pytest
 import requests
 
-from windsock.exporter import web
 from windsock.exporter.service import Service
+from windsock.exporter.web import server as web
 
 
 def connect(service, count: int, stack: contextlib.ExitStack) -> list[socket.socket]:

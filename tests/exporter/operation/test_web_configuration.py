@@ -8,7 +8,7 @@ import time
 import pytest
 
 from windsock.exceptions import SettingsError
-from windsock.exporter import access
+from windsock.exporter.web import access
 
 
 def test_headers_are_added_to_every_answer(serve, web_file, get):

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pluggy
 import pytest
 
-from windsock import _compat
+from windsock.airflow import compat
 from windsock.exporter.plugin import listener, outbox
 
 
@@ -31,8 +31,8 @@ class Wire:
 @pytest.fixture
 def wire(monkeypatch, tmp_path):
     wire = Wire()
-    monkeypatch.setattr(_compat, "send", wire.send)
-    monkeypatch.setattr(_compat, "statsd_off", lambda **_: "")
+    monkeypatch.setattr(compat, "send", wire.send)
+    monkeypatch.setattr(compat, "statsd_off", lambda **_: "")
     monkeypatch.delenv("WINDSOCK_CONFIG", raising=False)
     monkeypatch.setattr(listener, "outbox", outbox.Outbox())
     yield wire
@@ -144,11 +144,11 @@ def test_a_client_that_fails_loses_lines_and_counts_them(wire, hook, monkeypatch
     def fail(*_, **__):
         raise OSError("no route to host")
 
-    monkeypatch.setattr(_compat, "send", fail)
+    monkeypatch.setattr(compat, "send", fail)
     for _ in range(3):
         hook.on_dag_run_running(dag_run=SimpleNamespace(dag_id="d"), msg="")
     until(lambda: listener.outbox.dropped == 3)
-    monkeypatch.setattr(_compat, "send", wire.send)
+    monkeypatch.setattr(compat, "send", wire.send)
     hook.on_dag_run_running(dag_run=SimpleNamespace(dag_id="d"), msg="")
     until(lambda: (outbox.DROPPED, 3, {}) in wire.lines)
 
@@ -158,7 +158,7 @@ def test_switched_off(wire, hook, monkeypatch, how):
     if how == "settings":
         monkeypatch.setenv("WINDSOCK__PLUGIN__LISTENERS", "false")
     else:
-        monkeypatch.setattr(_compat, "statsd_off", lambda **_: "Airflow's [metrics] statsd_on is off")
+        monkeypatch.setattr(compat, "statsd_off", lambda **_: "Airflow's [metrics] statsd_on is off")
     for _ in range(3):
         hook.on_dag_run_running(dag_run=SimpleNamespace(dag_id="d"), msg="")
     until(lambda: listener.outbox._closed)

@@ -11,8 +11,8 @@ from real.alertmanager import Alertmanager, Messages
 from real.tables import Database
 
 from windsock.events import Event
-from windsock.exporter.exposition import TEXT, render
 from windsock.exporter.reconciler.reconciler import Reconciler
+from windsock.exporter.series.exposition import TEXT, render
 from windsock.settings import Settings
 
 if TYPE_CHECKING:

@@ -1,0 +1,28 @@
+"""What queries find and others need: the DAGs, their active runs, their latest finished runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from .history import History
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .rows import Dag, Run
+
+
+@dataclass
+class Facts:
+    """Kept from pass to pass; each part is what its query last found."""
+
+    dags: Mapping[str, Dag] = field(default_factory=dict)
+    known: frozenset[str] = frozenset()
+    """All DAG ids, of the stale ones too."""
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    active: tuple[Run, ...] = ()
+    history: History = field(default_factory=History)
+    slots: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    """By pool and state: the slots of the task instances that are not finished; by pool and `tasks`: their number in
+    state scheduled."""

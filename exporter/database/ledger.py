@@ -1,0 +1,130 @@
+"""What has finished: runs and task instances, each counted once, without an index on when they ended.
+
+Runs are followed from when they are first seen until all their task instances are done. A run is new when its id is
+above the highest one seen; it left when it is no longer active. A run that was cleared enters again, and only what
+ended since the pass before counts. What was finished before this process looked for the first time does not count.
+
+A run that finished again has started again: its end alone says nothing, for 2.11 writes that of a run which was timed
+out twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from windsock.exporter.series.labels import labels
+
+from .schema import ACTIVE_RUNS, FINISHED_RUNS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .query import Pass
+    from .rows import Run
+
+_LINGER = 3600.0
+Mark = tuple[str, int | None, float | None]
+"""A task instance's state, try, and the start of that try (its end where it never started)."""
+
+
+Times = tuple[float | None, float | None]
+"""A run's start and end."""
+
+
+@dataclass
+class Followed:
+    """A run, and what of it was counted."""
+
+    run: Run
+    before: float | None
+    """Task instances that ended by then were counted already, or by nobody; None: all count."""
+    marks: dict[tuple[str, int], Mark] = field(default_factory=dict)
+    read: bool = False
+    """Whether its task instances were read since it was first seen."""
+    finished: tuple[str, float | None] | None = None
+    """The state in which it finished, and the start of what finished so."""
+    left: float = 0.0
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of its task instances have to be read, not only those that ended lately."""
+        return not self.read or self.finished is not None
+
+
+class Ledger:
+    """The runs that are followed, and those that were counted."""
+
+    def __init__(self) -> None:
+        self.followed: dict[int, Followed] = {}
+        self.high: int | None = None
+        """The highest id seen in dag_run; None before the first pass."""
+        self._seen = 0.0
+        self._counted: dict[int, Times] = {}
+        self._floor: int | None = None
+
+    def begin(self, high: int) -> None:
+        """Runs up to this id were there before this process looked."""
+        self.high = high
+
+    def see(self, runs: Iterable[Run], look: Pass) -> None:
+        """Take in all active runs, all that are new, and what became of the followed ones; count what finished."""
+        high = self.high or 0
+        gone = set(self.followed)
+        for run in runs:
+            gone.discard(run.id)
+            followed = self.followed.get(run.id)
+            if followed is None:
+                before = None if run.id > high else self._seen or look.now
+                followed = self.followed[run.id] = Followed(run, before)
+            followed.run = run
+            if run.state in ACTIVE_RUNS:
+                followed.finished = None
+                look.facts.history.remove(run)
+            elif run.state in FINISHED_RUNS and followed.finished != (run.state, run.start):
+                self._count(followed, look)
+            self.high = max(self.high or 0, run.id)
+        for run_id in gone:
+            del self.followed[run_id]
+        self._seen = look.now
+
+    def sweep(self, runs: Iterable[tuple[int, Times]], floor: int) -> list[int]:
+        """Take in the id and the times of all finished runs above `floor`; returns those that finished unseen."""
+        first, before = self._floor is None, self._floor or 0
+        unseen = []
+        for number, times in runs:
+            counted = self._counted.get(number)
+            if number in self.followed or (counted and counted[0] == times[0]):
+                continue
+            if counted or (number > before and not first):
+                unseen.append(number)
+            else:
+                self._counted[number] = times
+        self._counted = {number: times for number, times in self._counted.items() if number > floor}
+        self._floor = floor
+        return unseen
+
+    def enter(self, runs: Iterable[Run], look: Pass) -> None:
+        """Follow and count runs that the sweep found."""
+        for run in runs:
+            _, before = self._counted.get(run.id, (None, None))
+            followed = self.followed[run.id] = Followed(run, before)
+            self._count(followed, look)
+
+    def settle(self, followed: Followed, look: Pass, *, busy: bool) -> None:
+        """Its task instances were read; a finished run without one that is `busy` need not be followed longer."""
+        followed.read = True
+        followed.before = None
+        if followed.finished is not None and (not busy or look.now - followed.left > _LINGER):
+            self.followed.pop(followed.run.id, None)
+
+    def _count(self, followed: Followed, look: Pass) -> None:
+        run = followed.run
+        followed.finished = (run.state, run.start)
+        followed.left = look.now
+        self._counted[run.id] = (run.start, run.end)
+        look.facts.history.add(run)
+        key = labels(dag_id=run.dag_id, state=run.state)
+        look.snapshot.count("airflow_db_dag_runs_finished_total", key)
+        if run.start is not None and run.end is not None:
+            look.snapshot.observe("airflow_db_dag_run_duration_seconds", key, max(0.0, run.end - run.start))

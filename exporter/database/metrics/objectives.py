@@ -1,0 +1,130 @@
+"""What was promised or set in motion: deadlines, assets, backfills, and slo in windsock.yaml."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from typing_extensions import override
+
+from windsock.exporter.database import slo
+from windsock.exporter.database.dialects import moment
+from windsock.exporter.database.query import Query
+from windsock.exporter.series.labels import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from windsock.exporter.database.query import Pass
+    from windsock.exporter.database.snapshot import Sample
+
+_REMEMBERED = 86_400.0
+
+
+class Deadlines(Query):
+    """Airflow takes a deadline away that was kept; one that was missed stays."""
+
+    name = "deadlines"
+    gauges = ("airflow_db_deadlines", "airflow_db_deadline_next_timestamp_seconds")
+    optional = "deadline"
+
+    @override
+    def collect(self, look: Pass) -> Iterator[Sample]:
+        deadlines = look.schema.table("deadline", "dagrun_id", "deadline_time", "missed")
+        runs = look.schema.table("dag_run", "id", "dag_id")
+        missed = deadlines.c.missed
+        statement = (
+            sa.select(runs.c.dag_id, missed, sa.func.count(), sa.func.min(deadlines.c.deadline_time))
+            .select_from(deadlines.join(runs, deadlines.c.dagrun_id == runs.c.id))
+            .where(
+                sa.or_(
+                    missed == sa.false(),
+                    sa.and_(missed == sa.true(), deadlines.c.deadline_time > look.bind(look.now - _REMEMBERED)),
+                )
+            )
+            .group_by(runs.c.dag_id, missed)
+        )
+        for dag_id, was_missed, number, first in look.execute(statement):
+            state = "missed" if was_missed else "pending"
+            yield "airflow_db_deadlines", labels(dag_id=dag_id, state=state), number
+            if not was_missed:
+                yield "airflow_db_deadline_next_timestamp_seconds", labels(dag_id=dag_id), moment(first) or 0
+
+
+class Assets(Query):
+    """The newest event of each asset, by the index on (asset, time)."""
+
+    name = "assets"
+    gauges = ("airflow_db_asset_last_event_timestamp_seconds",)
+    every = 4
+
+    @override
+    def collect(self, look: Pass) -> Iterator[Sample]:
+        assets, events, name, asset_id = look.schema.assets()
+        newest = (
+            sa.select(sa.func.max(events.c.timestamp))
+            .where(asset_id == assets.c.id)
+            .correlate(assets)
+            .scalar_subquery()
+        )
+        found: dict[str, float] = {}
+        for asset, when in look.execute(sa.select(name, newest)):
+            if when is not None:
+                found[asset] = max(found.get(asset, 0), moment(when) or 0)
+        for asset, latest in found.items():
+            yield "airflow_db_asset_last_event_timestamp_seconds", labels(asset=asset), latest
+
+
+class Backfills(Query):
+    """The runs of the backfills that are not completed."""
+
+    name = "backfills"
+    gauges = ("airflow_db_backfill_runs",)
+    optional = "backfill"
+
+    @override
+    def collect(self, look: Pass) -> Iterator[Sample]:
+        backfills = look.schema.table("backfill", "id", "dag_id", "completed_at")
+        members = look.schema.table("backfill_dag_run", "backfill_id", "dag_run_id")
+        runs = look.schema.table("dag_run", "id", "state")
+        statement = (
+            sa.select(backfills.c.dag_id, backfills.c.id, runs.c.state, sa.func.count())
+            .select_from(
+                backfills.join(members, members.c.backfill_id == backfills.c.id).outerjoin(
+                    runs, members.c.dag_run_id == runs.c.id
+                )
+            )
+            .where(backfills.c.completed_at.is_(None))
+            .group_by(backfills.c.dag_id, backfills.c.id, runs.c.state)
+        )
+        for dag_id, backfill_id, state, number in look.execute(statement):
+            found = labels(dag_id=dag_id, backfill_id=str(backfill_id), state=state or "none")
+            yield "airflow_db_backfill_runs", found, number
+
+
+class Objectives(Query):
+    """What slo in windsock.yaml promises, against what the other queries found."""
+
+    name = "slo"
+    gauges = (
+        "airflow_db_dag_fresh_within_seconds",
+        "airflow_db_dag_fresh",
+        "airflow_db_dag_finish_by_timestamp_seconds",
+        "airflow_db_dag_finish_by_missed",
+    )
+
+    @override
+    def collect(self, look: Pass) -> Iterator[Sample]:
+        look.needs("dags", "runs", "history")
+        for dag_id, objective in look.settings.slo.items():
+            key = labels(dag_id=dag_id)
+            if objective.fresh_within is not None:
+                yield "airflow_db_dag_fresh_within_seconds", key, objective.fresh_within
+                fresh = slo.is_fresh(dag_id, objective.fresh_within, look.facts, look.now)
+                yield "airflow_db_dag_fresh", key, int(fresh)
+            if objective.finish_by is not None:
+                by = slo.FinishBy.parse(objective.finish_by)
+                before, last = by.window(look.now)
+                yield "airflow_db_dag_finish_by_timestamp_seconds", key, last
+                missed = slo.is_missed(dag_id, before, last, look.facts)
+                yield "airflow_db_dag_finish_by_missed", key, int(missed)

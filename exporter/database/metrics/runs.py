@@ -1,0 +1,181 @@
+"""Runs: the active ones, those that have just finished, and the history of each DAG."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from typing_extensions import override
+
+from windsock.exporter.database.dialects import moment
+from windsock.exporter.database.history import KEPT
+from windsock.exporter.database.query import Query
+from windsock.exporter.database.rows import Run
+from windsock.exporter.database.schema import ACTIVE_RUNS, FINISHED_RUNS
+from windsock.exporter.series.labels import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from windsock.exporter.database.ledger import Ledger
+    from windsock.exporter.database.query import Pass
+    from windsock.exporter.database.snapshot import Sample
+
+_COLUMNS = ("id", "dag_id", "run_id", "state", "queued_at", "start_date", "end_date")
+_READ_AGAIN = 10
+_MOST_DAGS = 200
+_SWEPT = 5000
+
+
+class Runs(Query):
+    """Active runs, runs that are new since the last pass, and what became of the runs that are followed."""
+
+    name = "runs"
+    gauges = ("airflow_db_dag_runs", "airflow_db_dag_run_oldest_age_seconds")
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @override
+    def collect(self, look: Pass) -> Iterator[Sample]:
+        table, due = look.schema.runs(*_COLUMNS)
+        runs = table.c
+        if self._ledger.high is None:
+            self._ledger.begin(look.execute(sa.select(sa.func.max(runs.id)))[0][0] or 0)
+        every = sa.select(*(runs[name] for name in _COLUMNS), due.label("due"))
+        # One branch for each state: PostgreSQL has a partial index for each, which a list of states would miss.
+        branches = [every.where(runs.state == state) for state in ACTIVE_RUNS]
+        ended = runs.state.notin_(ACTIVE_RUNS)
+        branches.append(every.where(runs.id > self._ledger.high, ended))
+        followed = [run_id for run_id in self._ledger.followed if run_id <= (self._ledger.high or 0)]
+        if followed:
+            branches.append(every.where(runs.id.in_(followed), ended))
+        found = [read(row) for row in look.execute(sa.union_all(*branches))]
+        self._ledger.see(found, look)
+        look.facts.active = active = tuple(run for run in found if run.state in ACTIVE_RUNS)
+        counts: dict[tuple[str, str], int] = {}
+        ages: dict[tuple[str, str], float] = {}
+        for run in active:
+            key = run.dag_id, run.state
+            counts[key] = counts.get(key, 0) + 1
+            since = run.start if run.state == "running" else run.queued
+            ages[key] = max(ages.get(key, 0), look.age(since))
+        for (dag_id, state), count in counts.items():
+            yield "airflow_db_dag_runs", labels(dag_id=dag_id, state=state), count
+            yield "airflow_db_dag_run_oldest_age_seconds", labels(dag_id=dag_id, state=state), ages[dag_id, state]
+
+
+class Sweep(Query):
+    """Finds runs that were cleared and finished again, or made and finished, without a pass in between to see it."""
+
+    name = "sweep"
+    every = 20
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    @override
+    def collect(self, look: Pass) -> Iterator[Sample]:
+        look.needs("runs")
+        floor = (self._ledger.high or 0) - _SWEPT
+        table = look.schema.table("dag_run", "id", "state", "start_date", "end_date").c
+        finished = table.state.in_(FINISHED_RUNS)
+        rows = look.execute(sa.select(table.id, table.start_date, table.end_date).where(table.id > floor, finished))
+        unseen = self._ledger.sweep([(number, (moment(start), moment(end))) for number, start, end in rows], floor)
+        if unseen:
+            runs, due = look.schema.runs(*_COLUMNS)
+            statement = sa.select(*(runs.c[name] for name in _COLUMNS), due.label("due")).where(
+                runs.c.id.in_(unseen), runs.c.state.in_(FINISHED_RUNS)
+            )
+            self._ledger.enter([read(row) for row in look.execute(statement)], look)
+        look.snapshot.forget(look.facts.known)
+        yield from ()
+
+
+class PastRuns(Query):
+    """Last success, last state, failures in a row, usual run time, and the oldest running run against it."""
+
+    name = "history"
+    gauges = (
+        "airflow_db_dag_last_success_timestamp_seconds",
+        "airflow_db_dag_last_run_state",
+        "airflow_db_dag_last_run_timestamp_seconds",
+        "airflow_db_dag_consecutive_failures",
+        "airflow_db_dag_run_usual_seconds",
+        "airflow_db_dag_run_usual_ratio",
+    )
+
+    def __init__(self) -> None:
+        self._chunk = _MOST_DAGS
+
+    @override
+    def collect(self, look: Pass) -> Iterator[Sample]:
+        look.needs("dags", "runs")
+        history = look.facts.history
+        history.forget(look.facts.known)
+        due = history.due(look.facts.dags, _READ_AGAIN)
+        # At the start all are due; what half of the pass does not suffice for comes with the next ones.
+        while due and (look.left() > look.settings.metadata.timeout / 2 or len(due) <= _READ_AGAIN):
+            chunk, due = due[: self._chunk], due[self._chunk :]
+            self._read(look, chunk)
+        for dag_id in look.facts.dags:
+            past = history.dags.get(dag_id)
+            if past is None:
+                continue
+            key = labels(dag_id=dag_id)
+            if past.last_success is not None:
+                yield "airflow_db_dag_last_success_timestamp_seconds", key, past.last_success.end or 0
+            yield "airflow_db_dag_last_run_state", labels(dag_id=dag_id, state=past.last.state), 1
+            yield "airflow_db_dag_last_run_timestamp_seconds", key, past.last.end or 0
+            yield "airflow_db_dag_consecutive_failures", key, past.failures
+            if past.usual is not None:
+                yield "airflow_db_dag_run_usual_seconds", key, past.usual
+        yield from self._ratios(look)
+
+    def _read(self, look: Pass, chunk: Sequence[str]) -> None:
+        history = look.facts.history
+        try:
+            history.replace(chunk, [read(row) for row in look.execute(self._statement(look, chunk))])
+        except Exception:
+            # Too much for one statement: the next pass asks for less, and one DAG alone does not stop the others.
+            self._chunk = max(1, len(chunk) // 4)
+            if len(chunk) == 1:
+                history.postpone(chunk[0])
+            raise
+
+    @staticmethod
+    def _ratios(look: Pass) -> Iterator[Sample]:
+        oldest: dict[str, float] = {}
+        for run in look.facts.active:
+            if run.state == "running":
+                oldest[run.dag_id] = max(oldest.get(run.dag_id, 0), look.age(run.start))
+        for dag_id, age in oldest.items():
+            past = look.facts.history.dags.get(dag_id)
+            if dag_id in look.facts.dags and past is not None and past.usual:
+                yield "airflow_db_dag_run_usual_ratio", labels(dag_id=dag_id), age / past.usual
+
+    @staticmethod
+    def _statement(look: Pass, dag_ids: Sequence[str]) -> sa.sql.Executable:
+        table, due = look.schema.runs(*_COLUMNS)
+        runs = table.c
+        order = (due.desc(), runs.id.desc())
+        success = sa.case((runs.state == "success", 1), else_=0)
+        ranked = (
+            sa.select(
+                *(runs[name] for name in _COLUMNS),
+                due.label("due"),
+                sa.func.row_number().over(partition_by=runs.dag_id, order_by=order).label("place"),
+                sa.func.sum(success).over(partition_by=runs.dag_id, order_by=order, rows=(None, 0)).label("successes"),
+            )
+            .where(runs.dag_id.in_(dag_ids), runs.state.in_(FINISHED_RUNS))
+            .subquery()
+        ).c
+        return sa.select(*(ranked[name] for name in _COLUMNS), ranked.due).where(
+            sa.or_(ranked.place <= KEPT, sa.and_(ranked.state == "success", ranked.successes == 1))
+        )
+
+
+def read(row: Sequence[Any]) -> Run:
+    """A run from a row of `_COLUMNS` and the time it was due."""
+    run_id, dag_id, name, state, queued, start, end, due = row
+    return Run(run_id, dag_id, name, state, moment(due) or 0, moment(queued), moment(start), moment(end))

@@ -1,0 +1,151 @@
+"""Task instances: the unfinished ones by state, and the finished ones, counted as they finish."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+import sqlalchemy as sa
+from typing_extensions import override
+
+from windsock.exporter.database.dialects import moment
+from windsock.exporter.database.query import Query
+from windsock.exporter.database.schema import FINISHED, UNFINISHED
+from windsock.exporter.series.labels import labels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from windsock.exporter.database.ledger import Followed, Ledger
+    from windsock.exporter.database.query import Pass
+    from windsock.exporter.database.snapshot import Sample
+
+_LATE = 300.0
+"""A task instance's end is written by another machine's clock, and committed later."""
+_TIMED = frozenset({"success", "failed"})
+_COLUMNS = ("dag_id", "run_id", "task_id", "map_index", "state", "start_date", "end_date", "queued_dttm", "try_number")
+
+
+class Unfinished(Query):
+    """One statement over the index on state, for everything that is made of unfinished task instances."""
+
+    name = "task_instances"
+    gauges = (
+        "airflow_db_task_instances",
+        "airflow_db_task_instance_oldest_age_seconds",
+        "airflow_db_executor_task_instances",
+    )
+
+    @override
+    def collect(self, look: Pass) -> Iterator[Sample]:
+        scheduled = look.schema.either("task_instance", "scheduled_dttm", "updated_at")
+        table = look.schema.table(
+            "task_instance",
+            "dag_id",
+            "state",
+            "pool",
+            "pool_slots",
+            "queue",
+            "executor",
+            "queued_dttm",
+            "start_date",
+            scheduled,
+        ).c
+        group = (table.dag_id, table.state, table.pool, table.queue, table.executor)
+        since = sa.case(
+            (table.state == "scheduled", table[scheduled]),
+            (table.state == "queued", table.queued_dttm),
+            (table.state == "running", table.start_date),
+        )
+        rows = look.execute(
+            sa.select(*group, sa.func.count(), sa.func.sum(table.pool_slots), sa.func.min(since))
+            .where(table.state.in_(UNFINISHED))
+            .group_by(*group)
+        )
+        counts: defaultdict[tuple[str, str], int] = defaultdict(int)
+        queues: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        slots: defaultdict[tuple[str, str], float] = defaultdict(float)
+        ages: dict[tuple[str, str], float] = {}
+        for dag_id, state, pool, queue, executor, number, taken, oldest in rows:
+            counts[dag_id, state] += number
+            slots[pool, state] += float(taken or 0)
+            if state == "scheduled":
+                slots[pool, "tasks"] += number
+            if state in {"queued", "running"}:
+                queues[executor or "default", queue or "", state] += number
+            if oldest is not None:
+                ages[dag_id, state] = max(ages.get((dag_id, state), 0), look.age(moment(oldest)))
+        look.facts.slots = slots
+        for (dag_id, state), number in counts.items():
+            yield "airflow_db_task_instances", labels(dag_id=dag_id, state=state), number
+        for (dag_id, state), age in ages.items():
+            yield "airflow_db_task_instance_oldest_age_seconds", labels(dag_id=dag_id, state=state), age
+        for (executor, queue, state), number in queues.items():
+            found = labels(executor=executor, queue=queue, state=state)
+            yield "airflow_db_executor_task_instances", found, number
+
+
+class Finished(Query):
+    """The task instances of the followed runs, by (dag_id, run_id)."""
+
+    name = "finished"
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._read = 0.0
+
+    @override
+    def collect(self, look: Pass) -> Iterator[Sample]:
+        look.needs("runs")
+        # A queued run has nothing new, and when it was cleared, nothing that did not end before.
+        followed = [one for one in self._ledger.followed.values() if one.run.state != "queued"]
+        found: defaultdict[tuple[str, str], list[Sequence[Any]]] = defaultdict(list)
+        if followed:
+            for row in look.execute(self._statement(look, followed)):
+                found[row[0], row[1]].append(row)
+        for one in followed:
+            busy = [self._take(one, row, look) for row in found[one.run.dag_id, one.run.run_id]]
+            self._ledger.settle(one, look, busy=any(busy))
+        self._read = look.now
+        yield from ()
+
+    def _statement(self, look: Pass, followed: Sequence[Followed]) -> sa.sql.Executable:
+        runs = look.schema.table("dag_run", "id", "dag_id", "run_id")
+        tasks = look.schema.table("task_instance", *_COLUMNS)
+        columns = [tasks.c[name] for name in _COLUMNS]
+        same = sa.and_(tasks.c.dag_id == runs.c.dag_id, tasks.c.run_id == runs.c.run_id)
+        whole = runs.c.id.in_([one.run.id for one in followed if one.whole])
+        late = sa.or_(tasks.c.end_date >= look.bind(self._read - _LATE), tasks.c.end_date.is_(None))
+        wanted = runs.c.id.in_([one.run.id for one in followed])
+        worth = sa.or_(whole, sa.and_(tasks.c.state.in_(FINISHED), late))
+        if look.session.dialect.lateral:
+            # OFFSET 0 keeps the planner from any other way than the index, whatever it believes of the number of rows.
+            inner = sa.select(*columns).select_from(tasks).where(same, worth).correlate(runs).offset(0).lateral("found")
+            return sa.select(*inner.c).select_from(runs.join(inner, sa.true())).where(wanted)
+        return sa.select(*columns).select_from(runs.join(tasks, same)).where(wanted, worth)
+
+    @staticmethod
+    def _take(followed: Followed, row: Sequence[Any], look: Pass) -> bool:
+        """Count one task instance if it has finished and was not counted; returns whether it is still at work."""
+        dag_id, _, task_id, map_index, state, started, ended, queued, number = row
+        if state not in FINISHED:
+            return state in UNFINISHED
+        start, end = moment(started), moment(ended)
+        # Not the end: 2.11 writes it twice where a process was killed, once for each component that finds it dead.
+        mark = (state, number, end if start is None else start)
+        key = (task_id, map_index)
+        if followed.marks.get(key) == mark:
+            return False
+        followed.marks[key] = mark
+        if followed.before is not None and (end is None or end <= followed.before):
+            return False
+        found = labels(dag_id=dag_id, state=state)
+        look.snapshot.count("airflow_db_task_instances_finished_total", found)
+        if state in _TIMED and start is not None and end is not None:
+            look.snapshot.observe("airflow_db_task_instance_duration_seconds", found, max(0.0, end - start))
+            since = moment(queued)
+            # A task instance that comes back from its trigger is queued again, and keeps its start.
+            if since is not None and since <= start:
+                wait = "airflow_db_task_instance_queue_wait_seconds"
+                look.snapshot.observe(wait, labels(dag_id=dag_id), start - since)
+        return False

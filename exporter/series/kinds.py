@@ -1,0 +1,161 @@
+"""The kinds of series, each with what its samples add up to between two scrapes.
+
+One thread writes; scrapes read. Nothing here waits for a lock on the way of a line: a counter is one attribute, a
+timer's values are only appended to a list, and turned into buckets when someone looks or the lists grow long.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING
+
+from .number import parse_number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable, Iterable
+
+    from windsock.settings import Policy
+
+_DIGITS = b"0123456789.+-eE"
+_MILLISECONDS = 0.001
+_POLICIES: dict[str, Callable[[Iterable[float]], float]] = {"max": max, "min": min, "sum": sum}
+
+
+class Counter:
+    """A sum that only grows."""
+
+    __slots__ = ("mark", "text", "value")
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.value: float = 0
+        self.mark: float = -1
+        """What expiry saw at its last visit."""
+
+
+class Gauge:
+    """The last value of each sender; a sender is an address without its port.
+
+    `values` are those since the last visit of expiry, `older` those of the time between its last two visits.
+    """
+
+    __slots__ = ("last", "older", "policy", "text", "values")
+
+    def __init__(self, text: str, policy: Policy) -> None:
+        self.text = text
+        self.policy = policy
+        self.values: dict[Hashable, float] = {}
+        self.older: dict[Hashable, float] = {}
+        self.last: Hashable = None
+
+    @property
+    def value(self) -> float:
+        """One value out of what several senders say, by the policy."""
+        senders = {**self.older, **self.values}
+        if self.policy == "last" or len(senders) < 2:
+            return senders.get(self.last, 0)
+        return _POLICIES[self.policy](senders.values())
+
+    def set(self, value: float, sender: Hashable = None) -> None:
+        """Say a value; what has no senders, such as a database, is said by None."""
+        self.values[sender] = value
+        self.last = sender
+
+    def add(self, amount: float, sender: Hashable) -> None:
+        """Change what `sender` said."""
+        before = self.values.get(sender)
+        self.values[sender] = amount + (self.older.get(sender, 0) if before is None else before)
+
+    def age(self) -> bool:
+        """Forget what was not said again since the last but one call; returns whether nothing is left."""
+        self.older, self.values = self.values, {}
+        return not self.older
+
+
+class Histogram:
+    """Observations in buckets of seconds; `counts` is not cumulative, its last element is +Inf."""
+
+    __slots__ = ("bounds", "counts", "durations", "mark", "pending", "sum", "text")
+
+    def __init__(self, text: str, bounds: tuple[float, ...]) -> None:
+        self.text = text
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+        self.pending: dict[tuple[float, int], list[bytes]] = {}
+        self.durations: list[float] = []
+        """Seconds that were observed and are not in the buckets yet."""
+        self.mark: float = -1
+        """What expiry saw at its last visit."""
+
+    @property
+    def observed(self) -> int:
+        """A number that grows with every observation."""
+        return sum(self.counts) + len(self.durations) + sum(map(len, self.pending.values()))
+
+    def observe(self, seconds: float) -> None:
+        """Add a duration."""
+        self.durations.append(seconds)
+
+    def inbox(self, factor: float, times: int) -> list[bytes]:
+        """Where to append raw values: each times `factor` is milliseconds, and counts `times` times (sampling)."""
+        return self.pending.setdefault((factor, times), [])
+
+    def fold(self) -> tuple[int, int]:
+        """Take the raw values in; returns how many were no numbers, and how many had their unit corrected."""
+        bad = corrected = 0
+        for (factor, times), values in list(self.pending.items()):
+            count = len(values)
+            if not count:
+                continue
+            taken = values[:count]
+            del values[:count]
+            numbers, wrong = _numbers(taken)
+            bad += wrong
+            corrected += len(numbers) if factor != 1 else 0
+            self._observe(numbers, factor * _MILLISECONDS, times)
+        if count := len(self.durations):
+            seconds = self.durations[:count]
+            del self.durations[:count]
+            self._observe(seconds, 1.0, 1)
+        return bad, corrected
+
+    def _observe(self, numbers: list[float], factor: float, times: int) -> None:
+        self.sum += sum(numbers) * factor * times
+        bounds = [round(bound / factor, 9) for bound in self.bounds] if len(numbers) >= 16 else None
+        if bounds is None:
+            for number in numbers:
+                self.counts[bisect_left(self.bounds, round(number * factor, 12))] += times
+            return
+        numbers.sort()
+        below = 0
+        for index, bound in enumerate(bounds):
+            reached = bisect_right(numbers, bound, below)
+            self.counts[index] += (reached - below) * times
+            below = reached
+        self.counts[-1] += (len(numbers) - below) * times
+
+
+Series = Counter | Gauge | Histogram
+
+
+def _numbers(values: list[bytes]) -> tuple[list[float], int]:
+    """The durations among raw values, those below zero (a clock was set back) as zero, and how many were none."""
+    if not b"".join(values).strip(_DIGITS):
+        try:
+            numbers = [float(value) for value in values]
+        except ValueError:
+            pass
+        else:
+            if min(numbers) >= 0 and max(numbers) < float("inf"):
+                return numbers, 0
+    good: list[float] = []
+    bad = 0
+    for value in values:
+        for part in value.split(b":"):
+            number = parse_number(part.decode(errors="replace"))
+            if number is None or number in (float("inf"), float("-inf")):
+                bad += 1
+            else:
+                good.append(max(number, 0.0))
+    return good, bad

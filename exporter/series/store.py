@@ -1,0 +1,127 @@
+"""The series store: all series by metric and labels, within their budgets."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from .kinds import Counter, Gauge, Histogram
+from .labels import render
+from .summary import Summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from windsock.catalog import Metric
+
+    from .budget import Budget
+    from .kinds import Series
+    from .labels import Labels
+
+
+class Family:
+    """All series of one metric."""
+
+    __slots__ = ("metric", "series", "unborn")
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+        self.series: dict[Labels, Series] = {}
+        self.unborn: dict[Series, float | None] = {}
+        """Counters and histograms that no scrape has shown as 0 yet, or only since the time given."""
+
+    def add(self, labels: Labels) -> Series:
+        """Make a series that is not there."""
+        series = _new(self.metric, labels)
+        if not isinstance(series, Gauge):
+            self.unborn[series] = None
+        self.series[labels] = series
+        return series
+
+
+class SeriesStore:
+    """All families by their exposed name, within their budgets."""
+
+    def __init__(self, budget: Budget) -> None:
+        self.families: dict[str, Family] = {}
+        self.budget = budget
+        self.bad_values = 0
+        self.corrected = 0
+        self._folding = threading.Lock()
+
+    def __len__(self) -> int:
+        return self.budget.series
+
+    def series(self, metric: Metric, labels: Labels) -> Series | None:
+        """Return the series, made where it is new.
+
+        Where a budget keeps it out, counters and histograms get the series that all of their metric share then, so that
+        sums stay right; a gauge gets None.
+        """
+        family = self.families.get(metric.family)
+        if family is None:
+            family = self.families[metric.family] = Family(metric)
+        series = family.series.get(labels)
+        if series is None:
+            refusal = self.budget.admit(metric.family, labels)
+            if refusal is not None:
+                if metric.kind == "gauge":
+                    return None
+                labels = (("overflow", refusal),)
+            series = family.series.get(labels) or family.add(labels)
+        return series
+
+    def labels(self, metric: Metric) -> list[Labels]:
+        """Those of each series that a metric has now."""
+        family = self.families.get(metric.family)
+        return list(family.series) if family is not None else []
+
+    def drop(self, metric: Metric, labels: Labels) -> None:
+        """Forget one series, if it is there."""
+        family = self.families.get(metric.family)
+        series = family.series.pop(labels, None) if family is not None else None
+        if family is not None and series is not None:
+            family.unborn.pop(series, None)
+            if not is_overflow(labels):
+                self.budget.release(metric.family, labels)
+
+    def forget_empty(self, name: str) -> bool:
+        """Forget a family without series that a line named, for there may be ever new ones; returns whether it was."""
+        family = self.families[name]
+        empty = not family.series and family.metric.source in ("mapping", "custom", "unmapped")
+        if empty:
+            del self.families[name]
+        return empty
+
+    def fold(self, *, wait: bool = True) -> None:
+        """Turn raw timer values into buckets; with `wait=False` it does nothing while another thread is at it."""
+        if not self._folding.acquire(blocking=wait):
+            return
+        try:
+            for histogram in self._histograms():
+                bad, corrected = histogram.fold()
+                self.bad_values += bad
+                self.corrected += corrected
+        finally:
+            self._folding.release()
+
+    def _histograms(self) -> Iterator[Histogram]:
+        for family in list(self.families.values()):
+            if family.metric.kind in ("histogram", "summary"):
+                for series in list(family.series.values()):
+                    if isinstance(series, Histogram):
+                        yield series
+
+
+def is_overflow(labels: Labels) -> bool:
+    """Whether a series is what its metric's series beyond a budget share."""
+    return len(labels) == 1 and labels[0][0] == "overflow"
+
+
+def _new(metric: Metric, labels: Labels) -> Series:
+    text = render(labels)
+    if metric.kind == "counter":
+        return Counter(f"{metric.family}{{{text}}} " if text else f"{metric.family} ")
+    if metric.kind == "gauge":
+        return Gauge(f"{metric.family}{{{text}}} " if text else f"{metric.family} ", metric.note.policy)
+    return Summary(text, metric.quantiles) if metric.kind == "summary" else Histogram(text, metric.buckets)

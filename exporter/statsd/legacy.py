@@ -1,0 +1,148 @@
+"""Which of two forms of one fact is stored.
+
+Airflow sends most facts twice, under a legacy name with the ids inside and right after it under a modern name with
+(or, in the plain dialect, without) tags. A modern line that carries its ids wins over the legacy one, and a legacy one
+over a modern line without ids. That is decided from what arrives: metric by metric at first, and then name by name,
+because Airflow drops a modern line that is too long for it and sends the legacy one alone.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from windsock.catalog import Metric
+
+    from .names import Found
+
+Form = Literal["legacy", "modern", "untagged"]
+Key = tuple[Literal["metric", "name"], str]
+
+_VARIABLE = re.compile(r"\{(\w+)\}")
+# Airflow's default of `statsd_disabled_tags`: legacy names hold them, tags do not.
+_DISABLED = frozenset({"job_id", "run_id"})
+_LIMIT = 200_000
+
+
+@dataclass(frozen=True)
+class Held:
+    """A legacy line whose modern twin, due in the next datagram, tells whether to store it."""
+
+    key: Key
+
+
+class LegacyForms:
+    """What was decided so far. `generation` grows whenever an earlier decision no longer holds."""
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.decided: dict[str, Form] = {}
+        self._waiting: set[str] = set()
+        self._doubted: set[str] = set()
+        self._abandoned: list[Metric] = []
+        # Legacy names, with their dots restored, whose modern twin came, and those whose twin did not.
+        self._twins: set[str] = set()
+        self._single: set[str] = set()
+
+    def choose(self, found: Found, labels: dict[str, str]) -> Form | Held | None:
+        """None: store the line. A form: the line repeats, in that form, what is stored. Held: that is not known yet."""
+        metric = found.metric
+        if not metric.legacy:
+            return None
+        if found.form != "modern":
+            return self._choose_legacy(metric, _twin(found.form, found.labels))
+        if carries(metric, labels):
+            self._decide(metric, "modern")
+            self._meet_twins(metric, labels)
+            return None
+        decided = self.decided.get(metric.name)
+        if decided is None:
+            self._decide(metric, "legacy" if metric.name in self._waiting else "untagged")
+        elif decided == "modern":
+            # Airflow may have been switched to the plain dialect, or this one line lost its tags.
+            self._doubted.add(metric.name)
+        return None if self.decided[metric.name] == "untagged" else "untagged"
+
+    def is_open(self, key: Key) -> bool:
+        """Whether what a held line waits for is still to come."""
+        kind, name = key
+        if kind == "metric":
+            return name not in self.decided
+        return len(self._twins) < _LIMIT and name not in self._twins and name not in self._single
+
+    def settle(self, key: Key) -> None:
+        """No modern twin came: the legacy form is all that there is."""
+        kind, name = key
+        if kind == "metric":
+            self.decided.setdefault(name, "legacy")
+        elif len(self._single) < _LIMIT:
+            self._single.add(name)
+        else:
+            self._twins.add(name)
+
+    def review(self) -> None:
+        """Once a minute: forget decisions that later lines contradicted, so that the next lines decide anew."""
+        for name in self._doubted:
+            self.decided.pop(name, None)
+            self._waiting.discard(name)
+        self.generation += bool(self._doubted)
+        self._doubted.clear()
+
+    def take_abandoned(self) -> list[Metric]:
+        """Metrics of which lines without ids were stored before their legacy form appeared: these are to be dropped."""
+        taken, self._abandoned = self._abandoned, []
+        return taken
+
+    def _choose_legacy(self, metric: Metric, bare: str) -> Form | Held | None:
+        decided = self.decided.get(metric.name)
+        if decided is None:
+            self._waiting.add(metric.name)
+            return Held(("metric", metric.name))
+        if decided == "untagged":
+            self._decide(metric, "legacy")
+            self._abandoned.append(metric)
+        if decided != "modern":
+            return None
+        if bare in self._single:
+            return None
+        # Beyond the limit no twin is remembered: a fact that is lost is better than all facts counted twice.
+        return "legacy" if bare in self._twins or len(self._twins) >= _LIMIT else Held(("name", bare))
+
+    def _meet_twins(self, metric: Metric, labels: dict[str, str]) -> None:
+        for form in metric.legacy:
+            if _variables(form) <= labels.keys():
+                bare = _twin(form, labels)
+                if bare in self._single:
+                    self._single.discard(bare)
+                    self.generation += 1
+                if len(self._twins) < _LIMIT:
+                    self._twins.add(bare)
+
+    def _decide(self, metric: Metric, form: Form) -> None:
+        if self.decided.get(metric.name) != form:
+            self.decided[metric.name] = form
+            self._waiting.discard(metric.name)
+            self.generation += 1
+
+
+def carries(metric: Metric, labels: dict[str, str]) -> bool:
+    """Whether labels hold what a legacy name would; `statsd_disabled_tags` may leave some of it out."""
+    return any(variables and variables <= labels.keys() for variables in map(_variables, metric.legacy))
+
+
+@cache
+def _variables(form: str) -> frozenset[str]:
+    return frozenset(_VARIABLE.findall(form)) - _DISABLED
+
+
+def _twin(form: str, labels: dict[str, str]) -> str:
+    """What the two names of one fact have in common."""
+    return _bare(form.format_map({**labels, **dict.fromkeys(_DISABLED, "*")}))
+
+
+def _bare(name: str) -> str:
+    # Airflow 3 writes the dots of an id as `__` in legacy names, Airflow 2 keeps them: compared alike.
+    return name.replace("__", ".")
