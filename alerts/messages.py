@@ -23,6 +23,11 @@ _HEADER = "{{- /* Made by `windsock alerts build`: what is changed here is lost 
 
 _COUNT = "newest of {{ $count }}{{ if not .Labels.deadline }} runs{{ end }}"
 _REPEATS = f"{{{{ if gt $count 1 }}}} (the {_COUNT}){{{{ end }}}}"
+_RESOLVED_TEXT = """\
+resolved {{ template "windsock.until" . }}{{ with .Annotations.resolution }}: {{ printf "%.100s" . }}{{ end }}"""
+_RESOLVED = """\
+resolved {{ template "windsock.until" . }}{{ with .Annotations.resolution }}: \
+{{ template "windsock.slack.plain" (printf "%.100s" .) }}{{ end }}"""
 _NEWEST = "(or .Alerts.Firing .Alerts.Resolved)"
 
 _COMMON = r"""
@@ -166,7 +171,7 @@ _SLACK = (
         ".Alerts.Resolved",
         5,
         f"""\
-:white_check_mark: {{{{ template "windsock.slack.what" . }}}}, resolved {{{{ template "windsock.until" . }}}}{_REPEATS}
+:white_check_mark: {{{{ template "windsock.slack.what" . }}}}, {_RESOLVED}{_REPEATS}
 """,
         "_and {{ len . }} more resolved_\n",
         moment=ENDED,
@@ -234,8 +239,8 @@ Runbook: {{ printf "%.1000s" . }}{{ end }}
         """{{ with .Labels.task_id }}{{ printf "%.250s" . }} {{ end -}}
 {{ with .Labels.run_id }}in run {{ printf "%.250s" . }} {{ end -}}
 {{ if not .Labels.run_id }}{{ printf "%.500s" (or .Annotations.summary .Labels.alertname) }}: {{ end -}}
-resolved {{ template "windsock.until" . }}"""
-        f"{_REPEATS}\n",
+"""
+        f"{_RESOLVED_TEXT}{_REPEATS}\n",
         "and {{ len . }} more resolved\n",
         moment=ENDED,
     )

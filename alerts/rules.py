@@ -18,6 +18,7 @@ RECONCILED_WITHIN = 300
 
 _TOTALS = "cluster_instance_dag_id_state:airflow_ti_finish:sum"
 _FINISHES = "cluster_dag_id_state:airflow_ti_finish:growth1h"
+_LATELY = "cluster_dag_id:airflow_ti_finish_failed:growth15m"
 _SENT = "cluster_instance_dag_id:windsock_callback_sent_task_failed:sum"
 _NOTIFIED = "cluster_dag_id:windsock_callback_sent_task_failed:growth1h"
 _TEAMS = "cluster_dag_id_team:airflow_dag:group"
@@ -47,6 +48,7 @@ _RECORDS = (
         'sum by (cluster, instance, dag_id, state) (airflow_ti_finish_total{state=~"success|failed|up_for_retry"})',
     ),
     Record(_FINISHES, growth(_TOTALS, 60, "cluster, dag_id, state")),
+    Record(_LATELY, growth(f'{_TOTALS}{{state=~"failed|up_for_retry"}}', 15, "cluster, dag_id")),
     Record(
         _SENT,
         f'sum by (cluster, instance, dag_id) (windsock_callback_sent_total{{alertname="{TASK_FAILED}"}})',
@@ -71,6 +73,8 @@ _BEATS = known(_HEARTBEAT, "1d")
 _QUIET = f"{_BEATS} == {known(_HEARTBEAT, '1d', '2m')}"
 """What has been heard within a day, and stands where it stood two minutes ago."""
 _STOPPED = "AirflowSchedulerHeartbeatStopped"
+_RATE_HIGH = "AirflowFailureRateHigh"
+_FIRES = known(f'ALERTS{{alertname="{_RATE_HIGH}", alertstate="firing"}}')
 
 _AIRFLOW = (
     Rule(
@@ -104,15 +108,18 @@ _AIRFLOW = (
         " runs, or Airflow's StatsD does not reach the exporter.",
     ),
     Rule(
-        name="AirflowFailureRateHigh",
+        name=_RATE_HIGH,
+        # It begins with a failure: successes of a DAG that has recovered must not bring it to the volume that counts.
         expr=(
             _of_its_team(f"{_FAILED_TRIES} / {_TRIES}")
             + f" > {FAILURE_SHARE}\nand on (cluster, dag_id)\n{_TRIES} >= {FAILURE_VOLUME}"
+            + f"\nand on (cluster, dag_id)\n({_LATELY} > 0\n"
+            f"  or group by (cluster, dag_id) ({_FIRES}))"
         ),
         for_="1m",
         severity="warning",
         by=("cluster", "dag_id", "team"),
-        summary="{{ $value | humanizePercentage }} of the tries of {{ $labels.dag_id }} fail",
+        summary="{{ $value | humanizePercentage }} of the tries of {{ $labels.dag_id }} failed within an hour",
         description="Within an hour {{ $value | humanizePercentage }} of the finished tries of {{ $labels.dag_id }}"
         f" failed, those that are retried too; the limit is {FAILURE_SHARE:.0%} of at least {FAILURE_VOLUME} tries.",
     ),

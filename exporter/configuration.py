@@ -39,6 +39,8 @@ _AT_START = frozenset(
     )
 )
 # What others read, each for itself: Airflow's processes, and the commands that build something.
+_ROUTING = ("teams", "defaults", "channels", "alertmanager.secrets_dir")
+"""What Alertmanager's routes and receivers are made of."""
 _ELSEWHERE = ("callbacks", "channels", "plugin", "logs", "alertmanager.secrets_dir")
 
 
@@ -90,7 +92,10 @@ def take_over(old: Settings, new: Settings) -> tuple[Settings, dict[str, list[st
 
 def told(outcome: Mapping[str, Sequence[str]]) -> list[str]:
     """What became of the keys that differ, a line each."""
-    return [f"{what}: {', '.join(keys)}" for what, keys in outcome.items() if keys] or ["nothing had changed"]
+    said = [f"{what}: {', '.join(keys)}" for what, keys in outcome.items() if keys]
+    if any(_is_below(key, _ROUTING) for keys in outcome.values() for key in keys):
+        said.append("Alertmanager's routes stay as they were: `windsock alerts build`, and let Alertmanager read them")
+    return said or ["nothing had changed"]
 
 
 def _missing_file(settings: Settings) -> str:

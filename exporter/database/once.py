@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,10 +29,11 @@ class Look:
 def look_once(settings: Settings, url: str) -> Look:
     """Make one pass with every query. Raises WindsockError where the database can't be read."""
     collector = Collector(settings, url)
+    # A look takes nothing from the exporter that leads, and does not wait for it.
+    collector.session.purpose = f"once {secrets.token_hex(4)}"
     try:
         if not collector.look(everything=True):
-            problems = "; ".join(collector.failing().values())
-            raise WindsockError(f"{collector.where}: {problems or 'another exporter reads it, and one does at a time'}")
+            raise WindsockError(f"{collector.where}: {'; '.join(collector.failing().values())}")
         text = render(list(collector.stores()), TEXT).decode()
         return Look(text, dict(collector.times), collector.session.statements, collector.failing())
     finally:

@@ -67,13 +67,20 @@ class Site:
         """The collector's exposition."""
         try:
             if self._exposition is None:
-                given = self._settings.metadata.url
-                url = (given and find_url(given)) or web.database_url()
-                self._exposition = Exposition(self._settings, url)
+                self._exposition = Exposition(self._settings, self._database())
             return Answer(self._exposition.read(), content_type=TEXT)
-        except (UnavailableError, SettingsError) as error:
+        except UnavailableError as error:
             log.warning("no metrics: %s", error)
             return problem(503, str(error))
+
+    def _database(self) -> str:
+        """What `metadata.url` names, or Airflow's own: the file may be the exporter's, and its variable not be here."""
+        given = self._settings.metadata.url
+        try:
+            return (given and find_url(given)) or web.database_url()
+        except SettingsError as error:
+            log.warning("Airflow's own database is read: %s", error)
+            return web.database_url()
 
     def dag(self, dag_id: str) -> Answer:
         """The page of one DAG."""

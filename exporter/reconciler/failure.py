@@ -20,6 +20,10 @@ class Key(NamedTuple):
     task_id: str = ""
     deadline: str = ""
 
+    def __str__(self) -> str:
+        """For the log."""
+        return " ".join(part for part in (self.alertname, self.dag_id, self.task_id, self.run_id) if part)
+
     @classmethod
     def of(cls, labels: Mapping[str, str]) -> Key:
         """From the labels of an alert."""

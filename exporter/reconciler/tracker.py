@@ -143,6 +143,8 @@ class Tracker:
                 if not one.posted and one.key not in look.alerts and not self._is_told_by_its_task(one.key)
             ]
             for one in firing:
+                if not one.posted:
+                    log.info("told Alertmanager of %s", one.key)
                 one.first, one.posted, one.ended, one.dirty = one.first or at, at, 0, True
             for one in ended:
                 one.told = one.dirty = True
@@ -162,7 +164,8 @@ class Tracker:
             reason = reason or "somebody else has resolved it"
         if reason:
             one.over, one.told, one.dirty = now, False, True
-            log.info("%s of %s %s is over: %s", one.key.alertname, one.key.dag_id, one.key.task_id, reason)
+            one.annotations = {**one.annotations, "resolution": reason}
+            log.info("%s is over: %s", one.key, reason)
             return
         failed, ended = view.failed.get(one.key, (one.failed, None))
         if failed != one.failed:
@@ -191,7 +194,7 @@ class Tracker:
         failed_at = min(parse(one.annotations.get("failed_at", "")) or now for one in shown)
         replay = known is not None and known.over is not None and failed_at <= known.over
         if replay or standing != "cleared" or now - min(one.since for one in shown) > _GRACE:
-            log.info("%s of %s %s fires, and is over: %s", key.alertname, key.dag_id, key.task_id, reason)
+            log.info("%s fires, and is over: %s", key, reason)
             known = known or _adopted(Failure(key, failed_at, due), shown)
             known.over, known.dirty = known.over if replay else now, True
             self.alerts[key], self._strangers[key] = known, shown

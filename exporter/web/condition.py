@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 _SOON = 60.0
 """Airflow's scheduler sends lines every few seconds."""
-_CALLBACKS = ("callback_sent", "callback_failed", "channel_sent", "channel_spooled", "channel_dead")
+_CALLBACKS = {
+    "callback_sent": "failures told",
+    "callback_failed": "attempts failed",
+    "channel_sent": "messages taken",
+    "channel_spooled": "put into the spool",
+    "channel_dead": "given up",
+}
 
 
 def lines(pipeline: Pipeline) -> tuple[str, str]:
@@ -45,7 +51,7 @@ def facts(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
     else:
         words = {
             "starts": "on: no pass has come to its end yet",
-            "leads": f"on, and acts: {len(reconciler.lasting())} failures last",
+            "leads": f"on, and acts: {len(reconciler.lasting())} alerts of tasks and runs fire",
             "follows": "on: another one acts, and this one follows",
         }[reconciler.status]
         if "database" in problems:
@@ -117,8 +123,9 @@ def _prefixes(pipeline: Pipeline) -> Iterator[str]:
 
 def _callbacks(pipeline: Pipeline) -> str:
     counts = {name: _sum(pipeline, f"windsock_{name}_total") for name in _CALLBACKS}
-    told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items() if count)
-    return f"{told or 'nothing heard of them yet'}; `windsock notify spool` on Airflow's hosts lists what waits there"
+    told = ", ".join(f"{count:,} {_CALLBACKS[name]}" for name, count in counts.items() if count)
+    said = f"since the exporter's start: {told}" if told else "nothing heard of them yet"
+    return f"{said}; `windsock notify spool` on Airflow's hosts lists what waits there"
 
 
 def _sum(pipeline: Pipeline, family: str) -> int:

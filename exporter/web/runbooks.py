@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PREFIX = "/runbooks/"
 # A part of another folder, read as data: beside this one in the tree and in a wheel.
-_FOLDER = Path(__file__).parents[1] / "alerts" / "runbooks"
+_FOLDER = Path(__file__).parents[2] / "alerts" / "runbooks"
 
 _ITEM = re.compile(r"(?:- |\d+\. )")
 _INLINE = re.compile(r"`(?P<code>[^`]+)`|\*\*(?P<strong>[^*]+)\*\*|\*(?P<em>[^*]+)\*|(?P<name>\b[A-Z][A-Za-z]+\b)")

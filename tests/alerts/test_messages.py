@@ -65,9 +65,11 @@ def test_slack_says_what_failed_where_and_why_and_that_it_is_over(alertmanager, 
     assert platforms.posts[0].path == "/api/chat.postMessage"
     assert platforms.posts[0].headers["Authorization"] == "Bearer xoxb-for-tests"
 
-    alertmanager.resolve(event)
+    why = {**event.annotations, "resolution": "a later run succeeded"}
+    alertmanager.resolve(dataclasses.replace(event, annotations=why))
     message = eventually(lambda: platforms.slack("#payments")[1:], "a message that it is over")[0]
     assert message["title"] == "[RESOLVED] AirflowTaskFailed orders (prod)"
+    assert message["text"].rstrip().endswith("UTC: a later run succeeded")
     assert message["color"] == "good"
     assert message["text"].startswith(f":white_check_mark: *load* in run `{RUN}`, resolved 20")
     assert "ValueError" not in message["text"]

@@ -19,7 +19,7 @@ from .server import Server, find
 if TYPE_CHECKING:
     from windsock.settings import Settings
 
-FAST = Timing(group_wait="200ms", group_interval="1s")
+FAST = Timing(group_wait="400ms", group_interval="1s")
 
 
 class Messages:

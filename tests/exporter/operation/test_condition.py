@@ -91,7 +91,10 @@ def test_what_callbacks_tell_of_themselves_is_told(serve, look, replay):
     ]
     replay(service, sent, 3)
     page = look(service)
-    assert "Callbacks 2 callback sent, 3 channel spooled, 1 channel dead" in page.sections["Beside StatsD"]
+    assert (
+        "Callbacks since the exporter's start: 2 failures told, 3 put into the spool, 1 given up"
+        in page.sections["Beside StatsD"]
+    )
     assert "Callbacks gave up 1 messages: `windsock notify dead`" in page.sections["What needs attention"]
 
 

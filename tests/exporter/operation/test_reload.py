@@ -15,6 +15,8 @@ from real.failures import fail
 
 GOOD = "windsock_config_reload_success"
 WHEN = "windsock_config_reload_timestamp_seconds"
+ROUTES = "Alertmanager's routes stay as they were: `windsock alerts build`, and let Alertmanager read them"
+"""What the exporter can't take over itself."""
 
 
 class Running:
@@ -133,9 +135,9 @@ def test_the_reconciler_alone_reads_again_too(tmp_path, postgres, make_database,
 
 def test_the_order_of_teams_is_a_change(running):
     running.write_all("teams:\n  a: {match: {dag: d}}\n  b: {match: {dag: d}}\n")
-    assert running.post().text == "taken over: teams.a, teams.b\n"
+    assert running.post().text == f"taken over: teams.a, teams.b\n{ROUTES}\n"
     running.write_all("teams:\n  b: {match: {dag: d}}\n  a: {match: {dag: d}}\n")
-    assert running.post().text == "taken over: teams\n"
+    assert running.post().text == f"taken over: teams\n{ROUTES}\n"
 
 
 def test_every_key_of_the_file_that_changes_is_named(running):
@@ -155,7 +157,7 @@ def test_every_key_of_the_file_that_changes_is_named(running):
         "needs a restart: cluster, metadata.interval, reconcile.enabled, alertmanager.urls",
         "read by others: alertmanager.secrets_dir, callbacks.budget, channels.slack.token",
     ]
-    assert running.post().text.splitlines() == wanted
+    assert running.post().text.splitlines() == [*wanted, ROUTES]
     assert running.post().text.splitlines() == [wanted[1]], "as long as it is not started anew"
 
 

@@ -24,6 +24,22 @@ def test_a_failure_is_told_once_and_its_end_once(database, bench):
     made.told({"d": (1, 1)})
 
 
+def test_the_end_says_why_it_is_one_and_a_new_failure_does_not(database, bench):
+    fail(database)
+    made = bench(database)
+    made.step(2)
+    made.told({"d": (1, 0)})
+    database.run(2, "d", "success", time.time(), end_date=time.time())
+    made.step(2)
+    made.told({"d": (1, 1)})
+    posts = [post for post in made.messages.posts if post["commonLabels"].get("cluster") == made.cluster]
+    (ended,) = [one for post in posts for one in post["alerts"] if one["status"] == "resolved"]
+    assert ended["annotations"]["resolution"] == "a later run succeeded"
+    fail(database, 3, ended=time.time() - 30)
+    made.step(2)
+    assert "resolution" not in made.annotations(alertname=TASK)
+
+
 def test_many_failures_of_many_dags_are_each_told_once(database, bench):
     for number in range(30):
         fail(database, number + 1, f"d{number % 5}", f"t{number}")

@@ -57,6 +57,16 @@ def test_once_reads_the_url_from_the_variable_that_the_configuration_names(pg_da
     )
 
 
+def test_once_reads_beside_an_exporter_that_leads(database, look):
+    leader = look(database.url)
+    leader()
+    done = windsock("metadata", "once", "--url", database.url)
+    assert done.returncode == 0, done.stderr
+    assert "airflow_db_up 1" in done.stdout
+    assert leader()["airflow_db_up"] == 1
+    assert leader.collector.session.leads
+
+
 @pytest.mark.parametrize("extra", [(), ("--json",)])
 def test_once_of_a_database_that_is_no_airflow_s_fails(extra, server, make_empty):
     done = windsock("metadata", "once", "--url", make_empty(server), *extra)
