@@ -26,6 +26,7 @@ LEFT_OUT = {
     "database servers": ("exporter/database", "exporter/operation", "exporter/reconciler"),
     "Elasticsearch and Filebeat": ("logging",),
     "many processes, hostile servers, memory, much random input": (
+        "callbacks/test_deadline.py::test_slas_of_several_runs_share_the_budget",
         "callbacks/test_endpoints.py",
         "callbacks/test_fuzz.py",
         "callbacks/test_hostile.py",
