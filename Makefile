@@ -1,7 +1,7 @@
 # `make demo` and `make test` are all the set-up there is: each installs what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help install programs test-programs environments shipping demo test check requirements airflow build clean
+.PHONY: help install programs test-programs environments shipping demo quick test check requirements airflow build clean
 
 # Given to what a target runs: make demo ARGS=--check, make test ARGS="tests/stack -x"
 ARGS ?=
@@ -54,8 +54,12 @@ environments: .venv/installed
 shipping: test-programs $(AIRFLOW)/installed
 	@$(BIN)/windsock up --prepare --logs
 
+quick: .venv/installed ## Run the tests that need no Airflow, no database server and no minutes
+	@$(BIN)/python -m pytest -q --quick $(ARGS)
+	@echo "Next: make check, and make test before you ask for a review"
+
 test: test-programs environments $(AIRFLOW)/installed shipping ## Run all tests, on real parts; ARGS: what pytest is given
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --durations=20 $(ARGS)
 	@echo "Next: make check"
 
 check: .venv/installed $(AIRFLOW)/installed ## Lint, types, and whether what is generated is up to date

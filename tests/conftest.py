@@ -12,6 +12,8 @@ from real.databases import MariaDB, Postgres, SQLiteFolder, need_drivers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+pytest_plugins = ["real.quick"]
+
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:

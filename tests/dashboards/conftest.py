@@ -130,6 +130,7 @@ VALUES = {
     "state": ("success", "failed", "up_for_retry"),
     "major": ("3",),
 }
+"""By label; for one metric alone by `FAMILY LABEL`. Any other label has one value that says its name."""
 TRIES = {"success": 4, "failed": 1, "up_for_retry": 1}
 
 
@@ -143,7 +144,7 @@ def growth(family: str, labels: dict[str, str]) -> int:
 def _samples() -> Iterator[str]:
     common = 'cluster="prod",instance="exporter:9102",job="windsock"'
     for metric in catalog.by_family().values():
-        for labels in _combinations(metric.labels):
+        for labels in _combinations(metric.family, metric.labels):
             text = ",".join([common, *(f'{name}="{value}"' for name, value in labels.items())])
             for index in range(SAMPLES):
                 at = END - (SAMPLES - 1 - index) * STEP
@@ -170,10 +171,10 @@ def _lines(metric: catalog.Metric, labels: str, count: int, at: int) -> Iterator
         yield f"{metric.family}_count{{{labels}}} {count} {at}"
 
 
-def _combinations(names: tuple[str, ...]) -> Iterator[dict[str, str]]:
+def _combinations(family: str, names: tuple[str, ...]) -> Iterator[dict[str, str]]:
     if not names:
         yield {}
         return
-    for value in VALUES.get(names[0], (f"a-{names[0]}",)):
-        for rest in _combinations(names[1:]):
+    for value in VALUES.get(f"{family} {names[0]}") or VALUES.get(names[0], (f"a-{names[0]}",)):
+        for rest in _combinations(family, names[1:]):
             yield {names[0]: value, **rest}

@@ -43,8 +43,8 @@ def test_the_folders_do_not_import_one_another(root, folders):
     wrong = []
     for folder in folders:
         for path in python_files(root, folder):
+            others = [name for name in folders if name != folder and path.parent != root / "demo/stack/dags"]
             for node in ast.walk(ast.parse(path.read_text())):
-                others = [name for name in folders if name != folder and path.parent != root / "demo/stack/dags"]
                 wrong += [f"{path.relative_to(root)}:{node.lineno}: {name}" for name in _imported(node, others)]
     assert not wrong, "across folders only the core is imported"
 
