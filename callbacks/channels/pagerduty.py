@@ -9,11 +9,12 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from windsock import secrets
 from windsock.callbacks.rendering import plain
 from windsock.callbacks.rendering.message import clean
 from windsock.text import line
 
-from . import Answer, secrets, web
+from . import Answer, web
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +63,13 @@ def event(message: Message) -> dict[str, Any]:
             "custom_details": {"firing": plain.text(message)},
         },
     }
+
+
+def preview(message: Message, settings: Settings) -> tuple[Any, str]:
+    """What is sent, but for the routing key, and the incident's title."""
+    del settings
+    sent = event(message)
+    return sent, str(sent.get("payload", {}).get("summary", f"resolves {sent['dedup_key']}"))
 
 
 def key(event: Event) -> str:

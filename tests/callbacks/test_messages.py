@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from windsock.callbacks.channels import mail, pagerduty, send
+from windsock.callbacks.channels import email, pagerduty, send
 from windsock.callbacks.delivery import Choice, deliver, resolve
 from windsock.callbacks.rendering import html, plain, slack
 from windsock.callbacks.rendering.message import Message
@@ -193,11 +193,11 @@ def test_nothing_of_a_task_is_markup(to_inbox, inbox):
 
 def test_the_subject_is_stable_and_one_line(event):
     mails = [
-        mail.compose(Message(event(annotations={"try": number, "summary": f"s{number}"}), failures=9), "a@b", ["c@d"])
+        email.compose(Message(event(annotations={"try": number, "summary": f"s{number}"}), failures=9), "a@b", ["c@d"])
         for number in "12"
     ]
     assert len({letter["Subject"] for letter in mails}) == 1
-    nasty = mail.compose(Message(replace(TASK, dag_id="d\r\nBcc: evil@example.org" + "x" * 500)), "a@b", ["c@d"])
+    nasty = email.compose(Message(replace(TASK, dag_id="d\r\nBcc: evil@example.org" + "x" * 500)), "a@b", ["c@d"])
     assert nasty["Bcc"] is None
     assert len(nasty["Subject"]) <= 150
 
