@@ -1,4 +1,4 @@
-"""One card a conversation: a Slack message with its thread, a card of Teams, an incident, a mail with those before it."""
+"""One card a conversation: a Slack message with its thread, a card of Teams, an incident, a mail thread."""
 
 from __future__ import annotations
 
