@@ -209,6 +209,8 @@ class Addresses(Section):
     email: Patterns = ()
     webhook: Url | Reference | None = None
     """A URL, or what holds one that is secret, which callbacks alone reach."""
+    msteams: Reference | None = None
+    """What holds the URL of a workflow of Microsoft Teams that posts what it is sent."""
     apprise: References = ()
     """What holds Apprise URLs (the extra `windsock[apprise]`); callbacks only."""
     template: str | None = None
