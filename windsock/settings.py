@@ -38,6 +38,7 @@ from windsock._reconcile import Reconcile, Reconciling, Resolve
 from windsock._section import Public, Section
 from windsock._units import Duration, Ratio, Size
 from windsock.channels.email import EmailChannel
+from windsock.channels.opsgenie import OpsgenieChannel
 from windsock.channels.pagerduty import PagerDutyChannel
 from windsock.channels.slack import SlackChannel
 from windsock.channels.webhook import WebhookChannel
@@ -196,6 +197,7 @@ class Channels(Section):
     pagerduty: PagerDutyChannel = PagerDutyChannel()
     email: EmailChannel = EmailChannel()
     webhook: WebhookChannel = WebhookChannel()
+    opsgenie: OpsgenieChannel = OpsgenieChannel()
     ca_file: str | None = None
     """Whom to trust beside the machine's certificates; callbacks only."""
 
@@ -211,6 +213,8 @@ class Addresses(Section):
     """A URL, or what holds one that is secret, which callbacks alone reach."""
     msteams: Reference | None = None
     """What holds the URL of a workflow of Microsoft Teams that posts what it is sent."""
+    opsgenie: Reference | None = None
+    """Pages, as `pagerduty` does."""
     apprise: References = ()
     """What holds Apprise URLs (the extra `windsock[apprise]`); callbacks only."""
     template: str | None = None

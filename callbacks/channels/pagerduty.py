@@ -1,4 +1,4 @@
-"""PagerDuty's Events API v2 (https://developer.pagerduty.com/docs/send-alert-event): one incident a task, of all runs."""
+"""PagerDuty's Events API v2 (https://developer.pagerduty.com/docs/send-alert-event): one incident for each task."""
 
 from __future__ import annotations
 

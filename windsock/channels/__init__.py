@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-Name = Literal["slack", "email", "pagerduty", "webhook", "msteams", "apprise"]
+Name = Literal["slack", "email", "pagerduty", "webhook", "msteams", "opsgenie", "apprise"]
 NAMES: tuple[Name, ...] = get_args(Name)
 
 SectionT = TypeVar("SectionT")
