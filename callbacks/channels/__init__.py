@@ -6,6 +6,7 @@ import importlib
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from windsock.channels import NAMES
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
 from windsock.text import line
@@ -72,6 +73,8 @@ def preview(channel: str, message: Message, settings: Settings) -> tuple[Any, st
 
 
 def _module(channel: str) -> Any:
+    if channel not in NAMES:
+        raise SettingsError([f"{channel}: no channel of this windsock"])
     return importlib.import_module(f"{__name__}.{channel}")
 
 

@@ -12,7 +12,10 @@ import pytest
 
 from windsock import channels, secrets
 from windsock.callbacks import Notify
-from windsock.destinations import destinations
+from windsock.callbacks.channels import send
+from windsock.callbacks.rendering.message import Message
+from windsock.destinations import Destination, destinations
+from windsock.events import Event
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
 from windsock.settings import Addresses, Settings
@@ -67,6 +70,14 @@ def test_a_page_goes_first_and_only_what_is_critical_pages():
     assert [str(to) for to in destinations(settings, "ops", "warning")] == told[1:]
     assert [str(to) for to in destinations(settings, "ops", "warning", ("pagerduty",))] == told[:1]
     assert [str(to) for to in destinations(settings, "ops", "critical", central=True)] == told[:3]
+
+
+def test_a_name_out_of_a_file_of_another_version_loads_nothing():
+    """What waits in a spool, and what a run was told, has names of channels."""
+    assert not channels.of("sms").pages
+    assert not channels.of("entries").central("x")
+    answer = send(Destination("web", "x"), Message(Event("A", "prod", "orders", "r")), Settings(), 1, {})
+    assert (answer.problem, answer.detail) == ("settings", "web: no channel of this windsock")
 
 
 def test_a_dag_that_names_channels_loads_none_and_no_settings():

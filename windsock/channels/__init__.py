@@ -72,6 +72,8 @@ class Channel(Generic[SectionT]):
 
 
 def of(name: str) -> Channel[Any]:
-    """The channel of that name."""
+    """The channel of that name; one that can do nothing where a file of another version names what is no channel."""
+    if name not in NAMES:
+        return Channel()
     found: Channel[Any] = importlib.import_module(f"{__name__}.{name}").CHANNEL
     return found
