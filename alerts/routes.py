@@ -43,9 +43,9 @@ def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, 
     """Return the content of alertmanager.yml. Raises SettingsError where a team names what nothing reaches."""
     receivers.check(settings)
     timing = timing or Timing()
-    server = receivers.mail_server(settings)
+    common = receivers.common(settings)
     return {
-        **({"global": server} if server else {}),
+        **({"global": common} if common else {}),
         "templates": ["windsock.tmpl"],
         "route": {
             "receiver": receivers.name(teams.UNKNOWN, "warning"),
@@ -92,13 +92,7 @@ def notes(settings: Settings) -> list[str]:
         for to in destinations(settings, team, "critical")
         if not to.central
     ]
-    slack = settings.channels.slack
-    names = {to.to for told in receivers.addresses(settings).values() for to in told if to.channel == "slack"}
-    if slack.webhook and not slack.token and len(names) > 1:
-        lines.append(
-            "channels.slack.webhook: an incoming webhook posts to its own channel, whatever a team's `slack` says;"
-            " a bot token (channels.slack.token) reaches " + ", ".join(sorted(names))
-        )
+    lines += receivers.notes(settings)
     return lines
 
 

@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from windsock import channels
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _SEVERITIES = ("critical", "warning", "info")
-_CHANNELS = ("alertmanager", "slack", "email", "pagerduty", "webhook", "apprise")
+_CHANNELS = ("alertmanager", *channels.NAMES)
 
 
 @dataclass(frozen=True)
@@ -18,8 +20,7 @@ class Options:
     """Immutable, of plain values: it survives deep copies, pickling and being shared between tasks."""
 
     channels: tuple[str, ...] | None = None
-    """Of alertmanager, slack, email, pagerduty, webhook, apprise; None: Alertmanager where there is one, else what the
-    team has."""
+    """Of alertmanager and `windsock.channels.NAMES`; None: Alertmanager where there is one, else what the team has."""
     severity: str | None = None
     """critical, warning or info, instead of what windsock.yaml says."""
     team: str | None = None

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import json
-import os
-import re
 from typing import TYPE_CHECKING, Any
 
 import requests
 
-from windsock.exceptions import SettingsError, WindsockError
+from windsock import secrets
+from windsock.exceptions import WindsockError
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
@@ -36,10 +35,10 @@ class Elasticsearch:
         self._timeout = timeout
         self._session = requests.Session()
         if server.api_key:
-            key = _secret(server.api_key, "logs.elasticsearch.api_key")
+            key = secrets.variable(server.api_key, "logs.elasticsearch.api_key")
             self._session.headers["Authorization"] = f"ApiKey {_encoded(key)}"
         elif server.username:
-            password = _secret(server.password, "logs.elasticsearch.password") if server.password else ""
+            password = secrets.variable(server.password, "logs.elasticsearch.password") if server.password else ""
             self._session.auth = (server.username, password)
         if server.ca_file:
             self._session.verify = server.ca_file
@@ -73,15 +72,6 @@ class Elasticsearch:
             return found
         what = type(problem).__name__ if problem else "no URL is configured"
         raise WindsockError(f"logs.elasticsearch.urls: {', '.join(self._urls)} can't be reached ({what})")
-
-
-def _secret(reference: str, key: str) -> str:
-    variable = re.fullmatch(r"\$\{(\w+)\}", reference)
-    if variable is None:
-        raise SettingsError([f"{key}: expected ${{VARIABLE}}; connections are not read here"])
-    if variable[1] not in os.environ:
-        raise SettingsError([f"{key}: the environment variable {variable[1]} is not set"])
-    return os.environ[variable[1]]
 
 
 def _encoded(key: str) -> str:

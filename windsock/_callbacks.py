@@ -10,8 +10,9 @@ from windsock._formats import Patterns
 from windsock._matching import Match, Severity
 from windsock._section import Section
 from windsock._units import Duration, Size
+from windsock.channels import Name
 
-Channel = Literal["alertmanager", "slack", "email", "pagerduty", "webhook", "apprise"]
+Channel = Literal["alertmanager", Name]
 Hook = Literal["failure", "retry", "success", "skipped", "run_failure", "run_success", "sla"]
 
 
@@ -46,7 +47,7 @@ class Attach(Section):
 
     For each call for a run Airflow parses the DAG's file once more: run_success costs that with every run."""
     channels: tuple[Channel, ...] | None = None
-    """alertmanager, slack, email, pagerduty …; without it Alertmanager where there is one, else what the team has."""
+    """alertmanager, or some of the team's; without it Alertmanager where there is one, else what the team has."""
     severity: Severity | None = None
     """Instead of what `severity` says."""
     team: str | None = None

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ConfigDict
 
 def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
     """Put the texts below the keys into the JSON schema. At class creation it would cost each process 45 ms."""
-    body = ast.parse(inspect.getsource(model)).body[0]
-    for key, text in pairwise(getattr(body, "body", [])):
+    sections = [one for one in model.__mro__ if issubclass(one, Section) and one is not Section]
+    bodies = [getattr(ast.parse(inspect.getsource(one)).body[0], "body", []) for one in sections]
+    for key, text in (pair for body in bodies for pair in pairwise(body)):
         if isinstance(key, ast.AnnAssign) and isinstance(text, ast.Expr) and isinstance(text.value, ast.Constant):
             name = model.model_fields[ast.unparse(key.target)].alias or ast.unparse(key.target)
             schema["properties"][name]["description"] = inspect.cleandoc(str(text.value.value))

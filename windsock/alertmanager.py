@@ -12,15 +12,13 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import os
-import re
 import ssl
 import threading
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode, urlsplit
 
-from windsock.exceptions import SettingsError
+from windsock import secrets
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -35,10 +33,10 @@ Outcome = tuple[str, str | None]
 class Alertmanager:
     """The peers of one installation. Holds no connection: it is used once or twice in a task's process."""
 
-    def __init__(self, config: AlertmanagerSettings, secrets: Mapping[str, str] | None = None) -> None:
+    def __init__(self, config: AlertmanagerSettings, known: Mapping[str, str] | None = None) -> None:
         self._urls = config.urls
         self._http = config.http
-        self._secrets = secrets or {}
+        self._secrets = known or {}
 
     def post(self, alerts: Sequence[Mapping[str, Any]], timeout: float) -> list[Outcome]:
         """Send `alerts` to all peers side by side; returns after `timeout` seconds at the latest, and never raises."""
@@ -135,18 +133,10 @@ class Alertmanager:
 
 def credentials(http: Http) -> dict[str, str]:
     """Return the values of the secrets that `http` names. Raises SettingsError for one that can't be had here."""
-    found = {}
-    for name, reference in (("password", http.password), ("bearer", http.bearer)):
-        if reference is None:
-            continue
-        variable = re.fullmatch(r"\$\{(\w+)\}", reference)
-        if variable is None:
-            # Looking a connection up costs 12 to 36 ms, and once 5 s: not for what every failure needs.
-            raise SettingsError([f"alertmanager.http.{name}: expected ${{VARIABLE}}; connections are not read here"])
-        if variable[1] not in os.environ:
-            raise SettingsError([f"alertmanager.http.{name}: the environment variable {variable[1]} is not set"])
-        found[name] = os.environ[variable[1]]
-    return found
+    given = {"password": http.password, "bearer": http.bearer}
+    return {
+        name: secrets.variable(reference, f"alertmanager.http.{name}") for name, reference in given.items() if reference
+    }
 
 
 def _words(error: Exception) -> str:

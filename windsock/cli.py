@@ -21,7 +21,7 @@ _Command = TypeVar("_Command", bound="Callable[..., Any]")
 # name: (module, what `windsock --help` says of it, so that the help imports nothing)
 COMMANDS = {
     "up": ("windsock.demo.stack.commands", "Start the whole stack on this machine, with a demo Airflow."),
-    "inbox": ("windsock.demo.inbox.commands", "A local Slack, PagerDuty and mail server with a page to look at."),
+    "inbox": ("windsock.demo.inbox.commands", "A local Slack, Teams, PagerDuty and mail server, with a page."),
     "exporter": ("windsock.exporter.commands", "StatsD in, Prometheus out."),
     "explain": ("windsock.exporter.commands", "Say what a StatsD line becomes, and why."),
     "metadata": ("windsock.exporter.database.commands", "Read Airflow's metadata database once; a role for it."),

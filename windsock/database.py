@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from windsock.exceptions import SettingsError
+from windsock import secrets
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,11 +21,4 @@ def find_url(reference: str | None, environ: Mapping[str, str] | None = None) ->
     environ = os.environ if environ is None else environ
     if reference is None:
         return next((environ[name] for name in AIRFLOW_URLS if environ.get(name)), None)
-    if not reference.startswith("${"):
-        raise SettingsError(
-            ["windsock.yaml: metadata.url: expected ${VARIABLE}: the id of a connection resolves inside Airflow only"]
-        )
-    value = environ.get(reference[2:-1])
-    if not value:
-        raise SettingsError([f"windsock.yaml: metadata.url: the environment has no {reference[2:-1]}"])
-    return value
+    return secrets.variable(reference, "metadata.url", environ)

@@ -5,18 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from windsock import teams
+from windsock import channels, teams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from windsock.settings import Defaults, Settings, Team
+    from windsock.settings import Addresses, Settings
 
 URGENT = ("critical", "warning")
 """The severities that someone is told about; `info` is only recorded."""
-
-CHANNELS = ("slack", "email", "pagerduty", "webhook", "apprise")
-_CENTRAL = ("slack", "email", "pagerduty")
 
 
 @dataclass(frozen=True)
@@ -31,33 +28,35 @@ class Destination:
 
     @property
     def central(self) -> bool:
-        """Whether Alertmanager can tell it; callbacks reach the others where there is none.
+        """Whether Alertmanager can tell it; callbacks reach the others where there is none."""
+        return channels.of(self.channel).central(self.to)
 
-        It has a webhook's URL in its own file, in another one (`url_file`) since 0.26 only, and never in a connection.
-        """
-        return self.channel in _CENTRAL or (self.channel == "webhook" and "://" in self.to)
+    @property
+    def pages(self) -> bool:
+        """Whether it wakes someone, by an incident for each task."""
+        return channels.of(self.channel).pages
 
 
 def destinations(
     settings: Settings,
     team: str,
     severity: str,
-    channels: tuple[str, ...] | None = None,
+    chosen: tuple[str, ...] | None = None,
     *,
     central: bool = False,
 ) -> tuple[Destination, ...]:
     """Return who is told, `central`: by Alertmanager. Only `critical` pages, and nobody is told of `info`.
 
-    A team without an address has those of `defaults`: nothing is lost in silence. `channels` are an author's choice
+    A team without an address has those of `defaults`: nothing is lost in silence. `chosen` are an author's channels
     among the team's, and go before the severity.
     """
     config = settings.teams.get(team, settings.defaults)
     own, others = (
-        tuple(one for one in _addresses(place, severity, channels) if one.central or not central)
+        tuple(one for one in _addresses(place, severity, chosen) if one.central or not central)
         for place in (config, settings.defaults)
     )
     own = own or others
-    return own if channels is not None or severity in URGENT else ()
+    return own if chosen is not None or severity in URGENT else ()
 
 
 def template(settings: Settings, team: str) -> str | None:
@@ -71,19 +70,9 @@ def known(settings: Settings) -> tuple[str, ...]:
     return (*settings.teams, teams.UNKNOWN)
 
 
-def _addresses(config: Team | Defaults, severity: str, channels: tuple[str, ...] | None) -> Iterator[Destination]:
-    found = [
-        Destination("pagerduty", config.pagerduty or ""),
-        Destination("slack", config.slack or ""),
-        Destination("email", ", ".join(config.email)),
-        Destination("webhook", config.webhook or ""),
-        *(Destination("apprise", reference) for reference in config.apprise),
-    ]
-    for address in found:
-        chosen = address.channel in channels if channels is not None else severity == "critical" or not _pages(address)
-        if address.to and chosen:
-            yield address
-
-
-def _pages(address: Destination) -> bool:
-    return address.channel == "pagerduty"
+def _addresses(config: Addresses, severity: str, chosen: tuple[str, ...] | None) -> Iterator[Destination]:
+    """All that `config` names; a page goes first."""
+    for name in sorted(channels.NAMES, key=lambda name: not channels.of(name).pages):
+        wanted = name in chosen if chosen is not None else severity == "critical" or not channels.of(name).pages
+        for to in channels.of(name).addresses(getattr(config, name)) if wanted else ():
+            yield Destination(name, to)

@@ -37,6 +37,11 @@ from windsock._matching import Match, Severity
 from windsock._reconcile import Reconcile, Reconciling, Resolve
 from windsock._section import Public, Section
 from windsock._units import Duration, Ratio, Size
+from windsock.channels.email import EmailChannel
+from windsock.channels.opsgenie import OpsgenieChannel
+from windsock.channels.pagerduty import PagerDutyChannel
+from windsock.channels.slack import SlackChannel
+from windsock.channels.webhook import WebhookChannel
 from windsock.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -185,39 +190,6 @@ class Links(Section):
     """Runbooks of your own, as BASE/ALERTNAME.md, in place of the exporter's."""
 
 
-class SlackChannel(Section):
-    """One credential is needed: a bot token (any channel) or an incoming webhook (its own channel)."""
-
-    api_url: Url = "https://slack.com/api"
-    token: Reference | None = None
-    webhook: Reference | None = None
-
-
-class PagerDutyChannel(Section):
-    """PagerDuty's Events API v2."""
-
-    url: Url = "https://events.pagerduty.com/v2/enqueue"
-
-
-class EmailChannel(Section):
-    """The SMTP server."""
-
-    smarthost: Address | None = None
-    sender: str = "windsock@localhost"
-    username: str | None = None
-    password: Reference | None = None
-    tls: bool = True
-    """Whether nothing is said in clear text: STARTTLS, or TLS from the first byte on port 465."""
-
-
-class WebhookChannel(Section):
-    """A server of your own, which gets JSON; docs/channels.md has its fields."""
-
-    secret: Reference | None = None
-    """Signs each body (HMAC-SHA256), so that the server can tell who sent it."""
-    headers: dict[str, str] = {}
-
-
 class Channels(Section):
     """How each platform is reached, for all teams."""
 
@@ -225,38 +197,42 @@ class Channels(Section):
     pagerduty: PagerDutyChannel = PagerDutyChannel()
     email: EmailChannel = EmailChannel()
     webhook: WebhookChannel = WebhookChannel()
+    opsgenie: OpsgenieChannel = OpsgenieChannel()
     ca_file: str | None = None
     """Whom to trust beside the machine's certificates; callbacks only."""
 
 
-class Team(Section):
-    """Who is told about which DAGs, and where."""
+class Addresses(Section):
+    """Where someone is told, by channel; windsock/channels says what each value means."""
 
-    match: Match = Match()
-    """Any of these makes a DAG the team's; of several teams, the first in this file has it."""
     slack: str | None = None
     pagerduty: Reference | None = None
     """Pages on `critical` only: `severity` says which DAGs are."""
     email: Patterns = ()
-    resolve: tuple[Resolve, ...] | None = None
-    """What ends a failure of this team; None: as `reconcile.resolve` says."""
     webhook: Url | Reference | None = None
     """A URL, or what holds one that is secret, which callbacks alone reach."""
+    msteams: Reference | None = None
+    """What holds the URL of a workflow of Microsoft Teams that posts what it is sent."""
+    opsgenie: Reference | None = None
+    """Pages, as `pagerduty` does."""
     apprise: References = ()
     """What holds Apprise URLs (the extra `windsock[apprise]`); callbacks only."""
     template: str | None = None
     """One of callbacks.templates; callbacks only."""
 
 
-class Defaults(Section):
+class Team(Addresses):
+    """Who is told about which DAGs, and where."""
+
+    match: Match = Match()
+    """Any of these makes a DAG the team's; of several teams, the first in this file has it."""
+    resolve: tuple[Resolve, ...] | None = None
+    """What ends a failure of this team; None: as `reconcile.resolve` says."""
+
+
+class Defaults(Addresses):
     """What no team matches, and a failure's severity when no rule matches."""
 
-    slack: str | None = None
-    pagerduty: Reference | None = None
-    email: Patterns = ()
-    webhook: Url | Reference | None = None
-    apprise: References = ()
-    template: str | None = None
     severity: Severity = "warning"
 
 

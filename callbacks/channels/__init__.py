@@ -1,11 +1,12 @@
-"""The platforms that a callback speaks to itself. Each module has one `send`; it is imported when it is needed."""
+"""The channels that a callback tells itself. A module of each one's name has its `send`, and is imported to send."""
 
 from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from windsock.channels import NAMES
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
 from windsock.text import line
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from windsock.destinations import Destination
     from windsock.settings import Settings
 
-_MODULES = {"slack": "slack", "email": "mail", "pagerduty": "pagerduty", "webhook": "webhook", "apprise": "anything"}
 _DETAIL = 300
 
 
@@ -54,8 +54,7 @@ def send(
     Each step of the conversation may take `seconds`: whoever must be sure waits no longer than that for the whole.
     """
     try:
-        module = importlib.import_module(f"{__name__}.{_MODULES[destination.channel]}")
-        answer: Answer = module.send(destination.to, message, settings, seconds, state)
+        answer: Answer = _module(destination.channel).send(destination.to, message, settings, seconds, state)
     except SettingsError as error:
         answer = Answer("settings", error.problems[0])
     except TimeoutError as error:
@@ -65,6 +64,18 @@ def send(
     except Exception as error:  # noqa: BLE001  one channel's surprise must not cost the others
         answer = Answer("internal", _words(error))
     return replace(answer, detail=line(redact(answer.detail), _DETAIL))
+
+
+def preview(channel: str, message: Message, settings: Settings) -> tuple[Any, str]:
+    """What would be sent, as JSON, and what a person reads of it, as text; empty where nobody does."""
+    found: tuple[Any, str] = _module(channel).preview(message, settings)
+    return found
+
+
+def _module(channel: str) -> Any:
+    if channel not in NAMES:
+        raise SettingsError([f"{channel}: no channel of this windsock"])
+    return importlib.import_module(f"{__name__}.{channel}")
 
 
 def _words(error: Exception) -> str:

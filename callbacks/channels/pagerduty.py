@@ -1,29 +1,24 @@
-"""PagerDuty's Events API v2 (https://developer.pagerduty.com/docs/send-alert-event): one incident a task, of all runs.
-
-The key has no try and no run in it, so a later success resolves what an earlier run opened, from whichever host.
-"""
+"""PagerDuty's Events API v2 (https://developer.pagerduty.com/docs/send-alert-event): one incident for each task."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from windsock import secrets
 from windsock.callbacks.rendering import plain
 from windsock.callbacks.rendering.message import clean
 from windsock.text import line
 
-from . import Answer, secrets, web
+from . import Answer, incident, web
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from windsock.callbacks.rendering.message import Message
-    from windsock.events import Event
     from windsock.settings import Settings
 
 _SUMMARY = 1024
-_KEY = 255
 _SEVERITIES = ("critical", "error", "warning", "info")
 
 
@@ -44,11 +39,11 @@ def event(message: Message) -> dict[str, Any]:
     """The body without the routing key."""
     failed = message.event
     if message.resolved:
-        return {"event_action": "resolve", "dedup_key": key(failed)}
+        return {"event_action": "resolve", "dedup_key": incident.key(failed)}
     count = f" and {message.failures - 1} more" if message.failures > 1 else ""
     return {
         "event_action": "trigger",
-        "dedup_key": key(failed),
+        "dedup_key": incident.key(failed),
         "client": "windsock",
         **({"client_url": message.url} if message.url else {}),
         "links": [{"href": url, "text": label} for label, url in message.links],
@@ -64,12 +59,8 @@ def event(message: Message) -> dict[str, Any]:
     }
 
 
-def key(event: Event) -> str:
-    """What makes two events one incident: installation, DAG, task, deadline."""
-    parts = [event.cluster, event.dag_id, event.task_id or "", event.deadline or ""]
-    text = "/".join(["windsock", *(part for part in parts if part)])
-    return (
-        text
-        if len(text) <= _KEY and text.isprintable()
-        else hashlib.sha256("\0".join(parts).encode(errors="replace")).hexdigest()
-    )
+def preview(message: Message, settings: Settings) -> tuple[Any, str]:
+    """What is sent, but for the routing key, and the incident's title."""
+    del settings
+    sent = event(message)
+    return sent, str(sent.get("payload", {}).get("summary", f"resolves {sent['dedup_key']}"))

@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from windsock import secrets
 from windsock.callbacks.rendering import slack as rendering
 from windsock.exceptions import SettingsError
 
-from . import Answer, secrets, web
+from . import Answer, web
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,12 @@ def send(to: str, message: Message, settings: Settings, seconds: float, state: M
         reply = web.post(url, json.dumps({"channel": to, **payload}).encode(), settings, seconds)
         return reply if isinstance(reply, Answer) else web.judge(reply, reply.text)
     raise SettingsError(["channels.slack: no credential; set channels.slack.token or channels.slack.webhook"])
+
+
+def preview(message: Message, settings: Settings) -> tuple[Any, str]:
+    """What is sent, but for the channel, and what a person reads."""
+    del settings
+    return rendering.payload(message), f"{message.title}\n{rendering.text(message)}"
 
 
 def _call(method: str, token: str, body: dict[str, Any], settings: Settings, seconds: float) -> Answer:

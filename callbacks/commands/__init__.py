@@ -13,7 +13,8 @@ from windsock._matching import Severity
 from windsock.alertmanager import Alertmanager, credentials
 from windsock.callbacks import bounded
 from windsock.callbacks.delivery import ALERTMANAGER, NOT_CONFIGURED
-from windsock.destinations import CHANNELS, URGENT, destinations, known
+from windsock.channels import NAMES
+from windsock.destinations import URGENT, destinations, known
 from windsock.events import TASK_FAILED, Event, rfc3339
 from windsock.exceptions import SettingsError, UsageError, WindsockError
 from windsock.redaction import redact
@@ -50,7 +51,7 @@ notify.add_command(waiting.dead)
     "--channel",
     "channels",
     multiple=True,
-    type=click.Choice((ALERTMANAGER, *CHANNELS)),
+    type=click.Choice((ALERTMANAGER, *NAMES)),
     help="Only this one, and past Alertmanager; may be given several times.",
 )
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
@@ -139,7 +140,7 @@ def _to_channels(event: Event, settings: Settings, channels: tuple[str, ...] | N
             answer = bounded.run(lambda to=to, message=message: send(to, message, settings, _TIMEOUT, {}), _TIMEOUT)  # type: ignore[misc]
         except TimeoutError as error:
             answer = Answer("timeout", str(error))
-        if not answer.problem and to.channel == "pagerduty":
+        if not answer.problem and to.pages:
             send(to, Message(event, resolved=True), settings, _TIMEOUT, {})
         yield str(to), not answer.problem, answer.detail or answer.problem
 

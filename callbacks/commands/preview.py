@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from windsock import cli, links
+from windsock import channels, cli, links
 from windsock.alertmanager import Alertmanager, credentials
-from windsock.callbacks.rendering import html, plain, slack
+from windsock.callbacks.channels import preview as show
+from windsock.callbacks.rendering import html
 from windsock.callbacks.rendering.message import Message
 from windsock.destinations import template
 from windsock.events import TASK_FAILED, Event
@@ -49,7 +50,7 @@ def preview(  # noqa: PLR0913, PLR0917  an argument an option
     failures: int,
     as_json: bool,
 ) -> None:
-    """Show what a failure looks like in Slack, a mail and PagerDuty.
+    """Show what a failure looks like in each channel.
 
     EVENT_FILE (- is standard input) holds an alert of Alertmanager's API or an entry of the spool; without it and --dag
     it is a sample.
@@ -66,23 +67,15 @@ def preview(  # noqa: PLR0913, PLR0917  an argument an option
 
         body = render(settings.callbacks.templates.get(wanted, wanted), message)
         message = Message(event, resolved=resolved, failures=failures, body=body)
-    from windsock.callbacks.channels import mail, pagerduty, webhook  # noqa: PLC0415  smtplib and its like, for this command alone
-
-    letter = mail.compose(message, settings.channels.email.sender, ["team@example.org"])
-    sent = {"slack": slack.payload(message), "pagerduty": pagerduty.event(message), "webhook": webhook.body(message)}
+    shown = {name: show(name, message, settings) for name in channels.NAMES}
     if page is not None:
         page.write_text(html.page(message))
     if as_json:
-        said = {"subject": letter["Subject"], "text": plain.text(message), "html": html.page(message)}
-        click.echo(json.dumps({**sent, "email": said}, indent=2))
+        click.echo(json.dumps({name: sent for name, (sent, _) in shown.items()}, indent=2))
         return
-    summary = sent["pagerduty"].get("payload", {}).get("summary", f"resolves {sent['pagerduty']['dedup_key']}")
-    for name, text in (
-        ("Slack", f"{message.title}\n{slack.text(message)}"),
-        ("E-mail", f"Subject: {letter['Subject']}\n\n{plain.text(message)}"),
-        ("PagerDuty", str(summary)),
-    ):
-        click.echo(f"{name}\n{_indented(text)}\n")
+    for name, (_, text) in shown.items():
+        if text:
+            click.echo(f"{channels.of(name).title}\n{_indented(text)}\n")
 
 
 def _indented(text: str) -> str:

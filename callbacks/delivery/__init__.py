@@ -34,8 +34,7 @@ class Choice:
     """What an author chose for one callback; by default all of it is windsock.yaml's."""
 
     channels: tuple[str, ...] | None = None
-    """Of alertmanager, slack, email, pagerduty, webhook, apprise; None: Alertmanager where there is one, else what the
-    team has."""
+    """Of alertmanager and `windsock.channels.NAMES`; None: Alertmanager where there is one, else what the team has."""
     template: str | None = None
     """A name of `callbacks.templates`, or jinja text."""
 

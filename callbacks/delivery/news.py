@@ -20,7 +20,7 @@ def key(to: Destination, event: Event) -> str:
 
 def is_of_a_task(to: Destination) -> bool:
     """Whether a message there is of one task, not of its run."""
-    return to.channel == "pagerduty"
+    return to.pages
 
 
 def is_news(entry: spool.Entry, incident: Incident, to: Destination) -> bool:

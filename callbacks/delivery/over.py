@@ -33,7 +33,7 @@ def end(straight: Straight, event: Event, destinations: tuple[Destination, ...])
     now = time.time()
     works, spared = _told(straight, success.of(event, now), event)
     # An incident there is of all runs of a task.
-    works += [(to, event, {}) for to in destinations if to.channel == "pagerduty" and not spared]
+    works += [(to, event, {}) for to in destinations if to.pages and not spared]
     if not works:
         return Delivery("", "nobody: this host has told of no failure, or others of the run last")
     entries = [
@@ -47,7 +47,7 @@ def end(straight: Straight, event: Event, destinations: tuple[Destination, ...])
     answers = straight.all(messages)
     problems = []
     for (to, message, _), answer, claim in zip(messages, answers, claims, strict=True):
-        if not answer.problem and to.channel != "pagerduty":
+        if not answer.problem and not to.pages:
             with contextlib.suppress(OSError), straight.run(message.event) as incident:
                 incident.known(str(to)).ended = True
         if answer.problem:
@@ -91,9 +91,10 @@ def _told(
                 spared = spared or about in incident.open
         for name, told in known.items() if done else ():
             first = incidents.event_of(told.first)
-            if first is None or told.ended or name.startswith("pagerduty ") or (name in seen and not told.state):
+            to = Destination(*name.split(" ", 1))
+            if first is None or told.ended or to.pages or (name in seen and not told.state):
                 continue
             seen.add(name)
             said = {**first.annotations, "recovered": event.annotations.get("recovered", "")}
-            works.append((Destination(*name.split(" ", 1)), replace(first, annotations=said), dict(told.state)))
+            works.append((to, replace(first, annotations=said), dict(told.state)))
     return works[:_MOST], spared

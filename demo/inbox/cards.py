@@ -1,4 +1,4 @@
-"""One card a conversation: a Slack message with its thread, a PagerDuty incident, a mail with those before it."""
+"""One card a conversation: a Slack message with its thread, a card of Teams, an incident, a mail thread."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from . import pagerduty_view, slack_view
+from . import adaptive_card, pagerduty_view, slack_view
 from .emoji import with_emoji
 from .markup import Html, element, join
 
@@ -24,7 +24,7 @@ _STEPS = ((60, 1, "s"), (3600, 60, "min"), (86_400, 3600, "h"), (float("inf"), 8
 def card(messages: Sequence[Message]) -> Html:
     """The card of one conversation, its messages oldest first."""
     last = messages[-1]
-    body = {"slack": _slack, "pagerduty": _pagerduty, "mail": _mail}[last.platform]
+    body = {"slack": _slack, "msteams": _msteams, "pagerduty": _pagerduty, "mail": _mail}[last.platform]
     problems = [problem for message in messages for problem in message.problems]
     return element(
         "article",
@@ -98,6 +98,11 @@ def _post(message: Message) -> Html:
         ),
         class_="post",
     )
+
+
+def _msteams(messages: Sequence[Message]) -> Html:
+    cards = [attachment["content"] for message in messages for attachment in message.payload["attachments"]]
+    return element("div", adaptive_card.content(cards), class_="said", dir="auto")
 
 
 def _pagerduty(messages: Sequence[Message]) -> Html:

@@ -15,14 +15,18 @@ _ENDS = (signal.SIGINT, signal.SIGTERM)
 
 @click.command(epilog="Example: windsock inbox --listen 127.0.0.1:8025     then open http://127.0.0.1:8025")
 @click.option(
-    "--listen", default="127.0.0.1:8025", show_default=True, help="The page, Slack and PagerDuty; port 0: any."
+    "--listen", default="127.0.0.1:8025", show_default=True, help="The page and what speaks HTTP; port 0: any."
 )
 @click.option("--smtp-listen", default="127.0.0.1:1025", show_default=True, help="The mail server; port 0: any.")
 @click.option("--keep", default=KEEP, show_default=True, type=click.IntRange(min=1), help="How many messages to keep.")
-@click.option("--rate-limit", is_flag=True, help="Slack: refuse more than one message a second a channel.")
+@click.option(
+    "--rate-limit",
+    is_flag=True,
+    help="Refuse more than one message a second a channel (Slack), four a workflow (Teams).",
+)
 @click.option("--json", "as_json", is_flag=True, help="The addresses as one JSON object.")
 def inbox(listen: str, smtp_listen: str, keep: int, *, rate_limit: bool, as_json: bool) -> None:
-    """Run a local Slack, PagerDuty and mail server with a page to look at.
+    """Run a local Slack, Teams, PagerDuty and mail server with a page to look at.
 
     Prints one line with its addresses as soon as it takes messages, and ends on Ctrl-C.
     """

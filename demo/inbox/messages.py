@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Platform = Literal["slack", "pagerduty", "mail"]
+Platform = Literal["slack", "msteams", "pagerduty", "mail"]
 PLATFORMS: tuple[Platform, ...] = get_args(Platform)
 
 KEEP = 5_000
@@ -24,11 +24,11 @@ _Found = TypeVar("_Found")
 
 @dataclass(frozen=True)
 class Message:
-    """One message that a platform has accepted: what a Slack post, a PagerDuty event or a mail is to its reader."""
+    """One message that a platform has accepted: a Slack post, a card of Teams, a PagerDuty event or a mail."""
 
     platform: Platform
     channel: str
-    """`#data-alerts`, a routing key, or the mail's recipients."""
+    """`#data-alerts`, a workflow, a routing key, or the mail's recipients."""
     id: str
     """The platform's own id: Slack's `ts`, PagerDuty's `dedup_key`, the mail's Message-ID."""
     conversation: str

@@ -17,7 +17,7 @@ SHOWN = 200
 """How many conversations the page holds."""
 SHOWN_REFUSALS = 20
 
-_NAMES = {"slack": "Slack", "pagerduty": "PagerDuty", "mail": "Mail"}
+_NAMES = {"slack": "Slack", "msteams": "Teams", "pagerduty": "PagerDuty", "mail": "Mail"}
 _ICON = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E%3Cpath d='M5 3v26' "
     "stroke='%23808a99' stroke-width='3' stroke-linecap='round'/%3E%3Cpath d='M7 6l20 4v6L7 20z' fill='%23e8590c'/%3E"
@@ -108,6 +108,7 @@ def _empty(addresses: Mapping[str, str], messages: Sequence[Message]) -> Html:
     rows = [
         ("Slack webhook", hook),
         ("Slack API", f"{addresses['slack_api']}  (any token xoxb-…)"),
+        ("Teams workflow", addresses["msteams"]),
         ("PagerDuty", f"{addresses['pagerduty']}  (any key of 32 characters)"),
         ("Mail", f"{addresses['smtp']}  (SMTP, no TLS, no password)"),
     ]

@@ -12,6 +12,7 @@ from windsock.exceptions import StackError, UsageError
 from .faults import Fault, Faults
 from .mail import MailServer
 from .messages import KEEP, Attempt, Message, Platform, Store
+from .msteams import MsTeams
 from .pagerduty import PagerDuty
 from .slack import Slack
 from .web import HttpPlatform, WebServer
@@ -27,7 +28,8 @@ class Inbox:
     """`with Inbox() as inbox:` serves on free loopback ports until the block ends.
 
     `listen` and `smtp_listen` are HOST:PORT; port 0 takes a free one. `rate_limit` holds Slack's senders to one message
-    a second a channel. Raises UsageError for an address that is not loopback, StackError for one that is taken.
+    a second a channel, and those of Teams to four requests a second a workflow. Raises UsageError for an address that
+    is not loopback, StackError for one that is taken.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Inbox:
         """HOST:PORT."""
         platforms: dict[Platform, HttpPlatform] = {
             "slack": Slack(self._store, rate_limit=self._rate_limit),
+            "msteams": MsTeams(self._store, rate_limit=self._rate_limit),
             "pagerduty": PagerDuty(self._store),
         }
         self._web = WebServer(sockets[0], self._store, self._faults, platforms, self.addresses)
@@ -80,6 +83,7 @@ class Inbox:
             "url": self.url,
             "slack_webhook": f"{self.url}/slack/services/T0WINDSOCK/B0WINDSOCK/inbox",
             "slack_api": f"{self.url}/slack/api",
+            "msteams": f"{self.url}/msteams/workflows/inbox",
             "pagerduty": f"{self.url}/pagerduty/v2/enqueue",
             "smtp": self.smtp_address,
         }

@@ -7,14 +7,14 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from windsock import events, links
+from windsock import channels, events, links
 from windsock.exporter.web.markup import Cell, Html, document, facts, section, table, text
 from windsock.teams import route
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from windsock.settings import Settings
+    from windsock.settings import Addresses, Settings
     from windsock.teams import DagFacts
 
 _STYLE = """
@@ -56,9 +56,7 @@ def dag(known: DagFacts, settings: Settings, firing: Firing) -> str:
     told = settings.teams.get(team) or settings.defaults
     about = [
         ("Team", team),
-        ("Slack", told.slack or "-"),
-        ("E-mail", ", ".join(told.email) or "-"),
-        ("PagerDuty", "yes" if told.pagerduty else "-"),
+        *_channels(told),
         ("A failure is", severity),
         ("Owners", ", ".join(known.owners) or "-"),
         ("Tags", ", ".join(known.tags) or "-"),
@@ -73,6 +71,13 @@ def dag(known: DagFacts, settings: Settings, firing: Firing) -> str:
         section("Who is told", facts(about)),
         *([section("Runbooks", Html(f"<nav>{''.join(runbooks)}</nav>"))] if runbooks else []),
     )
+
+
+def _channels(told: Addresses) -> Iterator[tuple[str, str]]:
+    """Where someone is told, by channel; of what is secret, only that."""
+    for channel, value in ((channels.of(name), getattr(told, name)) for name in channels.NAMES):
+        if value:
+            yield channel.title, ", ".join(channel.addresses(value)) if channel.public else "yes"
 
 
 def overview(settings: Settings, firing: Firing) -> str:

@@ -6,13 +6,11 @@ import base64
 import hashlib
 import hmac
 import logging
-import os
-import re
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from windsock import settings
+from windsock import secrets, settings
 from windsock.airflow import web
 from windsock.alertmanager import Alertmanager, credentials
 from windsock.database import find_url
@@ -131,9 +129,10 @@ def _page(text: str) -> Answer:
 
 def _token(reference: str | None) -> str:
     """The token's value; empty, and nobody has it, where it can't be had."""
-    variable = re.fullmatch(r"\$\{(\w+)\}", reference or "")
-    if variable is not None and os.environ.get(variable[1]):
-        return os.environ[variable[1]]
-    if reference is not None:
-        log.warning("plugin.token: expected ${VARIABLE} that is set; only users of Airflow may read the metrics")
-    return ""
+    if reference is None:
+        return ""
+    try:
+        return secrets.variable(reference, "plugin.token")
+    except SettingsError as error:
+        log.warning("%s; only users of Airflow may read the metrics", error)
+        return ""

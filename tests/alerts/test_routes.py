@@ -240,7 +240,7 @@ def test_all_problems_come_at_once():
 
 
 def test_who_is_never_told_is_noted():
-    assert [note for note in build.notes(Settings()) if "nobody" in note] == [
+    assert [note for note in build.notes(Settings()) if "reach nobody" in note] == [
         "critical alerts of no known team reach nobody: set a channel in `defaults`",
         "warning alerts of no known team reach nobody: set a channel in `defaults`",
     ]

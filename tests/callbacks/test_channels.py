@@ -17,7 +17,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from real import environments
 
-from windsock.callbacks.channels import mail, send
+from windsock.callbacks.channels import email as mail
+from windsock.callbacks.channels import send
 from windsock.callbacks.rendering.message import Message
 from windsock.destinations import Destination
 from windsock.settings import Settings
@@ -326,7 +327,8 @@ def test_a_slow_answer_takes_no_longer_than_a_step_may(tell, inbox, secrets):
 CONNECTIONS = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from windsock.callbacks.channels import secrets, slack
+from windsock import secrets
+from windsock.callbacks.channels import slack
 print("=", secrets.value("slack_token", "channels.slack.token"))
 print("=", secrets.value("slack_hook", "channels.slack.webhook", slack._hook))
 print("=", secrets.value("my_hook", "webhook", secrets.address))

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from windsock.callbacks.channels import mail, pagerduty, send
+from windsock.callbacks.channels import email, incident, send
 from windsock.callbacks.delivery import Choice, deliver, resolve
 from windsock.callbacks.rendering import html, plain, slack
 from windsock.callbacks.rendering.message import Message
@@ -193,21 +193,21 @@ def test_nothing_of_a_task_is_markup(to_inbox, inbox):
 
 def test_the_subject_is_stable_and_one_line(event):
     mails = [
-        mail.compose(Message(event(annotations={"try": number, "summary": f"s{number}"}), failures=9), "a@b", ["c@d"])
+        email.compose(Message(event(annotations={"try": number, "summary": f"s{number}"}), failures=9), "a@b", ["c@d"])
         for number in "12"
     ]
     assert len({letter["Subject"] for letter in mails}) == 1
-    nasty = mail.compose(Message(replace(TASK, dag_id="d\r\nBcc: evil@example.org" + "x" * 500)), "a@b", ["c@d"])
+    nasty = email.compose(Message(replace(TASK, dag_id="d\r\nBcc: evil@example.org" + "x" * 500)), "a@b", ["c@d"])
     assert nasty["Bcc"] is None
     assert len(nasty["Subject"]) <= 150
 
 
 def test_pagerdutys_key_has_neither_try_nor_run(event):
-    assert pagerduty.key(event(run_id="a")) == pagerduty.key(event(run_id="b", annotations={"try": "9"}))
-    assert pagerduty.key(event()) != pagerduty.key(event(task_id="other"))
+    assert incident.key(event(run_id="a")) == incident.key(event(run_id="b", annotations={"try": "9"}))
+    assert incident.key(event()) != incident.key(event(task_id="other"))
     long = event(dag_id="d" * 250, task_id="t" * 250)
-    assert len(pagerduty.key(long)) <= 255
-    assert pagerduty.key(long) != pagerduty.key(event(dag_id="d" * 250, task_id="u" * 250))
+    assert len(incident.key(long)) <= 255
+    assert incident.key(long) != incident.key(event(dag_id="d" * 250, task_id="u" * 250))
 
 
 HUGE = ["x" * 10_000_000, "<&>`" * 100_000, "\n" * 100_000, "🛬" * 50_000, "\u202e\u0000\ud800" * 50_000, "é" * 9000]

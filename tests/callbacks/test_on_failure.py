@@ -143,7 +143,7 @@ def test_a_credential_that_is_not_there_is_one_line(airflow, alertmanager, confi
     configure(alertmanager={"urls": [alertmanager.url], "http": {"bearer": "${NOT_SET_ANYWHERE}"}})
     on_failure(airflow.task_failure(ValueError("x")))
     ((_, line),) = lines()
-    assert "alertmanager.http.bearer: the environment variable NOT_SET_ANYWHERE is not set" in line
+    assert "the environment variable NOT_SET_ANYWHERE is not set; alertmanager.http.bearer names it" in line
 
 
 def test_secrets_of_the_configuration_stay_out_of_the_log(airflow, refusing, configure, lines, monkeypatch):

@@ -139,7 +139,7 @@ def test_an_end_waits_for_its_credential_too(to_alertmanager, alertmanager, even
     )
     found = resolve(event(), settings, soon())
     assert found.problem == "settings"
-    assert "AM_TOKEN is not set; kept in the spool" in found.detail
+    assert "AM_TOKEN is not set; alertmanager.http.bearer names it; kept in the spool" in found.detail
     monkeypatch.setenv("AM_TOKEN", "x")
     assert flush(settings, soon()).delivered == 1
     assert failures(alertmanager) == []

@@ -183,7 +183,7 @@ CALLBACK_METRICS: tuple[tuple[str, str, str, str, tuple[str, ...]], ...] = (
         "Alert events that a callback could not deliver.",
         ("reason", "alertname", "dag_id"),
     ),
-    # by way: alertmanager, slack, email, pagerduty, webhook, apprise; a team's name may have dots, so it comes last
+    # by way: alertmanager, or one of windsock.channels; a team's name may have dots, so it comes last
     (
         "windsock.channel.sent",
         "counter",

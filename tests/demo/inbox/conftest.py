@@ -42,6 +42,13 @@ class Sender:
         event["payload"] = {**event.get("payload", {}), **fields.pop("payload", {})}
         return requests.post(self.at["pagerduty"], json={**event, **fields}, timeout=10)
 
+    def card(self, *body: Any, to: str = "inbox", **fields: Any) -> requests.Response:
+        content = {"type": "AdaptiveCard", "version": "1.4", "body": list(body), **fields}
+        kind = "application/vnd.microsoft.card.adaptive"
+        message = {"type": "message", "attachments": [{"contentType": kind, "contentUrl": None, "content": content}]}
+        url = self.at["msteams"].rpartition("/")[0]
+        return requests.post(f"{url}/{to}?sig=x", json=message, timeout=10)
+
     def mail(self, text: str = "", html: str | None = None, timeout: float = 10, **headers: str) -> str:
         mail = EmailMessage()
         given = {"From": "w@example.org", "To": "ana@example.org", "Subject": "Hello", "Message-ID": make_msgid()}

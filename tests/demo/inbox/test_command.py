@@ -35,7 +35,7 @@ def _fails(*options):
 def test_it_says_where_it_is_and_ends_cleanly(number):
     with _running(*ANY, "--json") as (process, line):
         at = json.loads(line)
-        assert set(at) == {"url", "slack_webhook", "slack_api", "pagerduty", "smtp"}
+        assert set(at) == {"url", "slack_webhook", "slack_api", "msteams", "pagerduty", "smtp"}
         assert requests.post(at["slack_webhook"], json={"text": "Hello"}, timeout=10).text == "ok"
         assert "Hello" in requests.get(at["url"], timeout=10).text
         # Someone looks at the page, and someone hangs: neither holds it up.

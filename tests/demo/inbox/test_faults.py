@@ -132,7 +132,7 @@ def test_a_slow_mail_server_answers_late(inbox, send):
     ("fault", "words"),
     [
         ({}, "platform: Field required"),
-        ({"platform": "fax", "kind": "hang"}, "platform: Input should be 'slack', 'pagerduty' or 'mail'"),
+        ({"platform": "fax", "kind": "hang"}, "platform: Input should be 'slack', 'msteams', 'pagerduty' or 'mail'"),
         ({"platform": "slack", "kind": "explode"}, "kind: Input should be"),
         ({"platform": "slack", "kind": "hang", "second": 5}, "second: Extra inputs are not permitted"),
         ([], "body: "),

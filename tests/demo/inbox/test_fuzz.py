@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from windsock.demo.inbox.exchange import Request
 from windsock.demo.inbox.mail import read
 from windsock.demo.inbox.messages import Store
+from windsock.demo.inbox.msteams import CARD, MsTeams
 from windsock.demo.inbox.page import page
 from windsock.demo.inbox.pagerduty import PagerDuty
 from windsock.demo.inbox.slack import Slack
 
-ADDRESSES = dict.fromkeys(("slack_webhook", "slack_api", "pagerduty", "smtp"), "")
+ADDRESSES = dict.fromkeys(("slack_webhook", "slack_api", "msteams", "pagerduty", "smtp"), "")
 TYPES = ["actions", "button", "context", "divider", "header", "image", "markdown", "mrkdwn", "plain_text", "section"]
 TYPES += ["emoji", "link", "rich_text", "rich_text_list", "rich_text_section", "static_select", "table", "text"]
 KEYS = [
@@ -79,6 +80,58 @@ def test_slack(payload, path):
 def test_pagerduty(payload):
     store = Store()
     answer = PagerDuty(store).handle(_request("/pagerduty/v2/enqueue", payload))
+    assert answer.status in (202, 400)
+    assert len(store.messages()) == (answer.status == 202)
+    assert page(store, ADDRESSES, {})
+
+
+ELEMENTS = [
+    "ActionSet",
+    "Column",
+    "ColumnSet",
+    "Container",
+    "FactSet",
+    "RichTextBlock",
+    "TextBlock",
+    "TextRun",
+    "Image",
+]
+ELEMENTS += ["Action.OpenUrl"]
+PARTS = [
+    "actions",
+    "body",
+    "color",
+    "columns",
+    "facts",
+    "fontType",
+    "inlines",
+    "items",
+    "style",
+    "text",
+    "title",
+    "url",
+]
+PARTS += ["value", "weight"]
+part = st.recursive(
+    leaves | st.text("*_[]()\\ \n<>&ab"),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.fixed_dictionaries({"type": st.sampled_from(ELEMENTS)}, optional=dict.fromkeys(PARTS, inner))
+    ),
+    max_leaves=20,
+)
+card = st.fixed_dictionaries(
+    {"type": st.just("AdaptiveCard"), "version": st.sampled_from(["1.2", "1.9", "x", 1.4])},
+    optional={"body": st.lists(part, max_size=4) | part, "actions": st.lists(part, max_size=2) | part},
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(card | part, max_size=2))
+def test_msteams(cards):
+    store = Store()
+    payload = {"type": "message", "attachments": [{"contentType": CARD, "content": one} for one in cards]}
+    answer = MsTeams(store, rate_limit=False).handle(_request("/msteams/workflows/x", payload))
     assert answer.status in (202, 400)
     assert len(store.messages()) == (answer.status == 202)
     assert page(store, ADDRESSES, {})

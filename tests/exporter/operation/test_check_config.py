@@ -85,7 +85,7 @@ def test_no_socket_is_opened(check):
 @pytest.mark.parametrize(
     ("url", "problem"),
     [
-        ("", "metadata.url: the environment has no THE_DB"),
+        ("", "the environment variable THE_DB is not set; metadata.url names it"),
         ("no url", "metadata.url: the metadata database's URL can't be read"),
         ("oracle://u:hunter22@h/d", "metadata.url: no metadata database of Airflow: oracle; expected postgresql"),
         ("sqlite:////nowhere/airflow.db", "metadata.url: /nowhere/airflow.db: no such file"),
@@ -136,7 +136,7 @@ def test_a_driver_that_is_missing_is_not_good(scheme, driver, tmp_path):
         ),
         (
             "{metadata: {url: '${THE_DB}'}, alertmanager: {urls: ['http://am'], http: {bearer: '${THE_TOKEN}'}}}",
-            "alertmanager.http.bearer: the environment variable THE_TOKEN is not set",
+            "the environment variable THE_TOKEN is not set; alertmanager.http.bearer names it",
         ),
         (
             "exporter: {state_file: nowhere/state.json}",

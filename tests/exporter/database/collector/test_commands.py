@@ -53,7 +53,7 @@ def test_once_reads_the_url_from_the_variable_that_the_configuration_names(pg_da
     done = windsock("metadata", "once", *config)
     assert (done.returncode, done.stderr) == (
         2,
-        "windsock: windsock.yaml: metadata.url: the environment has no MY_DB\n",
+        "windsock: the environment variable MY_DB is not set; metadata.url names it\n",
     )
 
 

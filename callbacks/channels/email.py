@@ -10,13 +10,14 @@ import smtplib
 from email.message import EmailMessage
 from email.utils import formatdate
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from windsock import secrets
 from windsock.callbacks.rendering import html, plain
 from windsock.exceptions import SettingsError
 from windsock.text import line
 
-from . import Answer, secrets, web
+from . import Answer, web
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -69,6 +70,13 @@ def compose(message: Message, sender: str, addresses: list[str]) -> EmailMessage
     mail.set_content(f"{message.title}\n\n{plain.text(message)}\n")
     mail.add_alternative(html.page(message), subtype="html")
     return mail
+
+
+def preview(message: Message, settings: Settings) -> tuple[Any, str]:
+    """What is sent, in its parts, and what a person reads."""
+    subject = str(compose(message, settings.channels.email.sender, ["team@example.org"])["Subject"])
+    text = plain.text(message)
+    return {"subject": subject, "text": text, "html": html.page(message)}, f"Subject: {subject}\n\n{text}"
 
 
 def _session(settings: Settings, seconds: float) -> smtplib.SMTP:

@@ -1,4 +1,8 @@
-"""A group's alerts in messages: the newest first, and what repeats itself once."""
+"""A group's alerts in Alertmanager's messages: the newest first, and what repeats itself once.
+
+What the templates of all channels share is in alerts/messages.py, which also puts the runbook's address (an expression)
+in place of the words RUNBOOK and COMMON_RUNBOOK: of an alert, and of all alerts of a message.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,14 @@ _FORMAT = '"2006-01-02T15:04:05.000Z"'
 FAILED = f"or .Annotations.failed_at (.StartsAt.UTC.Format {_FORMAT})"
 ENDED = f"print (.EndsAt.UTC.Format {_FORMAT}) .Annotations.failed_at"
 """When an alert's failure was, and when it ended: texts, which compare as the times do."""
+
+NEWEST = "(or .Alerts.Firing .Alerts.Resolved)"
+COUNT = "newest of {{ $count }}{{ if not .Labels.deadline }} runs{{ end }}"
+REPEATS = f"{{{{ if gt $count 1 }}}} (the {COUNT}){{{{ end }}}}"
+"""What `each` may say of an entry that stands for several alerts."""
+RESOLVED = """\
+resolved {{ template "windsock.until" . }}{{ with .Annotations.resolution }}: {{ printf "%.100s" . }}{{ end }}"""
+"""When and why an alert ended, where nothing has to be escaped."""
 
 _LOOP = r"""
 {{- $all := ALERTS }}{{ $left := $all }}{{ $shown := false }}

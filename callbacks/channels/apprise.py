@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from windsock import secrets
 from windsock.callbacks.rendering import plain
 from windsock.exceptions import SettingsError
 
-from . import Answer, secrets
+from . import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from windsock.callbacks.rendering.message import Message
     from windsock.settings import Settings
+
+
+def preview(message: Message, settings: Settings) -> tuple[Any, str]:
+    """What Apprise is given; what people read is up to the service."""
+    del settings
+    return {"title": message.title, "body": plain.text(message)}, ""
 
 
 def send(to: str, message: Message, settings: Settings, seconds: float, state: Mapping[str, str]) -> Answer:

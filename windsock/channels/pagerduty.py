@@ -1,0 +1,89 @@
+"""PagerDuty, which pages: one incident for each task, by Events API v2."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from windsock._formats import Url
+from windsock._section import Section
+
+from . import Channel
+from .entries import NEWEST, REPEATS, entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class PagerDutyChannel(Section):
+    """PagerDuty's Events API v2."""
+
+    url: Url = "https://events.pagerduty.com/v2/enqueue"
+
+
+_TEMPLATES = (
+    r"""
+{{- /* The incident's title for as long as it lasts: without its state. */ -}}
+{{ define "windsock.pagerduty.description" -}}
+{{ template "windsock.name" . }}
+"""
+    + entries(
+        NEWEST,
+        1,
+        f'{{{{ with .Annotations.summary }}}}: {{{{ printf "%.600s" . }}}}{{{{ end }}}}{REPEATS}',
+        " and {{ len . }} more",
+    )
+    + r"""
+{{- end }}
+
+{{- /* PagerDuty refuses an event whose severity it does not know. */ -}}
+{{ define "windsock.pagerduty.severity" -}}
+{{ if match "^(critical|warning|info)$" .CommonLabels.severity }}{{ .CommonLabels.severity }}{{ else }}error{{ end }}
+{{- end }}
+
+{{- /* Alertmanager leaves a link without an address out. */ -}}
+{{ define "windsock.pagerduty.runbook" -}}
+{{ with COMMON_RUNBOOK }}{{ . }}{{ end }}
+{{- end }}
+"""
+)
+
+
+class _PagerDuty(Channel[PagerDutyChannel]):
+    title = "PagerDuty"
+    pages = True
+    receiver = "pagerduty_configs"
+    templates = _TEMPLATES
+
+    def references(self, section: PagerDutyChannel, to: str) -> tuple[str | None, ...]:
+        del section
+        return (to,)
+
+    def config(self, section: PagerDutyChannel, to: str, file: Callable[[str], str]) -> dict[str, Any]:
+        """`routing_key_file` is of 0.25."""
+        return {
+            "send_resolved": True,
+            "url": section.url,
+            "routing_key_file": file(to),
+            "description": '{{ template "windsock.pagerduty.description" . }}',
+            "severity": '{{ template "windsock.pagerduty.severity" . }}',
+            "client": "windsock",
+            "client_url": '{{ template "windsock.url" . }}',
+            "source": '{{ or .CommonLabels.cluster "windsock" }}',
+            "class": "{{ .CommonLabels.alertname }}",
+            "component": "{{ .CommonLabels.dag_id }}",
+            "group": "{{ .CommonLabels.cluster }}",
+            "details": {
+                "firing": '{{ template "windsock.text.firing" . }}',
+                "resolved": '{{ template "windsock.text.resolved" . }}',
+            },
+            # Alertmanager leaves a link without an address out.
+            "links": [
+                {"href": "{{ .CommonAnnotations.log_url }}", "text": "Log"},
+                {"href": "{{ .CommonAnnotations.run_url }}", "text": "Airflow"},
+                {"href": "{{ .CommonAnnotations.dashboard_url }}", "text": "Dashboard"},
+                {"href": '{{ template "windsock.pagerduty.runbook" . }}', "text": "Runbook"},
+            ],
+        }
+
+
+CHANNEL = _PagerDuty()

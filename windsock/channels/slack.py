@@ -1,0 +1,206 @@
+"""Slack: with a bot token in any channel, with an incoming webhook in its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from windsock._formats import Reference, Url
+from windsock._section import Section
+
+from . import Channel
+from .entries import ENDED, NEWEST, REPEATS, entries
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+
+class SlackChannel(Section):
+    """One credential is needed: a bot token (any channel) or an incoming webhook (its own channel)."""
+
+    api_url: Url = "https://slack.com/api"
+    token: Reference | None = None
+    webhook: Reference | None = None
+
+
+_RESOLVED = """\
+resolved {{ template "windsock.until" . }}{{ with .Annotations.resolution }}: \
+{{ template "windsock.slack.plain" (printf "%.100s" .) }}{{ end }}"""
+_TEMPLATES = (
+    r"""
+{{- /* What comes from a DAG is text: no <!channel>, no link, no end of the quotation that it stands in. */ -}}
+{{ define "windsock.slack.plain" -}}
+{{ . | reReplaceAll "&" "&amp;" | reReplaceAll "<" "&lt;" | reReplaceAll ">" "&gt;" | reReplaceAll "`" "'" }}
+{{- end }}
+
+{{ define "windsock.slack.color" -}}
+{{ if eq .Status "resolved" }}good{{ else if eq .CommonLabels.severity "critical" }}danger{{ else }}warning{{ end }}
+{{- end }}
+
+{{- /* What a telephone shows. */ -}}
+{{ define "windsock.slack.fallback" -}}
+{{ template "windsock.title" . }}
+"""
+    + entries(
+        NEWEST,
+        1,
+        '{{ with .Annotations.summary }}: {{ template "windsock.slack.plain" (printf "%.300s" .) }}{{ end }}',
+        "",
+    )
+    + r"""
+{{- end }}
+
+{{ define "windsock.slack.footer" -}}
+{{ .CommonLabels.severity }}
+{{- with .CommonLabels.team }} · {{ template "windsock.slack.plain" (printf "%.60s" .) }}{{ end }}
+{{- end }}
+
+{{- /* Which failure: the task and its run, or what a rule says. */ -}}
+{{ define "windsock.slack.what" -}}
+{{ if .Labels.run_id -}}
+{{ with .Labels.task_id }}*{{ template "windsock.slack.plain" (printf "%.120s" .) }}* in run{{ else }}Run{{ end }}
+{{- with .Labels.run_id }} `{{ template "windsock.slack.plain" (printf "%.120s" .) }}`{{ end }}
+{{- with .Annotations.map_index }}, {{ if not (match "failed" .) }}map index {{ end }}
+{{- template "windsock.slack.plain" (printf "%.80s" .) }}{{ end }}
+{{- else -}}
+*{{ template "windsock.slack.plain" (printf "%.300s" (or .Annotations.summary .Labels.alertname)) }}*
+{{- end }}
+{{- end }}
+
+{{- /* An address must not end the link that it stands in. */ -}}
+{{ define "windsock.slack.address" }}{{ reReplaceAll "[|<>\\s]" "" . }}{{ end }}
+
+{{- /* Above the exception: Slack folds long texts, and the links must stay in sight. */ -}}
+{{ define "windsock.slack.links" -}}
+{{ $dot := "" -}}
+{{ with .Annotations.log_url }}{{ if lt (len .) 400 -}}
+<{{ template "windsock.slack.address" . }}|Log>{{ $dot = " · " }}{{ end }}{{ end -}}
+{{ with .Annotations.run_url }}{{ if lt (len .) 400 -}}
+{{ $dot }}<{{ template "windsock.slack.address" . }}|Airflow>{{ $dot = " · " }}{{ end }}{{ end -}}
+{{ with .Annotations.dashboard_url }}{{ if lt (len .) 400 -}}
+{{ $dot }}<{{ template "windsock.slack.address" . }}|Dashboard>{{ $dot = " · " }}{{ end }}{{ end -}}
+{{ with RUNBOOK }}{{ if lt (len .) 400 -}}
+{{ $dot }}<{{ template "windsock.slack.address" . }}|Runbook>{{ $dot = " · " }}{{ end }}{{ end -}}
+{{ if $dot }}
+{{ end }}
+{{- end }}
+
+{{ define "windsock.slack.head" -}}
+{{ template "windsock.slack.what" . }}
+{{- with .Annotations.try }}, try {{ template "windsock.slack.plain" (printf "%.20s" .) }}{{ end -}}
+, since {{ template "windsock.since" . }}
+{{- end }}
+
+{{ define "windsock.slack.body" -}}
+{{ template "windsock.slack.links" . -}}
+{{ with .Annotations.exception -}}
+```{{ template "windsock.slack.plain" (printf "%.1500s" .) }}```
+{{ else }}{{ with or .Annotations.description (and .Labels.run_id .Annotations.summary) -}}
+{{ template "windsock.slack.plain" (printf "%.1500s" .) }}
+{{ end }}{{ end -}}
+{{ template "windsock.slack.found" .Annotations }}
+{{- end }}
+
+{{- /* What the database says of it: why, how often, who waits; and the log's end, where no exception says it. */ -}}
+{{ define "windsock.slack.found" -}}
+{{ with .reason }}{{ if or $.exception (not $.summary) }}Why: {{ template "windsock.slack.plain" (printf "%.300s" .) }}
+{{ end }}{{ end -}}
+{{ with .stopped }}{{ template "windsock.slack.plain" (printf "%.200s" .) }}
+{{ end -}}
+{{ with .frequency }}{{ template "windsock.slack.plain" (printf "%.100s" .) }}
+{{ end -}}
+{{ with .impact }}Downstream: {{ template "windsock.slack.plain" (printf "%.300s" .) }}
+{{ end -}}
+{{ if and .log_tail (not .exception) -}}
+```{{ template "windsock.slack.plain" (printf "%.800s" .log_tail) }}```
+{{ end }}
+{{- end }}
+
+{{- /* Why, in a line, and where it is to be read in full. */ -}}
+{{ define "windsock.slack.reason" -}}
+{{ with or .Annotations.exception (and .Labels.run_id .Annotations.summary) -}}
+: {{ template "windsock.slack.plain" (reReplaceAll "(?s)\\n.*" "" (printf "%.150s" .)) }}
+{{- end }}
+{{- with .Annotations.log_url }}{{ if lt (len .) 400 }} · <{{ template "windsock.slack.address" . }}|Log>{{ end }}
+{{- end }}
+{{- end }}
+
+{{- /* The newest in full, others in a line each: who reads it again wants to know what is new. */ -}}
+{{ define "windsock.slack.text" -}}
+"""
+    + entries(
+        ".Alerts.Firing",
+        5,
+        f"""{{{{ if eq $turn "1" }}}}{{{{ template "windsock.slack.head" . }}}}{REPEATS}
+{{{{ template "windsock.slack.body" . }}}}{{{{ else -}}}}
+• {{{{ template "windsock.slack.what" . }}}}, since {{{{ template "windsock.since" . }}}}{REPEATS}
+{{{{- template "windsock.slack.reason" . }}}}
+{{{{ end }}}}""",
+        "_and {{ len . }} more_\n",
+    )
+    + entries(
+        ".Alerts.Resolved",
+        5,
+        f"""\
+:white_check_mark: {{{{ template "windsock.slack.what" . }}}}, {_RESOLVED}{REPEATS}
+""",
+        "_and {{ len . }} more resolved_\n",
+        moment=ENDED,
+    )
+    + r"""
+{{- end }}
+"""
+)
+
+
+class _Slack(Channel[SlackChannel]):
+    title = "Slack"
+    public = True
+    receiver = "slack_configs"
+    templates = _TEMPLATES
+
+    def problems(self, section: SlackChannel, places: Sequence[str]) -> Iterator[str]:
+        for place in () if section.token or section.webhook else places:
+            yield (
+                f"{place}: no credential reaches Slack; set channels.slack.token (a bot token) or"
+                " channels.slack.webhook to a ${VARIABLE}"
+            )
+
+    def notes(self, section: SlackChannel, addresses: Sequence[str]) -> Iterator[str]:
+        if section.webhook and not section.token and len(addresses) > 1:
+            yield (
+                "channels.slack.webhook: an incoming webhook posts to its own channel, whatever a team's `slack` says;"
+                " a bot token (channels.slack.token) reaches " + ", ".join(addresses)
+            )
+
+    def references(self, section: SlackChannel, to: str) -> tuple[str | None, ...]:
+        del to
+        return (section.token or section.webhook,)
+
+    def config(self, section: SlackChannel, to: str, file: Callable[[str], str]) -> dict[str, Any]:
+        """With its secret in a file: `api_url_file` and `credentials_file` (both 0.22).
+
+        Before 0.26 Alertmanager takes Slack's `ok: false`, which comes with status 200, for a success.
+        """
+        if section.token:
+            access = {
+                "api_url": f"{section.api_url}/chat.postMessage",
+                "http_config": {"authorization": {"credentials_file": file(section.token)}},
+            }
+        else:
+            access = {"api_url_file": file(section.webhook or "")}
+        return {
+            "send_resolved": True,
+            **access,
+            "channel": to,
+            # The app's own name and icon: a bot token may not be allowed to choose others.
+            "username": "",
+            "color": '{{ template "windsock.slack.color" . }}',
+            "title": '{{ template "windsock.title" . }}',
+            "title_link": '{{ template "windsock.url" . }}',
+            "text": '{{ template "windsock.slack.text" . }}',
+            "fallback": '{{ template "windsock.slack.fallback" . }}',
+            "footer": '{{ template "windsock.slack.footer" . }}',
+        }
+
+
+CHANNEL = _Slack()

@@ -1,0 +1,54 @@
+"""The value behind a reference in windsock.yaml: an environment variable's, or an Airflow connection's.
+
+A connection costs 12 to 36 ms and once 5 s, so it is asked for when a message is sent and never before, and never for
+what every failure needs. No error has what redaction takes for a secret, such as `token: ` and a word.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from windsock.airflow import compat
+from windsock.exceptions import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+def value(reference: str, key: str, pick: Callable[[Any], str | None] = lambda found: found.password) -> str:
+    """Return the secret; `pick` says which part of a connection it is. Raises SettingsError naming `key`."""
+    if _VARIABLE.fullmatch(reference):
+        return variable(reference, key)
+    what = f"the connection {reference}, which {key} names,"
+    try:
+        found = pick(compat.connection(reference))
+    except ImportError:
+        raise SettingsError([f"{what} can only be read where Airflow is installed"]) from None
+    except Exception as error:  # noqa: BLE001  each secrets backend raises its own
+        raise SettingsError([f"{what} can't be read ({type(error).__name__})"]) from None
+    if not found:
+        raise SettingsError([f"{what} lacks what docs/channels.md says it needs"])
+    return found
+
+
+def variable(reference: str, key: str, environ: Mapping[str, str] = os.environ) -> str:
+    """Return the secret where connections are not read. Raises SettingsError naming `key`."""
+    match = _VARIABLE.fullmatch(reference)
+    if match is None:
+        raise SettingsError([f"expected ${{VARIABLE}} as {key}; connections are not read here"])
+    found = environ.get(match[1], "").strip()
+    if not found:
+        raise SettingsError([f"the environment variable {match[1]} is not set; {key} names it"])
+    return found
+
+
+def address(found: Any) -> str:
+    """The URL that a connection stands for: its host, with what was given as schema and password behind it."""
+    host = str(found.host or "")
+    if host and "://" not in host:
+        host = f"{found.schema or 'https'}://{host}" + (f":{found.port}" if found.port else "")
+    return host
