@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 SLACK_TOKEN = "WINDSOCK_SLACK_TOKEN"  # noqa: S105  the variable's name
 HERE = Path(__file__).parent
+ELSEWHERE = ("webhook", "msteams", "opsgenie", "apprise")
+"""Channels that the inbox does not stand in for behind the demo's Alertmanager: left out, for they would tell someone."""
 SCRAPE = "5s"
 """Also how often rules are evaluated: on one machine the demo need not wait."""
 WATCHED = "watched.json"
@@ -29,7 +31,7 @@ def write(folder: Folder, source: Source, addresses: Addresses, *, own_airflow: 
     Raises SettingsError where what `source` says does not fit the rest.
     """
     values = _over(yaml.safe_load((HERE / "demo.yaml").read_text()), source.values)
-    values = {**values, **_places(values, folder, addresses)}
+    values = {**values, **_places(values, folder, addresses), **_people(values)}
     if addresses.elasticsearch:
         values["logs"] = _logs(values.get("logs") or {}, folder, addresses, own_airflow=own_airflow)
     effective = settings.validate(Source(values=values, file=str(folder.settings)))
@@ -63,6 +65,16 @@ def _places(values: dict[str, Any], folder: Folder, addresses: Addresses) -> dic
             "email": {"smarthost": addresses.smtp, "sender": "windsock@localhost", "tls": False},
         },
     }
+
+
+def _people(values: dict[str, Any]) -> dict[str, Any]:
+    """The sections that say who is told, without what would reach anyone."""
+    teams, defaults = values.get("teams") or {}, values.get("defaults") or {}
+    return {"teams": {name: _here(team) for name, team in teams.items()}, "defaults": _here(defaults)}
+
+
+def _here(place: Any) -> Any:
+    return {key: to for key, to in place.items() if key not in ELSEWHERE} if isinstance(place, dict) else place
 
 
 def _logs(logs: dict[str, Any], folder: Folder, addresses: Addresses, *, own_airflow: bool) -> dict[str, Any]:

@@ -40,7 +40,9 @@ exporter: {web: {config_file: /etc/tls.yml}, naming: helm-chart}
 links: {airflow: "https://airflow.example.org", runbooks: "https://wiki.example.org"}
 teams:
   search: {match: {dag: "*"}, pagerduty: "${PD_SEARCH}", slack: "#search"}
-  data: {match: {owner: data}, pagerduty: pagerduty_data}
+  data: {match: {owner: data}, pagerduty: pagerduty_data, webhook: "https://hooks.example.org/x", opsgenie: "${OG}"}
+  chat: {match: {owner: chat}, msteams: "${TEAMS}", apprise: ["${APPRISE}"]}
+defaults: {webhook: "https://hooks.example.org/y", slack: "#all"}
 """
     )
     source = read(file, {"WINDSOCK__CHANNELS__SLACK__API_URL": "https://slack.com/api"})
@@ -54,6 +56,10 @@ teams:
         "${HOOK}",
         "${MAIL}",
         "tls.yml",
+        "hooks.example.org",
+        "${OG}",
+        "${TEAMS}",
+        "${APPRISE}",
     ):
         assert far not in written
     assert effective.alertmanager.urls == (places.url("alertmanager"),)
