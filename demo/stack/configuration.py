@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SLACK_TOKEN = "WINDSOCK_SLACK_TOKEN"  # noqa: S105  the variable's name
 HERE = Path(__file__).parent
 ELSEWHERE = ("webhook", "msteams", "opsgenie", "apprise")
-"""Channels that the inbox does not stand in for behind the demo's Alertmanager: left out, for they would tell someone."""
+"""Channels that the inbox does not stand in for behind the demo's Alertmanager: left out, they would tell someone."""
 SCRAPE = "5s"
 """Also how often rules are evaluated: on one machine the demo need not wait."""
 WATCHED = "watched.json"
@@ -69,8 +69,10 @@ def _places(values: dict[str, Any], folder: Folder, addresses: Addresses) -> dic
 
 def _people(values: dict[str, Any]) -> dict[str, Any]:
     """The sections that say who is told, without what would reach anyone."""
-    teams, defaults = values.get("teams") or {}, values.get("defaults") or {}
-    return {"teams": {name: _here(team) for name, team in teams.items()}, "defaults": _here(defaults)}
+    teams = values.get("teams")
+    if isinstance(teams, dict):
+        teams = {name: _here(team) for name, team in teams.items()}
+    return {"teams": teams, "defaults": _here(values.get("defaults"))}
 
 
 def _here(place: Any) -> Any:

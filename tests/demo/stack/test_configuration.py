@@ -67,7 +67,7 @@ defaults: {webhook: "https://hooks.example.org/y", slack: "#all"}
     assert effective.links.airflow == places.url("airflow")
     assert effective.links.runbooks == "https://wiki.example.org"
     # The user's teams are tried before the demo's.
-    assert list(effective.teams) == ["search", "data", "payments"]
+    assert list(effective.teams) == ["search", "data", "chat", "payments"]
     assert route(DagFacts("orders_load", tags=("team:data",)), effective)[0] == "search"
     secrets = {file.name: file.read_text() for file in folder.secrets.iterdir()}
     assert secrets.keys() == {"windsock_slack_token", "pd_search", "pagerduty_data"}
