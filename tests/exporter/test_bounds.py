@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from windsock.exporter.statsd import forms, learn
+from windsock.exporter.statsd import learn, legacy
 
 HEARTBEAT = "airflow_scheduler_heartbeat_total"
 MIB = 1 << 20
@@ -94,7 +94,7 @@ class TestEndlessNames:
         """An exporter whose memories are a twentieth of what they are, so that a test can fill them."""
         monkeypatch.setattr(learn, "_KNOWN_DATAGRAMS", learn._KNOWN_DATAGRAMS // 20)
         monkeypatch.setattr(learn, "_KNOWN_HEADS", learn._KNOWN_HEADS // 20)
-        monkeypatch.setattr(forms, "_LIMIT", forms._LIMIT // 20)
+        monkeypatch.setattr(legacy, "_LIMIT", legacy._LIMIT // 20)
         pipeline = make_pipeline(budgets={"series": 2500})
         pipeline.service.translator.ids.limit //= 20
         return pipeline

@@ -6,8 +6,6 @@ from itertools import permutations
 
 import pytest
 
-from windsock.exporter.statsd import forms
-
 HEARTBEAT = "airflow_scheduler_heartbeat_total"
 DAGS = "airflow_dagbag_size"
 LOOP = "airflow_scheduler_scheduler_loop_duration_seconds"
@@ -232,7 +230,7 @@ def test_a_burst_of_new_tasks_is_counted_once(pipeline):
 
 @pytest.mark.parametrize("paired", [True, False], ids=["one by one", "all legacy names first"])
 def test_more_twins_than_are_remembered_are_not_counted_twice(pipeline, monkeypatch, paired):
-    monkeypatch.setattr(forms, "_LIMIT", 3)
+    monkeypatch.setattr("windsock.exporter.statsd.legacy._LIMIT", 3)
     legacy = [f"airflow.ti.start.d.t{number}:1|c" for number in range(9)]
     modern = [f"airflow.ti.start,dag_id=d,task_id=t{number}:1|c" for number in range(9)]
     lines = [line for pair in zip(legacy, modern, strict=True) for line in pair] if paired else [*legacy, *modern]

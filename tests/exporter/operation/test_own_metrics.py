@@ -147,17 +147,15 @@ def _check_series_by_metric(service, send, scrape, eventually):
 
 def test_rates_cover_the_last_minute(busy, lines, send, eventually, scrape):
     counter = busy.own.counter("windsock_lines_total")
-    busy.minute._past.clear()
-    busy.minute.tick(100.0)
-    assert busy.minute.rate(counter, 100.5) == 0
+    busy.rates._past.clear()
+    busy.rates.tick(100.0)
+    assert busy.rates.rate(counter, 100.5) == 0
     counter.value += 100
-    assert busy.minute.rate(counter, 120.0) == 5
+    assert busy.rates.rate(counter, 120.0) == 5
     for now in range(110, 220, 10):
-        busy.minute.tick(float(now))
+        busy.rates.tick(float(now))
     counter.value += 700
-    assert busy.minute.rate(counter, 220.0) == 10, (
-        "the steps are of ten seconds, and the oldest is 60 to 70 seconds ago"
-    )
+    assert busy.rates.rate(counter, 220.0) == 10, "the steps are of ten seconds, and the oldest is 60 to 70 seconds ago"
 
 
 def test_a_socket_error_does_not_fill_the_log(serve, scrape, caplog, monkeypatch, eventually):
