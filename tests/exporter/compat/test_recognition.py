@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 import yaml
 from click.testing import CliRunner
 
-import windsock
 from windsock import catalog, cli
+from windsock.airflow.versions import DATA
 from windsock.exporter.statsd.line import parse, split
 
 TYPES = {"counter": "counter", "gauge": "gauge", "timer": "observer", "c": "counter", "g": "gauge", "ms": "observer"}
-REGISTRIES = sorted((Path(windsock.__file__).parent / "data").glob("airflow-*.json"))
+REGISTRIES = sorted(DATA.glob("airflow-*.json"))
 
 
 @pytest.fixture
