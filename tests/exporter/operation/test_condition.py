@@ -131,7 +131,7 @@ class TestParts:
         eventually(lambda: ": read, " in look(service).sections["Beside StatsD"])
         said = look(service).sections["Beside StatsD"]
         assert f"Metadata database {postgres.url(database.name)}: read, " in said
-        assert "Reconciler on, and acts: 0 failures last" in said
+        assert "Reconciler on, and acts: 0 alerts of tasks and runs fire" in said
         assert f"Alertmanager {alertmanager.url} answers" in said
         assert "What needs attention" not in look(service).sections
         assert self.ready(service) == (200, "ok\n")
