@@ -29,7 +29,7 @@ def test_the_end_says_why_it_is_one_and_a_new_failure_does_not(database, bench):
     made = bench(database)
     made.step(2)
     made.told({"d": (1, 0)})
-    database.run(2, "d", "success", time.time(), end_date=time.time())
+    database.run(2, "d", "success", time.time() - 150, end_date=time.time())
     made.step(2)
     made.told({"d": (1, 1)})
     posts = [post for post in made.messages.posts if post["commonLabels"].get("cluster") == made.cluster]
