@@ -52,13 +52,13 @@ class Collector:
     Raises UsageError where the URL can't be used.
     """
 
-    def __init__(self, settings: Settings, url: str) -> None:
+    def __init__(self, settings: Settings, url: str, *, purpose: str = "collector") -> None:
         self.settings = settings
         self.interval = max(1.0, settings.metadata.interval)
         self.timeout = max(0.1, settings.metadata.timeout)
         engine, dialect = open_engine(url, self.timeout)
         self.where = parse(url).render_as_string(hide_password=True)
-        self.session = Session(engine, dialect, self.interval, self.timeout)
+        self.session = Session(engine, dialect, self.interval, self.timeout, purpose)
         self.learn: Callable[[str], None] = lambda _: None
         """Told the id of each DAG."""
         self.times: dict[str, float] = {}

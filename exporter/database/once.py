@@ -28,9 +28,8 @@ class Look:
 
 def look_once(settings: Settings, url: str) -> Look:
     """Make one pass with every query. Raises WindsockError where the database can't be read."""
-    collector = Collector(settings, url)
-    # A look takes nothing from the exporter that leads, and does not wait for it.
-    collector.session.purpose = f"once {secrets.token_hex(4)}"
+    # Of its own purpose: a look takes nothing from the exporter that leads, and does not wait for it.
+    collector = Collector(settings, url, purpose=f"once {secrets.token_hex(4)}")
     try:
         if not collector.look(everything=True):
             raise WindsockError(f"{collector.where}: {'; '.join(collector.failing().values())}")
