@@ -96,9 +96,9 @@ def mark_resolved(event: Event) -> None:
     """Remember that whoever heard of the failures which `event` ends has heard of that too. Never raises."""
     path = _path(event.cluster, *_key(event))
     mark, success = _read(path), successes.of(event, time.time())
-    over = success.ends(mark.run_id, {"due_at": mark.due_at}, mark.failed)
+    ended = success.ends(mark.run_id, {"due_at": mark.due_at}, mark.failed)
     kept = (*mark.successes, success)[-_SUCCESSES:]
-    _write(path, replace(mark, resolved=success.at if over else mark.resolved, successes=kept))
+    _write(path, replace(mark, resolved=success.at if ended else mark.resolved, successes=kept))
 
 
 def last(event: Event) -> Mark:

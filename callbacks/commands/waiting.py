@@ -104,8 +104,8 @@ def _show(folder: Path, names: list[str], *, as_json: bool, none: str) -> None:
         to = ", ".join(f"{channel} {to}".rstrip() for channel, to in entry.pending)
         age = format_duration(max(0, round(time.time() - entry.created)))
         why = f": {line(redact(entry.problem), 200)}" if entry.problem else ""
-        over = ", resolved" if entry.kind == "resolved" else ""
-        click.echo(f"{name}  {about}{over}, {age} old, {entry.attempts} attempts, to {to}{why}")
+        resolved = ", resolved" if entry.kind == "resolved" else ""
+        click.echo(f"{name}  {about}{resolved}, {age} old, {entry.attempts} attempts, to {to}{why}")
 
 
 def _facts(name: str, entry: spools.Entry | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Straight to the channels of a team, where there is no Alertmanager: at least once, and what one host can know.
+"""Directly to the channels of a team, where there is no Alertmanager: at least once, and what one host can know.
 
 Of one run a destination gets at most one message a minute from a host; what fails meanwhile is counted, and told by the
 next one, which shows the newest. A try is one failure however often it is told. A task's message stands for the run's,
@@ -20,7 +20,7 @@ from windsock.destinations import Destination, template
 from windsock.events import DAG_RUN_FAILED, TASK_FAILED
 
 from . import news
-from .outcome import Delivery, count, took
+from .result import Delivery, count, took
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ Work = tuple[Destination, Message, "Mapping[str, str]"]
 
 
 @dataclass(frozen=True)
-class Straight:
+class DirectDelivery:
     """One process's deliveries until the monotonic clock reaches `deadline`."""
 
     settings: Settings
