@@ -141,10 +141,10 @@ class Here:
 
 def here() -> Here:
     """Read the values as they are written: checking them brings all of the settings, some 50 ms, into the process."""
-    from windsock import _source  # noqa: PLC0415  it brings pydantic and YAML, which Airflow has loaded
+    from windsock.settings import sources  # noqa: PLC0415  it brings pydantic and YAML, which Airflow has loaded
 
     try:
-        values = _source.read(cwd=False).values
+        values = sources.read(cwd=False).values
     except Exception:  # noqa: BLE001  whoever has a failure to tell of says what is wrong with it
         return Here()
     callbacks = values.get("callbacks")

@@ -30,8 +30,8 @@ from .statsd.senders import Senders
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from windsock.settings import Exporter as ExporterSettings
     from windsock.settings import Settings
+    from windsock.settings.exporter import Exporter as ExporterSettings
 
 log = logging.getLogger(__name__)
 

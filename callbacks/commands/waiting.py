@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from windsock import cli
-from windsock._units import format_duration
 from windsock.callbacks import delivery
 from windsock.callbacks import spool as spools
 from windsock.events import rfc3339
 from windsock.exceptions import UsageError, WindsockError
 from windsock.redaction import redact
+from windsock.settings.units import format_duration
 from windsock.text import line
 
 if TYPE_CHECKING:
