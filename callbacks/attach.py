@@ -124,7 +124,7 @@ def _applies(rule: Attach, facts: DagFacts, team: str) -> bool:
 def _made(hook: str, rule: Attach) -> Any:
     chosen = {name: getattr(rule, name) for name in _CHOICES if getattr(rule, name)}
     if hook in ("retry", "skipped") and chosen.get("severity") == "critical":
-        # As `event.build` has it: the rule is about all of `on`, and says of no retry that it is worth waking someone.
+        # As in `event.build`: a severity for all of `on` does not mean that a retry should wake someone.
         chosen["severity"] = "warning"
     if chosen:
         from .notify import Notify  # noqa: PLC0415  as above

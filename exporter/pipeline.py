@@ -22,8 +22,8 @@ from .series.metrics import metrics
 from .series.own import OwnMetrics
 from .series.rate import RateWindow
 from .series.store import SeriesStore
-from .statsd.listen import Receiver
 from .statsd.listener import Listener
+from .statsd.receiver import Receiver
 from .statsd.relay import Relay
 from .statsd.senders import Senders
 

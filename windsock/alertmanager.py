@@ -106,7 +106,7 @@ class Alertmanager:
         return None if reply.status == HTTPStatus.OK else f"{reply.status} {reply.text}"
 
     def _request(self, url: str, path: str, body: bytes | None, timeout: float) -> Reply:
-        """Raises NoReplyError. It stands near: no proxy is asked, whatever the environment names for other places."""
+        """Raises NoReplyError. No proxy is used: $HTTP_PROXY is for what is outside of the network."""
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self._http.headers}
         if self._http.username:
             headers["Authorization"] = basic(self._http.username, self._secrets.get("password", ""))

@@ -156,7 +156,7 @@ def put_off(claim: spool.Claim | None, settings: Settings, event: Event, problem
         claim.update(begun=(), attempts=claim.entry.attempts + 1, problem=detail[:500])
         count("spooled", CHANNEL, event.team)
     except OSError as error:
-        # It lies there as it was first written, which is as good.
+        # The file stays as it was first written, and is delivered all the same.
         return f"kept in the spool ({type(error).__name__})"
     finally:
         claim.release()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from windsock.settings import Settings
 
 _LEAST = 0.3
-"""Seconds that a further entry must have."""
+"""No further entry is begun where fewer seconds are left."""
 _LOOKED_AT = 20
 """Entries that may be looked at for each that may be delivered: not all that wait are due."""
 
@@ -34,7 +34,7 @@ _SOON = 120.0
 """Seconds within which a reconciler tells of a failure that is its business: its alert is waited for, to enrich it."""
 
 Result = Literal["delivered", "superseded", "dead", "waiting"]
-"""What became of one entry: told; dropped, since it is over or was told; given up; kept for later."""
+"""What became of one entry: told; dropped, since its failure was resolved or told; given up; kept for later."""
 
 
 def flush(settings: Settings, deadline: float, limit: int) -> Flushed:

@@ -32,7 +32,7 @@ class Spool(Section):
 
 
 class AttachMatch(Match):
-    """The same, and the team that they make out."""
+    """The same, and the team that the DAG belongs to."""
 
     team: Patterns = ()
 
