@@ -37,6 +37,11 @@ def test_no_file_names_another_version_of_a_part(root, folders):
     assert [said for said in named if said[2] not in OTHERS[said[1]]] == []
 
 
+def test_the_page_has_each_part(root):
+    rows = re.findall(r"^\| (\w+) \| ([\d.]+) \| ([\d.]+) \|", (root / "docs/matrix.md").read_text(), re.MULTILINE)
+    assert {name.lower(): tuple(versions) for name, *versions in rows} == PARTS
+
+
 def test_the_compose_file_pins_what_was_run(root):
     services = yaml.safe_load((root / COMPOSE).read_text())["services"].values()
     images = dict(service["image"].rsplit(":", 1) for service in services if "build" not in service)

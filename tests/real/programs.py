@@ -127,31 +127,26 @@ def version(program: Path) -> str:
 
 
 def find(program: str, wanted: str) -> Path:
-    """The program in this version: one of the PATH, or one that `current` built. Raises MissingProgramError."""
-    folders = [Path(folder) for folder in os.get_exec_path()]
-    for place in (*folders, PROGRAMS[program].place):
+    """The program in this version: one of the PATH, or the current one as it is built. Raises StackError."""
+    for folder in os.get_exec_path():
         for name in (program, *ALSO.get(program, ())):
-            if os.access(place / name, os.X_OK) and version(place / name) == wanted:
-                return place / name
-    module = PROGRAMS[program]
-    built = wanted == module.part.current
-    how = "`make current` builds it" if built else f"Debian 12 has it: apt-get install {program}, first on the PATH"
-    raise MissingProgramError(f"{program} {wanted}", how)
+            place = Path(folder) / name
+            if os.access(place, os.X_OK) and version(place) == wanted:
+                return place
+    if wanted == PROGRAMS[program].part.current:
+        return current(program)
+    raise MissingProgramError(f"{program} {wanted}", "Debian 12 has it (apt-get), and it has to be on the PATH")
 
 
-def links(folder: Path, prometheus: str, alertmanager: str) -> Path:
-    """Fill `folder`, which goes first on the PATH, with these versions' programs, under each name that they have."""
-    folder.mkdir(parents=True)
-    for program, wanted in {
-        "prometheus": prometheus,
-        "promtool": prometheus,
-        "alertmanager": alertmanager,
-        "amtool": alertmanager,
-    }.items():
-        found = find(program, wanted)
+def links(folder: Path, wanted: dict[str, str]) -> None:
+    """Fill `folder`, which goes first on the PATH, with programs in these versions, under all names that they have.
+
+    Raises StackError.
+    """
+    for program, one in wanted.items():
+        found = find(program, one)
         for name in (program, *ALSO.get(program, ())):
             (folder / name).symlink_to(found)
-    return folder
 
 
 if __name__ == "__main__":
