@@ -92,7 +92,7 @@ def test_build_says_what_it_can_not_write(windsock, tmp_path):
     assert (code, err.splitlines()[-1]) == (1, "windsock: file: can't be written: File exists")
 
 
-@pytest.mark.parametrize("engine", [engines.OLDEST, engines.CURRENT], ids=lambda engine: engine.name)
+@pytest.mark.parametrize("engine", [engines.OLDEST, engines.CURRENT], ids=str)
 def test_test_runs_all_three_programs_and_the_rules_are_right_in_each_prometheus(windsock, engine):
     """Here, and nowhere else, every unit test of the rules is run: each takes a fraction of a second."""
     code, out, err = windsock(

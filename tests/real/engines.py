@@ -7,52 +7,47 @@ clock and for what is seen when: `for_victoriametrics`.
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import pytest
 import yaml
 
-HOME = Path(__file__).resolve().parents[2] / ".windsock"
+from windsock import parts
+
+from . import programs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 EPOCH = 946_684_800
 """When the tests of vmalert-tool begin, in Unix time: with the year 2000. Those of promtool begin at 0."""
 
 
 class Engine(NamedTuple):
-    """One program that evaluates rules, and how it is told to test them."""
+    """One version of what evaluates rules."""
 
     name: str
     program: str
-    place: str = ""
-    """Below .windsock; on the PATH where it is empty."""
-    test: tuple[str, ...] = ("test", "rules")
+    version: str
 
-    def find(self) -> str:
-        """Its path; fails the test where it is not there."""
-        found = shutil.which(self.program, path=str(HOME / self.place)) if self.place else shutil.which(self.program)
-        if found is None:
-            how = "make current" if self.place else "apt-get install prometheus"
-            pytest.fail(f"{self.program} of {self.name} is not there: {how}")
-        return found
+    def __str__(self) -> str:
+        return f"{self.name} {self.version}"
 
-    def run(self, files: list[Path]) -> subprocess.CompletedProcess[str]:
-        """Run these unit tests; the exit code says whether all passed."""
-        command = [self.find(), *self.test, *(f"--files={file}" if self.victoria else str(file) for file in files)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=280, check=False)
+    def find(self) -> Path:
+        """The program that tests rules. Raises MissingProgramError."""
+        return programs.find(self.program, self.version)
 
-    @property
-    def victoria(self) -> bool:
-        return self.program == "vmalert-tool"
+    def run(self, test: Path) -> subprocess.CompletedProcess[str]:
+        """Run a file of unit tests; the exit code says whether all passed."""
+        arguments = ["test", "rules", str(test)]
+        if self is VICTORIA:
+            # The group's name as a label of each alert is an idea of vmalert's own.
+            arguments = ["unittest", "-disableAlertgroupLabel", f"--files={test}"]
+        return subprocess.run([self.find(), *arguments], capture_output=True, text=True, timeout=280, check=False)
 
 
-OLDEST = Engine("Prometheus 2.42", "promtool")
-CURRENT = Engine("Prometheus 3.16", "promtool", "prometheus-3.16.0")
-# The group's name as a label of each alert is vmalert's own idea.
-VICTORIA = Engine(
-    "VictoriaMetrics 1.150", "vmalert-tool", "victoriametrics-1.150.0", ("unittest", "-disableAlertgroupLabel")
-)
+OLDEST, CURRENT = (Engine("Prometheus", "promtool", version) for version in parts.PROMETHEUS)
+VICTORIA = Engine("VictoriaMetrics", "vmalert-tool", parts.VICTORIAMETRICS.current)
 ENGINES = (OLDEST, CURRENT, VICTORIA)
 
 
