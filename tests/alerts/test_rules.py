@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import shutil
+from pathlib import Path
 
 import promql_parser as promql
 import pytest
 import yaml
+from real import engines
 
 from windsock import catalog
 from windsock.alerts import build, coverage
-from windsock.alerts.promql import SCRAPE
+from windsock.alerts.promql import HEARD, SCRAPE
 from windsock.alerts.rule import Rule
 from windsock.alerts.rules import GROUPS, RULES
 from windsock.events import ALERTNAMES, TASK_FAILED
@@ -159,6 +161,19 @@ def test_no_value_depends_on_whose_the_edge_of_a_window_is(name):
             assert node.func.name not in {"rate", "irate", "increase", "delta", "idelta", "deriv"}, node.prettify()
 
     promql.walk(promql.parse(EXPRESSIONS[name]), check)
+
+
+def test_the_page_says_how_each_rule_does_in_each_engine():
+    """That it does is what `windsock alerts test` and tests/matrix/victoriametrics.py say."""
+    recorded = {record.name for group in GROUPS for record in group.records} - {HEARD.name}
+    table = [["rule", *map(str, engines.ENGINES)], ["---"] * 4]
+    for rule in RULES:
+        late = any(name in rule.expr for name in recorded)
+        table.append([f"`{rule.name}`", "✓", "✓", "✓, two later" if late else "✓"])
+    page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
+    lines = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.splitlines()]
+    first = lines.index(table[0])
+    assert lines[first : first + len(table) + 1] == [*table, []]
 
 
 def test_the_names_of_alert_events_are_refused():
