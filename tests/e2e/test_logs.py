@@ -14,6 +14,8 @@ from urllib.parse import quote
 
 import pytest
 
+from windsock.parts import ELASTICSEARCH, FILEBEAT
+
 CACHE = Path(__file__).resolve().parents[2] / ".windsock"
 
 
@@ -37,7 +39,7 @@ def get(url, body=None, token=None):
 def test_the_log_of_the_demos_failed_task_is_shipped_and_read_back(up, place):
     home = place / ".windsock"
     home.mkdir()
-    for kept in ("filebeat-7.17.29", "elasticsearch-8.19.21"):
+    for kept in (f"filebeat-{FILEBEAT.oldest}", f"elasticsearch-{ELASTICSEARCH.oldest}"):
         # Built by the tests of the logs; here it only matters that what is there is taken.
         shutil.copytree(CACHE / kept, home / kept, symlinks=True, copy_function=os.link)
     stack = up("--logs")
