@@ -102,7 +102,7 @@ class Deferred(Query):
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
-        tasks = look.schema.table("task_instance", "dag_id", "state", "trigger_id")
+        tasks = look.schema.tasks("dag_id", "state", "trigger_id")
         triggers = look.schema.table("trigger", "id", "created_date")
         statement = (
             sa.select(tasks.c.dag_id, sa.func.min(triggers.c.created_date))
