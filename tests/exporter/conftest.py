@@ -121,7 +121,7 @@ def captures() -> dict[str, list[bytes]]:
         name = file.name.removesuffix(".txt.gz")
         end = b"\n" if name.endswith("datadog") else b""
         found[name] = [line + end for line in gzip.decompress(file.read_bytes()).splitlines()]
-    assert len(found) == 5
+    assert len(found) == 8
     return found
 
 
