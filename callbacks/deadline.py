@@ -6,8 +6,8 @@
 
 Airflow stores a deadline's callback as the path of a function and calls it with keyword arguments, in the triggerer
 (async) or in an executor's process. It hands over the run and the deadline's id and time: no owner and no tags, so that
-teams are matched by the DAG's id alone, unless the author names one. Up to 3.4.0b2 the run is JSON in the context; with
-https://github.com/apache/airflow/pull/66608, merged and not released, it is an object, and what is known of the deadline
+teams are matched by the DAG's id alone, unless the author names one. Up to 3.4.0b2 the run is JSON in the context. With
+https://github.com/apache/airflow/pull/66608 (merged, not released) it is an object, and what is known of the deadline
 may stand beside the context, which is missing where the run could not be fetched.
 """
 

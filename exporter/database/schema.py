@@ -105,7 +105,7 @@ class Schema:
     def tasks(self, *columns: str) -> FromClause:
         """task_instance with these columns, each instance once. Raises UnsupportedError.
 
-        3.4 keeps earlier tries in it, where `working_set` is NULL, and calls `map_index` `region_index`: an index within
+        3.4 keeps earlier tries in it, with `working_set` NULL, and calls `map_index` `region_index`: the index within
         the region `region_id`, of which a task in a mapped group or a loop has several.
         """
         if not self.has("task_instance", "working_set"):
