@@ -88,7 +88,8 @@ check: .venv/installed $(AIRFLOW)/installed ## Lint, types, and whether what is 
 
 requirements: .venv/installed ## Pin the demo's and the tests' Airflows anew
 	@for file in $(REQUIREMENTS)/airflow-*.in tests/real/requirements/airflow-*.in; do \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --upgrade \
+		case "$$file" in *airflow-3.4*) python=3.11;; *) python=3.10;; esac; \
+		$(BIN)/uv pip compile --quiet --universal --python-version $$python --no-header --upgrade \
 			"$$file" --output-file "$${file%.in}.txt" || exit 1; done
 	@echo "Next: make test"
 

@@ -64,8 +64,9 @@ def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, s
             "statsd_prefix": "airflow",
             "statsd_influxdb_enabled": True,
         },
-        # On a busy machine the API server's first answers take longer than the default of 5 s: tasks fail unstarted.
-        "workers": {"execution_api_timeout": 60},
+        # `standalone` starts the API server last, and on a busy machine its first answers take longer than the defaults
+        # (5 s, 5 tries): tasks fail unstarted, of which the scheduler of 3.4.0b2 dies where they may be tried again.
+        "workers": {"execution_api_timeout": 60, "execution_api_retries": 15},
         "dag_processor": {"dag_bundle_storage_path": home / "bundles"},
     }
     return {
