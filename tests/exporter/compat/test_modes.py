@@ -146,7 +146,7 @@ def test_what_the_catalogue_knows_needs_no_file(tmp_path):
         "# The names change so:\n"
         "#   failures -> airflow_ti_failures_total{dag_id, task_id, run_type}\n"
         "#   task_duration{dag, task} -> airflow_task_duration_seconds{dag_id, task_id, run_type}\n"
-        "#   waited -> airflow_task_scheduled_duration_seconds{dag_id, task_id, queue}\n"
+        "#   waited -> airflow_task_scheduled_duration_seconds{dag_id, task_id, run_type, queue}\n"
         "\n"
         "# What can't be kept:\n"
         "#   m.yml:6: mappings[2].histogram_options.native_histogram_max_buckets: native histograms have no form in"
