@@ -1,6 +1,6 @@
 """One mapped task of which every instance fails, on a real Airflow: who is told, how often, when.
 
-    python benchmarks/burst.py [--airflow 3.3.2|2.11.0] [--instances 500] [--straight]
+    python benchmarks/burst.py [--airflow VERSION] [--instances 500] [--straight]
 
 Real Airflow with the LocalExecutor and 16 processes, a callback on the task, the inbox in Slack's place, and an
 Alertmanager with the generated routes; with `--straight` there is none, and a timer flushes the spool. Prints each
@@ -21,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.alerts.routes import Timing
 from windsock.demo.inbox import Inbox
 from windsock.settings import Settings
@@ -117,7 +118,7 @@ def measure(options: argparse.Namespace, folder: Path, servers: contextlib.ExitS
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--airflow", choices=("3.3.2", "2.11.0"), default="3.3.2")
+    parser.add_argument("--airflow", choices=(NEWEST, OLDEST), default=NEWEST)
     parser.add_argument("--instances", type=int, default=500)
     parser.add_argument("--straight", action="store_true", help="no Alertmanager")
     options = parser.parse_args()

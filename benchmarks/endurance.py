@@ -26,6 +26,7 @@ from real.databases import MariaDB, Postgres, SQLiteFolder
 from real.failures import fail
 from real.tables import Database
 
+from windsock.airflow.versions import NEWEST
 from windsock.exporter.database.collector import Collector
 from windsock.exporter.reconciler.reconciler import Reconciler
 from windsock.settings import Settings
@@ -104,7 +105,7 @@ def main() -> None:
 def run(servers: list[Any], alertmanager: str, folder: Path, options: argparse.Namespace) -> bool:
     threads, ledgers, databases = [], {}, []
     for server in servers:
-        database = Database(server, "3.3.2")
+        database = Database(server, NEWEST)
         databases.append(database)
         fail(database)
         settings = Settings.model_validate(

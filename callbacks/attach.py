@@ -143,7 +143,7 @@ def _add(thing: Any, attribute: str, callback: Any) -> bool:
     found = list(there) if isinstance(there, (list, tuple, set)) else [] if there is None else [there]
     if any(_is_ours(one) for one in found):
         return False
-    # A list of its own: the author's may stand in default_args, which all tasks share; 3.3.2 insists on a list.
+    # A list of its own: the author's may stand in default_args, which all tasks share; Airflow 3 insists on a list.
     setattr(thing, attribute, [*found, callback])
     return True
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from windsock.airflow.versions import NEWEST
 from windsock.exceptions import WindsockError
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.exporter.service import Service
@@ -122,7 +123,7 @@ class TestUdp:
     def test_nothing_is_lost_or_doubled_among_scrapes(self, serve, scrape, becomes, captures):
         """Twenty scrapers at once, while a capture arrives at its own pace."""
         service = serve("udp://127.0.0.1:0")
-        lines = captures["airflow-3.3.2-influxdb"]
+        lines = captures[f"airflow-{NEWEST}-influxdb"]
         heartbeats = sum(line.startswith(b"airflow.scheduler_heartbeat:") for line in lines)
         with ThreadPoolExecutor(20) as scrapers:
             asked = [scrapers.submit(scrape, service) for _ in range(100)]

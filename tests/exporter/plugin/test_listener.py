@@ -41,7 +41,7 @@ def wire(monkeypatch, tmp_path):
 
 @pytest.fixture
 def hook():
-    """Airflow's own way to call listeners: pluggy, with the specifications of 3.3.2 and those of 2.11."""
+    """Airflow's own way to call listeners: pluggy, with the specifications of the newest and those of the oldest."""
     spec = pluggy.HookspecMarker("airflow")
 
     class Specs:
