@@ -67,11 +67,19 @@ class Airflow:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._token = ""
         for name, text in dags.items():
-            (self.dags / name).write_text(text)
+            self.add(name, text)
         self.run("db", "migrate")
         if self.major == "2":
             user = ("--username", "admin", "--password", "admin", "--email", "admin@example.org")
             self.run("users", "create", *user, "--role", "Admin", "--firstname", "Ada", "--lastname", "Admin")
+
+    def add(self, name: str, text: str, variables: Mapping[str, str] | None = None) -> None:
+        """Give it a file of DAGs, also while it runs; `variables` are those of the processes that read this file."""
+        if variables:
+            text = f"import os\nos.environ.update({dict(variables)!r})\n{text}"
+        new = self.folder / name
+        new.write_text(text)
+        new.rename(self.dags / name)
 
     @property
     def logs(self) -> Path:
