@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from windsock._extras import MissingPackageError
-from windsock._units import format_age, format_duration
 from windsock.database import AIRFLOW_URLS, find_url
 from windsock.exceptions import UsageError, WindsockError
+from windsock.extras import MissingPackageError
+from windsock.settings.units import format_age, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _LIMIT = 64 << 20
 """Bytes of an answer: thousands of alerts with all that their annotations may hold."""
-Outcome = tuple[str, str | None]
+PeerResult = tuple[str, str | None]
 """A peer's URL, and None where it accepted, else what went wrong, in words."""
 
 
@@ -38,15 +38,15 @@ class Alertmanager:
         self._http = config.http
         self._secrets = known or {}
 
-    def post(self, alerts: Sequence[Mapping[str, Any]], timeout: float) -> list[Outcome]:
+    def post(self, alerts: Sequence[Mapping[str, Any]], timeout: float) -> list[PeerResult]:
         """Send `alerts` to all peers side by side; returns after `timeout` seconds at the latest, and never raises."""
-        outcomes: dict[str, str | None] = dict.fromkeys(self._urls, f"no answer within {timeout:g} s")
+        results: dict[str, str | None] = dict.fromkeys(self._urls, f"no answer within {timeout:g} s")
 
         def send(url: str) -> None:
-            outcomes[url] = self._send(url, alerts, timeout)
+            results[url] = self._send(url, alerts, timeout)
 
         self._each(send, timeout)
-        return list(dict(outcomes).items())
+        return list(dict(results).items())
 
     def find(self, labels: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
         """Return the firing alerts that carry all of `labels`, from the first peer that answers. Raises OSError."""
@@ -106,7 +106,7 @@ class Alertmanager:
         return None if reply.status == HTTPStatus.OK else f"{reply.status} {reply.text}"
 
     def _request(self, url: str, path: str, body: bytes | None, timeout: float) -> Reply:
-        """Raises NoReplyError. It stands near: no proxy is asked, whatever the environment names for other places."""
+        """Raises NoReplyError. No proxy is used: $HTTP_PROXY is for what is outside of the network."""
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self._http.headers}
         if self._http.username:
             headers["Authorization"] = basic(self._http.username, self._secrets.get("password", ""))

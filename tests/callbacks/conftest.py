@@ -304,7 +304,7 @@ def secrets(monkeypatch):
 
 
 @pytest.fixture
-def straight(inbox, secrets, tmp_path, monkeypatch):
+def direct(inbox, secrets, tmp_path, monkeypatch):
     """The sections of windsock.yaml that lead to the inbox, and to no Alertmanager."""
     monkeypatch.setenv("SLACK_HOOK", inbox.addresses["slack_webhook"])
     return {
@@ -359,16 +359,16 @@ def soon():
 
 
 @pytest.fixture
-def settings(straight):
+def settings(direct):
     def build(**changes):
-        sections = {**straight, **changes}
+        sections = {**direct, **changes}
         return Settings.model_validate(sections)
 
     return build
 
 
 @pytest.fixture
-def only_slack(straight, settings):
+def only_slack(direct, settings):
     return settings(teams={"pay": {"slack": "#pay"}})
 
 

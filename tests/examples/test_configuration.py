@@ -21,7 +21,7 @@ from windsock.airflow.versions import NEWEST, OLDEST
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CONFIGURATIONS = {
     "windsock/small.yaml": "severity warning\ntold: slack #payments\n",
-    "windsock/straight.yaml": "severity warning\ntold: slack #payments, email payments@example.org",
+    "windsock/direct.yaml": "severity warning\ntold: slack #payments, email payments@example.org",
     "windsock/two-clusters/prod.yaml": "severity critical\ntold: pagerduty ${PD_PAYMENTS}, slack #payments",
     "windsock/two-clusters/staging.yaml": "severity warning\ntold: slack #payments\n",
     "kubernetes/exporter.yaml": "severity warning\ntold: slack #payments\n",

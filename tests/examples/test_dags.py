@@ -77,7 +77,7 @@ def ran(request, tmp_path_factory):
         host, _, port = exporter.addresses()[0].removeprefix("udp://").rpartition(":")
         variables = {
             # The example as it stands, with the inbox in place of Slack and the mail server.
-            "WINDSOCK_CONFIG": str(EXAMPLES / "windsock" / "straight.yaml"),
+            "WINDSOCK_CONFIG": str(EXAMPLES / "windsock" / "direct.yaml"),
             "SLACK_TOKEN": "xoxb-for-tests",
             "WINDSOCK__CHANNELS__SLACK__API_URL": inbox.addresses["slack_api"],
             "WINDSOCK__CHANNELS__EMAIL__SMARTHOST": inbox.addresses["smtp"],

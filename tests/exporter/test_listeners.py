@@ -13,7 +13,7 @@ from windsock.airflow.versions import NEWEST
 from windsock.exceptions import WindsockError
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.exporter.service import Service
-from windsock.exporter.statsd import listen
+from windsock.exporter.statsd import receiver
 
 HEARTBEAT = "airflow_scheduler_heartbeat_total"
 LINE = b"airflow.scheduler_heartbeat:1|c"
@@ -196,7 +196,7 @@ class TestStreams:
             becomes(service, 2)
 
     def test_too_many_connections_are_refused_and_counted(self, service, becomes, monkeypatch):
-        monkeypatch.setattr(listen, "_CONNECTIONS", 3)
+        monkeypatch.setattr(receiver, "_CONNECTIONS", 3)
         clients = [self.connect(service) for _ in range(5)]
         for client in clients[:3]:
             client.sendall(LINE + b"\n")

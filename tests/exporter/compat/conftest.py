@@ -28,7 +28,7 @@ from windsock.exporter.series.number import go_float
 from windsock.exporter.series.own import OwnMetrics
 from windsock.exporter.series.store import SeriesStore
 from windsock.exporter.series.summary import Summary
-from windsock.settings import Budgets, Expiry
+from windsock.settings.exporter import Budgets, Expiry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -34,7 +34,7 @@ def silent(version):
 @pytest.fixture(scope="module")
 def direct(airflow, inbox, silent, tmp_path_factory):
     """The Airflow, a folder, and the variables of the file of DAGs."""
-    folder = tmp_path_factory.mktemp("straight")
+    folder = tmp_path_factory.mktemp("direct")
     config = folder / "windsock.yaml"
     sections = {
         "channels": {
@@ -51,41 +51,41 @@ def direct(airflow, inbox, silent, tmp_path_factory):
         "SILENT": silent.url,
         "AIRFLOW_CONN_SLACK_BOT": json.dumps({"conn_type": "slack", "password": "xoxb-from-a-connection"}),
     }
-    airflow.add("straight.py", (DAGS / "straight.py").read_text(), variables)
-    airflow.wait_for_dags("straight.mends", "straight.burst", "straight.killed")
+    airflow.add("direct.py", (DAGS / "direct.py").read_text(), variables)
+    airflow.wait_for_dags("direct.mends", "direct.burst", "direct.killed")
     # A minute passes until its run is told of again: in the meantime the others have theirs.
-    run = airflow.trigger("straight.killed")
+    run = airflow.trigger("direct.killed")
     assert silent.posted.wait(60), "the callback did not post"
     os.kill(int((folder / "mended.pid").read_text()), signal.SIGKILL)
-    assert airflow.finish("straight.killed", run) == "failed"
+    assert airflow.finish("direct.killed", run) == "failed"
     return airflow, folder, variables
 
 
 def test_a_failure_is_told_once_and_ends_resolved(direct, inbox):
     airflow, folder, _ = direct
-    run = airflow.trigger("straight.mends")
-    assert airflow.finish("straight.mends", run) == "failed"
-    message = inbox.wait_for(lambda m: m.platform == "slack" and "straight.mends" in m.text, 20)
-    mail = inbox.wait_for(lambda m: m.platform == "mail" and "straight.mends" in m.text, 20)
-    for said in ("[FIRING] AirflowTaskFailed straight.mends", run, "ValueError: <!channel> no rows", "straight.py"):
+    run = airflow.trigger("direct.mends")
+    assert airflow.finish("direct.mends", run) == "failed"
+    message = inbox.wait_for(lambda m: m.platform == "slack" and "direct.mends" in m.text, 20)
+    mail = inbox.wait_for(lambda m: m.platform == "mail" and "direct.mends" in m.text, 20)
+    for said in ("[FIRING] AirflowTaskFailed direct.mends", run, "ValueError: <!channel> no rows", "direct.py"):
         assert said in message.text
         assert said in mail.text
 
     (folder / "mended").touch()
-    assert airflow.finish("straight.mends", airflow.trigger("straight.mends")) == "success"
+    assert airflow.finish("direct.mends", airflow.trigger("direct.mends")) == "success"
     resolved = inbox.wait_for(lambda m: m.platform == "slack" and "[RESOLVED]" in m.text, 20)
     assert resolved.id == message.id, "the first message says that it is over"
-    inbox.wait_for(lambda m: m.platform == "mail" and "straight.mends (airflow): resolved" in m.text, 20)
-    told = [m for m in inbox.messages() if "straight.mends" in m.text]
+    inbox.wait_for(lambda m: m.platform == "mail" and "direct.mends (airflow): resolved" in m.text, 20)
+    told = [m for m in inbox.messages() if "direct.mends" in m.text]
     assert len(told) == 3, "one in Slack, two mails; the run's own failure is in its task's"
     assert all(m.problems == () for m in told)
 
 
 def test_twelve_instances_are_one_message(direct, inbox):
     airflow, *_ = direct
-    assert airflow.finish("straight.burst", airflow.trigger("straight.burst")) == "failed"
-    inbox.wait_for(lambda m: m.platform == "slack" and "straight.burst" in m.text, 20)
-    told = [m for m in inbox.messages("slack") if "straight.burst" in m.text]
+    assert airflow.finish("direct.burst", airflow.trigger("direct.burst")) == "failed"
+    inbox.wait_for(lambda m: m.platform == "slack" and "direct.burst" in m.text, 20)
+    told = [m for m in inbox.messages("slack") if "direct.burst" in m.text]
     assert len(told) == 1, "what fails within a minute of it is told by the next one"
 
 
@@ -94,14 +94,11 @@ def test_what_was_being_sent_when_its_task_was_killed_is_sent_again_and_says_so(
     command = [airflow.place / "bin" / "windsock", "notify", "flush"]
 
     def told():
-        subprocess.run(
-            command, env={**airflow.variables, **variables}, check=False, capture_output=True
-        )  # as cron does, minute by minute
-        return [m for m in inbox.messages("slack") if "straight.killed" in m.text]
+        # As cron does, minute by minute.
+        subprocess.run(command, env={**airflow.variables, **variables}, check=False, capture_output=True)
+        return [m for m in inbox.messages("slack") if "direct.killed" in m.text]
 
     (message,) = airflow.wait(told, 90, "the message of the killed task")
-    assert "[FIRING] AirflowTaskFailed straight.killed" in message.text, (
-        "one try, also where Airflow called twice for it"
-    )
+    assert "[FIRING] AirflowTaskFailed direct.killed" in message.text, "one try, also where Airflow called twice for it"
     assert "ValueError: killed while it is told" in message.text
     assert "This may be a repeat: its first delivery was interrupted." in message.text
