@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from real import command
 
 from windsock.alerts import build
 from windsock.alerts.rules import RULES
@@ -33,10 +32,7 @@ def windsock(tmp_path):
             (tmp_path / "windsock.yaml").write_text(config)
         if path is not None:
             environ["PATH"] = str(path)
-        command = [sys.executable, "-m", "windsock", "alerts", *map(str, arguments)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environ, check=False
-        )
+        done = command.windsock("alerts", *arguments, cwd=tmp_path, environ=environ)
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout, done.stderr
 
@@ -91,7 +87,7 @@ def test_build_says_what_it_can_not_write(windsock, tmp_path):
     assert (code, err.splitlines()[-1]) == (1, "windsock: file: can't be written: File exists")
 
 
-def test_test_runs_all_three_programs(windsock):
+def test_every_unit_test_of_the_rules_passes_and_amtool_takes_the_routes(windsock):
     code, out, err = windsock("test", config=SETTINGS)
     assert code == 0, err
     assert [line.split(":")[1] for line in out.splitlines()] == [" ok"] * 3

@@ -6,8 +6,12 @@ where all of them run in one worker. Other tests stay together by file.
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
 from xdist.scheduler.loadscope import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    import pytest
 
 TOGETHER = (
     "tests/logging",
