@@ -206,7 +206,7 @@ class Alertmanager:
     @property
     def complaints(self):
         """The errors in its log."""
-        return [line for line in (self.folder / "server.log").read_text().splitlines() if "level=error" in line]
+        return [line for line in (self.folder / "server.log").read_text().splitlines() if "level=error" in line.lower()]
 
 
 def _failed_task(task_id="load", run_id="manual__2026-11-22T09:00:00+00:00", **given):
