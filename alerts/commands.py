@@ -16,7 +16,7 @@ from windsock.exceptions import UsageError, WindsockError
 from windsock.settings import Settings
 
 from . import build as files
-from . import receivers, tools
+from . import receivers, tools, versions
 from .coverage import TESTS
 from .coverage import coverage as covered
 from .rules import RULES
@@ -42,9 +42,10 @@ def alerts() -> None:
 @cli.config_option
 def build(config: Path | None, out: Path, *, check: bool) -> None:
     """Write rules.yml for Prometheus, alertmanager.yml and windsock.tmpl for Alertmanager."""
-    settings = cli.load(config)
+    # What is up to date must not depend on whether a server answers.
+    settings, unknown = versions.settle(cli.load(config), _made(out), ask=not check)
     texts = files.files(settings)
-    for note in files.notes(settings):
+    for note in [*unknown, *files.notes(settings)]:
         click.echo(f"note: {note}", err=True)
     if check:
         stale = [str(out / name) for name, text in texts.items() if _read(out / name) != text]
@@ -93,7 +94,10 @@ def test(config: Path | None) -> None:
 
     The rules' own unit tests are written for rules without links, which are the only part that settings change.
     """
-    with _built(cli.load(config)) as made, _built(_WITHOUT_LINKS) as plain:
+    settings, unknown = versions.settle(cli.load(config), _made(_OUT), ask=True)
+    for note in unknown:
+        click.echo(f"note: {note}", err=True)
+    with _built(settings) as made, _built(_WITHOUT_LINKS) as plain:
         shutil.copytree(TESTS, plain.parent / "tests")
         unit_tests = sorted((plain.parent / "tests").glob("*.yml"))
         steps: dict[str, Callable[[], str]] = {
@@ -168,6 +172,10 @@ def _built(settings: Settings) -> Iterator[Path]:
         for name, text in files.files(settings).items():
             (made / name).write_text(text, encoding="utf-8")
         yield made
+
+
+def _made(out: Path) -> dict[versions.Program, Path]:
+    return {versions.ALERTMANAGER: out / files.ALERTMANAGER, versions.PROMETHEUS: out / files.RULES}
 
 
 def _read(path: Path) -> str | None:

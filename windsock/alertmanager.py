@@ -15,7 +15,7 @@ import json
 import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from windsock import secrets
@@ -23,8 +23,19 @@ from windsock import secrets
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from windsock.settings import Alertmanager as AlertmanagerSettings
     from windsock.settings import Http
+
+    class Peers(Protocol):
+        """The sections `alertmanager` and `prometheus` of windsock.yaml."""
+
+        @property
+        def urls(self) -> tuple[str, ...]:
+            """Of all of them."""
+
+        @property
+        def http(self) -> Http:
+            """How to speak to them."""
+
 
 Outcome = tuple[str, str | None]
 """A peer's URL, and None where it accepted, else what went wrong, in words."""
@@ -33,7 +44,7 @@ Outcome = tuple[str, str | None]
 class Alertmanager:
     """The peers of one installation. Holds no connection: it is used once or twice in a task's process."""
 
-    def __init__(self, config: AlertmanagerSettings, known: Mapping[str, str] | None = None) -> None:
+    def __init__(self, config: Peers, known: Mapping[str, str] | None = None) -> None:
         self._urls = config.urls
         self._http = config.http
         self._secrets = known or {}
@@ -53,9 +64,11 @@ class Alertmanager:
         error: OSError = ConnectionError("no Alertmanager is configured")
         for url in self._urls:
             try:
-                return self._get(url, labels, timeout)
+                found: list[dict[str, Any]] = self._get(url, _query(labels), timeout)
             except OSError as problem:
                 error = ConnectionError(f"{url}: {_words(problem)}")
+            else:
+                return found
         raise error
 
     def find_each(self, labels: Mapping[str, str], timeout: float) -> dict[str, list[dict[str, Any]] | str]:
@@ -63,11 +76,15 @@ class Alertmanager:
 
         All are asked side by side; returns after `timeout` seconds at the latest, and never raises.
         """
-        found: dict[str, list[dict[str, Any]] | str] = dict.fromkeys(self._urls, f"no answer within {timeout:g} s")
+        return self.ask(_query(labels), timeout)
+
+    def ask(self, path: str, timeout: float) -> dict[str, Any]:
+        """Return for each peer the JSON that it has at `path`, or what went wrong, in words; as `find_each` does."""
+        found: dict[str, Any] = dict.fromkeys(self._urls, f"no answer within {timeout:g} s")
 
         def ask(url: str) -> None:
             try:
-                found[url] = self._get(url, labels, timeout)
+                found[url] = self._get(url, path, timeout)
             except OSError as problem:
                 found[url] = _words(problem)
 
@@ -84,17 +101,15 @@ class Alertmanager:
             # A socket's timeout starts anew with each byte, so the time is kept here too.
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _get(self, url: str, labels: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
+    def _get(self, url: str, path: str, timeout: float) -> Any:
         """Raises OSError."""
-        query = urlencode([("filter", f'{name}="{_escape(value)}"') for name, value in labels.items()], quote_via=quote)
         try:
-            status, answer = self._request("GET", url, f"/api/v2/alerts?{query}", None, timeout)
+            status, answer = self._request("GET", url, path, None, timeout)
             if status != http.client.OK:
                 raise ConnectionError(f"{status} {_text(answer)}")
-            found: list[dict[str, Any]] = json.loads(answer)
+            return json.loads(answer)
         except (http.client.HTTPException, ValueError) as problem:
             raise ConnectionError(_words(problem)) from problem
-        return found
 
     def _send(self, url: str, alerts: Sequence[Mapping[str, Any]], timeout: float) -> str | None:
         try:
@@ -131,12 +146,17 @@ class Alertmanager:
         return context
 
 
-def credentials(http: Http) -> dict[str, str]:
+def credentials(http: Http, section: str = "alertmanager") -> dict[str, str]:
     """Return the values of the secrets that `http` names. Raises SettingsError for one that can't be had here."""
     given = {"password": http.password, "bearer": http.bearer}
     return {
-        name: secrets.variable(reference, f"alertmanager.http.{name}") for name, reference in given.items() if reference
+        name: secrets.variable(reference, f"{section}.http.{name}") for name, reference in given.items() if reference
     }
+
+
+def _query(labels: Mapping[str, str]) -> str:
+    filters = [("filter", f'{name}="{_escape(value)}"') for name, value in labels.items()]
+    return f"/api/v2/alerts?{urlencode(filters, quote_via=quote)}"
 
 
 def _words(error: Exception) -> str:

@@ -16,13 +16,15 @@ from pydantic import (
     field_validator,
 )
 
-from windsock import _source, redaction
+from windsock import _source, redaction, versions
 from windsock._callbacks import Callbacks
 from windsock._formats import (
     Address,
+    AlertmanagerVersion,
     Listen,
     Network,
     Patterns,
+    PrometheusVersion,
     Reference,
     References,
     Relay,
@@ -158,7 +160,7 @@ class Plugin(Section):
 
 
 class Http(Section):
-    """How to speak to Alertmanager; the names of Prometheus' http_config."""
+    """How to speak to Alertmanager or Prometheus; the names of Prometheus' http_config."""
 
     ca_file: str | None = None
     cert_file: str | None = None
@@ -176,6 +178,23 @@ class Alertmanager(Section):
     http: Http = Http()
     secrets_dir: str = "/etc/alertmanager/secrets"
     """Where the generated alertmanager.yml looks for one file a secret, named like the variable in lower case."""
+    version: AlertmanagerVersion = versions.ALERTMANAGER
+    """What the generated files may use; auto: what all of `urls` have, which `windsock alerts build` asks them."""
+    proxy: Url | None = None
+    """The HTTP proxy through which Alertmanager reaches the platforms."""
+    ca_file: str | None = None
+    """Whom Alertmanager trusts there, in place of its machine's certificates; a file on that machine."""
+
+
+class Prometheus(Section):
+    """The Prometheus servers that evaluate the rules."""
+
+    urls: Urls = ()
+    http: Http = Http()
+    version: PrometheusVersion = versions.PROMETHEUS
+    """What rules.yml may use; auto: what all of `urls` have, which `windsock alerts build` asks them."""
+    query_offset: Duration = 0.0
+    """The rules look at what was so long ago, where samples arrive late, by remote write; from 2.53 on."""
 
 
 class Links(Section):
@@ -274,6 +293,7 @@ class Settings(Section):
     """`auto`, `true` or `false` stands for `enabled` alone."""
     plugin: Plugin = Plugin()
     alertmanager: Alertmanager = Alertmanager()
+    prometheus: Prometheus = Prometheus()
     callbacks: Callbacks = Callbacks()
     logs: Logs = Logs()
     links: Links = Links()
