@@ -229,7 +229,7 @@ class Addresses(Section):
     """Pages on `critical` only: `severity` says which DAGs are."""
     email: Patterns = ()
     webhook: Url | Reference | None = None
-    """A URL, or what holds one that is secret, which callbacks alone reach."""
+    """A URL, or what holds one that is secret, which Alertmanager reaches from 0.28 on."""
     msteams: Reference | None = None
     """What holds the URL of a workflow of Microsoft Teams that posts what it is sent."""
     opsgenie: Reference | None = None

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -206,7 +207,7 @@ class Alertmanager:
     @property
     def complaints(self):
         """The errors in its log."""
-        return [line for line in (self.folder / "server.log").read_text().splitlines() if "level=error" in line]
+        return [line for line in (self.folder / "server.log").read_text().splitlines() if "level=error" in line.lower()]
 
 
 def _failed_task(task_id="load", run_id="manual__2026-11-22T09:00:00+00:00", **given):
@@ -270,22 +271,42 @@ def mails():
     server.close()
 
 
+@pytest.fixture
+def windsock(tmp_path):
+    """Run a command in an empty folder; its exit code, standard output and standard error."""
+
+    def run(*arguments, config=None, path=None):
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("WINDSOCK")}
+        if config is not None:
+            (tmp_path / "windsock.yaml").write_text(config)
+        if path is not None:
+            environ["PATH"] = str(path)
+        command = [sys.executable, "-m", "windsock", "alerts", *map(str, arguments)]
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environ, check=False
+        )
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
 @contextlib.contextmanager
-def _alertmanager(folder, config, secrets=None):
-    """An Alertmanager with what `build` makes of the settings, only faster."""
+def _alertmanager(folder, config, secrets=None, program=None):
+    """An Alertmanager with what `build` makes of the settings, only faster; `program` is the path of another one."""
     for name, text in build.files(config, Timing(group_wait="200ms", group_interval="1s")).items():
         (folder / name).write_text(text)
     for path, reference in build.secrets(config).items():
         Path(path).parent.mkdir(exist_ok=True)
         Path(path).write_text((secrets or SECRETS)[reference])
     flags = ["--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address="]
-    with served(("alertmanager", "prometheus-alertmanager"), flags, folder) as url:
+    with served((program,) if program else ("alertmanager", "prometheus-alertmanager"), flags, folder) as url:
         yield Alertmanager(url, folder)
 
 
 @pytest.fixture(scope="session")
 def alertmanagers():
-    """`with alertmanagers(folder, settings, secrets=None) as alertmanager`."""
+    """`with alertmanagers(folder, settings, secrets=None, program=None) as alertmanager`."""
     return _alertmanager
 
 
