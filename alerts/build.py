@@ -37,6 +37,11 @@ def files(settings: Settings, timing: routes.Timing | None = None) -> dict[str, 
     }
 
 
+def routes_alone(settings: Settings) -> str:
+    """Return an alertmanager.yml that any amtool takes, and that tells nobody."""
+    return _yaml.dump(routes.alone(settings))
+
+
 def secrets(settings: Settings) -> dict[str, str]:
     """Return the files that alertmanager.yml refers to, each with the reference (`${VARIABLE}`) of its content."""
     return receivers.secrets(settings)

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 import click
 
 from windsock import cli, links
-from windsock.exceptions import UsageError, WindsockError
+from windsock.exceptions import MissingProgramError, UsageError, WindsockError
 from windsock.settings import Settings
+from windsock.versions import at_least, said
 
 from . import build as files
 from . import receivers, tools, versions
@@ -105,7 +106,7 @@ def test(config: Path | None) -> None:
             f"promtool test rules ({len(unit_tests)} files)": lambda: tools.run(
                 "promtool", "test", "rules", *unit_tests
             ),
-            "amtool check-config": lambda: tools.run("amtool", "check-config", made / files.ALERTMANAGER),
+            "amtool check-config": lambda: _check(made / files.ALERTMANAGER, settings.alertmanager.version),
         }
         failures = []
         for title, step in steps.items():
@@ -136,10 +137,10 @@ def routes(config: Path | None, labels: tuple[str, ...], *, as_json: bool) -> No
     }
     names = list(known)
     if labels:
-        with _built(settings) as made:
-            tested = tools.run(
-                "amtool", "config", "routes", "test", "--config.file", made / files.ALERTMANAGER, *labels
-            )
+        with tempfile.TemporaryDirectory(prefix="windsock-") as folder:
+            file = Path(folder) / files.ALERTMANAGER
+            file.write_text(files.routes_alone(settings), encoding="utf-8")
+            tested = tools.run("amtool", "config", "routes", "test", "--config.file", file, *labels)
         names = tested.split(",")
     if as_json:
         click.echo(json.dumps([{"receiver": name, "tells": known.get(name, "nobody")} for name in names], indent=2))
@@ -172,6 +173,19 @@ def _built(settings: Settings) -> Iterator[Path]:
         for name, text in files.files(settings).items():
             (made / name).write_text(text, encoding="utf-8")
         yield made
+
+
+def _check(file: Path, version: str) -> str:
+    """What amtool says of `file`, which is made for `version`. Raises WindsockError."""
+    try:
+        return tools.run("amtool", "check-config", file)
+    except MissingProgramError:
+        raise
+    except WindsockError as error:
+        own = said(tools.run("amtool", "--version").partition("version ")[2])
+        if own is None or at_least(own, version):
+            raise
+        raise WindsockError(f"{error}\namtool is {own}, older than alertmanager.version: take that one's") from None
 
 
 def _made(out: Path) -> dict[versions.Program, Path]:

@@ -78,6 +78,12 @@ def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, 
     }
 
 
+def alone(settings: Settings) -> dict[str, Any]:
+    """The same without what tells anyone, which an amtool of another version may not know."""
+    content = alertmanager(settings)
+    return {"route": content["route"], "receivers": [{"name": one["name"]} for one in content["receivers"]]}
+
+
 def notes(settings: Settings) -> list[str]:
     """What is valid, but perhaps not meant: who is never told, and what is ignored."""
     lines = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 import socket
 import threading
@@ -149,6 +150,29 @@ def test_the_oldest_takes_what_is_made_for_it(tool, tmp_path):
     assert "proxy_url: http://proxy:3128" in (tmp_path / "alertmanager.yml").read_text()
     done = tool("amtool", "check-config", tmp_path / "alertmanager.yml")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_who_is_told_is_known_to_an_amtool_of_any_version(windsock):
+    config = json.dumps({**TOLD, "alertmanager": {"version": "99.0"}})
+    labels = ("--label", "team=payments", "--label", "severity=critical")
+    code, out, err = windsock("routes", *labels, config=config)
+    assert (code, out) == (
+        0,
+        "payments/critical        pagerduty ${PD_PAYMENTS}, slack #payments, webhook ${HOOK}\n",
+    ), err
+
+
+def test_an_amtool_that_is_too_old_is_named(windsock, tmp_path):
+    says = "[ $1 = --version ] && echo 'amtool, version 0.31.0 (branch: x)' || { echo 'not found'; exit 1; }"
+    for name, script in (("amtool", says), ("promtool", "exit 0")):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    config = json.dumps({**TOLD, "alertmanager": {"version": "0.35"}})
+    code, _, err = windsock("test", config=config, path=path)
+    assert code == 1
+    assert "not found\namtool is 0.31.0, older than alertmanager.version: take that one's" in err
+    assert "older than" not in windsock("test", config=json.dumps({**TOLD, "alertmanager": {}}), path=path)[2]
 
 
 def test_late_samples_are_waited_for_where_prometheus_can(tool, tmp_path):

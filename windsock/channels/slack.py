@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from windsock._formats import Reference, Url
 from windsock._section import Section
-from windsock.versions import at_least
+from windsock.versions import AUTO, at_least
 
 from . import Channel, timeout
 from .entries import ENDED, NEWEST, REPEATS, entries
@@ -192,7 +192,7 @@ class _Slack(Channel[SlackChannel]):
         if section.updates not in _SINCE or not places:
             return
         since = _SINCE[section.updates]
-        if not at_least(version, since):
+        if version != AUTO and not at_least(version, since):
             yield f"channels.slack.updates: {section.updates} needs alertmanager.version {since}, not {version}"
         if not _is_slacks_own(section):
             yield f"channels.slack.updates: {section.updates} needs channels.slack.token, and {_API} as its api_url"
