@@ -31,9 +31,9 @@ NEWER = {"update_message", "post_updates_to_thread", "timeout", "url_file", "que
 @pytest.fixture(scope="module")
 def newest():
     """The current Alertmanager, which no package of Debian's has."""
-    for path in sorted(ROOT.glob(".windsock/alertmanager-*/alertmanager")):
+    for path in sorted(ROOT.glob(".windsock/alertmanager-*/alertmanager"), reverse=True):
         return str(path)
-    pytest.fail("there is no .windsock/alertmanager-VERSION/alertmanager: `make matrix` builds it")
+    pytest.fail("there is no .windsock/alertmanager-VERSION/alertmanager: `make current` builds it")
 
 
 def made(version, **rest):
