@@ -63,8 +63,8 @@ class Inbox:
             "msteams": MsTeams(self._store, rate_limit=self._rate_limit),
             "pagerduty": PagerDuty(self._store),
         }
-        self._web = WebServer(sockets[0], self._store, self._faults, platforms, self.addresses)
         self._mail = MailServer(sockets[1], self._store, self._faults)
+        self._web = WebServer(sockets[0], self._store, self._faults, platforms, self.addresses)
         self._web.start()
         self._mail.start()
         return self

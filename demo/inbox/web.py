@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from .api import Api
-from .certificates import Authority
 from .exchange import Answer, Request, json_answer, text_answer
 from .messages import Attempt, Platform, Store
 
@@ -68,6 +67,8 @@ class WebServer(ThreadingHTTPServer):
         platforms: Mapping[Platform, HttpPlatform],
         addresses: Mapping[str, str],
     ) -> None:
+        from .certificates import Authority  # noqa: PLC0415  `windsock inbox --help` does without cryptography
+
         self.authority = Authority(HOSTS)
         super().__init__(listening.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()

@@ -25,8 +25,11 @@ from aiosmtpd.smtp import AuthResult
 
 from windsock.alerts import build
 from windsock.alerts.routes import Timing
+from windsock.demo.inbox import Inbox
 from windsock.events import Event
+from windsock.settings import Settings
 
+ROOT = Path(__file__).parents[2]
 INSTALL = {
     "alertmanager": "apt-get install prometheus-alertmanager",
     "amtool": "apt-get install prometheus-alertmanager",
@@ -314,3 +317,44 @@ def alertmanagers():
 def serve():
     """`with serve(names, flags, folder) as url`: another of Prometheus' programs."""
     return served
+
+
+@pytest.fixture(scope="session")
+def newest():
+    """The current Alertmanager, which no package of Debian's has."""
+    for path in sorted(ROOT.glob(".windsock/alertmanager-*/alertmanager"), reverse=True):
+        return str(path)
+    pytest.fail("there is no .windsock/alertmanager-VERSION/alertmanager: `make current` builds it")
+
+
+@pytest.fixture
+def inbox():
+    with Inbox() as running:
+        yield running
+
+
+@contextlib.contextmanager
+def _told(inbox, folder, version, program=None):
+    """An Alertmanager with what is made for `version`, which reaches the world through the inbox."""
+    folder.mkdir(exist_ok=True)
+    (folder / "ca.pem").write_bytes(inbox.certificate)
+    settings = Settings.model_validate(
+        {
+            "alertmanager": {
+                "secrets_dir": str(folder / "secrets"),
+                "version": version,
+                "proxy": inbox.url,
+                "ca_file": str(folder / "ca.pem"),
+            },
+            "channels": {"slack": {"token": "${SLACK_TOKEN}"}},
+            "defaults": {"slack": "#data-alerts", "pagerduty": "${PD_DEFAULT}"},
+        }
+    )
+    with _alertmanager(folder, settings, program=program) as running:
+        yield running
+
+
+@pytest.fixture
+def told():
+    """`with told(inbox, folder, version, program=None) as alertmanager`."""
+    return _told

@@ -9,31 +9,20 @@ import re
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 import yaml
 
 from windsock.alerts import build, versions
-from windsock.demo.inbox import Inbox
 from windsock.exceptions import SettingsError
 from windsock.settings import Settings
 
-ROOT = Path(__file__).parents[2]
 TOLD = {
     "channels": {"slack": {"token": "${SLACK_TOKEN}"}},
     "teams": {"payments": {"slack": "#payments", "pagerduty": "${PD_PAYMENTS}", "webhook": "${HOOK}"}},
     "defaults": {"slack": "#data-alerts"},
 }
 NEWER = {"update_message", "post_updates_to_thread", "timeout", "url_file", "query_offset"}
-
-
-@pytest.fixture(scope="module")
-def newest():
-    """The current Alertmanager, which no package of Debian's has."""
-    for path in sorted(ROOT.glob(".windsock/alertmanager-*/alertmanager"), reverse=True):
-        return str(path)
-    pytest.fail("there is no .windsock/alertmanager-VERSION/alertmanager: `make current` builds it")
 
 
 def made(version, **rest):
@@ -189,120 +178,6 @@ def test_late_samples_are_waited_for_where_prometheus_can(tool, tmp_path):
     assert [line for line in build.notes(old) if line.startswith(note)]
 
 
-# Slack's own address, through the inbox.
-
-
-@pytest.fixture
-def inbox():
-    with Inbox() as running:
-        yield running
-
-
-@contextlib.contextmanager
-def told(inbox, alertmanagers, folder, version, program=None, **slack):
-    """An Alertmanager with what is made for `version`, which reaches the world through the inbox."""
-    folder.mkdir(exist_ok=True)
-    (folder / "ca.pem").write_bytes(inbox.certificate)
-    settings = Settings.model_validate(
-        {
-            "alertmanager": {
-                "secrets_dir": str(folder / "secrets"),
-                "version": version,
-                "proxy": inbox.url,
-                "ca_file": str(folder / "ca.pem"),
-            },
-            "channels": {"slack": {"token": "${SLACK_TOKEN}", **slack}},
-            "defaults": {"slack": "#data-alerts", "pagerduty": "${PD_DEFAULT}"},
-        }
-    )
-    with alertmanagers(folder, settings, program=program) as running:
-        yield running
-
-
-def slack(inbox):
-    return [message for message in inbox.messages("slack") if message.thread is None]
-
-
-def replies(inbox):
-    return [message for message in inbox.messages("slack") if message.thread]
-
-
-def test_the_newest_edits_its_message_and_says_in_its_thread_what_is_new(
-    inbox, alertmanagers, newest, tmp_path, failed_task, eventually
-):
-    first, second = failed_task(team="default"), failed_task("check", team="default")
-    with told(inbox, alertmanagers, tmp_path / "am", "0.35", newest) as running:
-        running.fire(first)
-        inbox.wait_for(lambda message: "[FIRING] AirflowTaskFailed orders (prod)" in message.text)
-        running.fire(second)
-        inbox.wait_for(lambda message: message.thread is None and "[FIRING:2]" in message.text)
-        running.resolve(first, second)
-        over = inbox.wait_for(lambda message: message.thread is None and "[RESOLVED]" in message.text)
-        eventually(lambda: [one for one in replies(inbox) if "[RESOLVED]" in one.text], "the end in the thread")
-
-        assert slack(inbox) == [over]
-        assert (over.channel, bool(over.edited), over.problems) == ("#data-alerts", True, ())
-        # The message that said why is gone: what stands in its place still does.
-        assert "ValueError: row 17 has no price" in over.text
-        assert "Log (https://airflow.example.org" in over.text
-        assert {message.thread for message in replies(inbox)} == {over.id}
-        assert ["[FIRING:2]" in one.text for one in replies(inbox)] == [True, False]
-        assert not [one for one in inbox.attempts() if one.refused]
-        assert running.complaints == []
-
-        # What fails after that is another incident, and no edit of an old message.
-        running.fire(failed_task(run_id="manual__2", team="default"))
-        again = inbox.wait_for(lambda message: message.thread is None and message.seq > over.seq)
-        assert "[FIRING] AirflowTaskFailed orders (prod)" in again.text
-
-
-def test_an_edit_alone_leaves_one_message(inbox, alertmanagers, newest, tmp_path, failed_task):
-    with told(inbox, alertmanagers, tmp_path / "am", "0.32", newest) as running:
-        running.fire(failed_task(team="default"))
-        inbox.wait_for(lambda message: "[FIRING]" in message.text)
-        running.resolve(failed_task(team="default"))
-        over = inbox.wait_for(lambda message: "[RESOLVED]" in message.text)
-        assert inbox.messages("slack") == [over]
-        assert over.edited
-        assert running.complaints == []
-
-
-def test_the_oldest_sends_one_more_through_the_same_proxy(inbox, alertmanagers, tmp_path, failed_task):
-    with told(inbox, alertmanagers, tmp_path / "am", "0.25") as running:
-        running.fire(failed_task(team="default", severity="critical"))
-        inbox.wait_for(lambda message: "[FIRING]" in message.text)
-        # The page too went to PagerDuty's own address, and came here.
-        page = inbox.wait_for(lambda message: message.platform == "pagerduty")
-        assert page.state == "triggered"
-        running.resolve(failed_task(team="default", severity="critical"))
-        over = inbox.wait_for(lambda message: message.platform == "slack" and "[RESOLVED]" in message.text)
-        assert len(slack(inbox)) == 2
-        assert not over.edited
-        assert running.complaints == []
-
-
-def test_a_channel_that_slack_slows_down_is_told_of_every_dag(alertmanagers, newest, tmp_path, failed_task, eventually):
-    """One message a second: the oldest gives up until the next group_interval, the newest waits as Slack says."""
-    with Inbox(rate_limit=True) as inbox, told(inbox, alertmanagers, tmp_path / "am", "0.35", newest) as running:
-        running.fire(*(failed_task(dag_id=f"dag_{number}", team="default") for number in range(4)))
-        eventually(lambda: len(slack(inbox)) == 4, "a message of each DAG")
-        assert [one for one in inbox.attempts("slack") if one.status == 429]
-        assert running.complaints == []
-
-
-def test_a_message_that_someone_deleted_is_missed_aloud(
-    inbox, alertmanagers, newest, tmp_path, failed_task, eventually
-):
-    """What docs/alertmanager.md warns of: Alertmanager sends no new one in its place."""
-    with told(inbox, alertmanagers, tmp_path / "am", "0.35", newest) as running:
-        running.fire(failed_task(team="default"))
-        inbox.wait_for(lambda message: "[FIRING]" in message.text)
-        inbox.clear()
-        running.fire(failed_task("check", team="default"))
-        eventually(lambda: [line for line in running.complaints if "message_not_found" in line], "an error in its log")
-        assert inbox.messages() == []
-
-
 # Who says which version it is.
 
 
@@ -436,7 +311,7 @@ def test_a_secret_that_is_not_here_is_said_and_nobody_is_asked(server, tmp_path)
     assert "no server was asked: the environment variable NOT_SET_HERE is not set" in notes[0]
 
 
-def test_real_ones_are_asked(windsock, inbox, alertmanagers, newest, serve, tool, tmp_path):
+def test_real_ones_are_asked(windsock, inbox, told, newest, serve, tool, tmp_path):
     def installed(program):
         done = tool(program, "--version")
         return re.search(r"version (\d+\.\d+\.\d+)", done.stdout + done.stderr)[1]
@@ -445,12 +320,12 @@ def test_real_ones_are_asked(windsock, inbox, alertmanagers, newest, serve, tool
     (tmp_path / "prometheus/prometheus.yml").write_text("{}")
     flags = ["--config.file=prometheus.yml", "--storage.tsdb.path=data"]
     with (
-        told(inbox, alertmanagers, tmp_path / "new", "0.35", newest) as new,
+        told(inbox, tmp_path / "new", "0.35", newest) as new,
         serve(("prometheus",), flags, tmp_path / "prometheus") as prometheus,
     ):
         code, _, err = windsock("build", "--out", "made", config=auto(new.url, prometheus=[prometheus]))
         assert code == 0, err
         assert versions_in(tmp_path / "made") == ["0.35.0", installed("prometheus")]
-        with told(inbox, alertmanagers, tmp_path / "old", "0.25") as old:
+        with told(inbox, tmp_path / "old", "0.25") as old:
             windsock("build", "--out", "made", config=auto(new.url, old.url))
         assert versions_in(tmp_path / "made")[0] == installed("amtool")
