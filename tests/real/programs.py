@@ -78,7 +78,7 @@ MODULES = (
         "github.com/VictoriaMetrics/VictoriaMetrics",
         f"v{parts.VICTORIAMETRICS.current}",
         f"github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version=v{parts.VICTORIAMETRICS.current}",
-        {"victoria-metrics": "./app/victoria-metrics", "vmalert": "./app/vmalert"},
+        {name: f"./app/{name}" for name in ("victoria-metrics", "vmalert", "vmalert-tool")},
     ),
 )
 PROGRAMS = {program: module for module in MODULES for program in module.commands}
