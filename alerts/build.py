@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from windsock import _yaml, links
+from windsock import links, yaml_dump
 
 from . import messages, receivers, routes, rules
 
@@ -26,8 +26,8 @@ def files(settings: Settings, timing: routes.Timing | None = None) -> dict[str, 
     """
     base = links.complete(settings)
     return {
-        RULES: _HEADER + _yaml.dump({"groups": [group.render(base) for group in rules.GROUPS]}),
-        ALERTMANAGER: _HEADER + _yaml.dump(routes.alertmanager(settings, timing)),
+        RULES: _HEADER + yaml_dump.dump({"groups": [group.render(base) for group in rules.GROUPS]}),
+        ALERTMANAGER: _HEADER + yaml_dump.dump(routes.alertmanager(settings, timing)),
         TEMPLATES: messages.templates(base),
     }
 

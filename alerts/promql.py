@@ -12,7 +12,7 @@ Prometheus and do not in VictoriaMetrics. What is counted is whole: the texts na
 
 from __future__ import annotations
 
-from windsock._units import format_duration
+from windsock.settings.units import format_duration
 
 from .rule import Record
 

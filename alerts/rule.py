@@ -11,8 +11,8 @@ from windsock.events import ALERTNAMES
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from windsock._matching import Severity
     from windsock.settings import Links
+    from windsock.settings.matching import Severity
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """One mapped task of which every instance fails, on a real Airflow: who is told, how often, when.
 
-    python benchmarks/burst.py [--airflow 3.3.2|2.11.0] [--instances 500] [--straight]
+    python benchmarks/burst.py [--airflow VERSION] [--instances 500] [--direct]
 
 Real Airflow with the LocalExecutor and 16 processes, a callback on the task, the inbox in Slack's place, and an
-Alertmanager with the generated routes; with `--straight` there is none, and a timer flushes the spool. Prints each
+Alertmanager with the generated routes; with `--direct` there is none, and a timer flushes the spool. Prints each
 message with the seconds since the run began, what is left in the spool, and how many callbacks could not deliver.
 Exits with 1 where something is left, or where there is more than one alert, or two messages within a minute.
 """
@@ -21,6 +21,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.alerts.routes import Timing
 from windsock.demo.inbox import Inbox
 from windsock.settings import Settings
@@ -56,10 +57,10 @@ AFTER = 75.0
 """Seconds after the run's end in which what waits is told: a minute and a timer's turn."""
 
 
-def settings(inbox: Inbox, folder: Path, *, straight: bool) -> dict[str, Any]:
+def settings(inbox: Inbox, folder: Path, *, direct: bool) -> dict[str, Any]:
     """The sections of windsock.yaml: Slack's token is a file for Alertmanager, a connection for callbacks."""
     (folder / "slack_token").write_text(TOKEN)
-    slack = {"api_url": inbox.addresses["slack_api"], "token": "slack_bot" if straight else "${SLACK_TOKEN}"}
+    slack = {"api_url": inbox.addresses["slack_api"], "token": "slack_bot" if direct else "${SLACK_TOKEN}"}
     return {
         "channels": {"slack": slack},
         "defaults": {"slack": "#data-alerts"},
@@ -70,9 +71,9 @@ def settings(inbox: Inbox, folder: Path, *, straight: bool) -> dict[str, Any]:
 
 def measure(options: argparse.Namespace, folder: Path, servers: contextlib.ExitStack) -> int:
     inbox = servers.enter_context(Inbox())
-    sections = settings(inbox, folder, straight=options.straight)
+    sections = settings(inbox, folder, direct=options.direct)
     alertmanager = None
-    if not options.straight:
+    if not options.direct:
         alertmanager = Alertmanager(Settings.model_validate(sections), timing=Timing())
         servers.callback(alertmanager.remove)
         sections["alertmanager"]["urls"] = [alertmanager.url]
@@ -117,9 +118,9 @@ def measure(options: argparse.Namespace, folder: Path, servers: contextlib.ExitS
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--airflow", choices=("3.3.2", "2.11.0"), default="3.3.2")
+    parser.add_argument("--airflow", choices=(NEWEST, OLDEST), default=NEWEST)
     parser.add_argument("--instances", type=int, default=500)
-    parser.add_argument("--straight", action="store_true", help="no Alertmanager")
+    parser.add_argument("--direct", action="store_true", help="no Alertmanager")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="windsock-burst-") as folder, contextlib.ExitStack() as servers:
         code = measure(options, Path(folder), servers)

@@ -4,7 +4,7 @@
 
 Each measurement is a process of its own in which Airflow's task SDK is imported already. `import` is what a DAG file
 pays at its first line, `run` what the failed task waits for, with an endpoint on loopback that answers at once and with
-one that takes the connection and never answers. The providers are installed beside Airflow 3.3.2 into
+one that takes the connection and never answers. The providers are installed beside the newest Airflow into
 .windsock/benchmarks/notifiers, once.
 """
 
@@ -27,6 +27,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from windsock.airflow.versions import NEWEST
 from windsock.demo.inbox import Inbox
 
 if TYPE_CHECKING:
@@ -125,8 +126,8 @@ def install() -> None:
     if done.exists():
         return
     uv = shutil.which("uv") or str(Path(sys.executable).with_name("uv"))
-    pinned = ROOT / "windsock" / "stack" / "requirements" / "airflow-3.3.2.txt"
-    print("installing Airflow 3.3.2 and three providers into", HOME.relative_to(ROOT))
+    pinned = ROOT / "demo" / "stack" / "requirements" / f"airflow-{NEWEST}.txt"
+    print(f"installing Airflow {NEWEST} and three providers into", HOME.relative_to(ROOT))
     subprocess.run([uv, "venv", "--quiet", "--clear", HOME], check=True)
     packages = [f"apache-airflow-providers-{name}" for name in PROVIDERS]
     command = [uv, "pip", "install", "--quiet", "--python", PYTHON, "--requirement", pinned, *packages]

@@ -26,8 +26,9 @@ from real.databases import MariaDB, Postgres, SQLiteFolder
 from real.failures import fail
 from real.tables import Database
 
+from windsock.airflow.versions import NEWEST
 from windsock.exporter.database.collector import Collector
-from windsock.exporter.reconciler.reconciler import Reconciler
+from windsock.exporter.reconciler.reconciler import alone
 from windsock.settings import Settings
 
 _DOWN = 5.0
@@ -104,7 +105,7 @@ def main() -> None:
 def run(servers: list[Any], alertmanager: str, folder: Path, options: argparse.Namespace) -> bool:
     threads, ledgers, databases = [], {}, []
     for server in servers:
-        database = Database(server, "3.3.2")
+        database = Database(server, NEWEST)
         databases.append(database)
         fail(database)
         settings = Settings.model_validate(
@@ -115,7 +116,7 @@ def run(servers: list[Any], alertmanager: str, folder: Path, options: argparse.N
                 "reconcile": {"store": str(folder / f"{server.name}-store.db")},
             }
         )
-        collector, reconciler = Collector(settings, database.url), Reconciler(settings, database.url)
+        collector, reconciler = Collector(settings, database.url), alone(settings, database.url)
         for name, part, step, problem in (
             ("collector", collector, collector.look, lambda one=collector: "; ".join(one.failing().values())),
             ("reconciler", reconciler, reconciler.step, reconciler.problem),

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from windsock.airflow.versions import NEWEST
 from windsock.exporter.statsd.send import BATCH, Sender
 from windsock.parts import STATSD_EXPORTER
 
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 ROOT = Path(__file__).resolve().parent.parent
-CAPTURE = ROOT / "tests" / "data" / "captures" / "airflow-3.3.2-influxdb.txt.gz"
+CAPTURE = ROOT / "tests" / "data" / "captures" / f"airflow-{NEWEST}-influxdb.txt.gz"
 TOOLS = ROOT / ".windsock" / "tools"
 PEER = f"github.com/prometheus/statsd_exporter@v{STATSD_EXPORTER.current}"
 READ_BUFFER = 32 << 20

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from seed import seed
 
+from windsock.airflow.versions import NEWEST
 from windsock.exporter.database.collector import Collector
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.settings import Settings
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
-SCHEMA = ROOT / "tests" / "data" / "schemas" / "airflow-3.3.2-postgresql.sql"
+SCHEMA = ROOT / "tests" / "data" / "schemas" / f"airflow-{NEWEST}-postgresql.sql"
 SETTINGS = ("shared_buffers=1GB", "fsync=off", "max_wal_size=4GB", "listen_addresses=127.0.0.1")
 
 # What happens between two passes: ten runs finish with their task instances, and ten begin.

@@ -1,6 +1,6 @@
 """What the plugin costs a real Airflow: its import, and the scheduler's loop with and without it.
 
-    python benchmarks/plugin.py [--airflow 3.3.2|2.11.0] [--minutes N]
+    python benchmarks/plugin.py [--airflow VERSION] [--minutes N]
 
 Runs the DAGs of zoo_dags.py on PostgreSQL, first in an environment without windsock, then in one with it, and prints
 the loops that Airflow itself reports (`scheduler.scheduler_loop_duration`), and how many lines the listeners sent.
@@ -18,6 +18,8 @@ import sys
 import threading
 import time
 from pathlib import Path
+
+from windsock.airflow.versions import NEWEST
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -92,7 +94,7 @@ def loops(version: str, minutes: float, place: Path | None) -> tuple[list[float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--airflow", metavar="VERSION", default="3.3.2", choices=environments.VERSIONS)
+    parser.add_argument("--airflow", metavar="VERSION", default=NEWEST, choices=environments.VERSIONS)
     parser.add_argument("--minutes", type=float, default=3)
     options = parser.parse_args()
     python = environments.airflow(options.airflow) / "bin" / "python"

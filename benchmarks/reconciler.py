@@ -1,6 +1,6 @@
 """The same failures with the reconciler and without it, on a real Airflow: who told what, once, and how fast.
 
-    python benchmarks/reconciler.py --airflow 3.3.2 [--tasks 30] [--interval 5] [--outages]
+    python benchmarks/reconciler.py [--airflow VERSION] [--tasks 30] [--interval 5] [--outages]
 
 Real Airflow on PostgreSQL with the LocalExecutor, two Alertmanagers with the generated routes, the inbox for Slack.
 The callbacks speak to both Alertmanagers, the reconciler to one of them: so one run shows both worlds. Tasks kill
@@ -39,6 +39,7 @@ from real.airflow import Airflow
 from real.alertmanager import Alertmanager, Messages
 from real.databases import Postgres
 
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.alerts.routes import Timing
 from windsock.demo.inbox import Inbox
 from windsock.settings import Settings
@@ -363,7 +364,7 @@ def measure(options: argparse.Namespace, folder: Path, inbox: Inbox, postgres: P
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--airflow", choices=("3.3.2", "2.11.0"), default="3.3.2")
+    parser.add_argument("--airflow", choices=(NEWEST, OLDEST), default=NEWEST)
     parser.add_argument("--tasks", type=int, default=30, help="killed, and as many raise; others in proportion")
     parser.add_argument("--interval", type=float, default=5.0, help="seconds between two passes of the reconciler")
     parser.add_argument("--outages", action="store_true", help="kill the reconciler, stop its Alertmanager")

@@ -2,7 +2,7 @@
 
     python benchmarks/seed.py URL [--dags 500] [--runs 200] [--tasks 20]
 
-The database has to have the tables (tests/data/schemas/airflow-3.3.2-postgresql.sql). The last run of every tenth DAG
+The database has to have the tables (tests/data/schemas/airflow-VERSION-postgresql.sql). The last run of every tenth DAG
 is running, and some more are queued; one task instance in a thousand has failed.
 """
 

@@ -1,6 +1,6 @@
 """What the metadata collector counts on a real Airflow, beside what the database and StatsD say.
 
-    python benchmarks/zoo.py [--airflow 3.3.2|3.1.3|2.11.0] [--minutes N] [--out FILE]
+    python benchmarks/zoo.py [--airflow VERSION] [--minutes N] [--out FILE]
 
 Makes an environment with that Airflow and a PostgreSQL of its own, and lets the DAGs of zoo_dags.py run while
 `windsock exporter` reads both; the exporter is stopped half-way and started again. In the end Airflow is stopped, and
@@ -29,6 +29,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+from windsock.airflow.versions import NEWEST
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -194,7 +196,7 @@ def measure(version: str, minutes: float, home: Path, server: Postgres) -> tuple
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--airflow", metavar="VERSION", default="3.3.2")
+    parser.add_argument("--airflow", metavar="VERSION", default=NEWEST)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--out", type=Path, help="also write the table there")
     options = parser.parse_args()

@@ -15,8 +15,8 @@ from windsock.airflow import compat
 from windsock.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from windsock._callbacks import Attach
     from windsock.settings import Settings
+    from windsock.settings.callbacks import Attach
     from windsock.teams import DagFacts
 
 log = logging.getLogger("windsock.callbacks")
@@ -74,10 +74,10 @@ def count(reason: str, detail: str) -> None:
 @functools.cache
 def _settings() -> Settings | None:
     """The settings; None where they attach nothing. Read once: a process that parses DAGs lives for one file."""
-    from windsock import _source  # noqa: PLC0415  it brings pydantic and YAML, which Airflow has loaded
+    from windsock.settings import sources  # noqa: PLC0415  it brings pydantic and YAML, which Airflow has loaded
 
     try:
-        source = _source.read(cwd=False)
+        source = sources.read(cwd=False)
         if source.file is None and not source.values:
             log.info("no callbacks attached: no windsock.yaml and no WINDSOCK__ variable is known to this process")
             return None
@@ -124,7 +124,7 @@ def _applies(rule: Attach, facts: DagFacts, team: str) -> bool:
 def _made(hook: str, rule: Attach) -> Any:
     chosen = {name: getattr(rule, name) for name in _CHOICES if getattr(rule, name)}
     if hook in ("retry", "skipped") and chosen.get("severity") == "critical":
-        # As `event.build` has it: the rule is about all of `on`, and says of no retry that it is worth waking someone.
+        # As in `event.build`: a severity for all of `on` does not mean that a retry should wake someone.
         chosen["severity"] = "warning"
     if chosen:
         from .notify import Notify  # noqa: PLC0415  as above
@@ -143,7 +143,7 @@ def _add(thing: Any, attribute: str, callback: Any) -> bool:
     found = list(there) if isinstance(there, (list, tuple, set)) else [] if there is None else [there]
     if any(_is_ours(one) for one in found):
         return False
-    # A list of its own: the author's may stand in default_args, which all tasks share; 3.3.2 insists on a list.
+    # A list of its own: the author's may stand in default_args, which all tasks share; Airflow 3 insists on a list.
     setattr(thing, attribute, [*found, callback])
     return True
 

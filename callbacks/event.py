@@ -153,7 +153,7 @@ def _try(outcome: Outcome) -> str:
 
 
 def _duration(outcome: Outcome) -> str:
-    from windsock._units import format_elapsed  # noqa: PLC0415  it brings pydantic, which is there with the settings
+    from windsock.settings.units import format_elapsed  # noqa: PLC0415  it brings pydantic, which is there with the settings
 
     if outcome.started is None or outcome.ended is None:
         return ""

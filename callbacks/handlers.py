@@ -39,8 +39,8 @@ def on_retry(context: Mapping[str, Any] | None = None, *_: object, **__: object)
 def on_success(context: Mapping[str, Any] | None = None, *_: object, **__: object) -> None:
     """End the alerts of a task, or of a DAG's runs, that had failed before; else as `on_failure`.
 
-    It had where this is not the run's first try, or where this host remembers it. All other successes cost a look at
-    the file system, and no request.
+    That is so where this is not the run's first try, or where this host remembers it. All other successes cost a look
+    at the file system, and no request.
     """
     handle(context, "success")
 

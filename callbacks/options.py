@@ -41,7 +41,7 @@ class Options:
             object.__setattr__(self, "channels", tuple(self.channels))
         if isinstance(self.throttle, timedelta):
             object.__setattr__(self, "throttle", self.throttle.total_seconds())
-        # Said where it is written, when the DAG is parsed: at night it would be too late.
+        # An error now, when the DAG is parsed, is better than one when a task has failed.
         if self.severity is not None and self.severity not in _SEVERITIES:
             raise ValueError(f"severity: expected one of {', '.join(_SEVERITIES)}, got {self.severity!r}")
         for channel in self.channels or ():
@@ -62,7 +62,7 @@ _Options = TypeVar("_Options", bound=Options)
 
 
 def forgiving(chosen: Mapping[str, Any], complain: Callable[[str], None], options: _Options) -> _Options:
-    """`options` with what is `chosen`, but for what can't be: that is found out when there is something to tell."""
+    """`options` with what is `chosen`. A value that can't be used goes to `complain`: it is too late for an error."""
     for name, value in chosen.items():
         try:
             options = replace(options, **{name: value})

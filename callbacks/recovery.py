@@ -96,9 +96,9 @@ def mark_resolved(event: Event) -> None:
     """Remember that whoever heard of the failures which `event` ends has heard of that too. Never raises."""
     path = _path(event.cluster, *_key(event))
     mark, success = _read(path), successes.of(event, time.time())
-    over = success.ends(mark.run_id, {"due_at": mark.due_at}, mark.failed)
+    ended = success.ends(mark.run_id, {"due_at": mark.due_at}, mark.failed)
     kept = (*mark.successes, success)[-_SUCCESSES:]
-    _write(path, replace(mark, resolved=success.at if over else mark.resolved, successes=kept))
+    _write(path, replace(mark, resolved=success.at if ended else mark.resolved, successes=kept))
 
 
 def last(event: Event) -> Mark:
@@ -141,10 +141,10 @@ class Here:
 
 def here() -> Here:
     """Read the values as they are written: checking them brings all of the settings, some 50 ms, into the process."""
-    from windsock import _source  # noqa: PLC0415  it brings pydantic and YAML, which Airflow has loaded
+    from windsock.settings import sources  # noqa: PLC0415  it brings pydantic and YAML, which Airflow has loaded
 
     try:
-        values = _source.read(cwd=False).values
+        values = sources.read(cwd=False).values
     except Exception:  # noqa: BLE001  whoever has a failure to tell of says what is wrong with it
         return Here()
     callbacks = values.get("callbacks")

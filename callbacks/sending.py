@@ -30,15 +30,15 @@ log = logging.getLogger("windsock.callbacks")
 _Result = TypeVar("_Result")
 
 _spent: list[tuple[float, float]] = []
-"""When a callback of this process could not deliver, and how many seconds it took."""
+"""Callbacks of this process that could not deliver: when each began, and the seconds that it took."""
 
 _READING = 5.0
 """Seconds that reading the settings may take; the budget stands in them."""
 _DELIVERED, _GIVEN_UP = 0.9, 0.95
 """Shares of the budget after which a delivery stops waiting, and is no longer waited for; the rest is for counting."""
 _TOGETHER, _LEAST = 20.0, 1.0
-"""Airflow gives all callbacks of a task so many seconds together: what earlier ones of this process took within them
-for nothing is missing from the budget, down to the least."""
+"""Airflow stops a task's callbacks after so many seconds for all of them: what earlier ones of this process spent
+within that time without delivering is taken off the budget, which still keeps the second number."""
 _ASKING = 0.3
 """Share of it for asking Airflow more."""
 _REMEMBERING = 0.1
@@ -46,7 +46,7 @@ _REMEMBERING = 0.1
 _REPLAYED = 20
 """Entries of the spool that one callback delivers beside its own."""
 _WITHHELD = "withheld"
-"""The author wanted it so: neither sent nor failed."""
+"""An author's choice kept it back: it counts neither as sent nor as failed."""
 _LINE = 500
 """Characters of what a log line says about the outcome."""
 

@@ -17,7 +17,7 @@ from click.core import ParameterSource
 
 from windsock import cli
 from windsock.exceptions import WindsockError
-from windsock.settings import Naming
+from windsock.settings.exporter import Naming
 
 from .compat.commands import import_mapping
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
-from windsock import _source
 from windsock.database import find_url
 from windsock.exceptions import SettingsError
+from windsock.settings import sources
 
 from . import parts
 from .compat import file as mapping_file
@@ -46,7 +46,7 @@ _ELSEWHERE = ("callbacks", "channels", "plugin", "logs", "alertmanager.secrets_d
 
 def origin(config: Path | None, options: Sequence[str]) -> list[str]:
     """Where the settings come from, the least first; `options` are those of the command line."""
-    file = _source.find(config, os.environ, cwd=True)
+    file = sources.find(config, os.environ, cwd=True)
     variables = sorted(name for name in os.environ if name.startswith("WINDSOCK__"))
     return [str(file) if file is not None else "defaults", *(f"${name}" for name in variables), *options]
 

@@ -22,16 +22,16 @@ from .series.metrics import metrics
 from .series.own import OwnMetrics
 from .series.rate import RateWindow
 from .series.store import SeriesStore
-from .statsd.listen import Receiver
 from .statsd.listener import Listener
+from .statsd.receiver import Receiver
 from .statsd.relay import Relay
 from .statsd.senders import Senders
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from windsock.settings import Exporter as ExporterSettings
     from windsock.settings import Settings
+    from windsock.settings.exporter import Exporter as ExporterSettings
 
 log = logging.getLogger(__name__)
 

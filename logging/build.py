@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from windsock import _yaml
+from windsock import yaml_dump
 
 from . import airflow, filebeat, grafana, kibana, mappings
 
@@ -23,7 +23,7 @@ def files(settings: Settings, version: str | None = None, dags: tuple[Row, ...] 
     for one in (version,) if version else filebeat.VERSIONS:
         name = "filebeat.yml" if version else f"filebeat-{one}.yml"
         found["kibana.ndjson" if version else f"kibana-{one}.ndjson"] = kibana.ndjson(settings, one)
-        found[name] = f"{_HEADER}# For Filebeat {one}.\n{_yaml.dump(filebeat.configuration(settings, one, dags))}"
+        found[name] = f"{_HEADER}# For Filebeat {one}.\n{yaml_dump.dump(filebeat.configuration(settings, one, dags))}"
     for path, body in mappings.files(settings).items():
         found[f"elasticsearch/{path.removeprefix('_').replace('/', '.')}.json"] = _json(body)
     for name, body in mappings.api_keys(settings).items():

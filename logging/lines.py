@@ -7,18 +7,19 @@
 
 With `logs.format: json` the logging configuration of `windsock.logging.airflow2` writes such lines. Secrets are masked
 before a line is written: by Airflow's own masker, which is a filter of its handlers, and here by the patterns of
-windsock's redaction. The fields are those that 3.3.2 writes; `error_detail` is as structlog makes it there.
+windsock's redaction. The fields are those that Airflow 3 writes; `error_detail` is as structlog makes it there.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import math
 import traceback
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
+
+from windsock.airflow import compat
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -69,11 +70,8 @@ class _Fields(logging.LoggerAdapter):  # type: ignore[type-arg]  # not generic b
 
 def logger(name: str) -> Any:
     """A logger whose keywords are fields: structlog's in Airflow 3, where it writes the lines; here one like it."""
-    from airflow import __version__  # noqa: PLC0415  asked where it runs: this module is also read without Airflow
-
-    if __version__.startswith("2."):
-        return _Fields(logging.getLogger(name), {})
-    return importlib.import_module("structlog").get_logger(name)
+    structured = compat.structured_logger(name)
+    return _Fields(logging.getLogger(name), {}) if structured is None else structured
 
 
 def _message(record: logging.LogRecord) -> str:

@@ -2,31 +2,31 @@
 
 Every alert goes to every peer, as Prometheus does it: Alertmanagers gossip what they have sent, not what they have
 received. One peer that accepted is a success.
-
-The standard library's HTTP client: a task's process has it already, while importing requests costs more than twice the
-50 ms that a whole callback may take. It follows no redirect either: a log-in page's 200 is no alert accepted.
 """
 
 from __future__ import annotations
 
-import base64
-import http.client
 import json
 import ssl
 import threading
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from windsock import secrets
+from windsock.http import Client, basic
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from windsock.http import Reply
     from windsock.settings import Alertmanager as AlertmanagerSettings
     from windsock.settings import Http
 
-Outcome = tuple[str, str | None]
+_LIMIT = 64 << 20
+"""Bytes of an answer: thousands of alerts with all that their annotations may hold."""
+PeerResult = tuple[str, str | None]
 """A peer's URL, and None where it accepted, else what went wrong, in words."""
 
 
@@ -38,15 +38,15 @@ class Alertmanager:
         self._http = config.http
         self._secrets = known or {}
 
-    def post(self, alerts: Sequence[Mapping[str, Any]], timeout: float) -> list[Outcome]:
+    def post(self, alerts: Sequence[Mapping[str, Any]], timeout: float) -> list[PeerResult]:
         """Send `alerts` to all peers side by side; returns after `timeout` seconds at the latest, and never raises."""
-        outcomes: dict[str, str | None] = dict.fromkeys(self._urls, f"no answer within {timeout:g} s")
+        results: dict[str, str | None] = dict.fromkeys(self._urls, f"no answer within {timeout:g} s")
 
         def send(url: str) -> None:
-            outcomes[url] = self._send(url, alerts, timeout)
+            results[url] = self._send(url, alerts, timeout)
 
         self._each(send, timeout)
-        return list(dict(outcomes).items())
+        return list(dict(results).items())
 
     def find(self, labels: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
         """Return the firing alerts that carry all of `labels`, from the first peer that answers. Raises OSError."""
@@ -55,7 +55,7 @@ class Alertmanager:
             try:
                 return self._get(url, labels, timeout)
             except OSError as problem:
-                error = ConnectionError(f"{url}: {_words(problem)}")
+                error = ConnectionError(f"{url}: {problem}")
         raise error
 
     def find_each(self, labels: Mapping[str, str], timeout: float) -> dict[str, list[dict[str, Any]] | str]:
@@ -69,7 +69,7 @@ class Alertmanager:
             try:
                 found[url] = self._get(url, labels, timeout)
             except OSError as problem:
-                found[url] = _words(problem)
+                found[url] = str(problem)
 
         self._each(ask, timeout)
         return dict(found)
@@ -85,44 +85,34 @@ class Alertmanager:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def _get(self, url: str, labels: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
-        """Raises OSError."""
+        """Raises OSError, whose message is what went wrong, in words."""
         query = urlencode([("filter", f'{name}="{_escape(value)}"') for name, value in labels.items()], quote_via=quote)
+        reply = self._request(url, f"/api/v2/alerts?{query}", None, timeout)
+        if reply.status != HTTPStatus.OK:
+            raise ConnectionError(f"{reply.status} {reply.text}")
+        if not reply.whole:
+            raise ConnectionError(f"an answer of more than {_LIMIT >> 20} MiB")
         try:
-            status, answer = self._request("GET", url, f"/api/v2/alerts?{query}", None, timeout)
-            if status != http.client.OK:
-                raise ConnectionError(f"{status} {_text(answer)}")
-            found: list[dict[str, Any]] = json.loads(answer)
-        except (http.client.HTTPException, ValueError) as problem:
-            raise ConnectionError(_words(problem)) from problem
+            found: list[dict[str, Any]] = json.loads(reply.body)
+        except ValueError as problem:
+            raise ConnectionError(f"{type(problem).__name__}: {problem}") from problem
         return found
 
     def _send(self, url: str, alerts: Sequence[Mapping[str, Any]], timeout: float) -> str | None:
         try:
-            status, answer = self._request("POST", url, "/api/v2/alerts", json.dumps(list(alerts)).encode(), timeout)
-        except (OSError, http.client.HTTPException, ValueError) as error:
-            return _words(error)
-        return None if status == http.client.OK else f"{status} {_text(answer)}"
+            reply = self._request(url, "/api/v2/alerts", json.dumps(list(alerts)).encode(), timeout)
+        except OSError as error:
+            return str(error)
+        return None if reply.status == HTTPStatus.OK else f"{reply.status} {reply.text}"
 
-    def _request(self, method: str, url: str, path: str, body: bytes | None, timeout: float) -> tuple[int, bytes]:
-        """Raises OSError, HTTPException, and ValueError for what can't be put into a request."""
-        parts = urlsplit(url)
-        connection = (
-            http.client.HTTPSConnection(parts.netloc, timeout=timeout, context=self._tls())
-            if parts.scheme == "https"
-            else http.client.HTTPConnection(parts.netloc, timeout=timeout)
-        )
+    def _request(self, url: str, path: str, body: bytes | None, timeout: float) -> Reply:
+        """Raises NoReplyError. No proxy is used: $HTTP_PROXY is for what is outside of the network."""
         headers = {"Accept": "application/json", "Content-Type": "application/json", **self._http.headers}
         if self._http.username:
-            login = f"{self._http.username}:{self._secrets.get('password', '')}"
-            headers["Authorization"] = f"Basic {base64.b64encode(login.encode()).decode()}"
+            headers["Authorization"] = basic(self._http.username, self._secrets.get("password", ""))
         if "bearer" in self._secrets:
             headers["Authorization"] = f"Bearer {self._secrets['bearer']}"
-        try:
-            connection.request(method, f"{parts.path}{path}", body, headers)
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        finally:
-            connection.close()
+        return Client(self._tls, limit=_LIMIT).request(url + path, body, headers, timeout)
 
     def _tls(self) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=self._http.ca_file)
@@ -137,14 +127,6 @@ def credentials(http: Http) -> dict[str, str]:
     return {
         name: secrets.variable(reference, f"alertmanager.http.{name}") for name, reference in given.items() if reference
     }
-
-
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-
-
-def _text(answer: bytes) -> str:
-    return answer[:200].decode(errors="replace").strip()
 
 
 def _escape(value: str) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from windsock import __version__, settings
-from windsock._extras import MissingPackageError
 from windsock.exceptions import WindsockError
+from windsock.extras import MissingPackageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ COMMANDS = {
     "alerts": ("windsock.alerts.commands", "Build and test Prometheus rules and Alertmanager routes."),
     "logs": ("windsock.logging.commands", "Ship Airflow's logs to Elasticsearch with Filebeat, and read them back."),
     "notify": ("windsock.callbacks.commands", "Send a test, see messages, who is told and what waits."),
-    "config": ("windsock._config_commands", "Show the effective configuration and its schema."),
+    "config": ("windsock.settings.commands", "Show the effective configuration and its schema."),
 }
 
 

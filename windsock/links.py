@@ -11,7 +11,8 @@ from urllib.parse import quote
 import yaml
 
 if TYPE_CHECKING:
-    from windsock.settings import Links, Settings, Web
+    from windsock.settings import Links, Settings
+    from windsock.settings.exporter import Web
 
 OVERVIEW_UID = "windsock-overview"
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from windsock._regex_cost import PIECE
+from windsock.regex_cost import PIECE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from windsock._matching import Match
     from windsock.settings import Settings
+    from windsock.settings.matching import Match
 
 UNKNOWN = "default"
 """The `team` label of a DAG that no team matches: `defaults` says where its alerts go."""

@@ -1,4 +1,4 @@
-"""Slack: with a bot token one thread a run, whose first message becomes the news that it is over; or a webhook.
+"""Slack: with a bot token one thread a run, whose first message is edited when it is resolved; or a webhook.
 
 https://docs.slack.dev/reference/methods/chat.postMessage, …/chat.update; a webhook's message can't be changed, and
 nothing can be put below it.
@@ -27,7 +27,7 @@ _HOOKS = "https://hooks.slack.com/services"
 
 
 def send(to: str, message: Message, settings: Settings, seconds: float, state: Mapping[str, str]) -> Answer:
-    """Post to the channel `to`, below the first message of the run, or turn that into the news that it is over."""
+    """Post to the channel `to`, below the first message of the run, or edit that one when the failure is resolved."""
     config = settings.channels.slack
     payload = rendering.payload(message)
     if config.token:

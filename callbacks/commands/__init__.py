@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from windsock import cli
-from windsock._matching import Severity
 from windsock.alertmanager import Alertmanager, credentials
 from windsock.callbacks import bounded
 from windsock.callbacks.delivery import ALERTMANAGER, NOT_CONFIGURED
@@ -18,6 +17,7 @@ from windsock.destinations import URGENT, destinations, known
 from windsock.events import TASK_FAILED, Event, rfc3339
 from windsock.exceptions import SettingsError, UsageError, WindsockError
 from windsock.redaction import redact
+from windsock.settings.matching import Severity
 from windsock.teams import UNKNOWN, DagFacts, route
 
 from . import preview, waiting

@@ -32,7 +32,7 @@ _TIMEOUT = 10.0
 @click.option("--run", "run_id", help="With --dag: of this run.")
 @click.option("--team", help="Whose template is used; without it the event's.")
 @click.option("--template", "chosen", help="A name of callbacks.templates, or jinja text.")
-@click.option("--resolved", is_flag=True, help="The message that says it is over.")
+@click.option("--resolved", is_flag=True, help="The message of a resolve.")
 @click.option("--failures", type=click.IntRange(1), default=1, help="How many failures its run has had.")
 @click.option("--html", "page", type=click.Path(path_type=Path), help="Write the mail's HTML to this file.")
 @click.option("--json", "as_json", is_flag=True, help="What is sent to each platform, as JSON.")

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from windsock import cli
-from windsock._units import format_duration
 from windsock.callbacks import delivery
 from windsock.callbacks import spool as spools
 from windsock.events import rfc3339
 from windsock.exceptions import UsageError, WindsockError
 from windsock.redaction import redact
+from windsock.settings.units import format_duration
 from windsock.text import line
 
 if TYPE_CHECKING:
@@ -104,8 +104,8 @@ def _show(folder: Path, names: list[str], *, as_json: bool, none: str) -> None:
         to = ", ".join(f"{channel} {to}".rstrip() for channel, to in entry.pending)
         age = format_duration(max(0, round(time.time() - entry.created)))
         why = f": {line(redact(entry.problem), 200)}" if entry.problem else ""
-        over = ", resolved" if entry.kind == "resolved" else ""
-        click.echo(f"{name}  {about}{over}, {age} old, {entry.attempts} attempts, to {to}{why}")
+        resolved = ", resolved" if entry.kind == "resolved" else ""
+        click.echo(f"{name}  {about}{resolved}, {age} old, {entry.attempts} attempts, to {to}{why}")
 
 
 def _facts(name: str, entry: spools.Entry | None) -> dict[str, Any]:

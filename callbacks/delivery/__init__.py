@@ -1,7 +1,7 @@
 """From an alert event to whoever is to hear of it, and what became of it.
 
-With an Alertmanager it is posted there (`alertmanager`), else told straight to the team's channels
-(`straight`). What nobody took waits in the spool, and `flush` tries it again (`replay`).
+With an Alertmanager it is posted there (`alertmanager`), without one the team's channels are told directly
+(`direct`, and `resolution` of its end). What nobody took waits in the spool, and `flush` tries it again (`replay`).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from windsock.callbacks import bounded, spool
 
 from . import alertmanager
-from .outcome import Delivery, Flushed
+from .result import Delivery, Flushed
 
 if TYPE_CHECKING:
     from windsock.destinations import Destination
@@ -70,19 +70,19 @@ def _send(
     chosen = choice.channels
     central = ALERTMANAGER in chosen if chosen is not None else bool(settings.alertmanager.urls)
     others = None if chosen is None else tuple(channel for channel in chosen if channel != ALERTMANAGER)
-    straight = not central if chosen is None else bool(others)
+    direct = not central if chosen is None else bool(others)
     works = []
     if central and not settings.alertmanager.urls:
         works.append(lambda: Delivery("unconfigured", NOT_CONFIGURED))
     elif central:
         tell = alertmanager.fire if what == "failed" else alertmanager.end
         works.append(lambda: tell(event, settings, deadline, choice.template))
-    if straight:
+    if direct:
         from windsock.destinations import URGENT, destinations  # noqa: PLC0415  not with an Alertmanager
 
         to = destinations(settings, event.team, event.severity, others)
         if to:
-            works.append(lambda: _straight(what, event, settings, deadline, choice.template, to))
+            works.append(lambda: _direct(what, event, settings, deadline, choice.template, to))
         elif others is None and event.severity not in URGENT:
             works.append(lambda: Delivery("", f"nobody: severity {event.severity} is only recorded"))
         else:
@@ -94,14 +94,14 @@ def _send(
     return _both([found or late for found in done])
 
 
-def _straight(  # noqa: PLR0913, PLR0917  a step of _send's, apart for its imports
+def _direct(  # noqa: PLR0913, PLR0917  a step of _send's, apart for its imports
     what: str, event: Event, settings: Settings, deadline: float, template: str | None, to: tuple[Destination, ...]
 ) -> Delivery:
-    from . import over  # noqa: PLC0415  not with an Alertmanager
-    from .straight import Straight  # noqa: PLC0415
+    from . import resolution  # noqa: PLC0415  not with an Alertmanager
+    from .direct import DirectDelivery  # noqa: PLC0415
 
-    straight = Straight(settings, deadline)
-    return straight.fire(event, template, to) if what == "failed" else over.end(straight, event, to)
+    direct = DirectDelivery(settings, deadline)
+    return direct.fire(event, template, to) if what == "failed" else resolution.end(direct, event, to)
 
 
 def _both(found: list[Delivery]) -> Delivery:

@@ -18,10 +18,10 @@ from windsock.events import RECONCILING, TASK_FAILED, TASK_RETRYING, rfc3339, un
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
 
-from .outcome import Delivery, count, took
+from .result import Delivery, count, took
 
 if TYPE_CHECKING:
-    from windsock.alertmanager import Outcome
+    from windsock.alertmanager import PeerResult
     from windsock.events import Event
     from windsock.settings import Settings
 
@@ -51,9 +51,9 @@ def fire(event: Event, settings: Settings, deadline: float, template: str | None
         return conclude(claim, settings, event, [("", error.problems[0])], "settings")
     started = time.monotonic()
     event = _adopt(event, client, (deadline - started) * _LOOK_UP, len(settings.alertmanager.urls))
-    outcomes = post(client, [event.alert(datetime.now(timezone.utc))], deadline)
+    results = post(client, [event.alert(datetime.now(timezone.utc))], deadline)
     seconds = time.monotonic() - started
-    found = conclude(claim, settings, event, outcomes)
+    found = conclude(claim, settings, event, results)
     took(seconds, CHANNEL, event.team)
     return found
 
@@ -63,27 +63,27 @@ def end(event: Event, settings: Settings, deadline: float, template: str | None 
     del template
     now = time.time()
     try:
-        outcomes, ended = resolve(event, settings, deadline, now)
+        results, ended = resolve(event, settings, deadline, now)
     except SettingsError as error:
         claim = keep(settings, spool.Entry("resolved", event, PENDING, created=now))
         return conclude(claim, settings, event, [("", error.problems[0])], "settings")
-    if all(problem is None for _, problem in outcomes):
-        return Delivery("", f"{len(outcomes)} Alertmanagers, {ended} alerts ended")
+    if all(problem is None for _, problem in results):
+        return Delivery("", f"{len(results)} Alertmanagers, {ended} alerts ended")
     # Peers do not tell each other: an alert that one of them keeps would fire on.
     claim = keep(settings, spool.Entry("resolved", event, PENDING, created=now))
-    partly = any(problem is None for _, problem in outcomes)
-    found = conclude(claim, settings, event, [each for each in outcomes if each[1] is not None])
+    partly = any(problem is None for _, problem in results)
+    found = conclude(claim, settings, event, [each for each in results if each[1] is not None])
     return replace(found, problem="") if partly else found
 
 
-def resolve(event: Event, settings: Settings, deadline: float, before: float) -> tuple[list[Outcome], int]:
+def resolve(event: Event, settings: Settings, deadline: float, before: float) -> tuple[list[PeerResult], int]:
     """End the alerts that `event`, a success at the Unix time `before`, ends, at each peer by itself.
 
     Raises SettingsError for a credential that can't be had here.
     """
     http = credentials(settings.alertmanager.http)
 
-    def at(url: str) -> tuple[Outcome, int]:
+    def at(url: str) -> tuple[PeerResult, int]:
         client = Alertmanager(settings.alertmanager.model_copy(update={"urls": (url,)}), http)
         try:
             found = _ended(event, client, before, max(0.1, (deadline - time.monotonic()) / 3))
@@ -100,19 +100,19 @@ def resolve(event: Event, settings: Settings, deadline: float, before: float) ->
     urls = settings.alertmanager.urls
     done = bounded.side_by_side([lambda url=url: at(url) for url in urls], deadline)  # type: ignore[misc]  # mypy's lambdas
     late = [found or ((url, "no answer in time"), 0) for url, found in zip(urls, done, strict=True)]
-    return [outcome for outcome, _ in late], max((ended for _, ended in late), default=0)
+    return [result for result, _ in late], max((ended for _, ended in late), default=0)
 
 
-def post(client: Alertmanager, alerts: list[dict[str, Any]], deadline: float) -> list[Outcome]:
+def post(client: Alertmanager, alerts: list[dict[str, Any]], deadline: float) -> list[PeerResult]:
     """Post to all peers, and again where all of them failed at once and there is time."""
-    outcomes: list[Outcome] = []
+    results: list[PeerResult] = []
     for pause in (*_PAUSES, None):
-        outcomes = client.post(alerts, max(0.0, deadline - time.monotonic()))
-        failed = all(problem is not None for _, problem in outcomes)
-        if not failed or pause is None or word(outcomes) == "rejected" or time.monotonic() + 3 * pause > deadline:
+        results = client.post(alerts, max(0.0, deadline - time.monotonic()))
+        failed = all(problem is not None for _, problem in results)
+        if not failed or pause is None or word(results) == "rejected" or time.monotonic() + 3 * pause > deadline:
             break
         time.sleep(pause)
-    return outcomes
+    return results
 
 
 def keep(settings: Settings, entry: spool.Entry) -> spool.Claim | None:
@@ -126,18 +126,18 @@ def keep(settings: Settings, entry: spool.Entry) -> spool.Claim | None:
 
 
 def conclude(
-    claim: spool.Claim | None, settings: Settings, event: Event, outcomes: list[Outcome], problem: str = ""
+    claim: spool.Claim | None, settings: Settings, event: Event, results: list[PeerResult], problem: str = ""
 ) -> Delivery:
     """What became of the post: done, kept for later, or never to be taken."""
-    failures = [(url, said) for url, said in outcomes if said is not None]
+    failures = [(url, said) for url, said in results if said is not None]
     detail = redact("; ".join(f"{url}: {said}" if url else str(said) for url, said in failures))
-    if len(failures) < len(outcomes):
+    if len(failures) < len(results):
         if claim is not None:
             claim.remove()
         count("sent", CHANNEL, event.team)
-        accepted = f"{len(outcomes) - len(failures)} of {len(outcomes)} Alertmanagers"
+        accepted = f"{len(results) - len(failures)} of {len(results)} Alertmanagers"
         return Delivery("", f"{accepted} ({detail})" if detail else accepted)
-    problem = problem or word(outcomes)
+    problem = problem or word(results)
     count("failed", CHANNEL, event.team, problem)
     return Delivery(problem, f"{detail}; {put_off(claim, settings, event, problem, detail)}")
 
@@ -156,16 +156,16 @@ def put_off(claim: spool.Claim | None, settings: Settings, event: Event, problem
         claim.update(begun=(), attempts=claim.entry.attempts + 1, problem=detail[:500])
         count("spooled", CHANNEL, event.team)
     except OSError as error:
-        # It lies there as it was first written, which is as good.
+        # The file stays as it was first written, and is delivered all the same.
         return f"kept in the spool ({type(error).__name__})"
     finally:
         claim.release()
     return "kept in the spool"
 
 
-def word(outcomes: list[Outcome]) -> str:
+def word(results: list[PeerResult]) -> str:
     """One word for what went wrong; what one peer may yet take is not lost because another refuses it."""
-    problems = [problem or "" for _, problem in outcomes]
+    problems = [problem or "" for _, problem in results]
     if any(re.match(r"(5\d\d|408|429) ", problem) for problem in problems):
         return "server_error"
     if any("Timeout" in problem or problem.startswith("no answer") for problem in problems):
@@ -210,7 +210,7 @@ def _ended(event: Event, client: Alertmanager, before: float, seconds: float) ->
     Where a reconciler works, other runs are its business: it has a policy for them, and would take an alert that ends
     here for one that a person has resolved, for good.
     """
-    over = success.of(event, before)
+    ending = success.of(event, before)
     own: list[dict[str, Any]] = []
     others: list[dict[str, Any]] = []
     for alert in client.find(_ends(event), seconds):
@@ -218,7 +218,7 @@ def _ended(event: Event, client: Alertmanager, before: float, seconds: float) ->
         if labels.get("alertname") not in _names(event) or began > before:
             continue
         run_id = labels.get("run_id", "")
-        if over.ends(run_id, alert["annotations"], began):
+        if ending.ends(run_id, alert["annotations"], began):
             (own if run_id == event.run_id else others).append(alert)
     if others and client.find({"alertname": RECONCILING, "cluster": event.cluster}, seconds):
         return own

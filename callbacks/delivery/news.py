@@ -1,4 +1,4 @@
-"""What a destination does not know yet of a run, of all that has failed in it."""
+"""Which failures of a run a destination was not told of yet."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def key(to: Destination, event: Event) -> str:
-    """Whose messages are counted together: of a run, but of each task where each is an incident of its own."""
+    """The name under which an incident remembers `to`; of a pager, which hears of each task, the task is in it."""
     return f"{to}\n{subject(event)}" if is_of_a_task(to) else str(to)
 
 
@@ -24,7 +24,7 @@ def is_of_a_task(to: Destination) -> bool:
 
 
 def is_news(entry: spool.Entry, incident: Incident, to: Destination) -> bool:
-    """Whether `to` was not told of this failure yet; then it is the newest one, if it was not counted before."""
+    """Whether `to` was not told of this failure yet; if so, the incident remembers it as its latest."""
     told = incident.known(key(to, entry.event))
     if entry.serial <= told.serial:
         return False
@@ -34,16 +34,16 @@ def is_news(entry: spool.Entry, incident: Incident, to: Destination) -> bool:
 
 
 def newest(entry: spool.Entry, incident: Incident, to: Destination) -> spool.Entry | None:
-    """What a waiting entry tells by now: the newest failure that `to` was not told of; None: nothing any more."""
+    """What to tell `to` in place of a waiting entry: the newest failure that it was not told of; None: nothing."""
     if entry.kind == "resolved":
         return None if subject(entry.event) in incident.open else entry
     told = incident.known(key(to, entry.event))
-    # One without a number is told for what it is, whatever was told since: see `spool.Spool.revive`.
+    # A revived dead letter has no serial number: it is told as it is, whatever was told since.
     waiting = (told.latest, entry) if told.latest and entry.serial else (entry,)
     for one in waiting:
         mended = incident.mended.get(subject(one.event), 0.0) > one.created
         if not mended and not 0 < one.serial <= told.serial:
             return one
-    # What is not told any more is not held.
+    # Nothing waits for this destination any more.
     told.held = False
     return None

@@ -19,27 +19,29 @@ from windsock.exceptions import SettingsError
 
 from . import alertmanager
 from .alertmanager import CHANNEL, PENDING
-from .outcome import Flushed, count
+from .result import Flushed, count
 
 if TYPE_CHECKING:
+    from windsock.alertmanager import PeerResult
     from windsock.settings import Settings
 
 _LEAST = 0.3
-"""Seconds that a further entry must have."""
+"""No further entry is begun where fewer seconds are left."""
 _LOOKED_AT = 20
 """Entries that may be looked at for each that may be delivered: not all that wait are due."""
 
 _SOON = 120.0
 """Seconds within which a reconciler tells of a failure that is its business: its alert is waited for, to enrich it."""
 
-Outcome = Literal["delivered", "superseded", "dead", "waiting"]
+Result = Literal["delivered", "superseded", "dead", "waiting"]
+"""What became of one entry: told; dropped, since its failure was resolved or told; given up; kept for later."""
 
 
 def flush(settings: Settings, deadline: float, limit: int) -> Flushed:
     """Deliver what waits and is due, oldest first; a destination that fails is left alone for the rest of it."""
     store = spool.of(settings)
     store.sweep()
-    counts: dict[Outcome, int] = dict.fromkeys(("delivered", "superseded", "dead", "waiting"), 0)
+    counts: dict[Result, int] = dict.fromkeys(("delivered", "superseded", "dead", "waiting"), 0)
     replay = _Replay(settings, store, deadline)
     names = store.names()
     for name in names[: limit * _LOOKED_AT]:
@@ -73,7 +75,7 @@ class _Replay:
         self._covered: float | None = None
         self._asked = False
 
-    def one(self, claim: spool.Claim) -> Outcome:
+    def one(self, claim: spool.Claim) -> Result:
         entry, now = claim.entry, time.time()
         channels = [f"{channel} {to}" for channel, to in entry.pending]
         if entry.not_before > now or any(channel in self._broken for channel in channels):
@@ -92,19 +94,19 @@ class _Replay:
             except (OSError, SettingsError):
                 self._broken.add(channels[0])
                 return "waiting"
-        from .straight import Straight  # noqa: PLC0415  not with an Alertmanager
+        from .direct import DirectDelivery  # noqa: PLC0415  not with an Alertmanager
 
-        outcome, failed = Straight(self._settings, self._deadline).replay(claim)
+        result, failed = DirectDelivery(self._settings, self._deadline).replay(claim)
         self._broken |= failed
-        return outcome
+        return result
 
-    def _post(self, claim: spool.Claim) -> Outcome:
+    def _post(self, claim: spool.Claim) -> Result:
         """Raises OSError where nobody answers."""
         entry, config = claim.entry, self._settings.alertmanager
         if entry.kind == "resolved":
-            outcomes, _ = alertmanager.resolve(entry.event, self._settings, self._deadline, entry.created)
-            bad = [outcome for outcome in outcomes if outcome[1] is not None]
-            return self._concluded(claim, bad or outcomes)
+            results, _ = alertmanager.resolve(entry.event, self._settings, self._deadline, entry.created)
+            bad = [result for result in results if result[1] is not None]
+            return self._concluded(claim, bad or results)
         client = Alertmanager(config, credentials(config.http))
         seconds = max(0.1, (self._deadline - time.monotonic()) / (2 * max(1, len(config.urls))))
         firing = client.find(entry.event.identity, seconds)
@@ -115,8 +117,8 @@ class _Replay:
         alert = event.alert(datetime.now(timezone.utc))
         return self._concluded(claim, alertmanager.post(client, [alert], self._deadline))
 
-    def _concluded(self, claim: spool.Claim, outcomes: list[tuple[str, str | None]]) -> Outcome:
-        found = alertmanager.conclude(claim, self._settings, claim.entry.event, outcomes)
+    def _concluded(self, claim: spool.Claim, results: list[PeerResult]) -> Result:
+        found = alertmanager.conclude(claim, self._settings, claim.entry.event, results)
         if not found.problem:
             return "delivered"
         if found.problem == "rejected":
@@ -139,7 +141,7 @@ class _Replay:
         """Whether a success on this host has ended it since."""
         return recovery.ended(entry.event, entry.created)
 
-    def _superseded(self, claim: spool.Claim) -> Outcome:
+    def _superseded(self, claim: spool.Claim) -> Result:
         for channel, _ in claim.entry.pending:
             count("superseded", channel, claim.entry.event.team)
         claim.remove()

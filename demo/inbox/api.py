@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from .exchange import Answer, json_answer, parse_json, text_answer
+from .exchange import Response, json_response, parse_json, text_response
 from .faults import Fault, Faults
 from .page import page
 
@@ -34,9 +34,9 @@ class Api:
         self._store = store
         self._faults = faults
         self._addresses = addresses
-        self._routes: dict[str, Callable[[dict[str, str], bytes], Answer]] = {
+        self._routes: dict[str, Callable[[dict[str, str], bytes], Response]] = {
             "GET /": self._page,
-            "GET /healthz": lambda *_: text_answer("ok\n"),
+            "GET /healthz": lambda *_: text_response("ok\n"),
             "GET /api/messages": self._messages,
             "DELETE /api/messages": self._clear,
             "GET /api/attempts": self._attempts,
@@ -45,48 +45,48 @@ class Api:
             "DELETE /api/faults": self._clear_faults,
         }
 
-    def handle(self, method: str, path: str, query: dict[str, str], body: bytes) -> Answer:
+    def handle(self, method: str, path: str, query: dict[str, str], body: bytes) -> Response:
         """The answer; 400 says what is wrong with the request."""
         route = self._routes.get(f"{method} {path}")
         if route is None and method == "GET" and path in _FILES:
-            return Answer(200, Path(__file__).with_name(path[1:]).read_bytes(), _FILES[path])
+            return Response(200, Path(__file__).with_name(path[1:]).read_bytes(), _FILES[path])
         if route is None:
-            return json_answer({"error": f"there is no {method} {path}"}, 404)
+            return json_response({"error": f"there is no {method} {path}"}, 404)
         try:
             return route(query, body)
         except ValidationError as error:
             lines = [f"{'.'.join(map(str, item['loc'])) or 'body'}: {item['msg']}" for item in error.errors()]
-            return json_answer({"error": "; ".join(lines)}, 400)
+            return json_response({"error": "; ".join(lines)}, 400)
         except ValueError as error:
-            return json_answer({"error": str(error)}, 400)
+            return json_response({"error": str(error)}, 400)
 
-    def _page(self, query: dict[str, str], _: bytes) -> Answer:
+    def _page(self, query: dict[str, str], _: bytes) -> Response:
         # Task data may hold half a surrogate pair, which has no UTF-8.
         text = page(self._store, self._addresses, query).encode("utf-8", "replace")
-        return Answer(200, text, "text/html; charset=utf-8")
+        return Response(200, text, "text/html; charset=utf-8")
 
-    def _messages(self, query: dict[str, str], _: bytes) -> Answer:
+    def _messages(self, query: dict[str, str], _: bytes) -> Response:
         store, since, wait = self._store, int(query.get("since", 0)), min(float(query.get("wait", 0)), MAX_WAIT)
         with store.lock:
             found = store.wait(lambda: store.messages(query.get("platform"), query.get("channel"), since), wait)
             last = store.revision
-        return json_answer({"messages": [dataclasses.asdict(message) for message in found], "last": last})
+        return json_response({"messages": [dataclasses.asdict(message) for message in found], "last": last})
 
-    def _clear(self, *_: object) -> Answer:
+    def _clear(self, *_: object) -> Response:
         self._store.clear()
-        return json_answer({"last": self._store.revision})
+        return json_response({"last": self._store.revision})
 
-    def _attempts(self, query: dict[str, str], _: bytes) -> Answer:
+    def _attempts(self, query: dict[str, str], _: bytes) -> Response:
         found = self._store.attempts(query.get("platform"))
-        return json_answer({"attempts": [dataclasses.asdict(attempt) for attempt in found]})
+        return json_response({"attempts": [dataclasses.asdict(attempt) for attempt in found]})
 
-    def _list_faults(self, *_: object) -> Answer:
-        return json_answer({"faults": self._faults.json()})
+    def _list_faults(self, *_: object) -> Response:
+        return json_response({"faults": self._faults.json()})
 
-    def _add_fault(self, _: dict[str, str], body: bytes) -> Answer:
+    def _add_fault(self, _: dict[str, str], body: bytes) -> Response:
         self._faults.add(Fault.model_validate(parse_json(body)))
         return self._list_faults()
 
-    def _clear_faults(self, *_: object) -> Answer:
+    def _clear_faults(self, *_: object) -> Response:
         self._faults.clear()
         return self._list_faults()

@@ -25,7 +25,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """What goes back, and what an attempt remembers of it."""
 
     status: int
@@ -37,14 +37,14 @@ class Answer:
     message: int | None = None
 
 
-def json_answer(value: Any, status: int = 200, **rest: Any) -> Answer:
+def json_response(value: Any, status: int = 200, **rest: Any) -> Response:
     """`value` as JSON."""
-    return Answer(status, json.dumps(value).encode(), **rest)
+    return Response(status, json.dumps(value).encode(), **rest)
 
 
-def text_answer(text: str, status: int = 200, **rest: Any) -> Answer:
+def text_response(text: str, status: int = 200, **rest: Any) -> Response:
     """`text` as it is."""
-    return Answer(status, text.encode("utf-8", "replace"), "text/plain; charset=utf-8", **rest)
+    return Response(status, text.encode("utf-8", "replace"), "text/plain; charset=utf-8", **rest)
 
 
 def parse_json(text: bytes | str) -> Any:

@@ -16,7 +16,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from . import adaptive_card
-from .exchange import Answer, Request, json_answer, parse_json
+from .exchange import Request, Response, json_response, parse_json
 from .messages import Message, Store
 from .plaintext import plaintext
 
@@ -45,7 +45,7 @@ class MsTeams:
         self._rate_limit = rate_limit
         self._recent: dict[str, deque[float]] = {}
 
-    def handle(self, request: Request) -> Answer:
+    def handle(self, request: Request) -> Response:
         """Answer as a workflow does."""
         match = _PATH.fullmatch(request.path)
         if match is None or request.method != "POST":
@@ -61,14 +61,14 @@ class MsTeams:
         errors = list(_errors(payload))
         if errors:
             return _refused(400, errors)
-        return Answer(202, b"", message=self._add(match[1], payload, len(request.body)).seq)
+        return Response(202, b"", message=self._add(match[1], payload, len(request.body)).seq)
 
     def endpoint(self, request: Request) -> str:
         """What an attempt calls it."""
         del request
         return "workflow"
 
-    def refusal(self, request: Request, status: int) -> Answer:
+    def refusal(self, request: Request, status: int) -> Response:
         """What a workflow says with an HTTP error of its own."""
         del request
         return _refused(status, [])
@@ -113,7 +113,7 @@ def _errors(payload: Any) -> Iterator[str]:
             yield from adaptive_card.errors(attachment.get("content"), f"{where}.content")
 
 
-def _refused(status: int, details: list[str]) -> Answer:
+def _refused(status: int, details: list[str]) -> Response:
     code = _CODES.get(status, "InternalServerError")
     error = {"code": code, "message": "; ".join(details) or f"HTTP {status}"}
-    return json_answer({"error": error}, status, error=code, details=tuple(details))
+    return json_response({"error": error}, status, error=code, details=tuple(details))

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from . import pagerduty_view
-from .exchange import Answer, Request, json_answer, parse_json
+from .exchange import Request, Response, json_response, parse_json
 from .messages import Message, Store
 from .plaintext import plaintext
 
@@ -36,7 +36,7 @@ class PagerDuty:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def handle(self, request: Request) -> Answer:
+    def handle(self, request: Request) -> Response:
         """Answer as PagerDuty does."""
         if request.path != "/pagerduty/v2/enqueue" or request.method != "POST":
             return self.refusal(request, 404)
@@ -50,7 +50,7 @@ class PagerDuty:
         if errors:
             return _invalid(errors)
         message = self._add(event, len(request.body))
-        return json_answer(
+        return json_response(
             {"status": "success", "message": "Event processed", "dedup_key": message.id}, 202, message=message.seq
         )
 
@@ -59,12 +59,12 @@ class PagerDuty:
         del request
         return "enqueue"
 
-    def refusal(self, request: Request, status: int) -> Answer:
+    def refusal(self, request: Request, status: int) -> Response:
         """What PagerDuty says with an HTTP error of its own."""
         del request
         known = {404: "not found", 429: "throttle exceeded"}
         error = known.get(status, "internal error")
-        return json_answer({"status": error, "message": f"HTTP {status}"}, status, error=error)
+        return json_response({"status": error, "message": f"HTTP {status}"}, status, error=error)
 
     def _add(self, event: dict[str, Any], size: int) -> Message:
         service, action, key = event["routing_key"], event["event_action"], event.get("dedup_key") or uuid.uuid4().hex
@@ -172,6 +172,6 @@ def _is_timestamp(value: Any) -> bool:
     return False
 
 
-def _invalid(errors: list[str], status: int = 400) -> Answer:
+def _invalid(errors: list[str], status: int = 400) -> Response:
     body = {"status": "invalid event", "message": "Event object is invalid", "errors": errors}
-    return json_answer(body, status, error="invalid event", details=tuple(errors))
+    return json_response(body, status, error="invalid event", details=tuple(errors))

@@ -19,7 +19,7 @@ from urllib.parse import parse_qsl
 
 from . import slack_limits, slack_view
 from .channels import channel_of, id_of, is_id
-from .exchange import Answer, Request, json_answer, parse_json, text_answer
+from .exchange import Request, Response, json_response, parse_json, text_response
 from .messages import Message, Store
 from .plaintext import plaintext
 
@@ -63,7 +63,7 @@ class Slack:
             "chat.update": self._update,
         }
 
-    def handle(self, request: Request) -> Answer:
+    def handle(self, request: Request) -> Response:
         """Answer as Slack does."""
         return self._call(request) if request.path.startswith(_API) else self._hook(request)
 
@@ -71,21 +71,23 @@ class Slack:
         """What an attempt calls it."""
         return request.path.removeprefix(_API) if request.path.startswith(_API) else "webhook"
 
-    def refusal(self, request: Request, status: int) -> Answer:
+    def refusal(self, request: Request, status: int) -> Response:
         """What Slack says with an HTTP error of its own."""
         if request.path.startswith(_API):
             return _failed("ratelimited" if status == 429 else "fatal_error", status=status)
         return _refused("rate_limited" if status == 429 else "rollup_error", status)
 
-    def _hook(self, request: Request) -> Answer:
+    def _hook(self, request: Request) -> Response:
         match, payload = _WEBHOOK.fullmatch(request.path), _hook_payload(request)
         refused = next(_hook_refusals(match[2] if match else "no_service", payload), None)
         if refused or payload is None or match is None:
             return _refused(*(refused or ("invalid_payload", 400, ())))
         channel = channel_of(payload.get("channel")) or match[1]
-        return self._slow_down(request, channel) or text_answer("ok", message=self._post(payload, channel, request).seq)
+        return self._slow_down(request, channel) or text_response(
+            "ok", message=self._post(payload, channel, request).seq
+        )
 
-    def _call(self, request: Request) -> Answer:
+    def _call(self, request: Request) -> Response:
         method = self._methods.get(self.endpoint(request))
         is_json = request.content_type == "application/json"
         if method is None:
@@ -104,13 +106,13 @@ class Slack:
         error = _token_error(token.strip() if scheme.lower() == "bearer" else "" if is_json else str(in_form))
         return _failed(error) if error else method(request, payload)
 
-    def _auth_test(self, request: Request, payload: dict[str, Any]) -> Answer:
+    def _auth_test(self, request: Request, payload: dict[str, Any]) -> Response:
         del payload
         url = f"http://{request.headers.get('host', 'localhost')}/"
         names = {"team": "windsock", "user": "windsock", "team_id": "T0WINDSOCK", "user_id": "U0WINDSOCK"}
-        return json_answer({"ok": True, "url": url, **names, "bot_id": "B0WINDSOCK", "is_enterprise_install": False})
+        return json_response({"ok": True, "url": url, **names, "bot_id": "B0WINDSOCK", "is_enterprise_install": False})
 
-    def _post_message(self, request: Request, payload: dict[str, Any]) -> Answer:
+    def _post_message(self, request: Request, payload: dict[str, Any]) -> Response:
         channel = channel_of(payload.get("channel")) or "#channel_not_found"
         if channel[1:] in CHANNEL_ERRORS:
             return _failed(channel[1:])
@@ -127,9 +129,9 @@ class Slack:
         if len(payload.get("text") or "") > slack_limits.MAX_TEXT:
             warning = "[WARN] Your message was truncated but still posted."
             body["response_metadata"] = {"warnings": ["message_truncated"], "messages": [warning]}
-        return json_answer(body, message=message.seq)
+        return json_response(body, message=message.seq)
 
-    def _update(self, request: Request, payload: dict[str, Any]) -> Answer:
+    def _update(self, request: Request, payload: dict[str, Any]) -> Response:
         # A name will not do here, although it does in chat.postMessage:
         # https://github.com/slackapi/python-slack-sdk/issues/696
         given = str(payload.get("channel", ""))
@@ -153,7 +155,7 @@ class Slack:
                 problems=tuple(slack_limits.problems(payload)),
                 size=len(request.body),
             )
-        return json_answer({**_body(message), "text": new.get("text", "")}, message=message.seq)
+        return json_response({**_body(message), "text": new.get("text", "")}, message=message.seq)
 
     def _post(self, payload: dict[str, Any], channel: str, request: Request) -> Message:
         cut = payload["text"][: slack_limits.MAX_TEXT] if payload.get("text") else None
@@ -179,7 +181,7 @@ class Slack:
                 )
             )
 
-    def _slow_down(self, request: Request, channel: str) -> Answer | None:
+    def _slow_down(self, request: Request, channel: str) -> Response | None:
         """429 where `channel` had a message less than a second ago."""
         if not self._rate_limit:
             return None
@@ -190,7 +192,7 @@ class Slack:
                 self._posted[channel] = now
                 return None
         answer = self.refusal(request, 429)
-        return Answer(429, answer.body, answer.content_type, {"Retry-After": "1"}, answer.error)
+        return Response(429, answer.body, answer.content_type, {"Retry-After": "1"}, answer.error)
 
 
 def _hook_payload(request: Request) -> dict[str, Any] | None:
@@ -239,15 +241,15 @@ def _token_error(token: str) -> str | None:
     return token[5:] if token[5:] in TOKEN_ERRORS else None
 
 
-def _refused(error: str, status: int, details: tuple[str, ...] = ()) -> Answer:
-    return text_answer(error, status, error=error, details=details)
+def _refused(error: str, status: int, details: tuple[str, ...] = ()) -> Response:
+    return text_response(error, status, error=error, details=details)
 
 
-def _failed(error: str, details: tuple[str, ...] = (), status: int = 200) -> Answer:
+def _failed(error: str, details: tuple[str, ...] = (), status: int = 200) -> Response:
     value: dict[str, Any] = {"ok": False, "error": error}
     if details:
         value |= {"errors": details, "response_metadata": {"messages": [f"[ERROR] {line}" for line in details]}}
-    return json_answer(value, status, error=error, details=details)
+    return json_response(value, status, error=error, details=details)
 
 
 def _body(message: Message) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from .api import Api
-from .exchange import Answer, Request, json_answer, text_answer
+from .exchange import Request, Response, json_response, text_response
 from .messages import Attempt, Platform, Store
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ _SECURITY = {
 class HttpPlatform(Protocol):
     """A platform that is spoken to over HTTP."""
 
-    def handle(self, request: Request) -> Answer:
+    def handle(self, request: Request) -> Response:
         """Answer as the platform does."""
 
     def endpoint(self, request: Request) -> str:
         """What an attempt calls the endpoint."""
 
-    def refusal(self, request: Request, status: int) -> Answer:
+    def refusal(self, request: Request, status: int) -> Response:
         """What the platform says with an HTTP error of its own."""
 
 
@@ -120,11 +120,11 @@ class _Handler(BaseHTTPRequestHandler):
         """The request's body; None: the request was refused."""
         length = self.headers.get("Content-Length", "0")
         if not self._is_local():
-            self._send(text_answer("the inbox answers to loopback names only\n", 403))
+            self._send(text_response("the inbox answers to loopback names only\n", 403))
         elif "Transfer-Encoding" in self.headers or not length.isdecimal():
-            self._send(text_answer("a Content-Length is needed\n", 411))
+            self._send(text_response("a Content-Length is needed\n", 411))
         elif int(length) > MAX_BODY:
-            self._send(text_answer(f"more than {MAX_BODY} bytes\n", 413))
+            self._send(text_response(f"more than {MAX_BODY} bytes\n", 413))
         else:
             return self.rfile.read(int(length))
         self.close_connection = True
@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(f"data: {now}\n\n".encode() if now != seen else b": nothing new\n\n")
             seen = now
 
-    def _send(self, answer: Answer, *, over: float = 0, upto: int | None = None) -> None:
+    def _send(self, answer: Response, *, over: float = 0, upto: int | None = None) -> None:
         """Send `answer`: a byte at a time over `over` seconds, or only its first `upto` bytes."""
         length = {"Content-Type": answer.content_type, "Content-Length": str(len(answer.body))}
         self._head(answer.status, {**length, **answer.headers})
@@ -196,12 +196,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
 
-def _asked_for(platform: HttpPlatform, request: Request, fault: Fault) -> Answer:
+def _asked_for(platform: HttpPlatform, request: Request, fault: Fault) -> Response:
     """The answer that `fault` asks for, and where it leaves something open the platform's own."""
     answer = platform.refusal(request, fault.status)
     if isinstance(fault.body, str):
-        answer = text_answer(fault.body, fault.status, error=answer.error)
+        answer = text_response(fault.body, fault.status, error=answer.error)
     elif fault.body is not None:
-        answer = json_answer(fault.body, fault.status, error=answer.error)
+        answer = json_response(fault.body, fault.status, error=answer.error)
     retry = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
     return dataclasses.replace(answer, headers=retry)

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from . import ports
 
 if TYPE_CHECKING:
-    from windsock._source import Source
     from windsock.settings import Settings
+    from windsock.settings.sources import Source
 
 HOST = "127.0.0.1"
 GRAFANA_PORT = 3000

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 
-from windsock import _source, cli, settings
-from windsock._extras import need
+from windsock import cli, settings
 from windsock.airflow.versions import NEWEST
 from windsock.exceptions import UsageError
+from windsock.extras import need
+from windsock.settings import sources
 
 from . import environment, keeper, programs, shipping, stack, table
 from . import logs as shipped
@@ -63,7 +64,7 @@ def up(  # noqa: PLR0913  its options
     if own and own not in environment.versions():
         raise UsageError(f"--airflow {own}: expected none or one of {', '.join(environment.versions())}")
     need("aiosmtpd", "uv", "grafanalib", "sqlalchemy", what="`windsock up`")
-    source = _source.read(config)
+    source = sources.read(config)
     settings.validate(source)
     found = None if prepare else programs.find()
     folder = Folder(home.resolve())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from windsock import settings
-from windsock._source import Source
+from windsock.settings.sources import Source
 
 if TYPE_CHECKING:
     from .addresses import Addresses

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from windsock._source import Source
+    from windsock.settings.sources import Source
 
     from .addresses import Addresses
     from .folder import Folder

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from windsock.catalog import Metric
-    from windsock.settings import Exporter as ExporterSettings
+    from windsock.settings.exporter import Exporter as ExporterSettings
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import yaml
 
-from windsock._units import parse_duration
 from windsock.exceptions import SettingsError
+from windsock.settings.units import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

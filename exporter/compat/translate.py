@@ -7,7 +7,7 @@ from weakref import WeakValueDictionary
 
 from windsock import catalog
 from windsock.exporter.statsd.translate import Operation, Rejected, Target, Translator
-from windsock.settings import StatsD
+from windsock.settings.exporter import StatsD
 
 from .escape import escape, escape_label
 

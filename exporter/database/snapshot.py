@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from windsock.exporter.series.labels import Labels
-    from windsock.settings import Budgets
+    from windsock.settings.exporter import Budgets
 
 
 Sample = tuple[str, "Labels", float]

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from windsock.airflow import web
 
-from .site import HEADERS, Answer, problem, site
+from .site import HEADERS, Content, problem, site
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -52,7 +52,7 @@ async def _overview(request: Request) -> Response:
     return _response(await run_in_threadpool(lambda: site().overview(may_see)))
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: Content) -> Response:
     headers: dict[str, Any] = dict(HEADERS)
     if answer.status == _SIGN_IN.status:
         headers["WWW-Authenticate"] = "Bearer"

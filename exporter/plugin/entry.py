@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from windsock.airflow import compat, web
 
-from . import listener
+from . import hooks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -34,7 +34,7 @@ class WindsockPlugin(_Base):  # type: ignore[misc]
     """Airflow reads these attributes of an instance: the lazy ones only where there is a web server."""
 
     name: ClassVar[str] = _NAME
-    listeners: ClassVar[list[Any]] = [listener]
+    listeners: ClassVar[list[Any]] = [hooks]
     fastapi_apps: ClassVar[list[Any]] = [{"app": application, "name": _NAME, "url_prefix": f"/{_NAME}"}]
 
     @cached_property

@@ -36,8 +36,8 @@ HEADERS = {
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An HTTP answer, with HEADERS beside."""
+class Content:
+    """What an HTTP request gets, with HEADERS beside."""
 
     body: bytes
     status: int = 200
@@ -61,12 +61,12 @@ class Site:
             and hmac.compare_digest(given.strip().encode(errors="replace"), self._token.encode())
         )
 
-    def metrics(self) -> Answer:
+    def metrics(self) -> Content:
         """The collector's exposition."""
         try:
             if self._exposition is None:
                 self._exposition = Exposition(self._settings, self._database())
-            return Answer(self._exposition.read(), content_type=TEXT)
+            return Content(self._exposition.read(), content_type=TEXT)
         except UnavailableError as error:
             log.warning("no metrics: %s", error)
             return problem(503, str(error))
@@ -80,14 +80,14 @@ class Site:
             log.warning("Airflow's own database is read: %s", error)
             return web.database_url()
 
-    def dag(self, dag_id: str) -> Answer:
+    def dag(self, dag_id: str) -> Content:
         """The page of one DAG."""
         facts = web.dag_facts(dag_id)
         if facts is None:
             return problem(404, f"There is no DAG {dag_id}.")
         return _page(page.dag(facts, self._settings, self._alerts({"dag_id": dag_id})))
 
-    def overview(self, may_see: Callable[[str], bool]) -> Answer:
+    def overview(self, may_see: Callable[[str], bool]) -> Content:
         """The page of all alerts that are firing, without those of DAGs that the user may not see."""
         found = self._alerts({})
         allowed = cache(may_see)
@@ -118,13 +118,13 @@ def site() -> Site:
         return Site(settings.Settings())
 
 
-def problem(status: int, text: str) -> Answer:
+def problem(status: int, text: str) -> Content:
     """An answer that says what is wrong."""
-    return Answer(f"{text}\n".encode(), status, "text/plain; charset=utf-8")
+    return Content(f"{text}\n".encode(), status, "text/plain; charset=utf-8")
 
 
-def _page(text: str) -> Answer:
-    return Answer(text.encode())
+def _page(text: str) -> Content:
+    return Content(text.encode())
 
 
 def _token(reference: str | None) -> str:

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, redirect, request
 
 from windsock.airflow import web
 
-from .site import HEADERS, Answer, problem, site
+from .site import HEADERS, Content, problem, site
 
 blueprint = Blueprint("windsock", __name__, url_prefix="/windsock")
 
@@ -39,7 +39,7 @@ def overview() -> Any:
     return _response(site().overview(web.may_see_dag))
 
 
-def _response(answer: Answer) -> Response:
+def _response(answer: Content) -> Response:
     return Response(answer.body, answer.status, HEADERS, content_type=answer.content_type)
 
 

@@ -7,8 +7,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from windsock import links
-from windsock._units import format_elapsed
 from windsock.events import DEADLINE_MISSED, TASK_FAILED, rfc3339
+from windsock.settings.units import format_elapsed
 from windsock.text import LIMIT, line, safe, shorten
 
 from .reasons import why

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from windsock.settings import Budgets
+    from windsock.settings.exporter import Budgets
 
     from .labels import Labels
 

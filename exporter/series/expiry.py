@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .kinds import Gauge, Histogram
 
 if TYPE_CHECKING:
-    from windsock.settings import Expiry as ExpirySettings
+    from windsock.settings.exporter import Expiry as ExpirySettings
 
     from .kinds import Series
     from .labels import Labels

@@ -14,7 +14,7 @@ from .number import parse_number
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable
 
-    from windsock.settings import Policy
+    from windsock.settings.exporter import Policy
 
 _DIGITS = b"0123456789.+-eE"
 _MILLISECONDS = 0.001

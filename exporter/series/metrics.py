@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from windsock.catalog import Kind, Metric
-    from windsock.settings import Exporter as ExporterSettings
+    from windsock.settings.exporter import Exporter as ExporterSettings
 
 
 def metrics(settings: ExporterSettings) -> tuple[Metric, ...]:

@@ -7,7 +7,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
 from windsock import catalog
-from windsock.settings import Budgets
+from windsock.settings.exporter import Budgets
 
 from .budget import Budget
 from .kinds import Counter, Gauge

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from windsock import catalog
 from windsock.exporter.series.metrics import adjusted
-from windsock.settings import Exporter
+from windsock.settings.exporter import Exporter
 
 from .names import Found
 from .newcomers import KINDS, Newcomers

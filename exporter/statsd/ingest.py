@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from windsock.exporter.series.own import OwnMetrics
     from windsock.exporter.series.store import SeriesStore
-    from windsock.settings import Expiry as ExpirySettings
+    from windsock.settings.exporter import Expiry as ExpirySettings
 
     from .learn import Action
     from .translate import Translator

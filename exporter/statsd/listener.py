@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 
 from windsock.exceptions import WindsockError
 
+from .datagrams import Datagrams
 from .lag import Lag
-from .receive import Datagrams
 
 _SO_RCVBUFFORCE = 33
 _KINDS = {

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from windsock.catalog import Kind, Metric
-    from windsock.settings import Budgets
+    from windsock.settings.exporter import Budgets
 
 KINDS: Mapping[str, Kind] = {"c": "counter", "g": "gauge", "ms": "histogram", "h": "histogram", "d": "histogram"}
 """What a line's type is exposed as."""

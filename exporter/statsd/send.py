@@ -10,7 +10,7 @@ from array import array
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Literal
 
-from .receive import Iovec, Mmsghdr
+from .datagrams import Iovec, Mmsghdr
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
-from windsock.settings import StatsD
+from windsock.settings.exporter import StatsD
 
 from .custom import PREFIX, Custom
 from .legacy import Held, LegacyForms
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from windsock.catalog import Kind, Metric
     from windsock.exporter.series.labels import Labels
-    from windsock.settings import Budgets
+    from windsock.settings.exporter import Budgets
 
     from .line import Head
     from .names import Found

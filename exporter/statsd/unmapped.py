@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from windsock.catalog import Metric
-    from windsock.settings import Exporter
+    from windsock.settings.exporter import Exporter
 
 # What Airflow lets through: `stat_name_handler` may let more, and be counted as a bad name.
 _NAME = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9_./-]{1,250}")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from windsock._extras import MissingPackageError
 from windsock.exceptions import SettingsError
+from windsock.extras import MissingPackageError
 
 from . import tls, webconfig
 

@@ -6,11 +6,11 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from windsock._units import format_age
 from windsock.exporter.parts import ALERTMANAGER, DATABASE, RECONCILER
 from windsock.exporter.series.kinds import Counter
 from windsock.exporter.statsd.prefix import advice, foreign_prefix
 from windsock.redaction import redact
+from windsock.settings.units import format_age
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windsock import __version__
-from windsock._units import format_age
+from windsock.settings.units import format_age
 
 from . import condition, markup
 from .markup import Html

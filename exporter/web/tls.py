@@ -6,8 +6,8 @@ import ssl
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from windsock._source import Source, dotted
 from windsock.exceptions import SettingsError
+from windsock.settings.sources import Source, dotted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -12,9 +12,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from windsock import _source
-from windsock._units import Duration  # noqa: TC001  pydantic reads the annotations at run time
 from windsock.exceptions import SettingsError
+from windsock.settings import sources
+from windsock.settings.units import Duration  # noqa: TC001  pydantic reads the annotations at run time
 
 ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerifyClientCert"]
 Version = Literal["TLS12", "TLS13"]
@@ -111,17 +111,17 @@ class WebConfig(_Section):
         return users
 
 
-def load(path: str) -> tuple[WebConfig, _source.Source]:
+def load(path: str) -> tuple[WebConfig, sources.Source]:
     """Return what the file says, and where each key of it stands. Raises SettingsError with every problem found."""
     if not Path(path).is_file():
         raise SettingsError([f"{path}: no such file (exporter.web.config_file)"])
-    source = _source.read(path, {})
+    source = sources.read(path, {})
     problems = list(source.problems)
     config = WebConfig()
     try:
         config = WebConfig.model_validate({key: value for key, value in source.values.items() if value is not None})
     except ValidationError as error:
-        problems += _source.explain(error, source, WebConfig)
+        problems += sources.explain(error, source, WebConfig)
     if problems:
         raise SettingsError(problems)
     return config, source

@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import pytest
 from real.hostile import Hostile
 
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.callbacks import sending
 from windsock.demo.inbox import Inbox
 from windsock.events import Event, rfc3339
@@ -47,7 +48,7 @@ def _task(dag, task_id):
 
 
 class Airflow3:
-    """What 3.3.2 hands over: plain dicts; the task instance has no duration, the killed one no start_date either."""
+    """What 3.x hands over: plain dicts; the task instance has no duration, the killed one no start_date either."""
 
     major = 3
 
@@ -142,7 +143,7 @@ class Airflow2:
         return context
 
 
-@pytest.fixture(params=[Airflow3, Airflow2], ids=["3.3.2", "2.11.0"])
+@pytest.fixture(params=[Airflow3, Airflow2], ids=[NEWEST, OLDEST])
 def airflow(request):
     """The contexts of one Airflow version."""
     return request.param
@@ -303,7 +304,7 @@ def secrets(monkeypatch):
 
 
 @pytest.fixture
-def straight(inbox, secrets, tmp_path, monkeypatch):
+def direct(inbox, secrets, tmp_path, monkeypatch):
     """The sections of windsock.yaml that lead to the inbox, and to no Alertmanager."""
     monkeypatch.setenv("SLACK_HOOK", inbox.addresses["slack_webhook"])
     return {
@@ -358,16 +359,16 @@ def soon():
 
 
 @pytest.fixture
-def settings(straight):
+def settings(direct):
     def build(**changes):
-        sections = {**straight, **changes}
+        sections = {**direct, **changes}
         return Settings.model_validate(sections)
 
     return build
 
 
 @pytest.fixture
-def only_slack(straight, settings):
+def only_slack(direct, settings):
     return settings(teams={"pay": {"slack": "#pay"}})
 
 

@@ -118,9 +118,9 @@ def test_help_has_examples():
 
 
 @pytest.fixture
-def away(straight):
+def away(direct):
     """The inbox's sections with no Alertmanager."""
-    return straight
+    return direct
 
 
 def test_a_test_says_what_each_channel_answered(configure, away, inbox):

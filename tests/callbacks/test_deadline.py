@@ -1,4 +1,4 @@
-"""Missed deadlines as Airflow 3.3.2 calls for them, and missed SLAs as 2.11 does."""
+"""Missed deadlines as Airflow 3 calls for them, and missed SLAs as 2.11 does."""
 
 from __future__ import annotations
 

@@ -73,13 +73,13 @@ def test_a_long_retry_after_is_left_to_the_spool(only_slack, event, soon, inbox,
 
 
 @pytest.mark.parametrize("where", ["http://127.0.0.1:1", "http://no-such-host.invalid"])
-def test_nobody_there(settings, straight, event, soon, where, clock, inbox):
-    straight["channels"]["slack"]["api_url"] = where
+def test_nobody_there(settings, direct, event, soon, where, clock, inbox):
+    direct["channels"]["slack"]["api_url"] = where
     found, seconds = timed(lambda: deliver(event(), settings(), soon(3)))
     assert found.problem == "unreachable"
     assert seconds < 3.5
     assert [message.platform for message in inbox.messages()] == ["mail"], "the others are not held up"
-    straight["channels"]["slack"]["api_url"] = inbox.addresses["slack_api"]
+    direct["channels"]["slack"]["api_url"] = inbox.addresses["slack_api"]
     clock(61)
     assert flush(settings(), soon()).delivered == 1
     assert by_channel(inbox) == [("mail", "pay@example.org"), ("slack", "#pay")]
@@ -148,7 +148,7 @@ def test_a_dead_letter_that_is_tried_again_is_sent(settings, event, soon, inbox,
     assert len(inbox.messages()) == 2
 
 
-def test_a_missing_credential_costs_that_channel_only(settings, straight, event, soon, inbox, monkeypatch):
+def test_a_missing_credential_costs_that_channel_only(settings, direct, event, soon, inbox, monkeypatch):
     monkeypatch.delenv("SLACK_TOKEN")
     found = deliver(event(), settings(), soon())
     assert found.problem == "settings"
@@ -156,7 +156,7 @@ def test_a_missing_credential_costs_that_channel_only(settings, straight, event,
     assert by_channel(inbox) == [("mail", "pay@example.org")]
 
 
-def test_without_a_disk_it_is_told_all_the_same(settings, straight, event, soon, inbox, tmp_path):
+def test_without_a_disk_it_is_told_all_the_same(settings, direct, event, soon, inbox, tmp_path):
     (tmp_path / "a-file").write_text("")
     broken = settings(callbacks={"spool": {"dir": str(tmp_path / "a-file")}}, teams={"pay": {"slack": "#pay"}})
     assert deliver(event(), broken, soon()).problem == ""
@@ -184,9 +184,9 @@ deliver(event, settings.load(cwd=False), time.monotonic() + 30)
 
 
 @pytest.mark.parametrize("accept", [False, True])
-def test_kill_9_in_the_middle_of_a_delivery(straight, configure, inbox, soon, accept, clock):
+def test_kill_9_in_the_middle_of_a_delivery(direct, configure, inbox, soon, accept, clock):
     """At least once, marked: whether it had arrived nobody can know."""
-    configure(**{**straight, "teams": {"pay": {"slack": "#pay"}}})
+    configure(**{**direct, "teams": {"pay": {"slack": "#pay"}}})
     inbox.fault(platform="slack", kind="hang", seconds=60, count=1, accept=accept)
     sender = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)
     sender.stdout.readline()
@@ -222,9 +222,9 @@ for index in range(int(sys.argv[1]), int(sys.argv[2])):
 
 
 def test_five_hundred_failures_in_sixteen_processes_are_one_message_and_an_update(
-    straight, configure, inbox, soon, clock
+    direct, configure, inbox, soon, clock
 ):
-    configure(**{**straight, "teams": {"pay": {"slack": "#pay"}}})
+    configure(**{**direct, "teams": {"pay": {"slack": "#pay"}}})
     edges = [round(500 * part / 16) for part in range(17)]
     started = time.monotonic()
     workers = [

@@ -150,9 +150,9 @@ def test_a_real_alertmanager_takes_them_all(corpus, alertmanager, configure, lin
     assert alertmanager.alerts()
 
 
-def test_slack_takes_them_all(corpus, straight, inbox, configure, lines):
-    straight = {**straight, "defaults": {"slack": "#all"}, "callbacks": {"budget": 5, **straight["callbacks"]}}
-    configure(**straight)
+def test_slack_takes_them_all(corpus, direct, inbox, configure, lines):
+    direct = {**direct, "defaults": {"slack": "#all"}, "callbacks": {"budget": 5, **direct["callbacks"]}}
+    configure(**direct)
     for number, context in enumerate(corpus):
         context["task_instance"].run_id = f"run {number}"
         Notify(channels=["slack"])({**context, "run_id": f"run {number}"})

@@ -152,9 +152,9 @@ SCENES = {
 
 
 @pytest.fixture
-def to_inbox(straight, tmp_path):
+def to_inbox(direct, tmp_path):
     """Send a message to Slack, PagerDuty and by mail; returns what each of them shows."""
-    loaded = Settings.model_validate(straight)
+    loaded = Settings.model_validate(direct)
 
     def tell(message, inbox):
         for channel, to in (("slack", "#pay"), ("pagerduty", "${PD_PAY}"), ("email", "pay@example.org")):
@@ -272,10 +272,10 @@ def test_templates(template, said):
         assert "ValueError: 3 of 1200 rows have no price" in text, "the alert says what it would have said"
 
 
-def test_a_teams_template_is_used(straight, inbox, soon, event):
-    straight["callbacks"]["templates"] = {"short": "Look at {{ dag_id }}, {{ owner }}!"}
-    straight["teams"]["pay"] = {"slack": "#pay", "template": "short"}
-    loaded = Settings.model_validate(straight)
+def test_a_teams_template_is_used(direct, inbox, soon, event):
+    direct["callbacks"]["templates"] = {"short": "Look at {{ dag_id }}, {{ owner }}!"}
+    direct["teams"]["pay"] = {"slack": "#pay", "template": "short"}
+    loaded = Settings.model_validate(direct)
     deliver(event(), loaded, soon())
     deliver(event(run_id="r2"), loaded, soon(), Choice(template="By hand: {{ task_id }}"))
     first, second = inbox.messages()

@@ -36,15 +36,15 @@ COUNTED = {
 
 @pytest.mark.parametrize("tagged", [True, False], ids=["influxdb", "plain"])
 @pytest.mark.parametrize("version", environments.VERSIONS)
-def test_each_way_is_counted_by_channel_and_team(straight, inbox, tmp_path, version, tagged):
+def test_each_way_is_counted_by_channel_and_team(direct, inbox, tmp_path, version, tagged):
     config = tmp_path / "metrics.yaml"
-    straight["teams"] = {
+    direct["teams"] = {
         "pay": {"slack": "#pay"},
         "gone.to": {"email": "a@example.org"},
         "wrong": {"slack": "#is_archived"},
     }
-    straight["channels"]["email"]["smarthost"] = "127.0.0.1:1"
-    config.write_text(json.dumps(straight))
+    direct["channels"]["email"]["smarthost"] = "127.0.0.1:1"
+    config.write_text(json.dumps(direct))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         listener.bind(("127.0.0.1", 0))
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)

@@ -144,8 +144,8 @@ def test_a_url_in_the_file_is_refused_and_not_repeated(configure):
     assert "s3cret" not in str(caught.value)
 
 
-def test_a_failure_and_its_end_are_two_messages(settings, straight, workflow, event, soon, inbox):
-    straight["defaults"] = {"msteams": workflow}
+def test_a_failure_and_its_end_are_two_messages(settings, direct, workflow, event, soon, inbox):
+    direct["defaults"] = {"msteams": workflow}
     assert deliver(event(team="default"), settings(), soon()).problem == ""
     assert resolve(event(team="default"), settings(), soon()).problem == ""
     first, second = inbox.messages("msteams")

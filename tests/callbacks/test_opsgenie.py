@@ -111,9 +111,9 @@ def test_a_refusal_in_its_words(tell, server, event, monkeypatch):
     assert tell(Message(event())).detail == "HTTP 401: refused 401"
 
 
-def test_it_pages_and_a_later_success_ends_it_from_any_host(settings, straight, server, event, soon, tmp_path):
-    straight["channels"]["opsgenie"] = {"url": server.url}
-    straight["teams"] = {"ops": {"opsgenie": "${OPSGENIE_KEY}"}}
+def test_it_pages_and_a_later_success_ends_it_from_any_host(settings, direct, server, event, soon, tmp_path):
+    direct["channels"]["opsgenie"] = {"url": server.url}
+    direct["teams"] = {"ops": {"opsgenie": "${OPSGENIE_KEY}"}}
     deliver(event(team="ops", severity="warning"), settings(), soon())
     assert server.requests == []
     deliver(event(team="ops", severity="critical", run_id="monday"), settings(), soon())

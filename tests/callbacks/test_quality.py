@@ -59,14 +59,14 @@ def test_ten_runs_over_the_same_bad_data_are_one_alert(airflow, inside, alertman
     assert len(alertmanager.alerts()) == 1
 
 
-def test_a_check_that_is_made_in_a_loop_is_one_failure(airflow, inside, configure, inbox, straight):
-    configure(**straight | {"defaults": {"slack": "#data"}, "teams": {}})
+def test_a_check_that_is_made_in_a_loop_is_one_failure(airflow, inside, configure, inbox, direct):
+    configure(**direct | {"defaults": {"slack": "#data"}, "teams": {}})
     for number in (1, 1, 1, 2):
         context = running(airflow)
         context["task_instance"].try_number = number
         inside(context)
         check(False, "orders has no rows", name="rows")
-    values = [json.loads(file.read_text()) for file in Path(straight["callbacks"]["spool"]["dir"]).rglob("runs/*.json")]
+    values = [json.loads(file.read_text()) for file in Path(direct["callbacks"]["spool"]["dir"]).rglob("runs/*.json")]
     assert [incident["failures"] for incident in values] == [2]
     assert len(inbox.messages()) == 1
 

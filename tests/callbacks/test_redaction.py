@@ -30,11 +30,11 @@ def made():
 
 
 @pytest.fixture
-def everywhere(straight, configure, alertmanager, hooks, monkeypatch):
+def everywhere(direct, configure, alertmanager, hooks, monkeypatch):
     """windsock.yaml with each channel there is."""
     monkeypatch.setenv("APPRISE", hooks.url.replace("http:", "json:"))
-    pay = {**straight["teams"]["pay"], "webhook": hooks.url, "apprise": ["${APPRISE}"]}
-    sections = {**straight, "defaults": pay, "teams": {}, "alertmanager": {"urls": [alertmanager.url]}}
+    pay = {**direct["teams"]["pay"], "webhook": hooks.url, "apprise": ["${APPRISE}"]}
+    sections = {**direct, "defaults": pay, "teams": {}, "alertmanager": {"urls": [alertmanager.url]}}
 
     def write(**changes):
         return configure(**{**sections, **changes})

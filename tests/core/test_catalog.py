@@ -11,21 +11,22 @@ from pathlib import Path
 import pytest
 
 from windsock import catalog
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.catalog.airflow_metrics import NOTES
 from windsock.catalog.own_metrics import OWN_METRICS
 
 ROOT = Path(__file__).parent.parent.parent
 AIRFLOW = "WINDSOCK_AIRFLOW_PYTHON"
 EVERY = (*catalog.statsd(), *catalog.own())
-VERSIONS = ("2.11.0", "3.0.6", "3.1.3", "3.1.6", "3.1.8", "3.2.0", "3.3.2")
+VERSIONS = (OLDEST, "3.0.6", "3.1.3", "3.1.6", "3.1.8", "3.2.0", NEWEST)
 
 
 @pytest.fixture(scope="module")
 def airflow() -> str:
-    """The Python of an installed Airflow 3.3.2."""
-    python = Path(os.environ.get(AIRFLOW) or ROOT / ".windsock" / "airflow-3.3.2" / "bin" / "python")
+    """The Python of the newest Airflow, installed."""
+    python = Path(os.environ.get(AIRFLOW) or ROOT / ".windsock" / f"airflow-{NEWEST}" / "bin" / "python")
     if not python.exists():
-        pytest.fail(f"there is no Airflow 3.3.2: `make install` brings it, or set {AIRFLOW} to its Python")
+        pytest.fail(f"there is no Airflow {NEWEST}: `make install` brings it, or set {AIRFLOW} to its Python")
     return str(python)
 
 
@@ -38,7 +39,7 @@ def test_the_registry_of_the_installed_airflow_is_the_one_that_is_kept(airflow):
         check=False,
     )
     assert result.returncode == 0, result.stdout + result.stderr
-    assert result.stdout == "airflow-3.3.2.json: current\n"
+    assert result.stdout == f"airflow-{NEWEST}.json: current\n"
 
 
 class TestNames:
@@ -142,4 +143,4 @@ class TestVersions:
     )
     def test_what_is_registered_and_never_sent(self, name):
         metric = next(metric for metric in catalog.airflow() if metric.name == name)
-        assert not metric.emitted_by("3.3.2")
+        assert not metric.emitted_by(NEWEST)

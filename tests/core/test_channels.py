@@ -46,7 +46,7 @@ def knows(tree: ast.AST, name: str) -> bool:
 @pytest.mark.parametrize("name", channels.NAMES)
 def test_a_channel_is_known_in_four_files(name):
     files = {file for file, text in product() if knows(ast.parse(text), name)}
-    extra = {"windsock/_extras.py"} if name == "apprise" else set()  # a package to install has that name too
+    extra = {"windsock/extras.py"} if name == "apprise" else set()  # a package to install has that name too
     own = {f"{folder}channels/{name}.py" for folder in ("windsock/", "callbacks/")}
     assert files - extra <= own | {"windsock/channels/__init__.py", "windsock/settings.py"}
     assert all((ROOT / file).is_file() for file in own)

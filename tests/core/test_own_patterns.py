@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from windsock import redaction, settings
-from windsock._regex_cost import check
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
+from windsock.regex_cost import check
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from windsock._matching import Match
 from windsock.settings import Settings
+from windsock.settings.matching import Match
 from windsock.teams import UNKNOWN, DagFacts, matches, owners_of, route
 
 SETTINGS = Settings.model_validate(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from windsock._units import format_duration, parse_duration, parse_ratio, parse_size
+from windsock.settings.units import format_duration, parse_duration, parse_ratio, parse_size
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from contextlib import closing
 import pytest
 import requests
 
+from windsock.airflow.versions import NEWEST
+
 pytestmark = pytest.mark.timeout(600)
 
 HOPS = ("task failed (Airflow)", "alert in Alertmanager", "page in the inbox", "failure counted: exporter, Prometheus")
@@ -71,9 +73,9 @@ def test_the_page_of_a_failed_task_arrives_and_nothing_is_left(up, place):
     assert [path.name for path in place.iterdir()] == [".windsock"]
     again = up("--prepare")
     assert again.wait(60) == 0
-    assert again.lines[-1].endswith(f"Airflow is installed in {place}/.windsock/airflow-3.3.2")
+    assert again.lines[-1].endswith(f"Airflow is installed in {place}/.windsock/airflow-{NEWEST}")
     inside = sorted(path.name for path in (place / ".windsock").iterdir())
-    assert inside == [".gitignore", "airflow-3.3.2", "install.log", "lock", "run"]
+    assert inside == [".gitignore", f"airflow-{NEWEST}", "install.log", "lock", "run"]
 
 
 def test_it_streams_events_refuses_a_second_start_and_ends_on_ctrl_c(up, place):

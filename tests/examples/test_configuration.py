@@ -16,10 +16,12 @@ import yaml
 from real import environments
 from real.server import find, free_port
 
+from windsock.airflow.versions import NEWEST, OLDEST
+
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CONFIGURATIONS = {
     "windsock/small.yaml": "severity warning\ntold: slack #payments\n",
-    "windsock/straight.yaml": "severity warning\ntold: slack #payments, email payments@example.org",
+    "windsock/direct.yaml": "severity warning\ntold: slack #payments, email payments@example.org",
     "windsock/two-clusters/prod.yaml": "severity critical\ntold: pagerduty ${PD_PAYMENTS}, slack #payments",
     "windsock/two-clusters/staging.yaml": "severity warning\ntold: slack #payments\n",
     "kubernetes/exporter.yaml": "severity warning\ntold: slack #payments\n",
@@ -191,7 +193,7 @@ def test_windsock_reads_each_variable_of_the_helm_values(tmp_path):
     assert [name for name in variables if f"${name}" not in shown.stdout] == []
 
 
-@pytest.mark.parametrize("version", ["3.3.2", "2.11.0"])
+@pytest.mark.parametrize("version", [NEWEST, OLDEST])
 def test_airflow_knows_each_option_of_the_helm_values(version, tmp_path):
     (values,) = documents("helm/values.yaml")
     code = """

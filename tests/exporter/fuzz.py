@@ -19,7 +19,8 @@ with atheris.instrument_imports(include=["windsock.exporter.statsd"]):
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from windsock import catalog, settings
+from windsock import catalog
+from windsock.settings.exporter import Budgets, Expiry
 
 RENEW = 20_000
 
@@ -31,9 +32,9 @@ class Target:
 
     def renew(self) -> None:
         self.own = OwnMetrics()
-        self.store = SeriesStore(Budget(settings.Budgets(series=500)))
+        self.store = SeriesStore(Budget(Budgets(series=500)))
         translator = translate.Translator(catalog.statsd())
-        self.ingest = ingest.Ingest(self.store, translator, self.own, settings.Expiry())
+        self.ingest = ingest.Ingest(self.store, translator, self.own, Expiry())
 
     def __call__(self, data: bytes) -> None:
         datagrams = data.split(b"\x00")

@@ -6,6 +6,8 @@ import re
 
 import pytest
 
+from windsock.airflow.versions import NEWEST, OLDEST
+
 FINISH = "airflow.ti.finish"
 FINISHED = 'airflow_ti_finish_total{dag_id="d",state="success",task_id="t"}'
 PLAIN = ["airflow.ti.finish.d.t.success:1|c", "airflow.ti.finish:1|c"]
@@ -110,7 +112,7 @@ class TestIds:
     """Legacy names hold the ids with their dots (2.11), or with `__` for each dot (3.x)."""
 
     def test_tags_keep_the_true_ids(self, captures, pipeline):
-        found = pipeline.feed(*captures["airflow-3.3.2-influxdb"]).airflow()
+        found = pipeline.feed(*captures[f"airflow-{NEWEST}-influxdb"]).airflow()
         assert 'airflow_task_duration_seconds_count{dag_id="team.data.orders_daily",task_id="ingest.pull.api"}' in found
         assert not any("__data" in name for name in found)
 
@@ -190,9 +192,9 @@ class TestUnits:
 
     def test_the_dialects_agree_on_the_time_that_everything_takes(self, captures, make_pipeline):
         """The same DAGs on the same machine: a wrong unit would be a factor of 1000."""
-        datadog = make_pipeline().feed(*captures["airflow-3.3.2-datadog"]).wait()
-        influx = make_pipeline().feed(*captures["airflow-3.3.2-influxdb"]).wait()
-        plain = make_pipeline().feed(*captures["airflow-3.3.2-plain"]).wait()
+        datadog = make_pipeline().feed(*captures[f"airflow-{NEWEST}-datadog"]).wait()
+        influx = make_pipeline().feed(*captures[f"airflow-{NEWEST}-influxdb"]).wait()
+        plain = make_pipeline().feed(*captures[f"airflow-{NEWEST}-plain"]).wait()
         families = {name.partition("_seconds_")[0] for name in influx.airflow() if "_seconds_count" in name}
         assert len(families) >= 13
 
@@ -201,19 +203,25 @@ class TestUnits:
             assert max(means) < 10 * min(means), (family, means)
 
     @pytest.mark.parametrize(
-        "name", ["airflow-3.3.2-datadog", "airflow-3.3.2-influxdb", "airflow-3.3.2-plain", "airflow-2.11.0-plain"]
+        "name",
+        [
+            f"airflow-{NEWEST}-datadog",
+            f"airflow-{NEWEST}-influxdb",
+            f"airflow-{NEWEST}-plain",
+            f"airflow-{OLDEST}-plain",
+        ],
     )
     def test_parsing_a_file_takes_a_tenth_of_a_second(self, name, captures, pipeline):
         pipeline.feed(*captures[name]).wait()
         assert 0.05 < self.mean(pipeline, "airflow_dag_processing_last_duration") < 0.5
 
     def test_airflow_2_waits_in_the_queue_for_seconds(self, captures, pipeline):
-        pipeline.feed(*captures["airflow-2.11.0-plain"]).wait()
+        pipeline.feed(*captures[f"airflow-{OLDEST}-plain"]).wait()
         assert 1 < self.mean(pipeline, "airflow_task_queued_duration") < 30
         assert 0.01 < self.mean(pipeline, "airflow_task_duration") < 1
 
     def test_corrections_are_counted(self, captures, pipeline):
-        lines = captures["airflow-3.3.2-influxdb"]
+        lines = captures[f"airflow-{NEWEST}-influxdb"]
         parsed = sum(line.startswith(b"airflow.dag_processing.last_duration,bundle_name=") for line in lines)
         pipeline.feed(*lines)
         assert pipeline.own()['windsock_corrections_total{reason="seconds_as_milliseconds"}'] == parsed > 10
@@ -221,11 +229,11 @@ class TestUnits:
     @pytest.mark.parametrize(
         ("name", "major", "dialect"),
         [
-            ("airflow-2.11.0-plain", "2", "plain"),
+            (f"airflow-{OLDEST}-plain", "2", "plain"),
             ("airflow-3.1.3-influxdb", "3", "influxdb"),
-            ("airflow-3.3.2-datadog", "3", "datadog"),
-            ("airflow-3.3.2-influxdb", "3", "influxdb"),
-            ("airflow-3.3.2-plain", "3", "plain"),
+            (f"airflow-{NEWEST}-datadog", "3", "datadog"),
+            (f"airflow-{NEWEST}-influxdb", "3", "influxdb"),
+            (f"airflow-{NEWEST}-plain", "3", "plain"),
         ],
     )
     def test_version_and_dialect_are_told_by_what_arrives(self, name, major, dialect, captures, pipeline):
@@ -268,7 +276,7 @@ class TestGauges:
         assert 'airflow_pool_open_slots{pool_name="endless"} +Inf\n' in pipeline.text()
 
     def test_parsing_processes_go_up_and_down(self, captures, pipeline):
-        pipeline.feed(*captures["airflow-2.11.0-plain"])
+        pipeline.feed(*captures[f"airflow-{OLDEST}-plain"])
         assert 0 <= pipeline.airflow()["airflow_dag_processing_processes"] <= 3
         assert "# TYPE airflow_dag_processing_processes gauge\n" in pipeline.text()
 
@@ -280,8 +288,8 @@ class TestDialectsAgree:
         return {name for name in read.series(pipeline.text()) if any(f'dag_id="{dag}"' in name for dag in dags)}
 
     def test_the_same_dags_give_the_same_series(self, captures, make_pipeline, read):
-        datadog = make_pipeline().feed(*captures["airflow-3.3.2-datadog"]).wait()
-        influx = make_pipeline().feed(*captures["airflow-3.3.2-influxdb"]).wait()
+        datadog = make_pipeline().feed(*captures[f"airflow-{NEWEST}-datadog"]).wait()
+        influx = make_pipeline().feed(*captures[f"airflow-{NEWEST}-influxdb"]).wait()
 
         assert self.of(datadog, self.COMMON, read) == self.of(influx, self.COMMON, read)
         assert len(self.of(influx, self.COMMON, read)) > 50
@@ -296,7 +304,7 @@ class TestDialectsAgree:
 
     def test_what_belongs_to_no_dag_is_the_same_too(self, captures, make_pipeline, read):
         found = []
-        for name in ("airflow-3.3.2-datadog", "airflow-3.3.2-influxdb"):
+        for name in (f"airflow-{NEWEST}-datadog", f"airflow-{NEWEST}-influxdb"):
             series = read.series(make_pipeline().feed(*captures[name]).wait().text())
             found.append({one for one in series if "dag_id" not in one and one.startswith("airflow_")})
         # The file cb.py was in one folder only; a cache was measured, and a callback asked for, in one run only.
@@ -309,7 +317,7 @@ class TestDialectsAgree:
 
     def test_the_plain_dialect_of_the_same_lines_tells_the_same(self, captures, make_pipeline):
         """The tags taken off, as the plain dialect leaves them out: the same facts, with what legacy names carry."""
-        lines = captures["airflow-3.3.2-influxdb"]
+        lines = captures[f"airflow-{NEWEST}-influxdb"]
         bare = [line.partition(b":")[0].partition(b",")[0] + b":" + line.partition(b":")[2] for line in lines]
         tagged = make_pipeline().feed(*lines).wait().airflow()
         plain = make_pipeline().feed(*bare).wait().airflow()

@@ -11,14 +11,9 @@ import pytest
 
 from windsock import catalog
 
-CAPTURES = (
-    "airflow-2.11.0-plain",
-    "airflow-3.1.3-influxdb",
-    "airflow-3.3.2-datadog",
-    "airflow-3.3.2-influxdb",
-    "airflow-3.3.2-plain",
-)
-EXPECTED = Path(__file__).parent.parent / "data" / "series"
+DATA = Path(__file__).parents[1] / "data"
+CAPTURES = sorted(file.name.removesuffix(".txt.gz") for file in (DATA / "captures").glob("*.txt.gz"))
+EXPECTED = DATA / "series"
 
 pytestmark = pytest.mark.parametrize("name", CAPTURES)
 

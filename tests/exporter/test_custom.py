@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from windsock import catalog, settings
+from windsock import catalog
 from windsock.exporter.series import expiry
+from windsock.settings.exporter import Expiry
 
 DAY = 86_400.0
 BY = 'dag_id="team.orders",task_id="grp.load",team="data"'
@@ -123,7 +124,7 @@ class TestSettings:
 
     def test_a_gauge_stays_as_long_as_its_dag(self, pipeline):
         pipeline.feed("airflow.custom.rows,dag_id=d:1|g", "airflow.dagbag_size:7|g")
-        ages = expiry.Expiry(pipeline.service.store, settings.Expiry(), 0)
+        ages = expiry.Expiry(pipeline.service.store, Expiry(), 0)
         for day in range(1, 7):
             ages.step(day * DAY)
         assert pipeline.airflow() == {'airflow_custom_rows{dag_id="d"}': 1}

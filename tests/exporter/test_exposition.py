@@ -15,6 +15,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from windsock import catalog
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.exporter.series.exposition import OPENMETRICS, TEXT, ZeroInit, content_type
 
 PROMETHEUS_2_42 = (
@@ -59,7 +60,7 @@ def test_over_http(accept, content, serve, read):
     assert answer.text.endswith("# EOF\n") is (content == OPENMETRICS)
 
 
-@pytest.mark.parametrize("name", ["airflow-2.11.0-plain", "airflow-3.3.2-influxdb", "airflow-3.3.2-datadog"])
+@pytest.mark.parametrize("name", [f"airflow-{OLDEST}-plain", f"airflow-{NEWEST}-influxdb", f"airflow-{NEWEST}-datadog"])
 class TestCaptures:
     def test_both_formats_say_the_same(self, name, captures, pipeline, read):
         pipeline.feed(*captures[name]).wait()

@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from windsock.airflow.versions import NEWEST
 from windsock.exceptions import WindsockError
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.exporter.service import Service
-from windsock.exporter.statsd import listen
+from windsock.exporter.statsd import receiver
 
 HEARTBEAT = "airflow_scheduler_heartbeat_total"
 LINE = b"airflow.scheduler_heartbeat:1|c"
@@ -122,7 +123,7 @@ class TestUdp:
     def test_nothing_is_lost_or_doubled_among_scrapes(self, serve, scrape, becomes, captures):
         """Twenty scrapers at once, while a capture arrives at its own pace."""
         service = serve("udp://127.0.0.1:0")
-        lines = captures["airflow-3.3.2-influxdb"]
+        lines = captures[f"airflow-{NEWEST}-influxdb"]
         heartbeats = sum(line.startswith(b"airflow.scheduler_heartbeat:") for line in lines)
         with ThreadPoolExecutor(20) as scrapers:
             asked = [scrapers.submit(scrape, service) for _ in range(100)]
@@ -195,7 +196,7 @@ class TestStreams:
             becomes(service, 2)
 
     def test_too_many_connections_are_refused_and_counted(self, service, becomes, monkeypatch):
-        monkeypatch.setattr(listen, "_CONNECTIONS", 3)
+        monkeypatch.setattr(receiver, "_CONNECTIONS", 3)
         clients = [self.connect(service) for _ in range(5)]
         for client in clients[:3]:
             client.sendall(LINE + b"\n")

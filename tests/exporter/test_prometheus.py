@@ -13,6 +13,8 @@ import time
 import pytest
 import requests
 
+from windsock.airflow.versions import NEWEST
+
 LINE = b"airflow.ti_failures,dag_id=d,task_id=t:1|c"
 FAILED = 'airflow_ti_failures_total{dag_id="d",task_id="t"}'
 
@@ -99,7 +101,7 @@ def stored(ask):
 def test_a_capture_arrives_whole_and_with_its_kinds(serve, prometheus, captures, scrape, eventually):
     service = serve("udp://127.0.0.1:0")
     ask = prometheus(service.web.address)
-    lines = captures["airflow-3.3.2-influxdb"]
+    lines = captures[f"airflow-{NEWEST}-influxdb"]
     for start in range(0, len(lines), 500):
         send(service, *lines[start : start + 500])
         time.sleep(0.01)

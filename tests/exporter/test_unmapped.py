@@ -9,6 +9,7 @@ from click.testing import CliRunner
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 
 from windsock import catalog, cli
+from windsock.airflow.versions import NEWEST
 from windsock.exporter import state
 from windsock.exporter.series.exposition import OPENMETRICS
 
@@ -97,7 +98,7 @@ class TestNeverTwice:
         assert not catalog.custom("unmapped_x", "gauge").family.startswith(catalog.UNMAPPED)
 
     def test_what_the_catalogue_knows_stays_its_own(self, keeping, pipeline, captures):
-        lines = captures["airflow-3.3.2-influxdb"][:5000]
+        lines = captures[f"airflow-{NEWEST}-influxdb"][:5000]
         assert keeping.feed(*lines).wait().airflow() == pipeline.feed(*lines).wait().airflow()
 
     @pytest.mark.parametrize(

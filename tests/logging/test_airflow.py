@@ -12,6 +12,8 @@ from urllib.parse import quote
 
 import pytest
 
+from windsock.airflow.versions import NEWEST, OLDEST
+
 from .conftest import DATA, Shipping
 
 DAGS3 = """
@@ -177,7 +179,7 @@ def shipped(tmp_path, run_airflow, postgres, request):
     shipping.filebeat.stop()
 
 
-@pytest.mark.parametrize("shipped", [("3.3.2", "json", "elasticsearch_9")], indirect=True)
+@pytest.mark.parametrize("shipped", [(NEWEST, "json", "elasticsearch_9")], indirect=True)
 def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, browser):
     airflow, shipping = shipped
     airflow.wait_for_dags("zoo", "runs", "in_a_pod")
@@ -248,7 +250,7 @@ def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, br
     assert len(set(seen)) > 3, seen
 
 
-@pytest.mark.parametrize("shipped", [("2.11.0", "text", "elasticsearch")], indirect=True)
+@pytest.mark.parametrize("shipped", [(OLDEST, "text", "elasticsearch")], indirect=True)
 def test_2_11_shows_the_lines_of_the_files_each_once_in_order(shipped, browser):
     airflow, shipping = shipped
     airflow.wait_for_dags("zoo", "runs")
@@ -270,7 +272,7 @@ def test_2_11_shows_the_lines_of_the_files_each_once_in_order(shipped, browser):
     assert "View Logs in Kibana" in there
 
 
-@pytest.mark.parametrize("shipped", [("2.11.0", "json", "elasticsearch_9")], indirect=True)
+@pytest.mark.parametrize("shipped", [(OLDEST, "json", "elasticsearch_9")], indirect=True)
 def test_2_11_writes_json_with_the_fields_of_3_and_shows_text(shipped):
     airflow, shipping = shipped
     airflow.wait_for_dags("zoo")

@@ -13,6 +13,7 @@ import pytest
 from real import environments
 from real.secrets import core, one
 
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.logging.lines import JSONLines, _Fields
 
 from .conftest import DATA
@@ -47,7 +48,7 @@ def test_the_fields_are_those_of_airflow_3(log):
         fail()
     except ValueError:
         fields.exception("failed", rows=7)
-    with tarfile.open(DATA / "airflow-3.3.2.tar.gz") as packed:
+    with tarfile.open(DATA / f"airflow-{NEWEST}.tar.gz") as packed:
         texts = [packed.extractfile(file).read().decode() for file in packed if file.isfile()]
     theirs = next(line for text in texts for line in map(json.loads, text.splitlines()) if "error_detail" in line)
     (line,) = lines
@@ -170,7 +171,7 @@ def test_2_11_shows_json_lines_of_a_remote_store_as_text(tmp_path):
         "WINDSOCK__LOGS__AIRFLOW_LOGGING": "mine.CONFIG",
         "WINDSOCK__LOGS__ELASTICSEARCH__URLS": '["http://127.0.0.1:1"]',
     }
-    command = [environments.airflow("2.11.0") / "bin" / "python", "-c", ASK]
+    command = [environments.airflow(OLDEST) / "bin" / "python", "-c", ASK]
     done = subprocess.run(command, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     said, (text,), formatters = json.loads(done.stdout.splitlines()[-1])

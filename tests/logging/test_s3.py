@@ -10,6 +10,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from real.server import free_port
 
+from windsock.airflow.versions import NEWEST
+
 from .conftest import Shipping
 
 DAG = """
@@ -67,7 +69,7 @@ def test_elasticsearch_is_asked_first_and_s3_for_what_is_not_there(tmp_path, ela
     shipping = Shipping(tmp_path, elasticsearch, "beside-s3", {})
     built = (tmp_path / "built" / "airflow-3.environment").read_text()
     variables |= dict(line.split("=", 1) for line in built.splitlines() if line and not line.startswith("#"))
-    airflow = run_airflow("3.3.2-s3", {"kept.py": DAG}, variables)
+    airflow = run_airflow(f"{NEWEST}-s3", {"kept.py": DAG}, variables)
     shipping.logs.rmdir()
     configuration = (tmp_path / "built" / "filebeat.yml").read_text().replace(str(shipping.logs), str(airflow.logs))
     (shipping.filebeat.folder / "filebeat.yml").write_text(configuration)

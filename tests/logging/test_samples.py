@@ -8,6 +8,8 @@ from collections import Counter
 
 import pytest
 
+from windsock.airflow.versions import NEWEST, OLDEST
+
 from .conftest import unpack
 
 TASK = re.compile(
@@ -48,7 +50,7 @@ def plain_lines(path, text):
         yield {**identity(path), "timestamp": f"{date}.{fine}000Z", "level": level.lower(), "event": event}
 
 
-@pytest.mark.parametrize(("version", "form", "read"), [("3.3.2", "json", json_lines), ("2.11.0", "text", plain_lines)])
+@pytest.mark.parametrize(("version", "form", "read"), [(NEWEST, "json", json_lines), (OLDEST, "text", plain_lines)])
 def test_every_line_arrives_once_as_the_one_that_it_is(version, form, read, ship):
     shipping = ship(format=form)
     unpack(version, shipping.logs)
@@ -71,7 +73,7 @@ def test_every_line_arrives_once_as_the_one_that_it_is(version, form, read, ship
 
 def test_the_order_of_one_field_is_the_order_of_the_file(ship):
     shipping = ship()
-    unpack("3.3.2", shipping.logs)
+    unpack(NEWEST, shipping.logs)
     files = sorted(shipping.logs.glob("dag_id=*/**/attempt=*.log"))
     shipping.filebeat.up()
     hits = shipping.arrived(sum(len(file.read_text().splitlines()) for file in shipping.logs.rglob("*.log*")) - 1)
@@ -84,7 +86,7 @@ def test_the_order_of_one_field_is_the_order_of_the_file(ship):
 
 
 def test_an_exception_can_be_searched_by_type_message_and_frame(ship, elasticsearch):
-    for version, form in (("3.3.2", "json"), ("2.11.0", "text")):
+    for version, form in ((NEWEST, "json"), (OLDEST, "text")):
         shipping = ship(format=form)
         unpack(version, shipping.logs)
         shipping.filebeat.up()

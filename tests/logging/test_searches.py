@@ -7,6 +7,7 @@ from collections import Counter
 
 import pytest
 
+from windsock.airflow.versions import NEWEST
 from windsock.logging.mappings import FIELDS
 
 from .conftest import task_file, unpack
@@ -23,7 +24,7 @@ def shipped(tmp_path_factory, elasticsearch):
     folder = tmp_path_factory.mktemp("searches")
     component = {"components": {"files": {"scheduler": str(folder / "scheduler.log")}}}
     shipping = Shipping(folder, elasticsearch, "searches", component, teams=TEAMS)
-    unpack("3.3.2", shipping.logs)
+    unpack(NEWEST, shipping.logs)
     for level in ("error", "critical", "info"):
         task_file(shipping.logs, ERROR % level, dag="pay_now")
     task_file(shipping.logs, "no json at all\n", dag="pay_now")

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from windsock.airflow.versions import NEWEST, OLDEST
+
 LONGEST = 400
 
 
@@ -98,3 +100,25 @@ def test_no_file_is_longer_than_one_reads_in_a_sitting(root, folders):
         if (lines := path.read_text().count("\n")) > LONGEST
     }
     assert not long
+
+
+def test_the_versions_of_airflow_are_spelled_in_one_place(root, folders):
+    """A comment or a docstring may still name the version that it was read from."""
+    spelled = []
+    for path in python_files(root, "windsock", *folders, "scripts", "benchmarks", "tests"):
+        if path == root / "windsock/airflow/versions.py":
+            continue
+        tree = ast.parse(path.read_text())
+        told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        spelled += [
+            f"{path.relative_to(root)}:{node.lineno}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told
+            if NEWEST in node.value or OLDEST in node.value
+        ]
+    assert not spelled, "NEWEST or OLDEST of windsock.airflow.versions is meant"
+
+
+@pytest.mark.parametrize("file", ["README.md", "examples/helm/values.yaml"])
+def test_what_readers_copy_names_the_newest_version(root, file):
+    assert NEWEST in (root / file).read_text()

@@ -8,10 +8,11 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.demo.stack import environment
 
-VERSIONS = ("3.3.2", "3.3.2-s3", "2.11.0")
-_PYTHONS = {"2.11.0": ((3, 10), (3, 13))}
+VERSIONS = (NEWEST, f"{NEWEST}-s3", OLDEST)
+_PYTHONS = {OLDEST: ((3, 10), (3, 13))}
 _REQUIREMENTS = Path(__file__).parent / "requirements"
 _HOME = Path(__file__).parents[2] / ".windsock" / "tests"
 

@@ -5,6 +5,7 @@ Airflow is imported inside the functions only: most of windsock runs where there
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import re
 import sys
@@ -308,6 +309,13 @@ def running_task() -> tuple[DagFacts, str]:
     dag = read(task, "dag") or context.get("dag")
     tags = tuple(sorted(map(str, read(dag, "tags") or ())))
     return DagFacts(str(dag.dag_id), owners_of(read(dag, "owner")), tags), str(task.task_id)
+
+
+def structured_logger(name: str) -> Any:
+    """The logger of structlog, with which Airflow 3 writes the logs; None: 2.11. Raises ImportError without Airflow."""
+    from airflow import __version__  # noqa: PLC0415  asked where it runs
+
+    return None if __version__.startswith("2.") else importlib.import_module("structlog").get_logger(name)
 
 
 def plugin_base() -> type:

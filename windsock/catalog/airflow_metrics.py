@@ -1,7 +1,7 @@
 """What Airflow's own registry does not say of its metrics: help, labels, units, defects, who really emits them.
 
 The registry's facts (name, type, legacy form) are in data/airflow-VERSION.json. The defects were measured on captured
-datagrams of Airflow 2.11.0, 3.1.3 and 3.3.2.
+datagrams of Airflow 2.11, 3.1 and 3.3.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from windsock._formats import Url
-from windsock._section import Section
+from windsock.settings.formats import Url
+from windsock.settings.section import Section
 
 from . import Channel
 from .entries import REPEATS, entries

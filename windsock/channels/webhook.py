@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from windsock._formats import Reference
-from windsock._section import Section
+from windsock.settings.formats import Reference
+from windsock.settings.section import Section
 
 from . import Channel
 

@@ -12,6 +12,7 @@ import pytest
 import requests
 from real.server import find, free_port
 
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.alerts import build
 from windsock.alerts.routes import Timing
 from windsock.demo.inbox import Inbox
@@ -74,7 +75,7 @@ def _settings(folder, inbox, url):
     }
 
 
-VERSIONS = ("3.3.2", "2.11.0")
+VERSIONS = (NEWEST, OLDEST)
 
 
 @pytest.fixture(scope="module", params=VERSIONS)

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from real.airflow import Airflow
 
+from windsock.airflow.versions import NEWEST, OLDEST
+
 DAGS = Path(__file__).parent / "dags"
 AUTHORS = """
 from datetime import datetime
@@ -97,7 +99,7 @@ for case, environ in json.loads(CASES).items():
 """
 
 
-@pytest.fixture(scope="module", params=["3.3.2", "2.11.0"])
+@pytest.fixture(scope="module", params=[NEWEST, OLDEST])
 def airflow(request):
     """One that is installed and not started."""
     text = AUTHORS

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from windsock.airflow.versions import NEWEST, OLDEST
+
 GOLDEN = Path(__file__).parents[2] / "data" / "callbacks"
 DAGS = Path(__file__).parent / "dags"
-FILES = {"3.3.2": ("zoo.py", "late3.py"), "2.11.0": ("zoo.py", "late2.py")}
+FILES = {NEWEST: ("zoo.py", "late3.py"), OLDEST: ("zoo.py", "late2.py")}
 FAILING = ("pay.fail", "pay.mapped", "two.fail", "policy.fail", "policy.off", "skips", "chosen", "slow", "checks")
 
 pytestmark = pytest.mark.timeout(420)

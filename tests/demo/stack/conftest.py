@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from windsock._source import Source
 from windsock.demo.stack import addresses
 from windsock.demo.stack.folder import Folder
 from windsock.settings import validate
+from windsock.settings.sources import Source
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 import yaml
 
 from windsock import links, settings
-from windsock._source import Source, read
 from windsock.demo.stack import addresses, configuration, grafana
 from windsock.exceptions import SettingsError
 from windsock.settings import validate
+from windsock.settings.sources import Source, read
 from windsock.teams import DagFacts, route
 
 

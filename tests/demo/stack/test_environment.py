@@ -80,5 +80,5 @@ def test_the_digest_sees_the_folders_behind_their_links():
         str(file.relative_to(environment.Path(environment.windsock.__file__).parent))
         for file in environment._files(environment.Path(environment.windsock.__file__).parent)
     }
-    assert {"cli.py", "exporter/__init__.py", "demo/stack/requirements/airflow-3.3.2.txt"} <= names
+    assert {"cli.py", "exporter/__init__.py", f"demo/stack/requirements/airflow-{NEWEST}.txt"} <= names
     assert not [name for name in names if "__pycache__" in name]

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from windsock.airflow.versions import NEWEST
 from windsock.demo.stack.folder import Folder
 from windsock.exceptions import StackError
 
@@ -71,9 +72,9 @@ def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path):
 
 def test_a_run_begins_with_nothing_of_the_last_one(folder):
     (folder.logs / "exporter.log").write_text("old")
-    (folder.home / "airflow-3.3.2").mkdir()
+    (folder.home / f"airflow-{NEWEST}").mkdir()
     folder.renew()
     assert not (folder.logs / "exporter.log").exists()
-    assert (folder.home / "airflow-3.3.2").is_dir()
+    assert (folder.home / f"airflow-{NEWEST}").is_dir()
     assert (folder.home / ".gitignore").read_text() == "*\n"
     assert folder.secrets.stat().st_mode & 0o777 == 0o700

@@ -5,10 +5,10 @@ import socket
 
 import pytest
 
-from windsock._source import read
 from windsock.demo.stack import addresses, ports
 from windsock.exceptions import StackError
 from windsock.settings import validate
+from windsock.settings.sources import read
 
 
 def test_no_port_is_given_twice_and_all_can_be_listened_on():

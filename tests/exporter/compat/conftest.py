@@ -29,7 +29,7 @@ from windsock.exporter.series.own import OwnMetrics
 from windsock.exporter.series.store import SeriesStore
 from windsock.exporter.series.summary import Summary
 from windsock.parts import STATSD_EXPORTER
-from windsock.settings import Budgets, Expiry
+from windsock.settings.exporter import Budgets, Expiry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

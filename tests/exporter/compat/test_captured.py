@@ -9,12 +9,8 @@ import pytest
 from windsock.exporter.compat.chart import helm_chart
 
 CHART = Path(__file__).parent / "data" / "helm-chart.yml"
-CAPTURES = (
-    "airflow-2.11.0-plain",
-    "airflow-3.1.3-influxdb",
-    "airflow-3.3.2-datadog",
-    "airflow-3.3.2-influxdb",
-    "airflow-3.3.2-plain",
+CAPTURES = sorted(
+    file.name.removesuffix(".txt.gz") for file in (Path(__file__).parents[2] / "data" / "captures").glob("*.txt.gz")
 )
 
 

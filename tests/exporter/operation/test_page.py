@@ -12,6 +12,7 @@ import pytest
 import requests
 from real.page import Page
 
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.exceptions import SettingsError
 from windsock.exporter.service import Service
 from windsock.settings import Settings
@@ -33,8 +34,8 @@ def test_a_new_exporter_says_what_it_waits_for(serve, look):
 @pytest.mark.parametrize(
     ("name", "airflow", "dialect", "legacy"),
     [
-        ("airflow-3.3.2-influxdb", "3.x", "influxdb", "on: most facts come twice"),
-        ("airflow-2.11.0-plain", "2.x", "plain", "on: most facts come twice"),
+        (f"airflow-{NEWEST}-influxdb", "3.x", "influxdb", "on: most facts come twice"),
+        (f"airflow-{OLDEST}-plain", "2.x", "plain", "on: most facts come twice"),
     ],
 )
 def test_captured_traffic_is_described(name, airflow, dialect, legacy, serve, look, captures, replay):
@@ -63,7 +64,7 @@ def test_captured_traffic_is_described(name, airflow, dialect, legacy, serve, lo
 def test_other_names_have_a_page_too(naming, look, captures, replay):
     statsd, web = {"listen": ["udp://127.0.0.1:0"]}, {"listen": "127.0.0.1:0"}
     with Service(Settings.model_validate({"exporter": {"statsd": statsd, "web": web, "naming": naming}})) as service:
-        replay(service, captures["airflow-3.3.2-influxdb"][:500], 500)
+        replay(service, captures[f"airflow-{NEWEST}-influxdb"][:500], 500)
         page = look(service)
     assert f"Naming {naming}" in page.sections["Overview"]
     assert "Legacy names" not in page.sections["Overview"], "nobody looks there"
@@ -73,7 +74,7 @@ def test_other_names_have_a_page_too(naming, look, captures, replay):
 def test_the_rate_is_the_last_minutes(serve, look, captures, replay):
     service = serve("udp://127.0.0.1:0")
     time.sleep(1.2)
-    replay(service, captures["airflow-3.3.2-influxdb"][:600], 600)
+    replay(service, captures[f"airflow-{NEWEST}-influxdb"][:600], 600)
     time.sleep(1)
     rate = float(look(service).rows("Lines/")["received"][1].replace(",", ""))
     assert 60 < rate < 600

@@ -13,6 +13,8 @@ import pytest
 import requests
 from real.failures import fail
 
+from windsock.airflow.versions import NEWEST
+
 GOOD = "windsock_config_reload_success"
 WHEN = "windsock_config_reload_timestamp_seconds"
 ROUTES = "Alertmanager's routes stay as they were: `windsock alerts build`, and let Alertmanager read them"
@@ -59,7 +61,7 @@ def running(program, read, tmp_path) -> Running:
 def beside(program, read, tmp_path, postgres, make_database, alertmanager) -> Running:
     """One that reads a database, and tells an Alertmanager of its failures."""
     made = Running.__new__(Running)
-    made.file, made.read, made.database = tmp_path / "windsock.yaml", read, make_database(postgres, "3.3.2")
+    made.file, made.read, made.database = tmp_path / "windsock.yaml", read, make_database(postgres, NEWEST)
     made.fixed = (
         f"cluster: {made.database.name}\nmetadata: {{url: '${{THE_DB}}', interval: 1s}}\n"
         f"alertmanager: {{urls: ['{alertmanager.url}']}}\n"
@@ -104,7 +106,7 @@ def test_teams_severity_and_links_are_taken_over_in_the_parts(by, beside, alertm
 
 
 def test_the_reconciler_alone_reads_again_too(tmp_path, postgres, make_database, alertmanager, eventually):
-    database, file = make_database(postgres, "3.3.2"), tmp_path / "windsock.yaml"
+    database, file = make_database(postgres, NEWEST), tmp_path / "windsock.yaml"
     fixed = (
         f"cluster: {database.name}\nmetadata: {{interval: 1s}}\nalertmanager: {{urls: ['{alertmanager.url}']}}\n"
         f"reconcile: {{store: {tmp_path / 'store.db'}}}\n"

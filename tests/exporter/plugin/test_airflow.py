@@ -103,7 +103,7 @@ class TestButton:
 
 
 class TestLines:
-    """What tasks and listeners send, as the exporter exposes it: 3.3.2 with tags, 2.11 in the plain dialect."""
+    """What tasks and listeners send, as the exporter exposes it: 3.x with tags, 2.11 in the plain dialect."""
 
     @pytest.mark.parametrize(
         "line",

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from windsock.airflow.versions import NEWEST
 from windsock.exporter.plugin import published
 from windsock.settings import Settings
 
@@ -72,7 +73,7 @@ def url(postgres) -> str:
     name = f"published_{time.monotonic_ns()}"
     postgres.create(name)
     with postgres.admin(name).begin() as connection:
-        schema = Path(__file__).parents[2] / "data/schemas/airflow-3.3.2-postgresql.sql"
+        schema = Path(__file__).parents[2] / f"data/schemas/airflow-{NEWEST}-postgresql.sql"
         connection.exec_driver_sql(schema.read_text())
     return postgres.url(name)
 

@@ -10,8 +10,9 @@ import pytest
 from real.alertmanager import Alertmanager, Messages
 from real.tables import Database
 
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.events import Event
-from windsock.exporter.reconciler.reconciler import Reconciler
+from windsock.exporter.reconciler.reconciler import alone
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.settings import Settings
 
@@ -45,12 +46,12 @@ def cluster() -> str:
 
 @pytest.fixture
 def database(postgres: Postgres, databases) -> Database:
-    """Airflow 3.3.2's tables on PostgreSQL, empty."""
-    return _empty(postgres, "3.3.2", databases)
+    """The newest Airflow's tables on PostgreSQL, empty."""
+    return _empty(postgres, NEWEST, databases)
 
 
 @pytest.fixture(
-    params=["postgresql 3.3.2", "postgresql 2.11.0", "mysql 3.3.2", "mysql 2.11.0", "sqlite 3.3.2", "sqlite 2.11.0"]
+    params=[f"{engine} {version}" for engine in ("postgresql", "mysql", "sqlite") for version in (NEWEST, OLDEST)]
 )
 def any_database(request, databases) -> Database:
     """Each Airflow's tables on each engine, empty."""
@@ -75,7 +76,7 @@ class Bench:
         self.alertmanager = alertmanager
         self.messages = messages
         self.settings = settings
-        self.reconciler = Reconciler(settings, database.url)
+        self.reconciler = alone(settings, database.url)
 
     @property
     def cluster(self) -> str:
@@ -89,7 +90,7 @@ class Bench:
     def again(self) -> None:
         """As after a kill: nothing is left but the store."""
         self.reconciler.close()
-        self.reconciler = Reconciler(self.settings, self.database.url)
+        self.reconciler = alone(self.settings, self.database.url)
 
     def firing(self, **labels: str) -> list[tuple[str, ...]]:
         """What fires in Alertmanager."""

@@ -8,6 +8,8 @@ import time
 import pytest
 from real.failures import fail, serialize
 
+from windsock.airflow.versions import NEWEST
+
 TASK = "AirflowTaskFailed"
 
 
@@ -128,7 +130,7 @@ def test_a_serialized_dag_that_says_no_owner_leaves_those_of_the_dag(database, b
 
 
 def test_owners_that_can_not_be_read_stop_nothing(bench, make_database, postgres):
-    own = make_database(postgres, "3.3.2")
+    own = make_database(postgres, NEWEST)
     fail(own)
     made = bench(own)
     made.reconciler.step()
@@ -190,7 +192,7 @@ def test_a_long_log_is_read_at_its_end_and_cut(database, bench, tmp_path):
 
 
 def test_details_that_can_not_be_read_make_the_alert_poorer_but_not_late(database, bench, make_database, postgres):
-    own = make_database(postgres, "3.3.2")
+    own = make_database(postgres, NEWEST)
     fail(own)
     own.execute("ALTER TABLE log RENAME COLUMN event TO happened")
     own.execute("ALTER TABLE dag_schedule_asset_reference RENAME COLUMN dag_id TO whose")

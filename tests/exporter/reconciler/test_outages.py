@@ -16,6 +16,7 @@ from real.alertmanager import Alertmanager, Messages
 from real.failures import fail, succeed
 from real.server import free_port
 
+from windsock.airflow.versions import NEWEST
 from windsock.alerts.routes import Timing
 from windsock.settings import Settings
 
@@ -136,7 +137,7 @@ def test_a_kill_at_any_moment_repeats_nothing_and_forgets_nothing(database, benc
 
 
 def test_while_the_database_is_away_nothing_is_resolved_and_all_is_renewed(own_postgres, make_database, own_bench):
-    database = make_database(own_postgres, "3.3.2")
+    database = make_database(own_postgres, NEWEST)
     fail(database)
     made = own_bench(database)
     made.step(2)

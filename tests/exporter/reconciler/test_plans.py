@@ -14,6 +14,8 @@ import pytest
 import sqlalchemy as sa
 from real.tables import SCHEMAS
 
+from windsock.airflow.versions import NEWEST
+
 SEED = Path(__file__).parents[3] / "benchmarks" / "seed.py"
 
 
@@ -31,7 +33,7 @@ def large(postgres) -> Large:
     """40 DAGs, 8,000 runs, 80,000 task instances."""
     url = postgres.create("large_for_reconciler")
     with postgres.admin("large_for_reconciler").begin() as connection:
-        connection.exec_driver_sql((SCHEMAS / "airflow-3.3.2-postgresql.sql").read_text())
+        connection.exec_driver_sql((SCHEMAS / f"airflow-{NEWEST}-postgresql.sql").read_text())
     made = [sys.executable, str(SEED), url]
     subprocess.run([*made, "--dags", "40", "--runs", "200", "--tasks", "10"], check=True, timeout=120)
     with postgres.admin("large_for_reconciler").begin() as connection:
@@ -51,7 +53,7 @@ def test_no_plan_has_a_sequential_scan_of_task_instance(large, bench, postgres):
     def note(connection, cursor, statement, parameters, *rest) -> None:
         seen[statement] = parameters
 
-    sa.event.listen(made.reconciler.session.engine, "before_cursor_execute", note)
+    sa.event.listen(made.reconciler.database.session.engine, "before_cursor_execute", note)
     made.step(3)
     assert len(made.reconciler.lasting()) > 30
     plans = []

@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from real.tables import Database
 
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.exporter.database import collector
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.settings import Settings
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{.*\})?) (\S+)")
 
 
-@pytest.fixture(params=["3.3.2", "2.11.0"])
+@pytest.fixture(params=[NEWEST, OLDEST])
 def database(request, server, databases) -> Database:
     """Each Airflow's tables on each engine, empty."""
     key = server.name, request.param
@@ -33,7 +34,7 @@ def database(request, server, databases) -> Database:
 
 @pytest.fixture
 def pg_database(postgres, make_database) -> Database:
-    return make_database(postgres, "3.3.2")
+    return make_database(postgres, NEWEST)
 
 
 @pytest.fixture

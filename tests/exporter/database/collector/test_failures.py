@@ -12,6 +12,7 @@ import pytest
 import requests
 import sqlalchemy as sa
 
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.exporter.database.collector import KEPT_INTERVALS, Collector
 from windsock.exporter.parts import Parts
 from windsock.exporter.service import Service
@@ -30,7 +31,7 @@ HANGS = {
 @pytest.fixture
 def own_database(server, make_database) -> Any:
     """A database whose tables may be changed."""
-    made = make_database(server, "3.3.2")
+    made = make_database(server, NEWEST)
     made.dag("d")
     made.insert("slot_pool", {"pool": "default_pool", "slots": 8, "include_deferred": False})
     return made
@@ -140,7 +141,7 @@ def test_a_schema_of_an_unknown_airflow(own_database, look, caplog):
 
 
 def test_tables_that_an_airflow_never_had_are_no_fault(databases, make_database, postgres, look, caplog):
-    older = make_database(postgres, "2.11.0")
+    older = make_database(postgres, OLDEST)
     eye = look(older.url)
     eye(everything=True)
     assert eye.shown("windsock_metadata_query_supported")['windsock_metadata_query_supported{query="deadlines"}'] == 0
@@ -163,7 +164,7 @@ def test_an_upgrade_of_airflow_while_the_exporter_runs(own_database, look):
 @pytest.mark.parametrize("engine", ["postgres", "mariadb"])
 def test_a_database_that_is_away_and_comes_back(engine, request, make_database, look, clock, caplog):
     server = request.getfixturevalue(f"own_{engine}")
-    database = make_database(server, "3.3.2")
+    database = make_database(server, NEWEST)
     database.dag("d")
     clock(1000)
     eye = look(database.url, metadata=FAST)

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from windsock.airflow.versions import NEWEST
+
 OWN = "windsock_metadata_leader"
 
 
@@ -15,9 +17,9 @@ def shared_url(request, databases) -> str:
     """A database that several may reach, empty; behind PgBouncer each transaction may get another connection."""
     engine = "mysql" if request.param == "mysql" else "postgresql"
     server = request.getfixturevalue("mariadb" if engine == "mysql" else "postgres")
-    key = engine, "3.3.2"
+    key = engine, NEWEST
     if key not in databases:
-        databases[key] = request.getfixturevalue("make_database")(server, "3.3.2")
+        databases[key] = request.getfixturevalue("make_database")(server, NEWEST)
     databases[key].empty()
     databases[key].dag("d")
     if request.param == "pgbouncer":

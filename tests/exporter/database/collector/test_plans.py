@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from windsock.airflow.versions import NEWEST
 from windsock.exporter.database.ledger import Followed
 from windsock.exporter.database.rows import Run
 
@@ -21,7 +22,7 @@ def large(postgres) -> str:
     engine = postgres.admin("postgres")
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(sa.text("CREATE DATABASE large"))
-    script = (Path(__file__).parents[3] / "data" / "schemas" / "airflow-3.3.2-postgresql.sql").read_text()
+    script = (Path(__file__).parents[3] / "data" / "schemas" / f"airflow-{NEWEST}-postgresql.sql").read_text()
     with postgres.admin("large").begin() as connection:
         connection.exec_driver_sql(script)
     url = postgres.url("large")

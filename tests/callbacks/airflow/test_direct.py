@@ -33,7 +33,7 @@ def silent(version):
 
 @pytest.fixture(scope="module")
 def airflow(version, run_airflow, inbox, silent, postgres, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("straight")
+    folder = tmp_path_factory.mktemp("direct")
     config = folder / "windsock.yaml"
     sections = {
         "channels": {
@@ -50,43 +50,43 @@ def airflow(version, run_airflow, inbox, silent, postgres, tmp_path_factory):
         "SILENT": silent.url,
         "AIRFLOW_CONN_SLACK_BOT": json.dumps({"conn_type": "slack", "password": "xoxb-from-a-connection"}),
     }
-    database = postgres.create(f"straight_{version.replace('.', '_')}") if version[0] == "2" else None
-    running = run_airflow(version, {"straight.py": (DAGS / "straight.py").read_text()}, variables, database)
-    running.wait_for_dags("straight.mends", "straight.burst", "straight.killed")
+    database = postgres.create(f"direct_{version.replace('.', '_')}") if version[0] == "2" else None
+    running = run_airflow(version, {"direct.py": (DAGS / "direct.py").read_text()}, variables, database)
+    running.wait_for_dags("direct.mends", "direct.burst", "direct.killed")
     # A minute passes until its run is told of again: in the meantime the others have theirs.
-    run = running.trigger("straight.killed")
+    run = running.trigger("direct.killed")
     assert silent.posted.wait(60), "the callback did not post"
     os.kill(int((folder / "mended.pid").read_text()), signal.SIGKILL)
-    assert running.finish("straight.killed", run) == "failed"
+    assert running.finish("direct.killed", run) == "failed"
     yield running, folder
     running.remove()
 
 
 def test_a_failure_is_told_once_and_ends_resolved(airflow, inbox):
     running, folder = airflow
-    run = running.trigger("straight.mends")
-    assert running.finish("straight.mends", run) == "failed"
-    message = inbox.wait_for(lambda m: m.platform == "slack" and "straight.mends" in m.text, 20)
-    mail = inbox.wait_for(lambda m: m.platform == "mail" and "straight.mends" in m.text, 20)
-    for said in ("[FIRING] AirflowTaskFailed straight.mends", run, "ValueError: <!channel> no rows", "straight.py"):
+    run = running.trigger("direct.mends")
+    assert running.finish("direct.mends", run) == "failed"
+    message = inbox.wait_for(lambda m: m.platform == "slack" and "direct.mends" in m.text, 20)
+    mail = inbox.wait_for(lambda m: m.platform == "mail" and "direct.mends" in m.text, 20)
+    for said in ("[FIRING] AirflowTaskFailed direct.mends", run, "ValueError: <!channel> no rows", "direct.py"):
         assert said in message.text
         assert said in mail.text
 
     (folder / "mended").touch()
-    assert running.finish("straight.mends", running.trigger("straight.mends")) == "success"
+    assert running.finish("direct.mends", running.trigger("direct.mends")) == "success"
     resolved = inbox.wait_for(lambda m: m.platform == "slack" and "[RESOLVED]" in m.text, 20)
     assert resolved.id == message.id, "the first message says that it is over"
-    inbox.wait_for(lambda m: m.platform == "mail" and "straight.mends (airflow): resolved" in m.text, 20)
-    told = [m for m in inbox.messages() if "straight.mends" in m.text]
+    inbox.wait_for(lambda m: m.platform == "mail" and "direct.mends (airflow): resolved" in m.text, 20)
+    told = [m for m in inbox.messages() if "direct.mends" in m.text]
     assert len(told) == 3, "one in Slack, two mails; the run's own failure is in its task's"
     assert all(m.problems == () for m in told)
 
 
 def test_twelve_instances_are_one_message(airflow, inbox):
     running, _ = airflow
-    assert running.finish("straight.burst", running.trigger("straight.burst")) == "failed"
-    inbox.wait_for(lambda m: m.platform == "slack" and "straight.burst" in m.text, 20)
-    told = [m for m in inbox.messages("slack") if "straight.burst" in m.text]
+    assert running.finish("direct.burst", running.trigger("direct.burst")) == "failed"
+    inbox.wait_for(lambda m: m.platform == "slack" and "direct.burst" in m.text, 20)
+    told = [m for m in inbox.messages("slack") if "direct.burst" in m.text]
     assert len(told) == 1, "what fails within a minute of it is told by the next one"
 
 
@@ -97,11 +97,9 @@ def test_what_was_being_sent_when_its_task_was_killed_is_sent_again_and_says_so(
 
     def told():
         subprocess.run(command, env=variables, check=False, capture_output=True)  # as cron does, minute by minute
-        return [m for m in inbox.messages("slack") if "straight.killed" in m.text]
+        return [m for m in inbox.messages("slack") if "direct.killed" in m.text]
 
     (message,) = running.wait(told, 90, "the message of the killed task")
-    assert "[FIRING] AirflowTaskFailed straight.killed" in message.text, (
-        "one try, also where Airflow called twice for it"
-    )
+    assert "[FIRING] AirflowTaskFailed direct.killed" in message.text, "one try, also where Airflow called twice for it"
     assert "ValueError: killed while it is told" in message.text
     assert "This may be a repeat: its first delivery was interrupted." in message.text

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, get
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from windsock._formats import LOOKS_LIKE_A_KEY
-from windsock._section import Public
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
+from windsock.settings.formats import LOOKS_LIKE_A_KEY
+from windsock.settings.section import Public
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

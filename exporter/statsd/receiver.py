@@ -10,7 +10,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, cast
 
-from .receive import BATCH, Datagrams
+from .datagrams import BATCH, Datagrams
 from .stream import Stream
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from windsock._section import Section
-from windsock._units import Duration
+from windsock.settings.section import Section
+from windsock.settings.units import Duration
 
 Resolve = Literal["rerun", "cleared", "later_run"]
 

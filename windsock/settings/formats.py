@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator
 
-from windsock import _regex_cost
-from windsock._section import Public
+from windsock import regex_cost
+from windsock.settings.section import Public
 
 _LISTEN = re.compile(r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+")
 _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})")
@@ -91,7 +91,7 @@ def _one_or_more(value: Any) -> Any:
 
 
 def _secret_pattern(value: str) -> str:
-    _regex_cost.check(value)
+    regex_cost.check(value)
     return value
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from windsock import _source, cli, settings
+from windsock import cli, settings
+from windsock.settings import sources
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +25,13 @@ def config() -> None:
 @cli.config_option
 def show(config: Path | None, *, as_json: bool) -> None:
     """Print every value in force with its origin."""
-    source = _source.read(config)
+    source = sources.read(config)
     values = settings.validate(source).model_dump(mode="json", by_alias=True)
     if as_json:
         click.echo(json.dumps(values, indent=2))
         return
     rows = [
-        (_source.dotted(key), json.dumps(value), source.origin(key) if _given(key, value, source) else "default")
+        (sources.dotted(key), json.dumps(value), source.origin(key) if _given(key, value, source) else "default")
         for key, value in _leaves(values, ())
     ]
     width = max(len(f"{key} = {value}") for key, value, _ in rows)
@@ -44,7 +45,7 @@ def schema() -> None:
     click.echo(json.dumps(settings.Settings.model_json_schema(by_alias=True), indent=2))
 
 
-def _leaves(value: Any, key: _source.Key) -> Iterator[tuple[_source.Key, Any]]:
+def _leaves(value: Any, key: sources.Key) -> Iterator[tuple[sources.Key, Any]]:
     if isinstance(value, dict) and value:
         for name, inner in value.items():
             yield from _leaves(inner, (*key, name))
@@ -52,7 +53,7 @@ def _leaves(value: Any, key: _source.Key) -> Iterator[tuple[_source.Key, Any]]:
         yield key, value
 
 
-def _given(key: _source.Key, value: Any, source: _source.Source) -> bool:
+def _given(key: sources.Key, value: Any, source: sources.Source) -> bool:
     place: Any = source.values
     for part in key:
         if place is not None and not isinstance(place, dict):

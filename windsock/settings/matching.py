@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal
 
-from windsock._formats import Patterns
-from windsock._section import Section
+from windsock.settings.formats import Patterns
+from windsock.settings.section import Section
 
 Severity = Literal["critical", "warning", "info"]
 

@@ -11,7 +11,7 @@ import pluggy
 import pytest
 
 from windsock.airflow import compat
-from windsock.exporter.plugin import listener, outbox
+from windsock.exporter.plugin import hooks, outbox
 
 
 class Wire:
@@ -34,14 +34,14 @@ def wire(monkeypatch, tmp_path):
     monkeypatch.setattr(compat, "send", wire.send)
     monkeypatch.setattr(compat, "statsd_off", lambda **_: "")
     monkeypatch.delenv("WINDSOCK_CONFIG", raising=False)
-    monkeypatch.setattr(listener, "outbox", outbox.Outbox())
+    monkeypatch.setattr(hooks, "outbox", outbox.Outbox())
     yield wire
     wire.open.set()
 
 
 @pytest.fixture
 def hook():
-    """Airflow's own way to call listeners: pluggy, with the specifications of 3.3.2 and those of 2.11."""
+    """Airflow's own way to call listeners: pluggy, with the specifications of the newest and those of the oldest."""
     spec = pluggy.HookspecMarker("airflow")
 
     class Specs:
@@ -62,7 +62,7 @@ def hook():
 
     manager = pluggy.PluginManager("airflow")
     manager.add_hookspecs(Specs)
-    manager.register(listener)
+    manager.register(hooks)
     manager.check_pending()
     return manager.hook
 
@@ -110,7 +110,7 @@ def test_nothing_is_raised_whatever_the_objects_are(wire, hook):
         hook.on_dag_run_failed(dag_run=thing, msg="")
         hook.on_asset_changed(asset=thing)
     hook.on_new_dag_import_error(filename=Hostile(), stacktrace="")
-    assert listener.outbox.dropped == 11
+    assert hooks.outbox.dropped == 11
 
 
 def test_an_attribute_that_is_not_loaded_is_not_asked_for(wire, hook):
@@ -147,7 +147,7 @@ def test_a_client_that_fails_loses_lines_and_counts_them(wire, hook, monkeypatch
     monkeypatch.setattr(compat, "send", fail)
     for _ in range(3):
         hook.on_dag_run_running(dag_run=SimpleNamespace(dag_id="d"), msg="")
-    until(lambda: listener.outbox.dropped == 3)
+    until(lambda: hooks.outbox.dropped == 3)
     monkeypatch.setattr(compat, "send", wire.send)
     hook.on_dag_run_running(dag_run=SimpleNamespace(dag_id="d"), msg="")
     until(lambda: (outbox.DROPPED, 3, {}) in wire.lines)
@@ -161,15 +161,15 @@ def test_switched_off(wire, hook, monkeypatch, how):
         monkeypatch.setattr(compat, "statsd_off", lambda **_: "Airflow's [metrics] statsd_on is off")
     for _ in range(3):
         hook.on_dag_run_running(dag_run=SimpleNamespace(dag_id="d"), msg="")
-    until(lambda: listener.outbox._closed)
+    until(lambda: hooks.outbox._closed)
     assert wire.lines == []
 
 
 def test_without_airflow_it_gives_up_quietly(wire, hook, monkeypatch):
     monkeypatch.undo()
-    monkeypatch.setattr(listener, "outbox", outbox.Outbox())
+    monkeypatch.setattr(hooks, "outbox", outbox.Outbox())
     hook.on_dag_run_running(dag_run=SimpleNamespace(dag_id="d"), msg="")
-    until(lambda: listener.outbox._closed)
+    until(lambda: hooks.outbox._closed)
 
 
 def test_a_forked_child_sends_for_itself(wire, hook):

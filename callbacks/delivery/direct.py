@@ -1,4 +1,4 @@
-"""Straight to the channels of a team, where there is no Alertmanager: at least once, and what one host can know.
+"""Directly to the channels of a team, where there is no Alertmanager: at least once, and what one host can know.
 
 Of one run a destination gets at most one message a minute from a host; what fails meanwhile is counted, and told by the
 next one, which shows the newest. A try is one failure however often it is told. A task's message stands for the run's,
@@ -20,7 +20,7 @@ from windsock.destinations import Destination, template
 from windsock.events import DAG_RUN_FAILED, TASK_FAILED
 
 from . import news
-from .outcome import Delivery, count, took
+from .result import Delivery, count, took
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,7 @@ Work = tuple[Destination, Message, "Mapping[str, str]"]
 
 
 @dataclass(frozen=True)
-class Straight:
+class DirectDelivery:
     """One process's deliveries until the monotonic clock reaches `deadline`."""
 
     settings: Settings
@@ -188,7 +188,7 @@ class Straight:
         incident: Incident,
         interrupted: set[Pair] | None = None,
     ) -> Delivery:
-        """Send an entry, or what is newer by now, to `due` and put down what became of it."""
+        """Send to each of `due` the entry that is given for it, and remember what became of `claim`."""
         entry = claim.entry if isinstance(claim, spool.Claim) else claim
         event = entry.event
         works: list[Work] = []
@@ -254,7 +254,7 @@ class Straight:
         claim.release()
 
     def message(self, entry: spool.Entry, incident: Incident, to: Destination) -> Message:
-        """The words of an entry; one that is late says so. It counts what it is of, the newest first."""
+        """The message of an entry, with the failures that it counts (the newest first) and a note where it is late."""
         age = time.time() - entry.created
         late = f"Delivered late, {age / 60:.0f} minutes after it happened."
         tasks = tuple((name, failing.count) for name, failing in reversed(incident.open.items()))
@@ -277,7 +277,7 @@ class Straight:
 
 
 def _later(entry: spool.Entry, to: Destination, until: float) -> spool.Entry:
-    """An entry for one destination, which is to tell of what fails until then."""
+    """An entry that waits until `until`, to tell one destination of all that has failed by then."""
     fresh = spool.Entry("failed", entry.event, (_pair(to),), template=entry.template, created=entry.created)
     return replace(fresh, not_before=until, serial=entry.serial)
 

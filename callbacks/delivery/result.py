@@ -17,7 +17,7 @@ class Delivery:
     detail: str
     """What a person reads about it."""
     counts: bool = True
-    """Whether it is one more failure that somebody was told of: not an end, and no second call for one try."""
+    """Whether to count it as a failure that was told; not for a resolve, nor for Airflow's second call for a try."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Flushed:
 
     delivered: int = 0
     superseded: int = 0
-    """Dropped: what they tell is over, or was told."""
+    """Dropped: the failure was resolved meanwhile, or another message told of it."""
     dead: int = 0
     waiting: int = 0
     """Not taken yet, or not due."""

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from windsock._formats import Address, Patterns, Reference, Url, Urls
-from windsock._section import Public, Section
-from windsock._units import Duration
+from windsock.settings.formats import Address, Patterns, Reference, Url, Urls
+from windsock.settings.section import Public, Section
+from windsock.settings.units import Duration
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,99}$"), Public()]
 

@@ -15,9 +15,7 @@ from windsock.callbacks import on_failure, on_success
 COMMON = {"start_date": datetime(2026, 1, 1, tzinfo=timezone.utc), "catchup": False}
 BOTH = {"on_failure_callback": on_failure, "on_success_callback": on_success, "owner": "ana"}
 
-with DAG(
-    "straight.mends", tags=["team:pay"], on_failure_callback=on_failure, default_args=BOTH, schedule=None, **COMMON
-):
+with DAG("direct.mends", tags=["team:pay"], on_failure_callback=on_failure, default_args=BOTH, schedule=None, **COMMON):
 
     @task
     def load(**context):
@@ -26,7 +24,7 @@ with DAG(
 
     load()
 
-with DAG("straight.burst", tags=["team:pay"], default_args=BOTH, schedule=None, **COMMON):
+with DAG("direct.burst", tags=["team:pay"], default_args=BOTH, schedule=None, **COMMON):
 
     @task
     def each(number):
@@ -34,7 +32,7 @@ with DAG("straight.burst", tags=["team:pay"], default_args=BOTH, schedule=None, 
 
     each.expand(number=list(range(12)))
 
-with DAG("straight.killed", tags=["team:pay"], default_args=BOTH, schedule=None, **COMMON):
+with DAG("direct.killed", tags=["team:pay"], default_args=BOTH, schedule=None, **COMMON):
 
     @task
     def waits():

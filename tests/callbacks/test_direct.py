@@ -112,8 +112,8 @@ def test_a_success_of_what_nobody_was_told_of_tells_nobody(only_slack, event, so
     assert inbox.messages() == []
 
 
-def test_a_webhook_can_not_edit_so_it_posts_once_for_all_runs(settings, straight, event, soon, inbox):
-    straight["channels"]["slack"] = {"webhook": "${SLACK_HOOK}"}
+def test_a_webhook_can_not_edit_so_it_posts_once_for_all_runs(settings, direct, event, soon, inbox):
+    direct["channels"]["slack"] = {"webhook": "${SLACK_HOOK}"}
     hook = settings(teams={"pay": {"slack": "#pay"}})
     for run in ("r1", "r2", "r3"):
         deliver(event(run_id=run, annotations=NOW), hook, soon())
@@ -208,11 +208,11 @@ def test_two_callbacks_of_a_task_tell_of_one_failure_each_whom_it_is_to_tell(set
     assert not any("FIRING:2" in message.text for message in inbox.messages())
 
 
-def test_a_try_that_was_not_delivered_is_told_by_the_second_call(settings, straight, event, soon, inbox, clock):
+def test_a_try_that_was_not_delivered_is_told_by_the_second_call(settings, direct, event, soon, inbox, clock):
     teams = {"pay": {"slack": "#pay"}}
-    straight["channels"]["slack"]["api_url"] = "http://127.0.0.1:1"
+    direct["channels"]["slack"]["api_url"] = "http://127.0.0.1:1"
     assert deliver(nth(event, 1), settings(teams=teams), soon(1)).problem == "unreachable"
-    straight["channels"]["slack"]["api_url"] = inbox.addresses["slack_api"]
+    direct["channels"]["slack"]["api_url"] = inbox.addresses["slack_api"]
     clock(61)
     assert deliver(nth(event, 1), settings(teams=teams), soon()).problem == ""
     assert flush(settings(teams=teams), soon()).superseded == 1
@@ -246,21 +246,19 @@ def test_the_next_message_tells_the_newest_of_what_failed_meanwhile(only_slack, 
     assert "5 failures in this run so far, on this host: check 1, load 4" in text
 
 
-def test_after_twelve_minutes_without_a_network_the_reason_is_that_of_now(
-    settings, straight, event, soon, inbox, clock
-):
-    straight["channels"]["slack"]["api_url"] = straight["channels"]["pagerduty"]["url"] = "http://127.0.0.1:1"
-    straight["channels"]["email"]["smarthost"] = "127.0.0.1:1"
+def test_after_twelve_minutes_without_a_network_the_reason_is_that_of_now(settings, direct, event, soon, inbox, clock):
+    direct["channels"]["slack"]["api_url"] = direct["channels"]["pagerduty"]["url"] = "http://127.0.0.1:1"
+    direct["channels"]["email"]["smarthost"] = "127.0.0.1:1"
     for number in range(1, 13):
         deliver(nth(event, number, severity="critical"), settings(), soon(0.6))
         deliver(nth(event, 1, f"other{number}", severity="warning"), settings(), soon(0.6))
         clock(61)
     addresses = inbox.addresses
-    straight["channels"]["slack"]["api_url"], straight["channels"]["pagerduty"]["url"] = (
+    direct["channels"]["slack"]["api_url"], direct["channels"]["pagerduty"]["url"] = (
         addresses["slack_api"],
         addresses["pagerduty"],
     )
-    straight["channels"]["email"]["smarthost"] = addresses["smtp"]
+    direct["channels"]["email"]["smarthost"] = addresses["smtp"]
     clock(600)
     deliver(nth(event, 13, severity="critical"), settings(), soon())
     clock(61)
@@ -274,15 +272,13 @@ def test_after_twelve_minutes_without_a_network_the_reason_is_that_of_now(
     assert page[0].payload["payload"]["summary"].endswith("orders: load failed: reason 13 and 12 more")
 
 
-def test_a_message_that_waited_out_the_failures_after_it_tells_the_newest(
-    settings, straight, event, soon, inbox, clock
-):
+def test_a_message_that_waited_out_the_failures_after_it_tells_the_newest(settings, direct, event, soon, inbox, clock):
     teams = {"pay": {"slack": "#pay", "email": "pay@example.org"}}
-    straight["channels"]["slack"]["api_url"] = "http://127.0.0.1:1"
+    direct["channels"]["slack"]["api_url"] = "http://127.0.0.1:1"
     for number in range(1, 4):
         deliver(nth(event, number), settings(teams=teams), soon(0.6))
         clock(61)
-    straight["channels"]["slack"]["api_url"] = inbox.addresses["slack_api"]
+    direct["channels"]["slack"]["api_url"] = inbox.addresses["slack_api"]
     clock(600)
     flush(settings(teams=teams), soon())
     (told,) = inbox.messages("slack")

@@ -6,7 +6,7 @@ returns is immutable. Durations are seconds (float), sizes bytes (int), shares b
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import (
     AfterValidator,
@@ -16,125 +16,35 @@ from pydantic import (
     field_validator,
 )
 
-from windsock import _source, redaction
-from windsock._callbacks import Callbacks
-from windsock._formats import (
-    Address,
-    Listen,
-    Network,
-    Patterns,
-    Reference,
-    References,
-    Relay,
-    SecretPattern,
-    TimeOfDay,
-    Url,
-    Urls,
-    no_default,
-)
-from windsock._logs import Logs
-from windsock._matching import Match, Severity
-from windsock._reconcile import Reconcile, Reconciling, Resolve
-from windsock._section import Public, Section
-from windsock._units import Duration, Ratio, Size
+from windsock import redaction
 from windsock.channels.email import EmailChannel
 from windsock.channels.opsgenie import OpsgenieChannel
 from windsock.channels.pagerduty import PagerDutyChannel
 from windsock.channels.slack import SlackChannel
 from windsock.channels.webhook import WebhookChannel
 from windsock.exceptions import SettingsError
+from windsock.settings import sources
+from windsock.settings.callbacks import Callbacks
+from windsock.settings.exporter import Exporter
+from windsock.settings.formats import (
+    Patterns,
+    Reference,
+    References,
+    SecretPattern,
+    TimeOfDay,
+    Url,
+    Urls,
+    no_default,
+)
+from windsock.settings.logs import Logs
+from windsock.settings.matching import Match, Severity
+from windsock.settings.reconcile import Reconcile, Reconciling, Resolve
+from windsock.settings.section import Public, Section
+from windsock.settings.units import Duration, Ratio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-Policy = Literal["last", "max", "min", "sum"]
-Naming = Literal["prometheus", "helm-chart", "statsd-exporter"]
-
-
-class StatsD(Section):
-    """Where Airflow's StatsD lines arrive."""
-
-    listen: tuple[Listen, ...] = ("udp://127.0.0.1:9125",)
-    """Addresses to receive on."""
-    read_buffer: Size = Field(default=32 << 20, le=2**31 - 1)
-    """The kernel's receive buffer of each datagram socket; the kernel may give less, and that is reported."""
-    prefix: str = "airflow"
-    """Airflow's `[metrics] statsd_prefix`."""
-    airflow: Literal["auto", "2", "3"] = "auto"
-    """Airflow's major version, which decides about units; auto: by the metrics that arrive."""
-    timer_unit_consistency: bool = False
-    """Airflow 2's `[metrics] timer_unit_consistency`: with it the queue and schedule times are in milliseconds."""
-    unmapped: Literal["count", "keep"] = "count"
-    """Lines of plugins whose name the catalogue does not know: count them only, or keep them too, as metrics named
-    `airflow_unmapped_…`."""
-    allow: tuple[Network, ...] = ()
-    """Networks whose senders are listened to, over UDP and TCP; none: all of them."""
-    relay: Relay | None = None
-    """Another StatsD server, as udp://HOST:PORT, that gets every datagram too."""
-
-    @field_validator("relay")
-    @classmethod
-    def _no_loop(cls, relay: str | None, info: ValidationInfo) -> str | None:
-        if relay is not None and relay in info.data.get("listen", ()):
-            raise ValueError("expected another server than this one: its datagrams would go round for ever")
-        return relay
-
-
-class Web(Section):
-    """The exporter's HTTP side: /metrics, /-/healthy, /-/ready."""
-
-    listen: Address = "127.0.0.1:9102"
-    config_file: str | None = None
-    """TLS and basic authentication, in the Prometheus exporter toolkit's web configuration format."""
-    birth_hold: Duration = 0.0
-    """A new counter is shown as 0 in its first scrape, and for so long after it: with several Prometheus servers, their
-    scrape interval."""
-
-
-class Budgets(Section):
-    """Upper bounds of what the exporter holds; what goes beyond is added up in one series a metric, and counted."""
-
-    series: int = Field(default=250_000, ge=1)
-    """All series together; a histogram counts as one."""
-    metric: int = Field(default=100_000, ge=1)
-    """Series of one metric."""
-    dag: int = Field(default=20_000, ge=1)
-    """Series of one DAG."""
-    label: int = Field(default=100_000, ge=1)
-    """Values of one label."""
-    custom: int = Field(default=100, ge=0)
-    """Names of custom metrics (`windsock.metrics`) of one DAG; all DAGs together have twenty times as many. As many
-    again are kept of names that the catalogue does not know (`statsd.unmapped`); those of no DAG are as one DAG's."""
-
-
-class Expiry(Section):
-    """How long a series stays that nothing updates."""
-
-    gauges: Duration = Field(default=600.0, ge=1)
-    """A gauge, or what one sender says of it, goes after one to two of these."""
-    dags: Duration = Field(default=604_800.0, ge=1)
-    """Counters and histograms of a DAG go when nothing of that DAG was updated for so long; others stay. A custom
-    gauge goes after one to two of these."""
-
-
-class Exporter(Section):
-    """The StatsD-to-Prometheus exporter."""
-
-    statsd: StatsD = StatsD()
-    web: Web = Web()
-    naming: Naming = "prometheus"
-    """Whose metric names: windsock's own (prometheus), the official Helm chart's, or statsd_exporter's."""
-    mapping_config: str | None = None
-    """A statsd_exporter mapping file, used instead of the catalogue."""
-    budgets: Budgets = Budgets()
-    expiry: Expiry = Expiry()
-    state_file: str | None = None
-    """Keeps counters over a clean stop; after a crash they start at 0, as Prometheus expects it."""
-    gauges: dict[str, Policy] = {}
-    """By exposed name: which value of several senders is shown."""
-    buckets: dict[str, Annotated[tuple[float, ...], Field(min_length=1)]] = {}
-    """By exposed name: a histogram's bounds in seconds."""
 
 
 class Metadata(Section):
@@ -313,20 +223,20 @@ def load(
     keys, each with its value and the option that gave it. Raises SettingsError with every problem found, each with its
     file, line and key.
     """
-    settings = validate(_source.read(path, environ, cwd=cwd, overrides=overrides))
+    settings = validate(sources.read(path, environ, cwd=cwd, overrides=overrides))
     # From now on every text of this process, whoever sends it.
     redaction.learn(settings.redaction.patterns)
     return settings
 
 
-def validate(source: _source.Source) -> Settings:
+def validate(source: sources.Source) -> Settings:
     """Return the settings that `source` holds; raises SettingsError with all of its problems."""
     problems = list(source.problems)
     settings = Settings()
     try:
         settings = Settings.model_validate(source.values)
     except ValidationError as error:
-        problems += _source.explain(error, source, Settings)
+        problems += sources.explain(error, source, Settings)
     if problems:
         raise SettingsError(problems)
     return settings

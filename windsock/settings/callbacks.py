@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from windsock._formats import Patterns
-from windsock._matching import Match, Severity
-from windsock._section import Section
-from windsock._units import Duration, Size
 from windsock.channels import Name
+from windsock.settings.formats import Patterns
+from windsock.settings.matching import Match, Severity
+from windsock.settings.section import Section
+from windsock.settings.units import Duration, Size
 
 Channel = Literal["alertmanager", Name]
 Hook = Literal["failure", "retry", "success", "skipped", "run_failure", "run_success", "sla"]
@@ -32,7 +32,7 @@ class Spool(Section):
 
 
 class AttachMatch(Match):
-    """The same, and the team that they make out."""
+    """The same, and the team that the DAG belongs to."""
 
     team: Patterns = ()
 
