@@ -9,7 +9,6 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import pytest
 import requests
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from real import command
 
 from windsock.alerts import build
 from windsock.alerts.routes import Timing
@@ -284,10 +284,7 @@ def windsock(tmp_path):
             (tmp_path / "windsock.yaml").write_text(config)
         if path is not None:
             environ["PATH"] = str(path)
-        command = [sys.executable, "-m", "windsock", "alerts", *map(str, arguments)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environ, check=False
-        )
+        done = command.windsock("alerts", *arguments, cwd=tmp_path, environ=environ)
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout, done.stderr
 

@@ -67,11 +67,16 @@ class Airflow:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._token = ""
         for name, text in dags.items():
-            (self.dags / name).write_text(text)
-        self.run("db", "migrate")
-        if self.major == "2":
-            user = ("--username", "admin", "--password", "admin", "--email", "admin@example.org")
-            self.run("users", "create", *user, "--role", "Admin", "--firstname", "Ada", "--lastname", "Admin")
+            self.add(name, text)
+        self._make_database(database)
+
+    def add(self, name: str, text: str, variables: Mapping[str, str] | None = None) -> None:
+        """Give it a file of DAGs, also while it runs; `variables` are those of the processes that read this file."""
+        if variables:
+            text = f"import os\nos.environ.update({dict(variables)!r})\n{text}"
+        new = self.folder / name
+        new.write_text(text)
+        new.rename(self.dags / name)
 
     @property
     def logs(self) -> Path:
@@ -218,6 +223,20 @@ class Airflow:
             time.sleep(0.3)
 
     # -- how it is started --------------------------------------------------------------------------------------------
+
+    def _make_database(self, url: str | None) -> None:
+        """With its tables and a user; that of SQLite is made once, and kept beside the environment."""
+        kept = self.place / "made.db"
+        if url is None and kept.exists():
+            shutil.copy(kept, self.folder / "airflow.db")
+            return
+        self.run("db", "migrate")
+        if self.major == "2":
+            user = ("--username", "admin", "--password", "admin", "--email", "admin@example.org")
+            self.run("users", "create", *user, "--role", "Admin", "--firstname", "Ada", "--lastname", "Admin")
+        if url is None:
+            new = shutil.copy(self.folder / "airflow.db", self.place / f"{self.folder.name}.db")
+            Path(new).rename(kept)
 
     def _defaults(self) -> dict[str, str]:
         options: dict[str, dict[str, Any]] = {

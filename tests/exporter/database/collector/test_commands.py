@@ -14,6 +14,7 @@ import pymysql
 import pytest
 import requests
 import sqlalchemy as sa
+from real import command
 from real.server import find
 
 OPENED = {
@@ -23,9 +24,7 @@ OPENED = {
 
 
 def windsock(*arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("WINDSOCK", "AIRFLOW"))}
-    command = [sys.executable, "-m", "windsock", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, env=kept | environ, cwd="/", check=False)
+    return command.windsock(*arguments, cwd="/", environ=command.without_settings() | environ)
 
 
 def test_once_prints_the_exposition_and_the_time_of_each_query(database):
