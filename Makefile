@@ -1,7 +1,8 @@
 # `make demo` and `make test` are all the set-up there is: each installs what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help install programs test-programs environments shipping demo quick test check requirements airflow build clean
+.PHONY: help install programs test-programs environments shipping tools current demo quick test matrix check requirements \
+	airflow build clean
 
 # Given to what a target runs: make demo ARGS=--check, make test ARGS="tests/stack -x"
 ARGS ?=
@@ -56,12 +57,24 @@ environments: .venv/installed
 shipping: test-programs $(AIRFLOW)/installed
 	@$(BIN)/windsock up --prepare --logs
 
+# So are the newest programs that tests of rules and routes take.
+tools: test-programs .venv/installed
+	@$(BIN)/python tests/real/programs.py promtool amtool alertmanager
+
+current: test-programs .venv/installed ## Build the newest Prometheus, Alertmanager and VictoriaMetrics; the matrix takes them
+	@$(BIN)/python tests/real/programs.py
+	@echo "Next: make matrix"
+
 quick: .venv/installed ## Run the tests that need no Airflow, no database server and no minutes
 	@$(BIN)/python -m pytest -q --quick -n 2 $(ARGS)
 	@echo "Next: make check, and make test before you ask for a review"
 
-test: test-programs environments $(AIRFLOW)/installed shipping ## Run all tests, on real parts; ARGS: what pytest is given
+test: test-programs environments $(AIRFLOW)/installed shipping tools ## Run all tests, on real parts; ARGS: what pytest is given
 	@$(BIN)/python -m pytest -n 2 --durations=20 $(ARGS)
+	@echo "Next: make check"
+
+matrix: test-programs environments $(AIRFLOW)/installed ## Run the checks of docs/matrix.md on the oldest and the newest programs; ARGS="rules": only these
+	@$(BIN)/python tests/matrix/run.py $(ARGS)
 	@echo "Next: make check"
 
 check: .venv/installed $(AIRFLOW)/installed ## Lint, types, and whether what is generated is up to date

@@ -3,11 +3,30 @@
 What a rule reads outlives a restart of the exporter: for some scrapes there is nothing, then counters begin at 0 and
 gauges come back one by one. None of that may end an alert, so no rule reads an instant where the last known value says
 the same.
+
+Nor does a value depend on where the edge of a window falls: whether a sample that lies on it belongs to the window is
+answered in one way by Prometheus 2 and in another by Prometheus 3 and VictoriaMetrics. So each window says how many
+scrapes it holds, with a margin (`window`), and growth is counted without increase() and rate(), which extrapolate in
+Prometheus and do not in VictoriaMetrics. What is counted is whole: the texts name it.
 """
 
 from __future__ import annotations
 
+from windsock.settings.units import format_duration
+
 from .rule import Record
+
+SCRAPE = 60
+"""Seconds: the longest interval between two scrapes, or two evaluations, that the rules are made for. Shorter ones are
+as well: what a rule calls a minute ago is a sample that old, however many came since."""
+HOUR, DAY = 60, 24 * 60
+"""In scrapes."""
+
+
+def window(scrapes: int) -> str:
+    """Return how long a range must be to reach back `scrapes` scrapes: no sample lies on its edge, half of one more."""
+    return format_duration((scrapes + 0.5) * SCRAPE)
+
 
 JOB = "windsock"
 """The scrape job of the exporters; its targets carry the label `cluster`."""
@@ -16,52 +35,59 @@ LOGS_JOB = "windsock-logs"
 
 TARGETS = f'up{{job="{JOB}"}}'
 
-CLUSTERS = f"group by (cluster) (last_over_time({TARGETS}[1d]))"
-"""Every cluster that has an exporter or had one within a day: `absent()` can't say which cluster is missing."""
-
 HEARD = Record("cluster_instance:up:min", f'min by (cluster, instance) (up{{job=~"{JOB}|{LOGS_JOB}"}})')
 """Whether an instance was scraped. Recorded, so that it is as old as what else is recorded: in a Prometheus that gets
 these rules anew, nothing is news."""
 
 
-def known(series: str, memory: str = "5m", ago: str = "") -> str:
+def known(series: str, memory: int = 5, ago: int = 0) -> str:
     """Return the last value of `series`, which a restart of their exporter within `memory` does not take away.
 
-    `ago`: the one that was the last so long ago.
+    `ago`: the one that was the last so long ago. Both in scrapes.
     """
-    return f"last_over_time({series}[{memory}]{f' offset {ago}' if ago else ''})"
+    return f"last_over_time({series}[{window(memory)}]{f' offset {format_duration(ago * SCRAPE)}' if ago else ''})"
 
 
-def growth(counter: str, minutes: int, by: str) -> str:
-    """Return how much the series of `counter` (a selector) grew within `minutes`, summed by the labels `by`.
+CLUSTERS = f"group by (cluster) ({known(TARGETS, DAY)})"
+"""Every cluster that has an exporter or had one within a day: `absent()` can't say which cluster is missing."""
 
-    Exact, over restarts too: each minute counts what it added to the value before, or the whole value where the counter
+
+def added(steps: str, scrapes: int) -> str:
+    """Return the sum of what the expression `steps` says of each scrape, of so many.
+
+    The steps lie on the minutes of the clock; short of one more by a second, the range holds so many whenever it is
+    asked, and none lies on its edge.
+    """
+    return f"sum_over_time(({steps})[{format_duration(scrapes * SCRAPE - 1)}:{format_duration(SCRAPE)}])"
+
+
+def growth(counter: str, scrapes: int, by: str) -> str:
+    """Return how much the series of `counter` (a selector) grew within so many scrapes, summed by the labels `by`.
+
+    Exact, over restarts too: each scrape counts what it added to the value before, or the whole value where the counter
     began anew, or is new while its exporter was being scraped. increase() extrapolates, so that two counters of the
-    same events hardly ever compare as equal, and leaves out the first sample of a new series.
+    same events hardly ever compare as equal, and leaves out the first sample of a new series. Whole, also where events
+    were sampled and the counter counts what they stand for.
 
     The counter of an exporter that nobody scraped a minute before counts from the first value seen, which is 0 where
-    the exporter is new. What grew within the minute before a restart that no scrape missed is lost. The range ends
-    short of a minute more, so that it has `minutes` steps whether its left edge belongs to it (up to Prometheus 2) or
-    not.
+    the exporter is new. What grew within the minute before a restart that no scrape missed is lost.
     """
-    now, before = known(counter, "1h"), known(counter, "1h", "1m")
-    return (
-        f"sum by ({by}) (sum_over_time((\n"
-        f"  {now}\n"
+    now, before = known(counter, HOUR), known(counter, HOUR, 1)
+    steps = (
+        f"\n  {now}\n"
         f"    - {before}\n"
         f"    * ({before} <= bool {now})\n"
         # The product has no name: with two names a series would be two.
         f"  or 1 * {now}\n"
-        f"    and on (cluster, instance) {HEARD.name} offset 1m == 1\n"
-        f"  or {now} - min_over_time({counter}[1m])\n"
-        f")[{minutes - 1}m59s:1m]))"
+        f"    and on (cluster, instance) {HEARD.name} offset {format_duration(SCRAPE)} == 1\n"
+        f"  or {now} - min_over_time({counter}[{window(1)}])\n"
     )
+    return f"round(sum by ({by}) ({added(steps, scrapes)}))"
 
 
-def risen(gauge: str, minutes: int) -> str:
-    """Return how much each series of `gauge` rose within `minutes`; what it fell in between makes up for nothing.
+def risen(gauge: str, scrapes: int) -> str:
+    """Return how much each series of `gauge` rose within so many scrapes; what it fell makes up for nothing.
 
     Its first value is no news.
     """
-    memory = f"{minutes}m"
-    return f"sum_over_time(({known(gauge, memory)} - {known(gauge, memory, '1m')} > 0)[{minutes - 1}m59s:1m])"
+    return added(f"{known(gauge, scrapes)} - {known(gauge, scrapes, 1)} > 0", scrapes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from windsock.events import TASK_FAILED
 
-from .promql import CLUSTERS, HEARD, TARGETS, growth, known
+from .promql import CLUSTERS, DAY, HEARD, HOUR, TARGETS, growth, known, window
 from .rule import Group, Record, Rule
 from .shipping import SHIPPING
 
@@ -34,7 +34,7 @@ _RECONCILED = (
 _NAMED = (
     "(group by (cluster, dag_id, team) (airflow_db_dag_info)\n"
     "  or on (cluster, dag_id)\n"
-    f"  group by (cluster, dag_id, team) ({known('airflow_db_dag_info', '1h')}))"
+    f"  group by (cluster, dag_id, team) ({known('airflow_db_dag_info', HOUR)}))"
 )
 """The teams of a DAG, which the exporter reads in Airflow's database: as it says now, else as it said within the hour,
 so that no restart changes the labels of what fires."""
@@ -47,13 +47,13 @@ _RECORDS = (
         _TOTALS,
         'sum by (cluster, instance, dag_id, state) (airflow_ti_finish_total{state=~"success|failed|up_for_retry"})',
     ),
-    Record(_FINISHES, growth(_TOTALS, 60, "cluster, dag_id, state")),
+    Record(_FINISHES, growth(_TOTALS, HOUR, "cluster, dag_id, state")),
     Record(_LATELY, growth(f'{_TOTALS}{{state=~"failed|up_for_retry"}}', 15, "cluster, dag_id")),
     Record(
         _SENT,
         f'sum by (cluster, instance, dag_id) (windsock_callback_sent_total{{alertname="{TASK_FAILED}"}})',
     ),
-    Record(_NOTIFIED, growth(_SENT, 60, "cluster, dag_id")),
+    Record(_NOTIFIED, growth(_SENT, HOUR, "cluster, dag_id")),
     # One row for each DAG that ends tasks, with its team where it is known and no two exporters name two.
     Record(
         _TEAMS,
@@ -69,8 +69,8 @@ def _of_its_team(expr: str) -> str:
 
 
 _HEARTBEAT = "airflow_scheduler_heartbeat_total"
-_BEATS = known(_HEARTBEAT, "1d")
-_QUIET = f"{_BEATS} == {known(_HEARTBEAT, '1d', '2m')}"
+_BEATS = known(_HEARTBEAT, DAY)
+_QUIET = f"{_BEATS} == {known(_HEARTBEAT, DAY, 2)}"
 """What has been heard within a day, and stands where it stood two minutes ago."""
 _STOPPED = "AirflowSchedulerHeartbeatStopped"
 _RATE_HIGH = "AirflowFailureRateHigh"
@@ -83,7 +83,7 @@ _AIRFLOW = (
         expr=(
             "group by (cluster) (\n"
             f"  {_QUIET}\n"
-            f"    and on (cluster, instance) min_over_time({TARGETS}[2m]) == 1\n"
+            f"    and on (cluster, instance) min_over_time({TARGETS}[{window(2)}]) == 1\n"
             f"  or {_BEATS}\n"
             f'    and on (cluster) ALERTS{{alertname="{_STOPPED}",alertstate="firing"}}\n'
             ")\nunless\ngroup by (cluster) (\n"
@@ -145,7 +145,7 @@ _WINDSOCK = (
         expr=(
             f"min by (cluster, instance) ({TARGETS}) == 0\n"
             f"or\n{CLUSTERS} unless group by (cluster) ({TARGETS})\n"
-            f"or\nabsent(last_over_time({TARGETS}[1d]))"
+            f"or\nabsent({known(TARGETS, DAY)})"
         ),
         for_="1m",
         severity="critical",

@@ -28,7 +28,7 @@ from real.tables import Database
 
 from windsock.airflow.versions import NEWEST
 from windsock.exporter.database.collector import Collector
-from windsock.exporter.reconciler.reconciler import Reconciler
+from windsock.exporter.reconciler.reconciler import alone
 from windsock.settings import Settings
 
 _DOWN = 5.0
@@ -116,7 +116,7 @@ def run(servers: list[Any], alertmanager: str, folder: Path, options: argparse.N
                 "reconcile": {"store": str(folder / f"{server.name}-store.db")},
             }
         )
-        collector, reconciler = Collector(settings, database.url), Reconciler(settings, database.url)
+        collector, reconciler = Collector(settings, database.url), alone(settings, database.url)
         for name, part, step, problem in (
             ("collector", collector, collector.look, lambda one=collector: "; ".join(one.failing().values())),
             ("reconciler", reconciler, reconciler.step, reconciler.problem),

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.airflow.versions import NEWEST
 from windsock.exporter.statsd.send import BATCH, Sender
+from windsock.parts import STATSD_EXPORTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 CAPTURE = ROOT / "tests" / "data" / "captures" / f"airflow-{NEWEST}-influxdb.txt.gz"
 TOOLS = ROOT / ".windsock" / "tools"
-PEER = "github.com/prometheus/statsd_exporter@v0.30.0"
+PEER = f"github.com/prometheus/statsd_exporter@v{STATSD_EXPORTER.current}"
 READ_BUFFER = 32 << 20
 RMEM_MAX = Path("/proc/sys/net/core/rmem_max")
 TICK = os.sysconf("SC_CLK_TCK")

@@ -3,7 +3,8 @@
     python benchmarks/passes.py [--dags 500] [--runs 200] [--tasks 20] [--failures 1000] [--passes 40] [--plans]
 
 The database is the one of benchmarks/metadata.py: 2,000,000 task instances by default, and `--failures` more that
-failed within the last hours. Prints the first pass, the others, and what of them the database took.
+failed within the last hours. Prints the first pass, the others, and what of them the database took: of a reconciler
+alone, and of one whose passes are the collector's too, as in an exporter.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from metadata import migrate, postgres
 from real.alertmanager import Alertmanager
 from seed import seed
 
-from windsock.exporter.reconciler.reconciler import Reconciler
+from windsock.exporter.database.collector import COLLECTOR, RECONCILER, Collector
+from windsock.exporter.reconciler.reconciler import Reconciler, alone
 from windsock.settings import Settings
 
 # The last run of each DAG that has ended fails, with some of its tasks: nothing later makes it good.
@@ -43,11 +45,13 @@ FAIL = (
 )
 
 
-def measure(url: str, alertmanager: str, store: str, passes: int, *, plans: bool) -> None:
+def measure(url: str, alertmanager: str, store: str, passes: int, *, shared: bool, plans: bool) -> None:
     settings = Settings.model_validate(
         {"alertmanager": {"urls": [alertmanager]}, "reconcile": {"store": store}, "metadata": {"interval": "15s"}}
     )
-    reconciler = Reconciler(settings, url)
+    database = Collector(settings, url, purposes=[COLLECTOR, RECONCILER]) if shared else None
+    reconciler = Reconciler(settings, database) if database is not None else alone(settings, url)
+    session = reconciler.database.session
     spent: list[float] = []
     seen: dict[str, Any] = {}
     begun = [0.0]
@@ -61,8 +65,8 @@ def measure(url: str, alertmanager: str, store: str, passes: int, *, plans: bool
         del given
         spent.append(time.perf_counter() - begun[0])
 
-    sa.event.listen(reconciler.session.engine, "before_cursor_execute", before)
-    sa.event.listen(reconciler.session.engine, "after_cursor_execute", after)
+    sa.event.listen(session.engine, "before_cursor_execute", before)
+    sa.event.listen(session.engine, "after_cursor_execute", after)
     whole, inside, cpu, statements = [], [], [], []
     asked: list[float] = []
     look, post = reconciler.peers.look, reconciler.peers.post
@@ -81,12 +85,15 @@ def measure(url: str, alertmanager: str, store: str, passes: int, *, plans: bool
     for _ in range(passes + 3):
         spent.clear()
         asked.append(0.0)
-        count, used, start = reconciler.session.statements, time.thread_time(), time.perf_counter()
+        if database is not None:
+            database.renew()  # as when the collector's own thread has begun
+            database._woke = float("-inf")  # noqa: SLF001  a pass is due: intervals are not waited for
+        count, used, start = session.statements, time.thread_time(), time.perf_counter()
         reconciler.step()
         whole.append((time.perf_counter() - start) * 1000)
         cpu.append((time.thread_time() - used) * 1000)
         inside.append(sum(spent) * 1000)
-        statements.append(reconciler.session.statements - count)
+        statements.append(session.statements - count)
     print(f"lasting         {len(reconciler.lasting()):8}  {reconciler.problem()}")
     for number, name in enumerate(("first", "second", "third")):
         print(
@@ -109,6 +116,7 @@ def measure(url: str, alertmanager: str, store: str, passes: int, *, plans: bool
                 print(f"\n{statement}", *(f"    {line}" for line in plan), sep="\n")
     print(f"sequential scans of task_instance: {scans}")
     reconciler.close()
+    session.close()
 
 
 def main() -> None:
@@ -129,7 +137,10 @@ def main() -> None:
                 for statement in FAIL:
                     given = {"runs": options.dags, "failures": options.failures * 3 // 5}
                     connection.execute(sa.text(statement), {key: given[key] for key in given if f":{key}" in statement})
-            measure(url, alertmanager.url, f"{home}/store.db", options.passes, plans=options.plans)
+            for shared in (False, True):
+                print("\nwith the collector" if shared else "\nalone")
+                store = f"{home}/store-{shared}.db"
+                measure(url, alertmanager.url, store, options.passes, shared=shared, plans=options.plans)
     finally:
         alertmanager.remove()
 

@@ -70,10 +70,10 @@ class Parts:
 
     def stop(self) -> None:
         """End them after the pass that may be going on."""
-        if self.collector is not None:
-            self.collector.stop()
         if self.reconciler is not None:
             self.reconciler.stop()
+        if self.collector is not None:
+            self.collector.stop()
 
     def use(self, settings: Settings) -> None:
         """Go on with other settings, from the next pass on."""
@@ -97,18 +97,23 @@ def make(settings: Settings) -> Parts:
     is missing is a reason not to run.
     """
     url = find_url(settings.metadata.url)
-    collector, no_collector = _collector(settings, url)
-    reconciler, no_reconciler = _reconciler(settings, url)
+    lacking = _lacking(settings, url)
+    collector, no_collector = _collector(settings, url, reconciles=not lacking)
+    if collector is None and not lacking and settings.reconcile.enabled is True:
+        raise UsageError(no_collector)
+    if collector is None or lacking:
+        return Parts(collector, None, no_collector, lacking or f"off: the metadata database is {no_collector}")
+    reconciler, no_reconciler = _reconciler(settings, collector)
     return Parts(collector, reconciler, no_collector, no_reconciler)
 
 
-def _collector(settings: Settings, url: str | None) -> tuple[Collector | None, str]:
+def _collector(settings: Settings, url: str | None, *, reconciles: bool) -> tuple[Collector | None, str]:
     if url is None:
         return None, _NO_DATABASE
     try:
-        from .database.collector import Collector  # noqa: PLC0415  only where there is a database
+        from .database.collector import COLLECTOR, RECONCILER, Collector  # noqa: PLC0415  only where there is one
 
-        return Collector(settings, url), ""
+        return Collector(settings, url, purposes=[COLLECTOR, RECONCILER] if reconciles else [COLLECTOR]), ""
     except (ImportError, WindsockError) as error:
         problem = _said(error, "the metadata database")
     if settings.metadata.url is not None:
@@ -116,24 +121,27 @@ def _collector(settings: Settings, url: str | None) -> tuple[Collector | None, s
     return None, f"not read: {problem}"
 
 
-def _reconciler(settings: Settings, url: str | None) -> tuple[Reconciler | None, str]:
+def _lacking(settings: Settings, url: str | None) -> str:
+    """Why there can't be a reconciler. Raises UsageError where one is asked for."""
     asked = settings.reconcile.enabled
     if asked is False:
-        return None, "off: reconcile.enabled is false"
+        return "off: reconcile.enabled is false"
     lacking = "a metadata database: set metadata.url" if url is None else ""
     if not settings.alertmanager.urls:
         lacking = lacking or "an Alertmanager: set alertmanager.urls"
-    if lacking:
-        if asked is True:
-            raise UsageError(f"reconcile.enabled: it needs {lacking} in windsock.yaml")
-        return None, f"off: it needs {lacking}"
+    if lacking and asked is True:
+        raise UsageError(f"reconcile.enabled: it needs {lacking} in windsock.yaml")
+    return f"off: it needs {lacking}" if lacking else ""
+
+
+def _reconciler(settings: Settings, collector: Collector) -> tuple[Reconciler | None, str]:
     try:
         from .reconciler.reconciler import Reconciler  # noqa: PLC0415  as above
 
-        return Reconciler(settings, str(url)), ""
+        return Reconciler(settings, collector), ""
     except (ImportError, WindsockError) as error:
         problem = _said(error, "the reconciler")
-    if asked is True or settings.metadata.url is not None:
+    if settings.reconcile.enabled is True or settings.metadata.url is not None:
         raise UsageError(problem)
     return None, f"off: {problem}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from dataclasses import dataclass
 
@@ -31,9 +32,11 @@ def find() -> Programs:
 
 
 def _find(*names: str, package: str) -> str:
-    for name in names:
-        if path := shutil.which(name):
-            return path
+    """The first on the PATH, whatever its name."""
+    for folder in os.get_exec_path():
+        for name in names:
+            if path := shutil.which(name, path=folder):
+                return path
     how = f"apt-get install {package}" if shutil.which("apt-get") else DOWNLOADS
     raise MissingProgramError(names[0], how)
 

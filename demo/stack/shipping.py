@@ -7,25 +7,24 @@ ingest pipelines and Kibana, with all that storing and searching takes.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
-import subprocess
 import zipfile
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from windsock import parts
 from windsock.exceptions import MissingProgramError, StackError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from . import workshop
 
-FILEBEAT = "7.17.29"
-ELASTICSEARCH = "8.19.21"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FILEBEAT = parts.FILEBEAT.oldest
+ELASTICSEARCH = parts.ELASTICSEARCH.oldest
 HERE = Path(__file__).parent
-GO = "apt-get install golang-go, or for 1.23 and later see https://go.dev/dl"
 JAVA = {"8": 17, "9": 21}
 """The oldest Java that a version of Elasticsearch starts on (its support matrix)."""
 JDKS = Path("/usr/lib/jvm")
@@ -38,16 +37,16 @@ def filebeat(home: Path, say: Callable[[str], None]) -> Path:
     """Return the program, built below `home` where it is not there yet. Raises StackError."""
     place = home / f"filebeat-{FILEBEAT}"
     program = place / "filebeat"
-    with _locked(place):
+    with workshop.locked(place):
         if not program.exists():
-            _need("go", GO)
+            workshop.need("go", workshop.GO)
             say("building Filebeat: some minutes, once")
             source = place / "source"
             shutil.rmtree(source, ignore_errors=True)
             shutil.copytree(HERE / "filebeat", source)
             # It is copied byte by byte while it is linked: nobody must take a part of it for the whole.
             flags = ("-mod=mod", "-buildvcs=false", "-trimpath", "-ldflags=-s -w")
-            _run(place, "go", "build", *flags, "-o", "../unfinished", ".", cwd=source)
+            workshop.run(place, "go", "build", *flags, "-o", "../unfinished", ".", cwd=source)
             (place / "unfinished").rename(program)
             say("Filebeat is built")
     return program
@@ -57,15 +56,15 @@ def elasticsearch(home: Path, say: Callable[[str], None], version: str = ELASTIC
     """Return the server's folder, fetched to `home` where it is not there yet. Raises StackError."""
     place = home / f"elasticsearch-{version}"
     server = place / f"elasticsearch-{version}"
-    with _locked(place):
+    with workshop.locked(place):
         if not (server / "plugins" / "root").exists():
-            _need("mvn", "apt-get install maven")
+            workshop.need("mvn", "apt-get install maven")
             jdk = _jdk(version)
             say(f"fetching Elasticsearch {version}")
             artifact = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{version}:zip"
             shutil.rmtree(server, ignore_errors=True)
             for goal in (("get", "-Dtransitive=false"), ("copy", f"-DoutputDirectory={place}")):
-                _run(place, "mvn", "-B", "-q", f"dependency:{goal[0]}", f"-Dartifact={artifact}", goal[1])
+                workshop.run(place, "mvn", "-B", "-q", f"dependency:{goal[0]}", f"-Dartifact={artifact}", goal[1])
             _unpack(place / f"elasticsearch-{version}.zip", place)
             _plugin(place, server, version, jdk)
             say("Elasticsearch is there")
@@ -127,10 +126,12 @@ def configure(server: Path, state: Path, address: str) -> tuple[str, ...]:
 def _plugin(place: Path, server: Path, version: str, jdk: Path) -> None:
     classes, plugin = place / "classes", server / "plugins" / "root"
     source = HERE / "elasticsearch" / "RootPlugin.java"
-    _run(place, str(jdk / "bin" / "javac"), "-nowarn", "-cp", f"{server}/lib/*", "-d", str(classes), str(source))
+    workshop.run(
+        place, str(jdk / "bin" / "javac"), "-nowarn", "-cp", f"{server}/lib/*", "-d", str(classes), str(source)
+    )
     made = place / "root"
     made.mkdir(exist_ok=True)
-    _run(place, str(jdk / "bin" / "jar"), "cf", str(made / "root.jar"), "-C", str(classes), ".")
+    workshop.run(place, str(jdk / "bin" / "jar"), "cf", str(made / "root.jar"), "-C", str(classes), ".")
     lines = {
         "name": "root",
         "description": "GET /",
@@ -151,11 +152,6 @@ def _unpack(archive: Path, place: Path) -> None:
             # Python's zipfile forgets who may run or read what; a user other than this one has to.
             file.chmod(0o755 if item.is_dir() else (item.external_attr >> 16 & 0o777) | 0o444)
     archive.unlink()
-
-
-def _need(program: str, install: str) -> None:
-    if shutil.which(program) is None:
-        raise MissingProgramError(program, install)
 
 
 def _java(version: str) -> int:
@@ -181,23 +177,3 @@ def _release(jdk: Path) -> int:
     except OSError:
         return 0
     return int(found[1]) if found else 0
-
-
-def _run(place: Path, *command: str, cwd: Path | None = None) -> None:
-    log = place / "build.log"
-    with log.open("ab") as output:
-        done = subprocess.run(
-            command, cwd=cwd or place, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
-        )
-    if done.returncode:
-        last = "\n".join(log.read_text(errors="replace").splitlines()[-12:])
-        raise StackError(f"`{command[0]}` failed; the end of {log}:\n{last}")
-
-
-@contextmanager
-def _locked(place: Path) -> Iterator[None]:
-    """One at a time makes it: the tests and a demo may both want it."""
-    place.mkdir(parents=True, exist_ok=True)
-    with (place / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

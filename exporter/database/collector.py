@@ -1,7 +1,9 @@
 """The collector: one pass over the database every interval, in its own thread.
 
-A scrape never waits for the database: it shows what the last pass found. A query that fails is named in a metric, and
-once in the log, while the others go on; what it found before stays for a few intervals.
+The reconciler inquires in the same passes: where one is due it makes it, before the collector's own thread does, and
+what both need to know is read once. A scrape never waits for the database: it shows what the last pass found. A query
+that fails is named in a metric, and once in the log, while the others go on; what it found before stays for a few
+intervals.
 """
 
 from __future__ import annotations
@@ -14,24 +16,24 @@ from typing import TYPE_CHECKING, Literal
 
 from windsock import teams
 from windsock.exporter.series.own import OwnMetrics
-from windsock.redaction import redact
 
 from . import metrics as queries
 from . import schema
 from .engine import open_engine, parse
 from .facts import Facts
+from .faults import Faults
 from .ledger import Ledger
-from .query import DependencyError, Pass
+from .query import Pass
 from .session import Session
 from .snapshot import Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from windsock.exporter.series.store import SeriesStore
     from windsock.settings import Settings
 
-    from .query import Query
+    from .query import Inquiry, Query
 
 log = logging.getLogger(__name__)
 
@@ -43,37 +45,52 @@ _LEAST = 0.05
 _ESSENTIAL = {"dags", "runs", "task_instances"}
 """Queries of each pass; where none of them can be answered, nothing is known of Airflow."""
 _FACTS_CACHED = 20_000
+_BEHIND = 0.5
+"""Seconds, or a tenth of an interval, that the collector leaves to whoever else makes passes."""
+COLLECTOR = "collector"
+RECONCILER = "reconciler"
+"""What one exporter leads for; where only some of them have an Alertmanager, these may be two."""
 
 
 class Collector:
     """Reads one metadata database. `start` and `stop` for the thread, or `look` for a single pass.
 
-    `session` is the connection, with the leadership that it holds: whoever acts for the leader reads through it.
-    Raises UsageError where the URL can't be used.
+    It leads for `purposes`, and exposes what it finds where it does for the first of them; `grace` is how long the lead
+    outlasts an interval, in seconds. Raises UsageError where the URL can't be used.
     """
 
-    def __init__(self, settings: Settings, url: str, *, purpose: str = "collector") -> None:
+    def __init__(
+        self, settings: Settings, url: str, *, purposes: Sequence[str] = (COLLECTOR,), grace: float = 0.0
+    ) -> None:
         self.settings = settings
         self.interval = max(1.0, settings.metadata.interval)
         self.timeout = max(0.1, settings.metadata.timeout)
         engine, dialect = open_engine(url, self.timeout)
+        self.purpose = purposes[0]
         self.where = parse(url).render_as_string(hide_password=True)
-        self.session = Session(engine, dialect, self.interval, self.timeout, purpose)
+        self._behind = min(_BEHIND, self.interval / 10) if len(purposes) > 1 else 0.0
+        self.session = Session(engine, dialect, self.interval + self._behind + grace, self.timeout, purposes)
+        self.turn = threading.RLock()
+        """Held for a pass, and by whoever uses the session after it."""
         self.learn: Callable[[str], None] = lambda _: None
         """Told the id of each DAG."""
         self.times: dict[str, float] = {}
         """Seconds of each query in the last pass."""
+        self.statements: dict[str, int] = {}
+        """The same in statements."""
         self.answered: float | None = None
         """When it was last known who reads the database: this exporter did, or another one has the lead."""
         self.own = OwnMetrics()
         self._next = settings
         self._route = lru_cache(_FACTS_CACHED)(lambda facts: teams.route(facts, settings))
-        self._failing: dict[str, tuple[str, str]] = {}
+        self.faults = Faults(self.where, dialect, self.own)
         self._unsupported: set[str] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metadata", daemon=True)
         self._woke = time.monotonic()
-        self._schema: schema.Schema | None = None
+        self._due_at = self._woke
+        self.schema: schema.Schema | None = None
+        """What the database has; None before the first pass."""
         self._opened = 0
         self._passes = 0
         self._state = "starts"
@@ -90,6 +107,10 @@ class Collector:
         if self._state in ("starts", "follows"):
             return "starts" if self._state == "starts" else "follows"
         return "leads" if self._up and not self._stuck() else "down"
+
+    def leads(self, purpose: str) -> bool:
+        """Whether this one acts for that purpose, as far as it knows without asking."""
+        return purpose in self.session.leads
 
     def start(self) -> None:
         """Begin to collect."""
@@ -114,32 +135,65 @@ class Collector:
         yield self.own.store
 
     def failing(self) -> dict[str, str]:
-        """The queries that failed at their last try, with the reason and what was said.
-
-        `connection` is among them where the database does not answer, `schema` where it is no Airflow's.
-        """
-        return {name: f"{reason}: {text}" for name, (reason, text) in self._failing.items()}
+        """The queries that failed at their last try, with the reason and what was said: see `Faults`."""
+        return {name: f"{fault.reason}: {fault.text}" for name, fault in self.faults.now.items()}
 
     def look(self, *, everything: bool = False) -> bool:
         """Make one pass, with `everything` that is due less often too; returns whether this exporter leads."""
+        with self.turn:
+            self._look(everything=everything)
+            return self._state == "leads"
+
+    def inquire(self, inquiry: Inquiry) -> bool:
+        """Make a pass that answers `inquiry` too; returns whether it was answered: the lead may be lost.
+
+        Where one was made less than half an interval ago, only what the inquiry needs is read again. Raises what stood
+        against it: whatever the driver raises, or why what it needs can't be read.
+        """
+        with self.turn:
+            look = self._look(inquiry=inquiry)
+            needed = [query for query in self._queries if query.shared and query.name != "tags"]
+            for name in ("connection", "schema", *(query.name for query in needed), inquiry.query.name):
+                fault = self.faults.now.get(name)
+                if fault is not None and (look is None or name not in look.done):
+                    raise fault.error
+            return look is not None and inquiry.query.name in look.done
+
+    def renew(self) -> None:
+        """Take the lead where that is possible, or hold it to the next pass after more was read: locks on tables go.
+
+        Raises what the driver raises.
+        """
+        with self.turn:
+            try:
+                self._lead()
+            except Exception as error:
+                self._lost(error)
+                raise
+
+    def _look(self, *, everything: bool = False, inquiry: Inquiry | None = None) -> Pass | None:
         if self._next is not self.settings:
             self._take_over(self._next)
-        self._woke = started = time.monotonic()
-        before = self.session.statements
-        self.times = {}
-        self._passes += 1
+        started, before = time.monotonic(), self.session.statements
+        lately = inquiry is not None and started - self._woke < self.interval / 2 and self._passes > 0
+        self.times, self.statements = {}, {}
+        if not lately:
+            self._woke, self._due_at = started, started + self.interval + self._behind
+            self._passes += 1
+        look = None
         try:
             if self.session.leads or self._lead():
-                # What the first pass finds is shown when it is complete.
-                self._state = self._state if self._state == "leads" else "starts"
-                self._collect(started + self.timeout, everything=everything)
-                self._state = "leads" if self.session.leads else self._state
+                self._state = "starts" if self._state == "down" else self._state
+                look = self._pass(started + self.timeout, inquiry)
+                chosen = self._choose(inquiry, everything=everything, lately=lately)
+                self._collect(look, chosen)
         except Exception as error:  # noqa: BLE001  whatever the driver raises: the next pass tries again
             self._lost(error)
-        self.own.set("windsock_metadata_leader", int(self._state == "leads" and self.session.leads))
-        self.own.set("windsock_metadata_collection_duration_seconds", round(time.monotonic() - started, 6))
-        self.own.set("windsock_metadata_statements", self.session.statements - before)
-        return self._state == "leads"
+        if not lately:
+            self.own.set("windsock_metadata_leader", int(self._state == "leads" and self.leads(self.purpose)))
+            self.own.set("windsock_metadata_collection_duration_seconds", round(time.monotonic() - started, 6))
+            self.own.set("windsock_metadata_statements", self.session.statements - before)
+        return look
 
     def _take_over(self, settings: Settings) -> None:
         self.settings = settings
@@ -151,10 +205,13 @@ class Collector:
 
     def _run(self) -> None:
         while not self._stopping.is_set():
-            begun = time.monotonic()
-            self.look()
-            self._stopping.wait(max(0.0, begun + self.interval - time.monotonic()))
-        self.session.close()
+            left = self._due_at - time.monotonic()
+            if left > 0:
+                self._stopping.wait(left)
+            else:
+                self.look()
+        with self.turn:
+            self.session.close()
 
     def _reset(self) -> None:
         """Begin at 0, as a leader does that is new."""
@@ -170,18 +227,19 @@ class Collector:
     def _lead(self) -> bool:
         """Take the lead or keep it; another exporter that has it makes this one a follower, which shows nothing."""
         leads = self.session.lead()
-        self._recovered("connection")
-        if not leads and self._state != "follows":
-            log.info("%s: another exporter reads it; this one follows", self.where)
+        self.faults.over("connection")
+        if (self.purpose in leads) == (self._state == "follows"):
             self._reset()
+        if self.purpose not in leads:
+            if self._state != "follows":
+                log.info("%s: another exporter reads it; this one follows", self.where)
             self._state = "follows"
-        if not leads:
             self.answered = time.time()
-        return leads
+        return bool(leads)
 
-    def _collect(self, deadline: float, *, everything: bool) -> None:
-        look = self._pass(deadline)
-        for query in self._choose(everything=everything):
+    def _collect(self, look: Pass, chosen: Sequence[Query]) -> None:
+        leads = self.leads(self.purpose)
+        for query in chosen:
             if not self._ask(query, look):
                 break
         if "dags" in look.done:
@@ -194,30 +252,43 @@ class Collector:
         if self.session.leads:
             # The transaction's locks on tables go; the lead is held to the next pass.
             self._lead()
+        if leads and self.leads(self.purpose):
+            # What the first pass finds is shown when it is complete.
+            self._state = "leads"
 
-    def _pass(self, deadline: float) -> Pass:
-        if self._schema is None or self._opened != self.session.opened or self._passes % _LOOK_AGAIN == 0:
-            self._schema = schema.look(self.session)
-            self._recovered("schema")
+    def _pass(self, deadline: float, inquiry: Inquiry | None) -> Pass:
+        if self.schema is None or self._opened != self.session.opened or self._passes % _LOOK_AGAIN == 0:
+            self.schema = schema.look(self.session)
+            self.faults.over("schema")
             self._opened = self.session.opened
             self._unsupported = set()
+        now = time.time()
         return Pass(
-            time.time(),
+            now,
             deadline,
             self.session,
-            self._schema,
+            self.schema,
             self._facts,
             self._snapshot,
             self.settings,
             self._route,
+            inquiry.since if inquiry is not None else now,
+            inquiry.watched if inquiry is not None else (),
         )
 
-    def _choose(self, *, everything: bool) -> list[Query]:
-        """Those that are due, one of the slow ones in a pass, and last those that failed: they may take the time."""
+    def _choose(self, inquiry: Inquiry | None, *, everything: bool, lately: bool) -> list[Query]:
+        """What is shared, what is inquired, and the rest, where it is due; of each those last that failed.
+
+        They may take the time. Of the slow ones there is one in a pass.
+        """
         due: list[Query] = []
-        slow = False
+        slow, collects = False, self.purpose != RECONCILER and self.leads(self.purpose)
         for query in self._queries:
-            if query.name in self._unsupported or (self._due[query.name] > self._passes and not everything):
+            if query.name in self._unsupported or not (query.shared or collects):
+                continue
+            if lately and not (query.shared and query.every == 1):
+                continue
+            if self._due[query.name] > self._passes and not everything and not lately:
                 continue
             if query.every > 1 and not everything:
                 if slow:
@@ -225,18 +296,20 @@ class Collector:
                 slow = True
             self._due[query.name] = self._passes + query.every
             due.append(query)
-        return sorted(due, key=lambda query: query.name in self._failing)
+        due.sort(key=lambda query: (not query.shared, query.name in self.faults.now))
+        shared = sum(query.shared for query in due)
+        return [*due[:shared], *([inquiry.query] if inquiry is not None else []), *due[shared:]]
 
     def _ask(self, query: Query, look: Pass) -> bool:
         """Let one query run and fail for itself; returns whether the pass can go on."""
-        begun = time.monotonic()
+        begun, before = time.monotonic(), self.session.statements
         try:
             if look.left() < _LEAST:
                 raise TimeoutError("the time of the pass was up")
             self.session.limit(look.left())
             look.snapshot.replace(query.gauges, list(query.collect(look)))
         except Exception as error:  # noqa: BLE001  one query's failure is its own
-            if self._reason(error) == "connection" and not look.reconnected:
+            if self.faults.reason(error) == "connection" and not look.reconnected:
                 # The database was restarted since the last pass: once more, on a new connection.
                 look.reconnected = True
                 self.session.close()
@@ -244,12 +317,13 @@ class Collector:
             return self._failed(query, look, error)
         finally:
             self.times[query.name] = seconds = time.monotonic() - begun
+            self.statements[query.name] = self.session.statements - before
             self.own.set("windsock_metadata_query_duration_seconds", round(seconds, 6), query=query.name)
         look.done.add(query.name)
         self._succeeded[query.name] = look.now
         self.own.set("windsock_metadata_last_success_timestamp_seconds", round(look.now, 3), query=query.name)
         self.own.set("windsock_metadata_query_supported", 1, query=query.name)
-        self._recovered(query.name)
+        self.faults.over(query.name)
         return True
 
     def _failed(self, query: Query, look: Pass, error: Exception) -> bool:
@@ -257,34 +331,23 @@ class Collector:
             self._unsupported.add(query.name)
             self.own.set("windsock_metadata_query_supported", 0, query=query.name)
             if not query.optional or look.schema.has(query.optional):
-                self._say(query.name, "unsupported", error)
+                self.faults.note(query.name, "unsupported", error)
             return True
         self._due[query.name] = self._passes + min(query.every, _AGAIN_AFTER)
-        reason = self._reason(error)
-        self.own.counter("windsock_metadata_query_errors_total", query=query.name, reason=reason).value += 1
-        self._say(query.name, reason, error)
+        reason = self.faults.count(query.name, error)
         if reason in {"depends", "no_time"}:
             return True
         if reason == "schema":
-            self._schema = None
+            self.schema = None
         if reason == "connection":
             self.session.close()
         # What failed has spoilt the transaction.
         return self._lead()
 
-    def _reason(self, error: Exception) -> str:
-        if isinstance(error, DependencyError):
-            return "depends"
-        if isinstance(error, TimeoutError):
-            return "no_time"
-        return "schema" if isinstance(error, schema.UnsupportedError) else self.session.dialect.reason(error)
-
     def _lost(self, error: Exception) -> None:
         """There is no connection, or it is no Airflow's: what is known stays a while, with the word that it is down."""
         self.session.close()
-        name, reason = "schema" if isinstance(error, schema.ForeignError) else "connection", self._reason(error)
-        self.own.counter("windsock_metadata_query_errors_total", query=name, reason=reason).value += 1
-        self._say(name, reason, error)
+        self.faults.count("schema" if isinstance(error, schema.ForeignError) else "connection", error)
         self._up = False
         if self._state != "leads":
             self._state = "down"
@@ -298,13 +361,3 @@ class Collector:
             if succeeded is not None and now - succeeded > KEPT_INTERVALS * self.interval * query.every:
                 del self._succeeded[query.name]
                 self._snapshot.replace(query.gauges, ())
-
-    def _say(self, name: str, reason: str, error: Exception) -> None:
-        text = redact(str(getattr(error, "orig", None) or error)).strip().partition("\n")[0]
-        if self._failing.get(name, ("", ""))[0] != reason:
-            log.warning("%s: query %s: %s: %s", self.where, name, reason, text)
-        self._failing[name] = reason, text
-
-    def _recovered(self, name: str) -> None:
-        if self._failing.pop(name, None) is not None:
-            log.info("%s: query %s: works again", self.where, name)

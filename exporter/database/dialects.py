@@ -38,10 +38,10 @@ class Dialect(ABC):
         """Set up a new connection; what it sets must not matter behind a pooler that forgets it."""
 
     @abstractmethod
-    def lead(self, connection: Connection, purpose: str, interval: float, limit: float) -> bool:
-        """Begin a pass: limit statements to `limit` seconds; returns whether this connection leads for `interval`.
+    def lead(self, connection: Connection, purposes: Sequence[str], interval: float, limit: float) -> Sequence[bool]:
+        """Begin a pass: limit statements to `limit` seconds; returns for each purpose whether this connection leads.
 
-        Of those that read for the same `purpose` one leads.
+        It leads for `interval` seconds. Of those that read for the same purpose one leads.
         """
 
     @abstractmethod
@@ -107,7 +107,7 @@ class PostgreSQL(Dialect):
         del connection, interval  # each transaction sets what it needs
 
     @override
-    def lead(self, connection: Connection, purpose: str, interval: float, limit: float) -> bool:
+    def lead(self, connection: Connection, purposes: Sequence[str], interval: float, limit: float) -> Sequence[bool]:
         # The lock stays with the transaction until the next pass. Should this process hang or be cut off from the
         # network, the server ends the transaction soon after that pass is due, and another exporter gets the lock.
         settings = {
@@ -118,9 +118,13 @@ class PostgreSQL(Dialect):
         }
         local = [sa.func.set_config(name, value, True) for name, value in settings.items()]
         key = sa.func.hashtext(sa.func.current_schema())
-        lock = int.from_bytes(hashlib.sha256(f"windsock metadata {purpose}".encode()).digest()[:3], "big")
-        row = connection.execute(sa.select(*local, sa.func.pg_try_advisory_xact_lock(lock, key))).one()
-        return bool(row[-1])
+        locks = [
+            int.from_bytes(hashlib.sha256(f"windsock metadata {purpose}".encode()).digest()[:3], "big")
+            for purpose in purposes
+        ]
+        tries = [sa.func.pg_try_advisory_xact_lock(lock, key) for lock in locks]
+        row = connection.execute(sa.select(*local, *tries)).one()
+        return [bool(one) for one in row[len(local) :]]
 
     @override
     def limit(self, connection: Connection, seconds: float) -> None:
@@ -206,15 +210,15 @@ class MySQL(Dialect):
         connection.commit()
 
     @override
-    def lead(self, connection: Connection, purpose: str, interval: float, limit: float) -> bool:
+    def lead(self, connection: Connection, purposes: Sequence[str], interval: float, limit: float) -> Sequence[bool]:
         del interval
         if limit != self._limit:
             self.limit(connection, limit)
-        text = (
-            "SELECT CASE WHEN IS_USED_LOCK(n.name) = CONNECTION_ID() THEN 1 ELSE GET_LOCK(n.name, 0) END "
-            "FROM (SELECT CONCAT('windsock.', :purpose, '.', MD5(DATABASE())) AS name) n"
-        )
-        return bool(connection.execute(sa.text(text), {"purpose": purpose}).scalar())
+        name = "CONCAT('windsock.', :p{0}, '.', MD5(DATABASE()))"
+        lock = f"CASE WHEN IS_USED_LOCK({name}) = CONNECTION_ID() THEN 1 ELSE GET_LOCK({name}, 0) END"
+        text = ", ".join(lock.format(number) for number in range(len(purposes)))
+        given = {f"p{number}": purpose for number, purpose in enumerate(purposes)}
+        return [bool(one) for one in connection.execute(sa.text(f"SELECT {text}"), given).one()]
 
     @override
     def limit(self, connection: Connection, seconds: float) -> None:
@@ -272,9 +276,9 @@ class SQLite(Dialect):
         del connection, interval  # `limit` sets the one thing there is
 
     @override
-    def lead(self, connection: Connection, purpose: str, interval: float, limit: float) -> bool:
-        del connection, purpose, interval, limit
-        return True
+    def lead(self, connection: Connection, purposes: Sequence[str], interval: float, limit: float) -> Sequence[bool]:
+        del connection, interval, limit
+        return [True for _ in purposes]
 
     @override
     def limit(self, connection: Connection, seconds: float) -> None:

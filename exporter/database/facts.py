@@ -10,7 +10,7 @@ from .history import History
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .rows import Dag, Run
+    from .rows import Dag, Missed, Run
 
 
 @dataclass
@@ -21,7 +21,14 @@ class Facts:
     known: frozenset[str] = frozenset()
     """All DAG ids, of the stale ones too."""
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tagged: frozenset[str] | None = None
+    """The DAGs that were there when the tags were read; None: whatever is found next."""
+    runs: tuple[Run, ...] = ()
+    """Active runs, new ones, those that ended within the last minute, and those that are watched."""
     active: tuple[Run, ...] = ()
+    failed: Mapping[tuple[str, str, str], tuple[int, float | None]] = field(default_factory=dict)
+    """By DAG, run and task, of those runs that are followed: how many instances are failed, and the last one's end."""
+    missed: tuple[Missed, ...] = ()
     history: History = field(default_factory=History)
     slots: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """By pool and state: the slots of the task instances that are not finished; by pool and `tasks`: their number in

@@ -66,6 +66,15 @@ class History:
             self._read[dag_id] = None
             self._set(dag_id, rows)
 
+    def knows(self, dag_id: str) -> bool:
+        """Whether its latest finished runs are known."""
+        return dag_id in self._read and dag_id not in self._holes
+
+    def last_success(self, dag_id: str) -> Run | None:
+        """Of the runs that are known, the successful one that was due last."""
+        past = self.dags.get(dag_id)
+        return past.last_success if past is not None else None
+
     def postpone(self, dag_id: str) -> None:
         """It could not be read: the others come first."""
         self._holes.pop(dag_id, None)

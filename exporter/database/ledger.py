@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from .query import Pass
     from .rows import Run
 
-_LINGER = 3600.0
+_LINGER = 60.0
+"""Seconds for which a run is followed after it finished: its failures are told, and some task instances end later."""
+_BUSY = 3600.0
+"""The same while one of its task instances is still at work."""
 Mark = tuple[str, int | None, float | None]
 """A task instance's state, try, and the start of that try (its end where it never started)."""
 
@@ -45,11 +48,14 @@ class Followed:
     finished: tuple[str, float | None] | None = None
     """The state in which it finished, and the start of what finished so."""
     left: float = 0.0
+    """When it was seen to have finished."""
+    settled: bool = False
+    """Whether all its task instances were read since, and none was at work."""
 
     @property
     def whole(self) -> bool:
-        """Whether all of its task instances have to be read, not only those that ended lately."""
-        return not self.read or self.finished is not None
+        """Whether all of its task instances have to be read, not only those that ended lately or failed."""
+        return not self.read or (self.finished is not None and not self.settled)
 
 
 class Ledger:
@@ -112,16 +118,18 @@ class Ledger:
             self._count(followed, look)
 
     def settle(self, followed: Followed, look: Pass, *, busy: bool) -> None:
-        """Its task instances were read; a finished run without one that is `busy` need not be followed longer."""
+        """Its task instances were read, and one of them is `busy`: a finished run is followed longer then."""
         followed.read = True
         followed.before = None
-        if followed.finished is not None and (not busy or look.now - followed.left > _LINGER):
+        followed.settled = followed.finished is not None and not busy
+        # A clock that is set back must not keep it.
+        if followed.finished is not None and abs(look.now - followed.left) > (_BUSY if busy else _LINGER):
             self.followed.pop(followed.run.id, None)
 
     def _count(self, followed: Followed, look: Pass) -> None:
         run = followed.run
         followed.finished = (run.state, run.start)
-        followed.left = look.now
+        followed.left, followed.settled = look.now, False
         self._counted[run.id] = (run.start, run.end)
         look.facts.history.add(run)
         key = labels(dag_id=run.dag_id, state=run.state)

@@ -29,7 +29,7 @@ class Look:
 def look_once(settings: Settings, url: str) -> Look:
     """Make one pass with every query. Raises WindsockError where the database can't be read."""
     # Of its own purpose: a look takes nothing from the exporter that leads, and does not wait for it.
-    collector = Collector(settings, url, purpose=f"once {secrets.token_hex(4)}")
+    collector = Collector(settings, url, purposes=[f"once {secrets.token_hex(4)}"])
     try:
         if not collector.look(everything=True):
             raise WindsockError(f"{collector.where}: {'; '.join(collector.failing().values())}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from windsock.exceptions import WindsockError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     import sqlalchemy as sa
 
@@ -41,6 +41,10 @@ class Pass:
     settings: Settings
     route: Callable[[DagFacts], tuple[str, str]]
     """The team and the severity of a DAG."""
+    since: float
+    """Missed deadlines from then on are looked for."""
+    watched: Collection[int] = ()
+    """Ids of runs that are looked at whatever their state is."""
     done: set[str] = field(default_factory=set)
     """Queries that succeeded in this pass."""
     reconnected: bool = False
@@ -69,6 +73,15 @@ class Pass:
                 raise DependencyError(f"needs the query {name}, which failed")
 
 
+@dataclass(frozen=True)
+class Inquiry:
+    """What somebody wants of a pass, beside what it finds anyway."""
+
+    query: Query
+    since: float
+    watched: Collection[int]
+
+
 class Query(ABC):
     """Statements that fail together, and the gauges they fill: all series of these, as of now."""
 
@@ -76,6 +89,9 @@ class Query(ABC):
     gauges: ClassVar[tuple[str, ...]] = ()
     every: ClassVar[int] = 1
     """Passes from one time to the next; a query that is not due in each of them must not be needed by another."""
+
+    shared: ClassVar[bool] = False
+    """Whether who inquires needs it: then it is part of each pass, and of one between two intervals too."""
 
     optional: ClassVar[str] = ""
     """A table that not every Airflow has: where it is not there, the query has nothing to say, and nothing is wrong."""

@@ -3,6 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .dialects import moment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.sql.elements import ColumnElement
+    from sqlalchemy.sql.expression import TableClause
+
+    from .schema import Schema
+
+_RUN = ("id", "dag_id", "run_id", "state", "queued_at", "start_date", "end_date")
 
 
 @dataclass(frozen=True)
@@ -29,3 +42,28 @@ class Run:
     queued: float | None
     start: float | None
     end: float | None
+
+    @staticmethod
+    def columns(schema: Schema) -> tuple[TableClause, list[ColumnElement[Any]]]:
+        """dag_run, and what has to be selected of it for `read`. Raises UnsupportedError."""
+        table, due = schema.runs(*_RUN)
+        return table, [*(table.c[name] for name in _RUN), due.label("due")]
+
+    @classmethod
+    def read(cls, row: Sequence[Any]) -> Run:
+        """A run from a row of `columns`."""
+        run_id, dag_id, name, state, queued, start, end, due = row
+        return cls(run_id, dag_id, name, state, moment(due) or 0, moment(queued), moment(start), moment(end))
+
+
+@dataclass(frozen=True)
+class Missed:
+    """A deadline that was missed, of a run that has not succeeded."""
+
+    dag_id: str
+    run_id: str
+    id: str
+    """As the context of a deadline's callback has it: a UUID with dashes."""
+    time: float
+    due: float
+    """When its run was due."""

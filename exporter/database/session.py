@@ -1,8 +1,8 @@
 """The one connection: opened when needed, given up when it broke, and the leadership that its transactions hold.
 
-Of several exporters one leads. PostgreSQL's advisory lock belongs to a transaction: one is begun at the end of each
-pass, holds nothing but that lock until the next, reads, and ends. So no table stays locked between passes, and nothing
-has to outlive a transaction, which a pooler like PgBouncer would not allow.
+Of several exporters one leads, for each purpose. PostgreSQL's advisory lock belongs to a transaction: one is begun at
+the end of each pass, holds nothing but that lock until the next, reads, and ends. So no table stays locked between
+passes, and nothing has to outlive a transaction, which a pooler like PgBouncer would not allow.
 """
 
 from __future__ import annotations
@@ -23,15 +23,18 @@ _SHARE = 0.25
 
 
 class Session:
-    """Read-only transactions on a database. Not for several threads; whoever reads as the leader may share it."""
+    """Read-only transactions on a database, for one thread at a time.
+
+    Of those with the same purpose one leads; a session of several purposes may lead for some of them only.
+    """
 
     def __init__(
-        self, engine: Engine, dialect: Dialect, interval: float, timeout: float, purpose: str = "collector"
+        self, engine: Engine, dialect: Dialect, interval: float, timeout: float, purposes: Sequence[str] = ()
     ) -> None:
         self.dialect = dialect
-        self.purpose = purpose
-        """What is led: of those with the same purpose one leads."""
-        self.leads = False
+        self.purposes = tuple(purposes)
+        self.leads: frozenset[str] = frozenset()
+        """The purposes for which this one leads now."""
         self.opened = 0
         """How many connections there were so far."""
         self.statements = 0
@@ -41,17 +44,18 @@ class Session:
         self._limit = timeout * _SHARE
         self._connection: Connection | None = None
 
-    def lead(self) -> bool:
-        """Begin a transaction, on a new connection where there is none; returns whether it leads.
+    def lead(self) -> frozenset[str]:
+        """Begin a transaction, on a new connection where there is none; returns for which purposes it leads.
 
         Raises sqlalchemy's errors where the database can't be reached.
         """
-        self.leads = False
+        self.leads = frozenset()
         connection = self._open()
         connection.rollback()
         self._limit = self._timeout * _SHARE
         self.statements += 1
-        self.leads = self.dialect.lead(connection, self.purpose, self._interval, self._limit)
+        led = self.dialect.lead(connection, self.purposes, self._interval, self._limit)
+        self.leads = frozenset(purpose for purpose, leads in zip(self.purposes, led, strict=True) if leads)
         if not self.leads:
             connection.rollback()
         return self.leads
@@ -75,7 +79,7 @@ class Session:
 
     def close(self) -> None:
         """Give the connection up: leadership goes with it."""
-        self.leads = False
+        self.leads = frozenset()
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(Exception):  # it may be broken in any way

@@ -84,9 +84,9 @@ def _make(settings: Settings, url: str | None) -> Reconciler:
         raise UsageError(f"which database? give --url, set metadata.url in windsock.yaml, or ${AIRFLOW_URLS[0]}")
     if not settings.alertmanager.urls:
         raise UsageError("which Alertmanager? set alertmanager.urls in windsock.yaml")
-    from .reconciler import Reconciler  # noqa: PLC0415  as above
+    from .reconciler import alone  # noqa: PLC0415  as above
 
-    return Reconciler(settings, found)
+    return alone(settings, found)
 
 
 def _once(reconciler: Reconciler, *, as_json: bool) -> None:

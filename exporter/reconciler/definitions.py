@@ -14,15 +14,16 @@ import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from windsock.events import DAG_RUN_FAILED, TASK_FAILED
-from windsock.redaction import redact
+from windsock.exporter.database.faults import said
 
 from .matching import matching
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from windsock.exporter.database.collector import Collector
+
     from .failure import Key
-    from .reader import Reader
 
 _FRESH = 600.0
 _CHUNK = 20
@@ -56,10 +57,10 @@ class Definitions:
         self._read: dict[str, float] = {}
         self._paused = 0
 
-    def ask(self, reader: Reader, dag_ids: Collection[str]) -> str:
+    def ask(self, database: Collector, dag_ids: Collection[str]) -> str:
         """Read those that are due; returns what went wrong: what the table `dag` says is taken then."""
         self._paused = max(0, self._paused - 1)
-        tables, now = reader.schema, time.monotonic()
+        tables, now = database.schema, time.monotonic()
         columns = ("dag_id", "last_updated", "data", "data_compressed")
         # 2.11, which has no versions of DAGs, writes `dag.owners` in full.
         if tables is None or self._paused or not tables.has("serialized_dag", "dag_version_id", *columns):
@@ -71,12 +72,12 @@ class Definitions:
             for start in range(0, len(due), _CHUNK):
                 chunk = due[start : start + _CHUNK]
                 keys = [(dag_id,) for dag_id in chunk]
-                rows = matching(reader.session, table, ("dag_id",), keys, shown, order=newest, most=1)
+                rows = matching(database.session, table, ("dag_id",), keys, shown, order=newest, most=1)
                 self.known |= {dag_id: _definition(data, packed) for dag_id, data, packed in rows}
                 self._read |= dict.fromkeys(chunk, now)
         except Exception as error:  # noqa: BLE001  whatever the driver raises
             self._paused = _PAUSE
-            return redact(str(getattr(error, "orig", None) or error)).strip().partition("\n")[0]
+            return said(error)
         return ""
 
     def owners(self) -> dict[str, str]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from windsock import links
 from windsock.events import TASK_FAILED
-from windsock.redaction import redact
+from windsock.exporter.database.faults import said
 
 from . import logfile, texts
 from .details import Details, details
@@ -16,11 +16,11 @@ from .reasons import told_by_nobody
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from windsock.exporter.database.collector import Collector
     from windsock.settings import Settings
     from windsock.teams import DagFacts
 
     from .failure import Failure, Key
-    from .reader import Reader
 
 _ENRICHED = 50
 """New failures of which details are read in one pass."""
@@ -43,20 +43,20 @@ class Enrichment:
         """Link by `settings` from now on."""
         self._links = links.complete(settings)
 
-    def ask(self, reader: Reader, failures: Sequence[Failure]) -> str:
+    def ask(self, database: Collector, failures: Sequence[Failure]) -> str:
         """Read what the database says of them; returns what went wrong: alerts are poorer then, but in time."""
         self._found = {}
         self._paused = max(0, self._paused - 1)
         keys = [one.key for one in failures][:_ENRICHED]
-        if reader.schema is None or self._paused or not keys:
+        if database.schema is None or self._paused or not keys:
             return ""
-        self._modern = reader.schema.has("dag_run", "run_after")
+        self._modern = database.schema.has("dag_run", "run_after")
         try:
-            self._found = details(reader.session, reader.schema, keys)
-            self._impact.read(reader.session, reader.schema)
+            self._found = details(database.session, database.schema, keys)
+            self._impact.read(database.session, database.schema)
         except Exception as error:  # noqa: BLE001  whatever the driver raises
             self._paused = _PAUSE
-            return redact(str(getattr(error, "orig", None) or error)).strip().partition("\n")[0]
+            return said(error)
         return ""
 
     def calls_nobody(self, key: Key) -> bool:

@@ -1,4 +1,4 @@
-"""The reconciler: one pass every interval, in its own thread.
+"""The reconciler: one pass every interval, in its own thread, over the database as the collector reads it.
 
 What Alertmanager should show is a function of the database: what is failed there now and not over by the rules. A pass
 compares it with what this reconciler remembers, and with what each Alertmanager shows, and posts the difference. So it
@@ -14,57 +14,58 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
-from windsock.exporter.database.engine import open_engine, parse
-from windsock.exporter.database.session import Session
+from windsock.exporter.database.collector import RECONCILER, Collector
+from windsock.exporter.database.faults import said
+from windsock.exporter.database.query import Inquiry
 from windsock.exporter.database.snapshot import Snapshot
 from windsock.exporter.series.own import OwnMetrics
-from windsock.redaction import redact
 
 from .definitions import Definitions
 from .enrichment import Enrichment
 from .peers import Peers
-from .reader import Reader
+from .reader import Failures
 from .store import KEPT, Memory, Store, forgettable, place
 from .tracker import Tracker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from windsock.exporter.series.store import SeriesStore
     from windsock.settings import Settings
 
-    from .failure import Alert
+    from .failure import Alert, Failure, Key
     from .peers import Look
+    from .reader import View
 
 log = logging.getLogger(__name__)
 
-_PATIENCE = 5.0
+PATIENCE = 5.0
 """Seconds for which an Alertmanager is waited for, whatever the interval."""
 _SIGNED = 4
 """Intervals for which others are told that this reconciler works."""
-_SWEEP = 0.4
-"""The share of a pass' time that may go by before the first sweep waits for the next pass."""
 _GAP_SHOWN = 86_400.0
 _SHORTEST = 1.0
 """Seconds between two passes at least."""
 
 
-class Reconciler:
-    """Reads one metadata database and speaks to the Alertmanagers. `start` and `stop`, or `step` for one pass.
+def alone(settings: Settings, url: str, *, store: Store | None = None) -> Reconciler:
+    """One without a collector beside it. Raises UsageError where the database's URL can't be used."""
+    # Alertmanagers that do not answer keep a pass from the database for a while: the lead has to last so long.
+    return Reconciler(settings, Collector(settings, url, purposes=[RECONCILER], grace=2 * PATIENCE), store=store)
 
-    Raises UsageError where the database's URL can't be used, SettingsError where an Alertmanager's credential can't.
+
+class Reconciler:
+    """Speaks to the Alertmanagers of what `database` says. `start` and `stop`, or `step` for one pass.
+
+    `database` has to lead for RECONCILER. Raises SettingsError where an Alertmanager's credential can't be had.
     """
 
-    def __init__(self, settings: Settings, url: str, *, store: Store | None = None) -> None:
+    def __init__(self, settings: Settings, database: Collector, *, store: Store | None = None) -> None:
         self.settings = settings
+        self.database = database
         self.interval = max(_SHORTEST, settings.metadata.interval)
-        self.timeout = max(0.1, settings.metadata.timeout)
-        engine, dialect = open_engine(url, self.timeout)
-        self.where = parse(url).render_as_string(hide_password=True)
-        self.peers = Peers(settings, _PATIENCE)
-        # Alertmanagers that do not answer keep a pass from the database for a while: the lead has to last so long.
-        lasting = self.interval + 2 * _PATIENCE
-        self.session = Session(engine, dialect, lasting, self.timeout, "reconciler")
+        self.where = database.where
+        self.peers = Peers(settings, PATIENCE)
         self.own = OwnMetrics()
         self.silent = Snapshot(settings.exporter.budgets)
         """Counts silent failures by DAG: there may be more DAGs than own metrics have series."""
@@ -75,10 +76,11 @@ class Reconciler:
         self._took: set[str] | None = None
         """The Alertmanagers that took everything in the last pass; None: there was none yet."""
         self._memory = Memory({}, {})
-        self._reader = Reader(self.session)
+        self._failures = Failures()
         self._tracker = Tracker(settings, self.interval)
         self._definitions = Definitions()
         self._enrichment = Enrichment(settings)
+        self._statements = 0
         self._wrong: dict[str, str] = {}
         self._next = settings
         self.status: Literal["starts", "leads", "follows"] = "starts"
@@ -98,11 +100,12 @@ class Reconciler:
         """End after the pass that may be going on."""
         self._stopping.set()
         if self._thread.is_alive():
-            self._thread.join(self.timeout + 1)
+            self._thread.join(self.database.timeout + 1)
 
     def close(self) -> None:
-        """Give up the connection and the store."""
-        self.session.close()
+        """Give up the store, and the connection where nobody else uses it."""
+        if self.database.purpose == RECONCILER:
+            self.database.session.close()
         if self._store is not None:
             self._store.close()
 
@@ -128,17 +131,18 @@ class Reconciler:
     def step(self) -> bool:
         """Make one pass; returns whether this reconciler acts, that is: leads."""
         begun = time.monotonic()
-        before = self.session.statements
+        self._statements = 0
         if self._next is not self.settings:
             self.settings = self._next
+            self.database.use(self.settings)
             self._tracker.use(self.settings)
             self._enrichment.use(self.settings)
         try:
-            self._pass(begun)
+            self._pass()
         finally:
             self.status = "leads" if self._leads else "starts" if "database" in self._wrong else "follows"
             self.own.set("windsock_reconcile_pass_duration_seconds", round(time.monotonic() - begun, 6))
-            self.own.set("windsock_reconcile_statements", self.session.statements - before)
+            self.own.set("windsock_reconcile_statements", self._statements)
             self.own.set("windsock_reconcile_leader", int(self._leads))
         return self._leads
 
@@ -158,7 +162,7 @@ class Reconciler:
             self._stopping.wait(max(0.0, left))
         self.close()
 
-    def _pass(self, begun: float) -> None:
+    def _pass(self) -> None:
         reachable = self._reach()
         if not self._leads:
             return
@@ -172,7 +176,7 @@ class Reconciler:
         for url in look.complete:
             self._works(f"alertmanager {url}")
         now = time.time()
-        if not (reachable and self._judge(look, now, begun)) and look.other:
+        if not (reachable and self._judge(look, now)) and look.other:
             # Another one reaches the database: it acts, and knows more.
             self._leads = False
             return
@@ -184,59 +188,71 @@ class Reconciler:
     def _reach(self) -> bool:
         """Return whether the database answers; take the lead or keep it where it does."""
         try:
-            if not self.session.leads:
-                self._lead()
+            if not self.database.leads(RECONCILER):
+                self.database.renew()
+            self._lead()
         except Exception as error:  # noqa: BLE001  whatever the driver raises: the next pass tries again
             self._lost(error)
             return False
         return True
 
-    def _judge(self, look: Look, now: float, begun: float) -> bool:
+    def _judge(self, look: Look, now: float) -> bool:
         """Read the database, and compare it with what is known; returns whether it answered."""
-        since, tracker = self._memory.state["since"], self._tracker
+        since, failures = self._memory.state["since"], self._failures
+        asked = self._tracker.asked(look)
+        new: list[Failure] = []
+
+        def read_on(view: View) -> None:
+            new[:] = self._news(view, asked, look, now)
+
+        failures.ask(asked, since, read_on)
         try:
-            self.session.limit(self.timeout)
-            asked = tracker.asked(look)
-            view = self._reader.read(asked, since, begun + self.timeout * _SWEEP)
-            problem = self._definitions.ask(self._reader, {key.dag_id for key in view.failures.keys() - asked})
-            view.owners = self._definitions.owners()
-            new = tracker.judge(view, look, now, since)
-            # A statement that failed may have spoiled the transaction.
-            problem = problem or self._enrichment.ask(self._reader, new)
-            calls = self._definitions.calls_nobody, self._enrichment.calls_nobody
-            hopeless = {one.key for one in new if any(calls_nobody(one.key) for calls_nobody in calls)}
-            new = tracker.ready(look, now, hopeless)
-            if problem:
-                self._say("details", problem)
-            # The transaction's locks on tables go; the lead is held to the next pass.
+            with self.database.turn:
+                answered = self.database.inquire(Inquiry(failures, since, failures.watched))
+                self._statements = self.database.statements.get(failures.name, 0)
             self._lead()
         except Exception as error:  # noqa: BLE001  as above
-            self._reader.forget()
+            failures.forget()
             self._lost(error)
             return False
+        if not answered or failures.view is None:
+            return False
+        view = failures.view
         for failure in new:
-            tracker.admit(failure, self._enrichment.write(failure, tracker.dag(failure.key.dag_id, view)), look, view)
+            dag = self._tracker.dag(failure.key.dag_id, view)
+            self._tracker.admit(failure, self._enrichment.write(failure, dag), look, view)
         self._works("database")
         self._memory.state["passed"] = now
         self.own.set("windsock_reconcile_last_pass_timestamp_seconds", round(now, 3))
         return True
 
+    def _news(self, view: View, asked: Collection[Key], look: Look, now: float) -> list[Failure]:
+        """Find what is new and need not wait for its callback, after reading what more there is to say of it."""
+        problem = self._definitions.ask(self.database, {key.dag_id for key in view.failures.keys() - asked})
+        view.owners = self._definitions.owners()
+        new = self._tracker.judge(view, look, now, self._memory.state["since"])
+        problem = problem or self._enrichment.ask(self.database, new)
+        if problem:
+            self._say("details", problem)
+            self.database.renew()  # what failed has spoilt the transaction
+        calls = self._definitions.calls_nobody, self._enrichment.calls_nobody
+        hopeless = {one.key for one in new if any(calls_nobody(one.key) for calls_nobody in calls)}
+        return self._tracker.ready(look, now, hopeless)
+
     def _lost(self, error: Exception) -> None:
         self._tracker.due_at = float("inf")  # nothing can be told earlier than in the next pass
-        reason = self.session.dialect.reason(error)
-        text = redact(str(getattr(error, "orig", None) or error)).strip().partition("\n")[0]
-        self._say("database", f"{reason}: {text}")
-        self.session.close()
+        self._say("database", f"{self.database.faults.reason(error)}: {said(error)}")
 
     def _lead(self) -> None:
-        leads = self.session.lead()
+        """Take notice of whether this one leads."""
+        leads = self.database.leads(RECONCILER)
         if leads and not self._leads:
             self._take_over(time.time())
         self._leads = leads
 
     def _take_over(self, now: float) -> None:
         """Begin to lead, with what is remembered here."""
-        self._reader = Reader(self.session)
+        self._failures = Failures()
         self._memory = self._load()
         state, window = self._memory.state, self.settings.reconcile.window
         passed = state.get("passed")

@@ -154,8 +154,8 @@ class Tracker:
 
     def dag(self, dag_id: str, view: View) -> DagFacts:
         """What a DAG is routed by."""
-        owners = view.owners.get(dag_id) or (view.dags[dag_id].owners if dag_id in view.dags else "")
-        return DagFacts(dag_id, owners_of(owners), view.tags.get(dag_id, ()))
+        owners = view.owners.get(dag_id) or (view.dags[dag_id].owner if dag_id in view.dags else "")
+        return DagFacts(dag_id, owners_of(owners), view.facts.tags.get(dag_id, ()))
 
     def _go_on(self, one: Alert, view: View, look: Look, now: float) -> None:
         reason = self._over(one.key, one.team, one.due, view)

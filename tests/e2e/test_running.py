@@ -22,6 +22,7 @@ import pytest
 import requests
 
 from windsock.airflow.versions import NEWEST
+from windsock.parts import ELASTICSEARCH, FILEBEAT
 
 from .conftest import starting
 
@@ -44,7 +45,7 @@ def stack(place):
     """One for all tests, the last of which ends it."""
     home = place / ".windsock"
     home.mkdir()
-    for kept in ("filebeat-7.17.29", "elasticsearch-8.19.21"):
+    for kept in (f"filebeat-{FILEBEAT.oldest}", f"elasticsearch-{ELASTICSEARCH.oldest}"):
         # Built by the tests of the logs; here it only matters that what is there is taken.
         shutil.copytree(CACHE / kept, home / kept, symlinks=True, copy_function=os.link)
     # An environment can't be moved. `make test` has brought it up to date; test_check.py has one built.

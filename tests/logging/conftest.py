@@ -16,6 +16,8 @@ from real import command
 from real.elasticsearch import Elasticsearch, Filebeat
 from real.server import free_port
 
+from windsock.parts import ELASTICSEARCH
+
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
@@ -32,7 +34,7 @@ def elasticsearch():
 
 @pytest.fixture(scope="session")
 def elasticsearch_9():
-    server = Elasticsearch("9.2.8")
+    server = Elasticsearch(ELASTICSEARCH.current)
     yield server
     server.remove()
 

@@ -100,7 +100,7 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ("windsock_reconcile_expected", "gauge", "Always 1 where a reconciler is configured to run.", ()),
     ("windsock_reconcile_leader", "gauge", "Whether this reconciler acts; of several, one does.", ()),
     ("windsock_reconcile_pass_duration_seconds", "gauge", "Time of the reconciler's last pass.", ()),
-    ("windsock_reconcile_statements", "gauge", "Statements of the reconciler's last pass over the database.", ()),
+    ("windsock_reconcile_statements", "gauge", "Statements of the last pass that only the reconciler needed.", ()),
     (
         "windsock_reconcile_last_pass_timestamp_seconds",
         "gauge",

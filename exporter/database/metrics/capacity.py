@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -75,40 +76,44 @@ class Components(Query):
 
 
 class Triggers(Query):
-    """Triggers, and how long the oldest of them has waited."""
+    """Triggers, how long the oldest of them has waited, and the oldest deferred task instance of each DAG.
+
+    A trigger is made when its task instance is deferred; an asset's watcher has none.
+    """
 
     name = "triggers"
-    gauges = ("airflow_db_triggers", "airflow_db_trigger_oldest_age_seconds")
+    gauges = (
+        "airflow_db_triggers",
+        "airflow_db_trigger_oldest_age_seconds",
+        "airflow_db_deferred_oldest_age_seconds",
+    )
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
-        triggers = look.schema.table("trigger", "triggerer_id", "created_date").c
-        state = sa.case((triggers.triggerer_id.is_(None), "waiting"), else_="assigned")
-        # By its name: drivers that put parameters on the server take the expression for another one than above.
-        grouped = sa.select(state.label("kind"), triggers.created_date.label("made")).subquery().c
-        statement = sa.select(grouped.kind, sa.func.count(), sa.func.min(grouped.made)).group_by(grouped.kind)
-        found = {kind: (number, look.age(moment(made))) for kind, number, made in look.execute(statement)}
-        for kind in ("assigned", "waiting"):
-            number, age = found.get(kind, (0, 0.0))
-            yield "airflow_db_triggers", labels(state=kind), number
-            yield "airflow_db_trigger_oldest_age_seconds", labels(state=kind), age
-
-
-class Deferred(Query):
-    """A trigger is made when its task instance is deferred."""
-
-    name = "deferred"
-    gauges = ("airflow_db_deferred_oldest_age_seconds",)
-
-    @override
-    def collect(self, look: Pass) -> Iterator[Sample]:
+        triggers = look.schema.table("trigger", "id", "triggerer_id", "created_date")
         tasks = look.schema.table("task_instance", "dag_id", "state", "trigger_id")
-        triggers = look.schema.table("trigger", "id", "created_date")
-        statement = (
-            sa.select(tasks.c.dag_id, sa.func.min(triggers.c.created_date))
-            .select_from(tasks.join(triggers, tasks.c.trigger_id == triggers.c.id))
-            .where(tasks.c.state == "deferred")
-            .group_by(tasks.c.dag_id)
+        state = sa.case((triggers.c.triggerer_id.is_(None), "waiting"), else_="assigned")
+        waits = sa.and_(tasks.c.trigger_id == triggers.c.id, tasks.c.state == "deferred")
+        # By its name: drivers that put parameters on the server take the expression for another one than above.
+        grouped = (
+            sa.select(state.label("kind"), tasks.c.dag_id, triggers.c.id, triggers.c.created_date.label("made"))
+            .select_from(triggers.outerjoin(tasks, waits))
+            .subquery()
+            .c
         )
-        for dag_id, made in look.execute(statement):
-            yield "airflow_db_deferred_oldest_age_seconds", labels(dag_id=dag_id), look.age(moment(made))
+        number, oldest = sa.func.count(sa.distinct(grouped.id)), sa.func.min(grouped.made)
+        statement = sa.select(grouped.kind, grouped.dag_id, number, oldest).group_by(grouped.kind, grouped.dag_id)
+        counts: defaultdict[str, int] = defaultdict(int)
+        ages: defaultdict[str, float] = defaultdict(float)
+        deferred: dict[str, float] = {}
+        for kind, dag_id, count, made in look.execute(statement):
+            age = look.age(moment(made))
+            counts[kind] += count
+            ages[kind] = max(ages[kind], age)
+            if dag_id is not None:
+                deferred[dag_id] = max(deferred.get(dag_id, 0), age)
+        for kind in ("assigned", "waiting"):
+            yield "airflow_db_triggers", labels(state=kind), counts[kind]
+            yield "airflow_db_trigger_oldest_age_seconds", labels(state=kind), ages[kind]
+        for dag_id, age in deferred.items():
+            yield "airflow_db_deferred_oldest_age_seconds", labels(dag_id=dag_id), age

@@ -37,6 +37,7 @@ class Dags(Query):
         "airflow_db_dag_last_parsed_timestamp_seconds",
         "airflow_db_dag_schedule_lag_seconds",
     )
+    shared = True
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
@@ -57,22 +58,28 @@ class Dags(Query):
             )
         )
         found: dict[str, Dag] = {}
-        for dag_id, owners, paused, flag, schedule_text, due, parsed in rows:
-            key = labels(dag_id=dag_id)
+        parsed: dict[str, float | None] = {}
+        for dag_id, owners, paused, flag, schedule_text, due, when in rows:
             if bool(flag) == (stale == "is_stale"):
-                yield "airflow_db_dag_stale", key, 1
+                yield "airflow_db_dag_stale", labels(dag_id=dag_id), 1
                 continue
             scheduled = _plain(schedule_text) not in _NO_SCHEDULE
-            dag = found[dag_id] = Dag(dag_id, owners or "", bool(paused), scheduled, moment(due))
+            found[dag_id] = Dag(dag_id, owners or "", bool(paused), scheduled, moment(due))
+            parsed[dag_id] = moment(when)
+        look.facts.dags = found
+        look.facts.known = frozenset(row[0] for row in rows)
+        if look.facts.tagged is not None and found.keys() - look.facts.tagged:
+            read_tags(look)  # new ones: their team depends on them
+        look.facts.tagged = frozenset(found)
+        for dag in found.values():
+            key = labels(dag_id=dag.dag_id)
             yield "airflow_db_dag_info", self._info(dag, look), 1
             yield "airflow_db_dag_paused", key, int(dag.paused)
             if dag.paused and dag.scheduled:
                 yield "airflow_db_dag_paused_with_schedule", key, 1
-            if parsed is not None:
-                yield "airflow_db_dag_last_parsed_timestamp_seconds", key, moment(parsed) or 0
+            if (when := parsed[dag.dag_id]) is not None:
+                yield "airflow_db_dag_last_parsed_timestamp_seconds", key, when
             yield "airflow_db_dag_schedule_lag_seconds", key, 0 if dag.paused else look.age(dag.next_due)
-        look.facts.dags = found
-        look.facts.known = frozenset(row[0] for row in rows)
 
     @staticmethod
     def _info(dag: Dag, look: Pass) -> tuple[tuple[str, str], ...]:
@@ -83,18 +90,16 @@ class Dags(Query):
 
 
 class Tags(Query):
-    """Tags change when a file is parsed, not between two passes."""
+    """Tags change when a file is parsed, not between two passes; those of a new DAG are read with it."""
 
     name = "tags"
     every = 4
+    shared = True
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
-        tags = look.schema.table("dag_tag", "dag_id", "name").c
-        found: defaultdict[str, list[str]] = defaultdict(list)
-        for dag_id, name in look.execute(sa.select(tags.dag_id, tags.name)):
-            found[dag_id].append(name)
-        look.facts.tags = {dag_id: tuple(sorted(names)) for dag_id, names in found.items()}
+        read_tags(look)
+        look.facts.tagged = None
         yield from ()
 
 
@@ -112,6 +117,15 @@ class ImportErrors(Query):
         for filename, when, *bundle in look.execute(sa.select(*errors.c)):
             found = labels(file_path=filename or "", bundle_name=(bundle[0] if bundle else "") or "")
             yield "airflow_db_import_error_timestamp_seconds", found, moment(when) or 0
+
+
+def read_tags(look: Pass) -> None:
+    """Read the tags of all DAGs."""
+    tags = look.schema.table("dag_tag", "dag_id", "name").c
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for dag_id, name in look.execute(sa.select(tags.dag_id, tags.name)):
+        found[dag_id].append(name)
+    look.facts.tags = {dag_id: tuple(sorted(names)) for dag_id, names in found.items()}
 
 
 def _plain(schedule: str | None) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -10,6 +12,7 @@ from typing_extensions import override
 from windsock.exporter.database import slo
 from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.query import Query
+from windsock.exporter.database.rows import Missed
 from windsock.exporter.series.labels import labels
 
 if TYPE_CHECKING:
@@ -22,33 +25,43 @@ _REMEMBERED = 86_400.0
 
 
 class Deadlines(Query):
-    """Airflow takes a deadline away that was kept; one that was missed stays."""
+    """Airflow takes a deadline away that was kept; one that was missed stays, and a run that succeeded is not late."""
 
     name = "deadlines"
     gauges = ("airflow_db_deadlines", "airflow_db_deadline_next_timestamp_seconds")
+    shared = True
     optional = "deadline"
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
-        deadlines = look.schema.table("deadline", "dagrun_id", "deadline_time", "missed")
-        runs = look.schema.table("dag_run", "id", "dag_id")
+        deadlines = look.schema.table("deadline", "id", "dagrun_id", "deadline_time", "missed")
+        runs, due_of = look.schema.runs("id", "dag_id", "run_id", "state")
         missed = deadlines.c.missed
+        remembered = look.now - _REMEMBERED
+        after = look.bind(min(look.since, remembered))
+        columns = (runs.c.dag_id, runs.c.run_id, runs.c.state, due_of.label("due"))
         statement = (
-            sa.select(runs.c.dag_id, missed, sa.func.count(), sa.func.min(deadlines.c.deadline_time))
+            sa.select(*columns, deadlines.c.id, deadlines.c.deadline_time, missed)
             .select_from(deadlines.join(runs, deadlines.c.dagrun_id == runs.c.id))
-            .where(
-                sa.or_(
-                    missed == sa.false(),
-                    sa.and_(missed == sa.true(), deadlines.c.deadline_time > look.bind(look.now - _REMEMBERED)),
-                )
-            )
-            .group_by(runs.c.dag_id, missed)
+            .where(sa.or_(missed == sa.false(), sa.and_(missed == sa.true(), deadlines.c.deadline_time > after)))
         )
-        for dag_id, was_missed, number, first in look.execute(statement):
-            state = "missed" if was_missed else "pending"
-            yield "airflow_db_deadlines", labels(dag_id=dag_id, state=state), number
+        numbers: defaultdict[tuple[str, str], int] = defaultdict(int)
+        first: dict[str, float] = {}
+        late = []
+        for dag_id, run_id, state, due, number, when, was_missed in look.execute(statement):
+            time = moment(when) or 0
+            if was_missed and state != "success" and time > look.since:
+                # Drivers give UUIDs, texts with dashes and without.
+                late.append(Missed(dag_id, run_id, str(uuid.UUID(str(number))), time, moment(due) or 0))
             if not was_missed:
-                yield "airflow_db_deadline_next_timestamp_seconds", labels(dag_id=dag_id), moment(first) or 0
+                first[dag_id] = min(first.get(dag_id, time), time)
+            if not was_missed or time > remembered:
+                numbers[dag_id, "missed" if was_missed else "pending"] += 1
+        look.facts.missed = tuple(late)
+        for (dag_id, state), count in numbers.items():
+            yield "airflow_db_deadlines", labels(dag_id=dag_id, state=state), count
+        for dag_id, time in first.items():
+            yield "airflow_db_deadline_next_timestamp_seconds", labels(dag_id=dag_id), time
 
 
 class Assets(Query):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from typing_extensions import override
@@ -21,38 +21,42 @@ if TYPE_CHECKING:
     from windsock.exporter.database.query import Pass
     from windsock.exporter.database.snapshot import Sample
 
-_COLUMNS = ("id", "dag_id", "run_id", "state", "queued_at", "start_date", "end_date")
 _READ_AGAIN = 10
 _MOST_DAGS = 200
 _SWEPT = 5000
 
 
 class Runs(Query):
-    """Active runs, runs that are new since the last pass, and what became of the runs that are followed."""
+    """Active runs, runs that are new since the last pass, and what became of those that are followed or watched."""
 
     name = "runs"
     gauges = ("airflow_db_dag_runs", "airflow_db_dag_run_oldest_age_seconds")
+    shared = True
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
-        table, due = look.schema.runs(*_COLUMNS)
+        table, columns = Run.columns(look.schema)
         runs = table.c
         if self._ledger.high is None:
             self._ledger.begin(look.execute(sa.select(sa.func.max(runs.id)))[0][0] or 0)
-        every = sa.select(*(runs[name] for name in _COLUMNS), due.label("due"))
+        high = self._ledger.high or 0
+        every = sa.select(*columns)
         # One branch for each state: PostgreSQL has a partial index for each, which a list of states would miss.
         branches = [every.where(runs.state == state) for state in ACTIVE_RUNS]
         ended = runs.state.notin_(ACTIVE_RUNS)
-        branches.append(every.where(runs.id > self._ledger.high, ended))
-        followed = [run_id for run_id in self._ledger.followed if run_id <= (self._ledger.high or 0)]
-        if followed:
-            branches.append(every.where(runs.id.in_(followed), ended))
-        found = [read(row) for row in look.execute(sa.union_all(*branches))]
-        self._ledger.see(found, look)
+        branches.append(every.where(runs.id > high, ended))
+        followed = set(self._ledger.followed)
+        wanted = sorted(run_id for run_id in followed.union(look.watched) if run_id <= high)
+        if wanted:
+            branches.append(every.where(runs.id.in_(wanted), ended))
+        look.facts.runs = found = tuple(Run.read(row) for row in look.execute(sa.union_all(*branches)))
         look.facts.active = active = tuple(run for run in found if run.state in ACTIVE_RUNS)
+        self._ledger.see(
+            [run for run in found if run.state in ACTIVE_RUNS or run.id > high or run.id in followed], look
+        )
         counts: dict[tuple[str, str], int] = {}
         ages: dict[tuple[str, str], float] = {}
         for run in active:
@@ -69,6 +73,7 @@ class Sweep(Query):
     """Finds runs that were cleared and finished again, or made and finished, without a pass in between to see it."""
 
     name = "sweep"
+    shared = True
     every = 20
 
     def __init__(self, ledger: Ledger) -> None:
@@ -83,11 +88,9 @@ class Sweep(Query):
         rows = look.execute(sa.select(table.id, table.start_date, table.end_date).where(table.id > floor, finished))
         unseen = self._ledger.sweep([(number, (moment(start), moment(end))) for number, start, end in rows], floor)
         if unseen:
-            runs, due = look.schema.runs(*_COLUMNS)
-            statement = sa.select(*(runs.c[name] for name in _COLUMNS), due.label("due")).where(
-                runs.c.id.in_(unseen), runs.c.state.in_(FINISHED_RUNS)
-            )
-            self._ledger.enter([read(row) for row in look.execute(statement)], look)
+            runs, columns = Run.columns(look.schema)
+            statement = sa.select(*columns).where(runs.c.id.in_(unseen), runs.c.state.in_(FINISHED_RUNS))
+            self._ledger.enter([Run.read(row) for row in look.execute(statement)], look)
         look.snapshot.forget(look.facts.known)
         yield from ()
 
@@ -135,7 +138,7 @@ class PastRuns(Query):
     def _read(self, look: Pass, chunk: Sequence[str]) -> None:
         history = look.facts.history
         try:
-            history.replace(chunk, [read(row) for row in look.execute(self._statement(look, chunk))])
+            history.replace(chunk, [Run.read(row) for row in look.execute(self._statement(look, chunk))])
         except Exception:
             # Too much for one statement: the next pass asks for less, and one DAG alone does not stop the others.
             self._chunk = max(1, len(chunk) // 4)
@@ -156,26 +159,19 @@ class PastRuns(Query):
 
     @staticmethod
     def _statement(look: Pass, dag_ids: Sequence[str]) -> sa.sql.Executable:
-        table, due = look.schema.runs(*_COLUMNS)
+        table, columns = Run.columns(look.schema)
         runs = table.c
-        order = (due.desc(), runs.id.desc())
+        order = (columns[-1].desc(), runs.id.desc())
         success = sa.case((runs.state == "success", 1), else_=0)
         ranked = (
             sa.select(
-                *(runs[name] for name in _COLUMNS),
-                due.label("due"),
+                *columns,
                 sa.func.row_number().over(partition_by=runs.dag_id, order_by=order).label("place"),
                 sa.func.sum(success).over(partition_by=runs.dag_id, order_by=order, rows=(None, 0)).label("successes"),
             )
             .where(runs.dag_id.in_(dag_ids), runs.state.in_(FINISHED_RUNS))
             .subquery()
         ).c
-        return sa.select(*(ranked[name] for name in _COLUMNS), ranked.due).where(
+        return sa.select(*(ranked[column.name] for column in columns)).where(
             sa.or_(ranked.place <= KEPT, sa.and_(ranked.state == "success", ranked.successes == 1))
         )
-
-
-def read(row: Sequence[Any]) -> Run:
-    """A run from a row of `_COLUMNS` and the time it was due."""
-    run_id, dag_id, name, state, queued, start, end, due = row
-    return Run(run_id, dag_id, name, state, moment(due) or 0, moment(queued), moment(start), moment(end))

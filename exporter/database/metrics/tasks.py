@@ -23,7 +23,18 @@ if TYPE_CHECKING:
 _LATE = 300.0
 """A task instance's end is written by another machine's clock, and committed later."""
 _TIMED = frozenset({"success", "failed"})
-_COLUMNS = ("dag_id", "run_id", "task_id", "map_index", "state", "start_date", "end_date", "queued_dttm", "try_number")
+_COLUMNS = (
+    "dag_id",
+    "run_id",
+    "task_id",
+    "map_index",
+    "state",
+    "start_date",
+    "end_date",
+    "queued_dttm",
+    "try_number",
+    "updated_at",
+)
 
 
 class Unfinished(Query):
@@ -86,9 +97,10 @@ class Unfinished(Query):
 
 
 class Finished(Query):
-    """The task instances of the followed runs, by (dag_id, run_id)."""
+    """The task instances of the followed runs, by (dag_id, run_id): those that finished lately, and the failed ones."""
 
     name = "finished"
+    shared = True
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -100,9 +112,15 @@ class Finished(Query):
         # A queued run has nothing new, and when it was cleared, nothing that did not end before.
         followed = [one for one in self._ledger.followed.values() if one.run.state != "queued"]
         found: defaultdict[tuple[str, str], list[Sequence[Any]]] = defaultdict(list)
+        failed: dict[tuple[str, str, str], tuple[int, float | None]] = {}
         if followed:
             for row in look.execute(self._statement(look, followed)):
                 found[row[0], row[1]].append(row)
+                if row[4] == "failed":
+                    key = (row[0], row[1], row[2])
+                    number, last = failed.get(key, (0, None))
+                    failed[key] = number + 1, max(last or 0, moment(row[6] or row[9]) or 0) or None
+        look.facts.failed = failed
         for one in followed:
             busy = [self._take(one, row, look) for row in found[one.run.dag_id, one.run.run_id]]
             self._ledger.settle(one, look, busy=any(busy))
@@ -117,7 +135,7 @@ class Finished(Query):
         whole = runs.c.id.in_([one.run.id for one in followed if one.whole])
         late = sa.or_(tasks.c.end_date >= look.bind(self._read - _LATE), tasks.c.end_date.is_(None))
         wanted = runs.c.id.in_([one.run.id for one in followed])
-        worth = sa.or_(whole, sa.and_(tasks.c.state.in_(FINISHED), late))
+        worth = sa.or_(whole, tasks.c.state == "failed", sa.and_(tasks.c.state.in_(FINISHED), late))
         if look.session.dialect.lateral:
             # OFFSET 0 keeps the planner from any other way than the index, whatever it believes of the number of rows.
             inner = sa.select(*columns).select_from(tasks).where(same, worth).correlate(runs).offset(0).lateral("found")
@@ -127,7 +145,7 @@ class Finished(Query):
     @staticmethod
     def _take(followed: Followed, row: Sequence[Any], look: Pass) -> bool:
         """Count one task instance if it has finished and was not counted; returns whether it is still at work."""
-        dag_id, _, task_id, map_index, state, started, ended, queued, number = row
+        dag_id, _, task_id, map_index, state, started, ended, queued, number, _ = row
         if state not in FINISHED:
             return state in UNFINISHED
         start, end = moment(started), moment(ended)

@@ -33,6 +33,18 @@ def test_elsewhere_the_download_is_named(path):
         programs.find()
 
 
+def test_what_is_first_on_the_path_is_taken_whatever_its_name(path, monkeypatch, tmp_path):
+    """The download of a newer one, before Debian's with its longer name."""
+    debian = path("prometheus", "prometheus-alertmanager")
+    newer = tmp_path / "newer"
+    newer.mkdir()
+    (debian / "prometheus").rename(newer / "prometheus")
+    (newer / "alertmanager").write_text("#!/bin/sh\n")
+    (newer / "alertmanager").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{newer}:{debian}")
+    assert programs.find().alertmanager == str(newer / "alertmanager")
+
+
 @pytest.mark.parametrize(
     ("names", "alertmanager", "grafana"),
     [

@@ -9,6 +9,7 @@ import pytest
 
 from windsock.demo.stack import logs, shipping
 from windsock.exceptions import MissingProgramError, StackError
+from windsock.parts import ELASTICSEARCH
 
 
 @pytest.fixture
@@ -35,8 +36,8 @@ def java(tmp_path, version):
 
 def test_the_jdk_of_the_path_is_taken_where_it_is_new_enough(jdk, tmp_path):
     on_path, other = jdk("path", "17.0.15"), jdk("a-25", "25.0.3")
-    assert java(tmp_path, "8.19.21") == on_path
-    assert java(tmp_path, "9.2.8") == other
+    assert java(tmp_path, ELASTICSEARCH.oldest) == on_path
+    assert java(tmp_path, ELASTICSEARCH.current) == other
 
 
 @pytest.mark.parametrize("release", ["11.0.2", "1.8.0_402", ""])
@@ -44,7 +45,7 @@ def test_a_jdk_that_is_too_old_is_none_and_the_command_is_named(jdk, tmp_path, r
     jdk("path", release)
     (tmp_path / "broken").mkdir()
     with pytest.raises(MissingProgramError, match=r"JDK 17 or later is not installed: apt-get install openjdk-17-jdk"):
-        java(tmp_path, "8.19.21")
+        java(tmp_path, ELASTICSEARCH.oldest)
 
 
 @pytest.mark.parametrize(("ended", "told"), [(False, ["no logs are shipped: no network"]), (True, [])])

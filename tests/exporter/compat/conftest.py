@@ -28,13 +28,14 @@ from windsock.exporter.series.number import go_float
 from windsock.exporter.series.own import OwnMetrics
 from windsock.exporter.series.store import SeriesStore
 from windsock.exporter.series.summary import Summary
+from windsock.parts import STATSD_EXPORTER
 from windsock.settings.exporter import Budgets, Expiry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 ROOT = Path(__file__).resolve().parents[3]
-INSTALL = "go install github.com/prometheus/statsd_exporter@v0.30.0"
+INSTALL = f"go install github.com/prometheus/statsd_exporter@v{STATSD_EXPORTER.current}"
 # What the two say about themselves.
 SELF = ("go_", "process_", "promhttp_", "statsd_exporter_", "statsd_metric_mapper_", "windsock_")
 

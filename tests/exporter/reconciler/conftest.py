@@ -12,7 +12,7 @@ from real.tables import Database
 
 from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.events import Event
-from windsock.exporter.reconciler.reconciler import Reconciler
+from windsock.exporter.reconciler.reconciler import alone
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.settings import Settings
 
@@ -76,7 +76,7 @@ class Bench:
         self.alertmanager = alertmanager
         self.messages = messages
         self.settings = settings
-        self.reconciler = Reconciler(settings, database.url)
+        self.reconciler = alone(settings, database.url)
 
     @property
     def cluster(self) -> str:
@@ -90,7 +90,7 @@ class Bench:
     def again(self) -> None:
         """As after a kill: nothing is left but the store."""
         self.reconciler.close()
-        self.reconciler = Reconciler(self.settings, self.database.url)
+        self.reconciler = alone(self.settings, self.database.url)
 
     def firing(self, **labels: str) -> list[tuple[str, ...]]:
         """What fires in Alertmanager."""

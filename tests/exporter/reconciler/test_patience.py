@@ -7,7 +7,7 @@ import time
 import pytest
 from real.failures import fail, note, serialize
 
-from windsock.exporter.reconciler.reconciler import Reconciler
+from windsock.exporter.reconciler.reconciler import alone
 
 TASK = "AirflowTaskFailed"
 FAST = {"metadata": {"interval": "1s"}}
@@ -126,7 +126,7 @@ def test_a_run_waits_for_its_task_whose_alert_holds_its_own_back(database, bench
 def test_the_next_pass_comes_when_a_failure_has_waited_long_enough(database, bench):
     fail(database, ended=time.time() - 18)
     made = bench(database, metadata={"interval": "10m"})
-    reconciler = Reconciler(made.settings, database.url)
+    reconciler = alone(made.settings, database.url)
     reconciler.start()
     try:
         end = time.monotonic() + 60

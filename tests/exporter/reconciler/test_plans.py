@@ -53,7 +53,7 @@ def test_no_plan_has_a_sequential_scan_of_task_instance(large, bench, postgres):
     def note(connection, cursor, statement, parameters, *rest) -> None:
         seen[statement] = parameters
 
-    sa.event.listen(made.reconciler.session.engine, "before_cursor_execute", note)
+    sa.event.listen(made.reconciler.database.session.engine, "before_cursor_execute", note)
     made.step(3)
     assert len(made.reconciler.lasting()) > 30
     plans = []

@@ -147,6 +147,8 @@ def test_a_task_instance_that_ends_after_its_run_still_counts(pg_database, look,
     pg_database.update("task_instance", {"task_id": "slow"}, state="failed", end_date=NOW + 40)
     clock(NOW + 45)
     assert counted(eye()) == {("dag_runs", "d", "failed"): 1, ("task_instances", "d", "failed"): 1}
+    clock(NOW + 120)
+    eye()
     assert eye.collector._queries[2]._ledger.followed == {}
 
 

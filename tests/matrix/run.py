@@ -1,0 +1,120 @@
+"""`make matrix`: the same checks on the oldest and on the current version of the programs that each of them is about.
+
+`python tests/matrix/run.py rules routes` runs these, and without a name all: then docs/matrix.md gets the table.
+Exits 1 where anything is not green; .windsock/matrix has what each run printed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from real import programs
+
+from windsock.exceptions import StackError
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs" / "matrix.md"
+LOGS = ROOT / ".windsock" / "matrix"
+GREEN = "green"
+TITLES = {"prometheus": "Prometheus", "alertmanager": "Alertmanager", "victoriametrics": "VictoriaMetrics"}
+"""By name in `programs.MODULES`."""
+PATIENCE = 1800.0
+"""Seconds for one check; `up --check` ends by itself after some minutes."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """What is run once for each combination of versions of the programs that it takes."""
+
+    takes: tuple[str, ...]
+    """Names in `programs.PROGRAMS`."""
+    tests: tuple[str, ...] = ()
+    """Below tests/; without any it is `windsock up --check`."""
+
+    def command(self) -> tuple[str, ...]:
+        if self.tests:
+            return ("pytest", "-q", *(str(ROOT / "tests" / test) for test in self.tests))
+        return ("windsock", "up", "--check")
+
+    def combinations(self) -> list[dict[str, str]]:
+        """The version by the name of the part."""
+        parts = {programs.PROGRAMS[program].name: programs.PROGRAMS[program].part for program in self.takes}
+        each = [dict.fromkeys(part) for part in parts.values()]
+        return [dict(zip(parts, chosen, strict=True)) for chosen in itertools.product(*each)]
+
+
+CHECKS = {
+    "rules": Check(("promtool",), ("matrix/unit_tests.py", "alerts/test_rules.py", "exporter/test_custom_rules.py")),
+    "rules in VictoriaMetrics": Check(("vmalert-tool",), ("matrix/victoriametrics.py",)),
+    "routes": Check(("amtool", "alertmanager"), ("alerts/test_routes.py", "alerts/test_inhibitions.py")),
+    "messages": Check(("amtool", "alertmanager"), ("alerts/test_groups.py", "alerts/test_messages.py")),
+    "exposition": Check(("promtool", "prometheus"), ("exporter/test_exposition.py", "exporter/test_prometheus.py")),
+    "outages": Check(
+        ("prometheus", "alertmanager"), ("alerts/test_prometheus.py", "exporter/reconciler/test_outages.py")
+    ),
+    "up --check": Check(("prometheus", "alertmanager")),
+}
+
+
+def run(name: str, chosen: dict[str, str]) -> str:
+    """`GREEN`, or what is wrong."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    log = LOGS / "-".join((name.replace(" ", ""), *chosen.values()))
+    with tempfile.TemporaryDirectory() as folder, log.open("w") as output:
+        try:
+            check = CHECKS[name]
+            programs.links(Path(folder), {one: chosen[programs.PROGRAMS[one].name] for one in check.takes})
+            done = subprocess.run(
+                [sys.executable, "-m", *check.command()],
+                cwd=ROOT,
+                env={**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                timeout=PATIENCE,
+                check=False,
+            )
+        except StackError as error:
+            return str(error)
+        except subprocess.TimeoutExpired:
+            return f"not over after {PATIENCE:g} s: {log}"
+    return GREEN if done.returncode == 0 else f"exit code {done.returncode}: {log}"
+
+
+def row(name: str, chosen: dict[str, str], result: str) -> str:
+    said = ", ".join(f"{TITLES[part]} {version}" for part, version in chosen.items())
+    return f"| {name} | {said} | {result} |"
+
+
+def main(names: list[str]) -> int:
+    if unknown := set(names) - set(CHECKS):
+        click.echo(f"no such check: {', '.join(sorted(unknown))}; there are {', '.join(CHECKS)}", err=True)
+        return 2
+    rows, green = ["| check | on | |", "|---|---|---|"], True
+    for name in names or CHECKS:
+        for chosen in CHECKS[name].combinations():
+            begun = time.monotonic()
+            result = run(name, chosen)
+            green &= result == GREEN
+            rows.append(row(name, chosen, result))
+            click.echo(f"{time.monotonic() - begun:6.1f} s  {rows[-1]}")
+    if green and not names:
+        PAGE.write_text(re.sub(r"(?m)^\| check \| on \|(.*\n\|)*.*$", "\n".join(rows), PAGE.read_text()))
+    click.echo("\n".join(rows))
+    return 0 if green else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
