@@ -10,6 +10,8 @@ ARGS ?=
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11 python3.10,$(shell \
 	$(name) -c 'import ensurepip, sys; (3, 10) <= sys.version_info < (3, 15) and print("$(name)")' 2>/dev/null)))
 BIN := .venv/bin
+# Tests start Python hundreds of times: what one process has compiled, the next one reads, whatever the shell says.
+export PYTHONDONTWRITEBYTECODE :=
 # Where all is there that Filebeat and Elasticsearch are made with; --check does not wait for logs, nor are those of an
 # Airflow elsewhere taken unasked.
 LOGS = $(if $(filter --check %none,$(ARGS)),,$(shell command -v go >/dev/null && command -v mvn >/dev/null \
@@ -64,11 +66,11 @@ current: test-programs .venv/installed ## Build the newest Prometheus, Alertmana
 	@echo "Next: make matrix"
 
 quick: .venv/installed ## Run the tests that need no Airflow, no database server and no minutes
-	@$(BIN)/python -m pytest -q --quick $(ARGS)
+	@$(BIN)/python -m pytest -q --quick -n 2 $(ARGS)
 	@echo "Next: make check, and make test before you ask for a review"
 
 test: test-programs environments $(AIRFLOW)/installed shipping tools ## Run all tests, on real parts; ARGS: what pytest is given
-	@$(BIN)/python -m pytest --durations=20 $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --durations=20 $(ARGS)
 	@echo "Next: make check"
 
 matrix: test-programs environments $(AIRFLOW)/installed ## Run the checks of docs/matrix.md on the oldest and the newest programs; ARGS="rules": only these

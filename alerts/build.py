@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Any
 
 from windsock import links, yaml_dump
+from windsock.versions import at_least
 
-from . import messages, receivers, routes, rules
+from . import messages, receivers, routes, rules, versions
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
@@ -15,7 +17,8 @@ RULES = "rules.yml"
 ALERTMANAGER = "alertmanager.yml"
 TEMPLATES = "windsock.tmpl"
 
-_HEADER = "# Made by `windsock alerts build`: what is changed here is lost with the next build.\n"
+_QUERY_OFFSET = "2.53"
+"""The Prometheus that brought `query_offset`."""
 
 
 def files(settings: Settings, timing: routes.Timing | None = None) -> dict[str, str]:
@@ -26,10 +29,17 @@ def files(settings: Settings, timing: routes.Timing | None = None) -> dict[str, 
     """
     base = links.complete(settings)
     return {
-        RULES: _HEADER + yaml_dump.dump({"groups": [group.render(base) for group in rules.GROUPS]}),
-        ALERTMANAGER: _HEADER + yaml_dump.dump(routes.alertmanager(settings, timing)),
+        RULES: versions.header(versions.PROMETHEUS, settings)
+        + yaml_dump.dump({"groups": [{**group.render(base), **_query_offset(settings)} for group in rules.GROUPS]}),
+        ALERTMANAGER: versions.header(versions.ALERTMANAGER, settings)
+        + yaml_dump.dump(routes.alertmanager(settings, timing)),
         TEMPLATES: messages.templates(base),
     }
+
+
+def routes_alone(settings: Settings) -> str:
+    """Return an alertmanager.yml that any amtool takes, and that tells nobody."""
+    return yaml_dump.dump(routes.alone(settings))
 
 
 def secrets(settings: Settings) -> dict[str, str]:
@@ -51,4 +61,17 @@ def notes(settings: Settings) -> list[str]:
             "exporter.naming and exporter.mapping_config: the rules read the names of `naming: prometheus`; with others"
             " they see no series, and AirflowSchedulerHeartbeatAbsent fires for good"
         )
+    if settings.prometheus.query_offset and not _query_offset(settings):
+        lines.append(
+            f"prometheus.query_offset: left out: it needs Prometheus {_QUERY_OFFSET}, and prometheus.version is"
+            f" {settings.prometheus.version}; rules miss samples that arrive late"
+        )
     return lines
+
+
+def _query_offset(settings: Settings) -> dict[str, Any]:
+    """An entry of each group."""
+    seconds = settings.prometheus.query_offset
+    if not seconds or not at_least(settings.prometheus.version, _QUERY_OFFSET):
+        return {}
+    return {"query_offset": f"{math.ceil(seconds)}s"}

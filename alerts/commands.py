@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING
 import click
 
 from windsock import cli, links
-from windsock.exceptions import UsageError, WindsockError
+from windsock.exceptions import MissingProgramError, UsageError, WindsockError
 from windsock.settings import Settings
+from windsock.versions import at_least, said
 
 from . import build as files
-from . import receivers, tools
+from . import receivers, tools, versions
 from .coverage import TESTS
 from .coverage import coverage as covered
 from .rules import RULES
@@ -42,9 +43,10 @@ def alerts() -> None:
 @cli.config_option
 def build(config: Path | None, out: Path, *, check: bool) -> None:
     """Write rules.yml for Prometheus, alertmanager.yml and windsock.tmpl for Alertmanager."""
-    settings = cli.load(config)
+    # What is up to date must not depend on whether a server answers.
+    settings, unknown = versions.settle(cli.load(config), _made(out), ask=not check)
     texts = files.files(settings)
-    for note in files.notes(settings):
+    for note in [*unknown, *files.notes(settings)]:
         click.echo(f"note: {note}", err=True)
     if check:
         stale = [str(out / name) for name, text in texts.items() if _read(out / name) != text]
@@ -93,7 +95,10 @@ def test(config: Path | None) -> None:
 
     The rules' own unit tests are written for rules without links, which are the only part that settings change.
     """
-    with _built(cli.load(config)) as made, _built(_WITHOUT_LINKS) as plain:
+    settings, unknown = versions.settle(cli.load(config), _made(_OUT), ask=True)
+    for note in unknown:
+        click.echo(f"note: {note}", err=True)
+    with _built(settings) as made, _built(_WITHOUT_LINKS) as plain:
         shutil.copytree(TESTS, plain.parent / "tests")
         unit_tests = sorted((plain.parent / "tests").glob("*.yml"))
         steps: dict[str, Callable[[], str]] = {
@@ -101,7 +106,7 @@ def test(config: Path | None) -> None:
             f"promtool test rules ({len(unit_tests)} files)": lambda: tools.run(
                 "promtool", "test", "rules", *unit_tests
             ),
-            "amtool check-config": lambda: tools.run("amtool", "check-config", made / files.ALERTMANAGER),
+            "amtool check-config": lambda: _check(made / files.ALERTMANAGER, settings.alertmanager.version),
         }
         failures = []
         for title, step in steps.items():
@@ -132,10 +137,10 @@ def routes(config: Path | None, labels: tuple[str, ...], *, as_json: bool) -> No
     }
     names = list(known)
     if labels:
-        with _built(settings) as made:
-            tested = tools.run(
-                "amtool", "config", "routes", "test", "--config.file", made / files.ALERTMANAGER, *labels
-            )
+        with tempfile.TemporaryDirectory(prefix="windsock-") as folder:
+            file = Path(folder) / files.ALERTMANAGER
+            file.write_text(files.routes_alone(settings), encoding="utf-8")
+            tested = tools.run("amtool", "config", "routes", "test", "--config.file", file, *labels)
         names = tested.split(",")
     if as_json:
         click.echo(json.dumps([{"receiver": name, "tells": known.get(name, "nobody")} for name in names], indent=2))
@@ -168,6 +173,23 @@ def _built(settings: Settings) -> Iterator[Path]:
         for name, text in files.files(settings).items():
             (made / name).write_text(text, encoding="utf-8")
         yield made
+
+
+def _check(file: Path, version: str) -> str:
+    """What amtool says of `file`, which is made for `version`. Raises WindsockError."""
+    try:
+        return tools.run("amtool", "check-config", file)
+    except MissingProgramError:
+        raise
+    except WindsockError as error:
+        own = said(tools.run("amtool", "--version").partition("version ")[2])
+        if own is None or at_least(own, version):
+            raise
+        raise WindsockError(f"{error}\namtool is {own}, older than alertmanager.version: take that one's") from None
+
+
+def _made(out: Path) -> dict[versions.Program, Path]:
+    return {versions.ALERTMANAGER: out / files.ALERTMANAGER, versions.PROMETHEUS: out / files.RULES}
 
 
 def _read(path: Path) -> str | None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from windsock import channels, teams
 from windsock.destinations import URGENT, destinations
 from windsock.exceptions import SettingsError
+from windsock.versions import at_least
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +46,7 @@ def _problems(settings: Settings) -> Iterator[str]:
     places |= {f"teams.{team}": config for team, config in settings.teams.items()}
     for channel in channels.NAMES:
         named = [f"{place}.{channel}" for place, config in places.items() if getattr(config, channel)]
-        yield from channels.of(channel).problems(_section(settings, channel), named)
+        yield from channels.of(channel).problems(_section(settings, channel), named, settings.alertmanager.version)
     files: dict[str, str] = {}
     for reference in _references(settings):
         other = files.setdefault(_file(settings, reference), reference)
@@ -57,8 +58,8 @@ def notes(settings: Settings) -> Iterator[str]:
     """What is valid, but perhaps not meant, of the channels that Alertmanager tells."""
     for channel, told in _told(settings).items():
         known = channels.of(channel)
-        yield from known.notes(_section(settings, channel), told)
-        if known.since:
+        yield from known.notes(_section(settings, channel), told, settings.alertmanager.version)
+        if known.since and not at_least(settings.alertmanager.version, known.since):
             yield f"{channel}: alertmanager.yml has {known.receiver}, which needs Alertmanager {known.since} or later"
 
 
@@ -98,9 +99,23 @@ def render(receiver: str, told: tuple[Destination, ...], settings: Settings) -> 
     configs = {}
     for to in told:
         channel = channels.of(to.channel)
-        section = _section(settings, to.channel)
-        configs[channel.receiver] = [channel.config(section, to.to, lambda reference: _file(settings, reference))]
+        section, version = _section(settings, to.channel), settings.alertmanager.version
+        config = channel.config(section, to.to, lambda reference: _file(settings, reference), version)
+        if "http_config" in config:
+            # Alertmanager takes it in place of the global one.
+            config["http_config"] = {**network(settings).get("http_config", {}), **config["http_config"]}
+        configs[channel.receiver] = [config]
     return {"name": receiver, **configs}
+
+
+def network(settings: Settings) -> dict[str, Any]:
+    """alertmanager.yml's `global.http_config`: how the platforms are reached; none where nothing is in between."""
+    proxy, ca_file = settings.alertmanager.proxy, settings.alertmanager.ca_file
+    http = {
+        **({"proxy_url": proxy} if proxy else {}),
+        **({"tls_config": {"ca_file": ca_file}} if ca_file else {}),
+    }
+    return {"http_config": http} if http else {}
 
 
 def common(settings: Settings) -> dict[str, Any]:

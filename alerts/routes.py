@@ -43,7 +43,7 @@ def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, 
     """Return the content of alertmanager.yml. Raises SettingsError where a team names what nothing reaches."""
     receivers.check(settings)
     timing = timing or Timing()
-    common = receivers.common(settings)
+    common = {**receivers.network(settings), **receivers.common(settings)}
     return {
         **({"global": common} if common else {}),
         "templates": ["windsock.tmpl"],
@@ -78,6 +78,12 @@ def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, 
     }
 
 
+def alone(settings: Settings) -> dict[str, Any]:
+    """The same without what tells anyone, which an amtool of another version may not know."""
+    content = alertmanager(settings)
+    return {"route": content["route"], "receivers": [{"name": one["name"]} for one in content["receivers"]]}
+
+
 def notes(settings: Settings) -> list[str]:
     """What is valid, but perhaps not meant: who is never told, and what is ignored."""
     lines = [
@@ -90,7 +96,7 @@ def notes(settings: Settings) -> list[str]:
         f"{team}, {to}: told by callbacks where there is no Alertmanager; Alertmanager tells nobody there"
         for team in (teams.UNKNOWN, *settings.teams)
         for to in destinations(settings, team, "critical")
-        if not to.central
+        if not to.central(settings.alertmanager.version)
     ]
     lines += receivers.notes(settings)
     return lines

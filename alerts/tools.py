@@ -15,7 +15,8 @@ _INSTALL = {
     "promtool": "`apt-get install prometheus` brings it, and so does every download of Prometheus",
     "amtool": "`apt-get install prometheus-alertmanager` brings it, and so does every download of Alertmanager",
 }
-_TIMEOUT = 120
+_TIMEOUT = 600
+"""Seconds: promtool's unit tests take some twenty of a core, and a busy machine has none to spare."""
 
 
 def run(program: str, *arguments: str | Path) -> str:

@@ -39,9 +39,10 @@ _AT_START = frozenset(
     )
 )
 # What others read, each for itself: Airflow's processes, and the commands that build something.
-_ROUTING = ("teams", "defaults", "channels", "alertmanager.secrets_dir")
+_ALERTMANAGER = tuple(f"alertmanager.{key}" for key in ("secrets_dir", "version", "proxy", "ca_file"))
+_ROUTING = ("teams", "defaults", "channels", *_ALERTMANAGER)
 """What Alertmanager's routes and receivers are made of."""
-_ELSEWHERE = ("callbacks", "channels", "plugin", "logs", "alertmanager.secrets_dir")
+_ELSEWHERE = ("callbacks", "channels", "plugin", "logs", "prometheus", *_ALERTMANAGER)
 
 
 def origin(config: Path | None, options: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 from windsock import secrets
@@ -21,8 +21,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from windsock.http import Reply
-    from windsock.settings import Alertmanager as AlertmanagerSettings
     from windsock.settings import Http
+
+    class Peers(Protocol):
+        """The sections `alertmanager` and `prometheus` of windsock.yaml."""
+
+        @property
+        def urls(self) -> tuple[str, ...]:
+            """Of all of them."""
+
+        @property
+        def http(self) -> Http:
+            """How to speak to them."""
+
 
 _LIMIT = 64 << 20
 """Bytes of an answer: thousands of alerts with all that their annotations may hold."""
@@ -33,7 +44,7 @@ PeerResult = tuple[str, str | None]
 class Alertmanager:
     """The peers of one installation. Holds no connection: it is used once or twice in a task's process."""
 
-    def __init__(self, config: AlertmanagerSettings, known: Mapping[str, str] | None = None) -> None:
+    def __init__(self, config: Peers, known: Mapping[str, str] | None = None) -> None:
         self._urls = config.urls
         self._http = config.http
         self._secrets = known or {}
@@ -53,9 +64,11 @@ class Alertmanager:
         error: OSError = ConnectionError("no Alertmanager is configured")
         for url in self._urls:
             try:
-                return self._get(url, labels, timeout)
+                found: list[dict[str, Any]] = self._get(url, _query(labels), timeout)
             except OSError as problem:
                 error = ConnectionError(f"{url}: {problem}")
+            else:
+                return found
         raise error
 
     def find_each(self, labels: Mapping[str, str], timeout: float) -> dict[str, list[dict[str, Any]] | str]:
@@ -63,11 +76,15 @@ class Alertmanager:
 
         All are asked side by side; returns after `timeout` seconds at the latest, and never raises.
         """
-        found: dict[str, list[dict[str, Any]] | str] = dict.fromkeys(self._urls, f"no answer within {timeout:g} s")
+        return self.ask(_query(labels), timeout)
+
+    def ask(self, path: str, timeout: float) -> dict[str, Any]:
+        """Return for each peer the JSON that it has at `path`, or what went wrong, in words; as `find_each` does."""
+        found: dict[str, Any] = dict.fromkeys(self._urls, f"no answer within {timeout:g} s")
 
         def ask(url: str) -> None:
             try:
-                found[url] = self._get(url, labels, timeout)
+                found[url] = self._get(url, path, timeout)
             except OSError as problem:
                 found[url] = str(problem)
 
@@ -84,19 +101,17 @@ class Alertmanager:
             # A socket's timeout starts anew with each byte, so the time is kept here too.
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def _get(self, url: str, labels: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
+    def _get(self, url: str, path: str, timeout: float) -> Any:
         """Raises OSError, whose message is what went wrong, in words."""
-        query = urlencode([("filter", f'{name}="{_escape(value)}"') for name, value in labels.items()], quote_via=quote)
-        reply = self._request(url, f"/api/v2/alerts?{query}", None, timeout)
+        reply = self._request(url, path, None, timeout)
         if reply.status != HTTPStatus.OK:
             raise ConnectionError(f"{reply.status} {reply.text}")
         if not reply.whole:
             raise ConnectionError(f"an answer of more than {_LIMIT >> 20} MiB")
         try:
-            found: list[dict[str, Any]] = json.loads(reply.body)
+            return json.loads(reply.body)
         except ValueError as problem:
             raise ConnectionError(f"{type(problem).__name__}: {problem}") from problem
-        return found
 
     def _send(self, url: str, alerts: Sequence[Mapping[str, Any]], timeout: float) -> str | None:
         try:
@@ -121,12 +136,17 @@ class Alertmanager:
         return context
 
 
-def credentials(http: Http) -> dict[str, str]:
+def credentials(http: Http, section: str = "alertmanager") -> dict[str, str]:
     """Return the values of the secrets that `http` names. Raises SettingsError for one that can't be had here."""
     given = {"password": http.password, "bearer": http.bearer}
     return {
-        name: secrets.variable(reference, f"alertmanager.http.{name}") for name, reference in given.items() if reference
+        name: secrets.variable(reference, f"{section}.http.{name}") for name, reference in given.items() if reference
     }
+
+
+def _query(labels: Mapping[str, str]) -> str:
+    filters = [("filter", f'{name}="{_escape(value)}"') for name, value in labels.items()]
+    return f"/api/v2/alerts?{urlencode(filters, quote_via=quote)}"
 
 
 def _escape(value: str) -> str:

@@ -26,10 +26,9 @@ class Destination:
     def __str__(self) -> str:
         return f"{self.channel} {self.to}"
 
-    @property
-    def central(self) -> bool:
-        """Whether Alertmanager can tell it; callbacks reach the others where there is none."""
-        return channels.of(self.channel).central(self.to)
+    def central(self, version: str) -> bool:
+        """Whether an Alertmanager of this version can tell it; callbacks reach the others where there is none."""
+        return channels.of(self.channel).central(self.to, version)
 
     @property
     def pages(self) -> bool:
@@ -51,8 +50,9 @@ def destinations(
     among the team's, and go before the severity.
     """
     config = settings.teams.get(team, settings.defaults)
+    version = settings.alertmanager.version
     own, others = (
-        tuple(one for one in _addresses(place, severity, chosen) if one.central or not central)
+        tuple(one for one in _addresses(place, severity, chosen) if not central or one.central(version))
         for place in (config, settings.defaults)
     )
     own = own or others

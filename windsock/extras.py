@@ -10,6 +10,7 @@ _EXTRAS = {
     "aiosmtpd": "demo",
     "apprise": "apprise",
     "bcrypt": "exporter",
+    "cryptography": "demo",
     "grafanalib": "dashboards",
     "sqlalchemy": "exporter",
     "uv": "demo",

@@ -3,6 +3,7 @@
 GET /api/messages?platform=&channel=&since=&wait=   {"messages": […], "last": n}; waits up to `wait` seconds for one
 DELETE /api/messages                                forgets messages and attempts
 GET /api/attempts?platform=                         {"attempts": […]}
+GET /ca.pem                                         whom a sender has to trust whose proxy the inbox is
 GET, POST, DELETE /api/faults                       those still to be met; one more; none
 """
 
@@ -21,6 +22,7 @@ from .page import page
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .certificates import Authority
     from .messages import Store
 
 MAX_WAIT = 60.0
@@ -30,13 +32,14 @@ _FILES = {"/page.css": "text/css; charset=utf-8", "/page.js": "text/javascript; 
 class Api:
     """Answers from the store and the faults."""
 
-    def __init__(self, store: Store, faults: Faults, addresses: Mapping[str, str]) -> None:
+    def __init__(self, store: Store, faults: Faults, addresses: Mapping[str, str], authority: Authority) -> None:
         self._store = store
         self._faults = faults
         self._addresses = addresses
         self._routes: dict[str, Callable[[dict[str, str], bytes], Response]] = {
             "GET /": self._page,
             "GET /healthz": lambda *_: text_response("ok\n"),
+            "GET /ca.pem": lambda *_: Response(200, authority.certificate, "application/x-pem-file"),
             "GET /api/messages": self._messages,
             "DELETE /api/messages": self._clear,
             "GET /api/attempts": self._attempts,

@@ -28,8 +28,8 @@ class Inbox:
     """`with Inbox() as inbox:` serves on free loopback ports until the block ends.
 
     `listen` and `smtp_listen` are HOST:PORT; port 0 takes a free one. `rate_limit` holds Slack's senders to one message
-    a second a channel, and those of Teams to four requests a second a workflow. Raises UsageError for an address that
-    is not loopback, StackError for one that is taken.
+    a second a channel and fifty edits a minute, those of Teams to four requests a second a workflow. Raises UsageError
+    for an address that is not loopback, StackError for one that is taken.
     """
 
     def __init__(
@@ -63,8 +63,8 @@ class Inbox:
             "msteams": MsTeams(self._store, rate_limit=self._rate_limit),
             "pagerduty": PagerDuty(self._store),
         }
-        self._web = WebServer(sockets[0], self._store, self._faults, platforms, self.addresses)
         self._mail = MailServer(sockets[1], self._store, self._faults)
+        self._web = WebServer(sockets[0], self._store, self._faults, platforms, self.addresses)
         self._web.start()
         self._mail.start()
         return self
@@ -87,6 +87,11 @@ class Inbox:
             "pagerduty": f"{self.url}/pagerduty/v2/enqueue",
             "smtp": self.smtp_address,
         }
+
+    @property
+    def certificate(self) -> bytes:
+        """PEM: whom a sender has to trust that reaches the platforms' own addresses with `url` as its proxy."""
+        return self._web.authority.certificate
 
     def messages(self, platform: str | None = None, channel: str | None = None, since: int = 0) -> list[Message]:
         """Oldest first: those of `platform` and `channel` that arrived or were edited after the number `since`."""

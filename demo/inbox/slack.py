@@ -11,6 +11,7 @@ name it: a webhook whose last part is the name of such an error gets it, and so 
 
 from __future__ import annotations
 
+import math
 import re
 import threading
 import time
@@ -45,6 +46,10 @@ _WEBHOOK = re.compile(r"/slack/services/[^/]+/([^/]+)/([^/]+)")
 _API = "/slack/api/"
 _FORM = "application/x-www-form-urlencoded"
 _TS = re.compile(r"\d{10}\.\d{6}")
+_POSTS = (1, 1.0)
+"""Messages of a channel, and seconds."""
+_UPDATES = (50, 60.0)
+"""Edits of the whole workspace, tier 3."""
 _SAID = ("text", "blocks", "attachments")
 
 
@@ -54,7 +59,7 @@ class Slack:
     def __init__(self, store: Store, *, rate_limit: bool = False) -> None:
         self._store = store
         self._rate_limit = rate_limit
-        self._posted: dict[str, float] = {}
+        self._took: dict[str, list[float]] = {}
         self._lock = threading.Lock()
         self._last_ts = 0
         self._methods = {
@@ -83,7 +88,7 @@ class Slack:
         if refused or payload is None or match is None:
             return _refused(*(refused or ("invalid_payload", 400, ())))
         channel = channel_of(payload.get("channel")) or match[1]
-        return self._slow_down(request, channel) or text_response(
+        return self._slow_down(request, channel, _POSTS) or text_response(
             "ok", message=self._post(payload, channel, request).seq
         )
 
@@ -121,7 +126,7 @@ class Slack:
         refused = slack_limits.refusal(payload, "chat.postMessage")
         if refused:
             return _failed(*refused)
-        slow_down = self._slow_down(request, channel)
+        slow_down = self._slow_down(request, channel, _POSTS)
         if slow_down:
             return slow_down
         message = self._post(payload, channel, request)
@@ -139,6 +144,9 @@ class Slack:
         if not is_id(given):
             return _failed("channel_not_found")
         refused = slack_limits.refusal(payload, "chat.update")
+        slow_down = None if refused else self._slow_down(request, "chat.update", _UPDATES)
+        if slow_down:
+            return slow_down
         with self._store.lock:
             old = self._store.newest(lambda m: m.platform == "slack" and m.channel == channel and m.id == ts)
             if old is None:
@@ -181,18 +189,19 @@ class Slack:
                 )
             )
 
-    def _slow_down(self, request: Request, channel: str) -> Response | None:
-        """429 where `channel` had a message less than a second ago."""
+    def _slow_down(self, request: Request, what: str, limit: tuple[int, float]) -> Response | None:
+        """429 where `what` had so many requests in so many seconds already."""
         if not self._rate_limit:
             return None
-        now = time.monotonic()
+        now, (most, seconds) = time.monotonic(), limit
         with self._lock:
-            self._posted = {name: at for name, at in self._posted.items() if now - at < 1}
-            if channel not in self._posted:
-                self._posted[channel] = now
+            took = self._took[what] = [at for at in self._took.get(what, []) if now - at < seconds]
+            if len(took) < most:
+                took.append(now)
                 return None
         answer = self.refusal(request, 429)
-        return Response(429, answer.body, answer.content_type, {"Retry-After": "1"}, answer.error)
+        retry = {"Retry-After": str(math.ceil(took[0] + seconds - now))}
+        return Response(429, answer.body, answer.content_type, retry, answer.error)
 
 
 def _hook_payload(request: Request) -> dict[str, Any] | None:

@@ -1,4 +1,8 @@
-"""The HTTP side: hands requests to the platforms and to the inbox's own API, and misbehaves when asked to."""
+"""The HTTP side: hands requests to the platforms and to the inbox's own API, and misbehaves when asked to.
+
+It is an HTTP proxy too, for senders that insist on a platform's real address, as Alertmanager does before it edits one
+of Slack's messages: it lets nothing through, and answers itself.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import contextlib
 import dataclasses
 import ipaddress
 import socket
+import ssl
 import sys
 import threading
 import time
@@ -23,6 +28,9 @@ if TYPE_CHECKING:
     from .faults import Fault, Faults
 
 MAX_BODY = 10 << 20
+HOSTS: dict[str, Platform] = {"slack.com": "slack", "hooks.slack.com": "slack", "events.pagerduty.com": "pagerduty"}
+"""The platforms' own names, for which it answers to a sender whose proxy it is."""
+_HOSTS = ", ".join(HOSTS)
 _SECURITY = {
     # Nothing is fetched from elsewhere and no script but the page's own runs; mails bring their own styles.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
@@ -59,13 +67,16 @@ class WebServer(ThreadingHTTPServer):
         platforms: Mapping[Platform, HttpPlatform],
         addresses: Mapping[str, str],
     ) -> None:
+        from .certificates import Authority  # noqa: PLC0415  `windsock inbox --help` does without cryptography
+
+        self.authority = Authority(HOSTS)
         super().__init__(listening.getsockname()[:2], _Handler, bind_and_activate=False)
         self.socket.close()
         self.socket = listening
         self.store = store
         self.faults = faults
         self.platforms = platforms
-        self.api = Api(store, faults, addresses)
+        self.api = Api(store, faults, addresses, self.authority)
         self._thread = threading.Thread(target=self._serve, name="inbox-http", daemon=True)
 
     def start(self) -> None:
@@ -85,7 +96,7 @@ class WebServer(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing of clients that hang up: tests do it on purpose."""
-        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError)):
+        if not isinstance(sys.exc_info()[1], (ConnectionError, TimeoutError, ssl.SSLError)):
             super().handle_error(request, client_address)
 
 
@@ -95,6 +106,8 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True  # head and body are two writes: each answer would wait 40 ms for the other side
     timeout = 60
     server: WebServer
+    below = ""
+    """What stands before each path."""
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class names it
         del format, args
@@ -103,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         if body is None:
             return
-        url = urlsplit(self.path)
+        url = urlsplit(f"{self.below}{self.path}")
         name = next((platform for platform in self.server.platforms if url.path.startswith(f"/{platform}/")), None)
         if name:
             headers = {key.lower(): value for key, value in self.headers.items()}
@@ -115,6 +128,24 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET  # noqa: N815  http.server's name
     do_DELETE = do_GET  # noqa: N815  http.server's name
+
+    def do_CONNECT(self) -> None:
+        """Be the host that a sender wants to reach through its proxy, over TLS."""
+        host, _, port = self.path.rpartition(":")
+        self.close_connection = True
+        if host not in HOSTS or port != "443":
+            self._send(text_response(f"the inbox is no way to {self.path[:100]}, only to port 443 of {_HOSTS}\n", 403))
+            return
+        self.send_response(200)
+        self.end_headers()
+        try:
+            secured = self.server.authority.context.wrap_socket(self.connection, server_side=True)
+        except OSError as error:
+            words = f"{host}: the sender does not speak TLS, or does not trust /ca.pem"
+            self.server.store.note(Attempt(HOSTS[host], "TLS", None, error=words, details=(str(error),)))
+            return
+        with secured:
+            _Tunnel(host, secured, self.client_address, self.server)
 
     def _body(self) -> bytes | None:
         """The request's body; None: the request was refused."""
@@ -194,6 +225,18 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {**_SECURITY, **headers}.items():
             self.send_header(name, value)
         self.end_headers()
+
+
+class _Tunnel(_Handler):
+    """A connection to one of the platforms' own hosts, whose proxy the inbox was."""
+
+    def __init__(self, host: str, *rest: Any) -> None:
+        self.below = f"/{HOSTS[host]}"
+        super().__init__(*rest)
+
+    def _is_local(self) -> bool:
+        """A page from elsewhere can't make a browser take the inbox for its proxy, and trust it."""
+        return True
 
 
 def _asked_for(platform: HttpPlatform, request: Request, fault: Fault) -> Response:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .folder import Folder
 
 TIMEOUT = 5.0
+PATIENCE = 180
+"""Seconds that its start may take."""
 READER = "windsock.logging.airflow3.LOGGING_CONFIG"
 
 
@@ -64,9 +66,14 @@ def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, s
             "statsd_prefix": "airflow",
             "statsd_influxdb_enabled": True,
         },
-        # `standalone` starts the API server last, and on a busy machine its first answers take longer than the defaults
-        # (5 s, 5 tries): tasks fail unstarted, of which the scheduler of 3.4.0b2 dies where they may be tried again.
-        "workers": {"execution_api_timeout": 60, "execution_api_retries": 15},
+        # On a busy machine the API server is there long after the scheduler, and its first answers take longer than the
+        # default of 5 s: tasks fail unstarted, and the first page would be about that; of one that may be
+        # tried again, the scheduler of 3.4.0b2 dies.
+        "workers": {
+            "execution_api_timeout": 60,
+            "execution_api_retries": PATIENCE,
+            "execution_api_retry_wait_max": 1,  # seconds
+        },
         "dag_processor": {"dag_bundle_storage_path": home / "bundles"},
     }
     return {

@@ -31,7 +31,7 @@ PATIENCE = 120.0
 """Seconds from a stack that is ready to a page."""
 INTERVAL = 0.5
 TIMEOUT = 3.0
-PAGE_TIMEOUT = 15.0
+PAGE_TIMEOUT = 60.0
 
 FAILED = "task failed (Airflow)"
 COUNTED = "failure counted: exporter, Prometheus"

@@ -55,6 +55,7 @@ def _places(values: dict[str, Any], folder: Folder, addresses: Addresses) -> dic
             "statsd": {**(exporter.get("statsd") or {}), "listen": list(addresses.statsd)},
         },
         "alertmanager": {"urls": [addresses.url("alertmanager")], "secrets_dir": str(folder.secrets)},
+        "prometheus": {"urls": [addresses.url("prometheus")]},
         # Which one it is, the exporter's environment says.
         "metadata": {**(values.get("metadata") or {}), "url": None},
         "reconcile": {**_section(values.get("reconcile")), "store": str(folder.run / "reconciler.db")},

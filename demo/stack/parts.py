@@ -78,7 +78,7 @@ def parts(
                 (str(venv / "bin" / "airflow"),),
                 {**base, **airflow.environment(venv, folder, addresses)},
                 f"{addresses.url('airflow')}/api/v2/monitor/health",
-                patience=180,
+                patience=airflow.PATIENCE,
                 is_ready=airflow.is_healthy,
                 arguments=("standalone",),
             ),

@@ -23,7 +23,7 @@ from .failure import Failure, Key
 from .matching import matching
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from windsock.exporter.database.facts import Facts
     from windsock.exporter.database.query import Pass
@@ -104,6 +104,7 @@ class Failures(Query):
         self.watched: Collection[int] = ()
         """Ids of the runs that were asked for last."""
         self._asked: Collection[Key] = ()
+        self._then: Callable[[View], None] = lambda _: None
         self._since = 0.0
         self._successes: dict[str, float] = {}
         self._looked: dict[str, float] = {}
@@ -115,9 +116,12 @@ class Failures(Query):
         """What a pass found was lost on the way: the next one looks at everything."""
         self._unswept, self._all_swept = [], False
 
-    def ask(self, asked: Collection[Key], since: float) -> None:
-        """Look for everything new and for what is `asked`; what failed before `since` is nobody's any more."""
-        self._asked, self._since, self.view = asked, since, None
+    def ask(self, asked: Collection[Key], since: float, then: Callable[[View], None]) -> None:
+        """Look for everything new and for what is `asked`; what failed before `since` is nobody's any more.
+
+        `then` may read more in the same transaction.
+        """
+        self._asked, self._since, self._then, self.view = asked, since, then, None
 
     @override
     def collect(self, look: Pass) -> tuple[()]:
@@ -129,6 +133,7 @@ class Failures(Query):
         self._judge(view, look)
         self._latest_successes(view, look, swept)
         self._stopped(view, look, {key.dag_id for key in (*self._asked, *view.failures)})
+        self._then(view)
         self.view = view
         return ()
 

@@ -200,19 +200,22 @@ class Reconciler:
         """Read the database, and compare it with what is known; returns whether it answered."""
         since, failures = self._memory.state["since"], self._failures
         asked = self._tracker.asked(look)
+        new: list[Failure] = []
+
+        def read_on(view: View) -> None:
+            new[:] = self._news(view, asked, look, now)
+
+        failures.ask(asked, since, read_on)
         try:
             with self.database.turn:
-                failures.ask(asked, since)
                 answered = self.database.inquire(Inquiry(failures, since, failures.watched))
                 self._statements = self.database.statements.get(failures.name, 0)
-                if not answered or failures.view is None:
-                    self._lead()
-                    return False
-                new = self._news(failures.view, asked, look, now)
             self._lead()
         except Exception as error:  # noqa: BLE001  as above
-            self._failures.forget()
+            failures.forget()
             self._lost(error)
+            return False
+        if not answered or failures.view is None:
             return False
         view = failures.view
         for failure in new:
@@ -225,17 +228,13 @@ class Reconciler:
 
     def _news(self, view: View, asked: Collection[Key], look: Look, now: float) -> list[Failure]:
         """Find what is new and need not wait for its callback, after reading what more there is to say of it."""
-        before = self.database.session.statements
         problem = self._definitions.ask(self.database, {key.dag_id for key in view.failures.keys() - asked})
         view.owners = self._definitions.owners()
         new = self._tracker.judge(view, look, now, self._memory.state["since"])
-        # A statement that failed may have spoiled the transaction.
         problem = problem or self._enrichment.ask(self.database, new)
-        if self.database.session.statements > before:
-            self._statements += self.database.session.statements - before
-            self.database.renew()
         if problem:
             self._say("details", problem)
+            self.database.renew()  # what failed has spoilt the transaction
         calls = self._definitions.calls_nobody, self._enrichment.calls_nobody
         hopeless = {one.key for one in new if any(calls_nobody(one.key) for calls_nobody in calls)}
         return self._tracker.ready(look, now, hopeless)

@@ -21,11 +21,15 @@ import pytest
 import requests
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
+from real import command
 
 from windsock.alerts import build
 from windsock.alerts.routes import Timing
+from windsock.demo.inbox import Inbox
 from windsock.events import Event
+from windsock.settings import Settings
 
+ROOT = Path(__file__).parents[2]
 INSTALL = {
     "alertmanager": "apt-get install prometheus-alertmanager",
     "amtool": "apt-get install prometheus-alertmanager",
@@ -206,7 +210,7 @@ class Alertmanager:
     @property
     def complaints(self):
         """The errors in its log."""
-        return [line for line in (self.folder / "server.log").read_text().splitlines() if "level=error" in line]
+        return [line for line in (self.folder / "server.log").read_text().splitlines() if "level=error" in line.lower()]
 
 
 def _failed_task(task_id="load", run_id="manual__2026-11-22T09:00:00+00:00", **given):
@@ -241,8 +245,8 @@ def failed_task():
 
 @pytest.fixture
 def eventually():
-    """`eventually(condition, what)`: the condition's first true value, within ten seconds."""
-    return lambda condition, what: wait_for(condition, 10, what)
+    """`eventually(condition, what)`: the condition's first true value, within a minute."""
+    return lambda condition, what: wait_for(condition, 60, what)
 
 
 @pytest.fixture
@@ -251,7 +255,7 @@ def tool():
 
     def run(name, *arguments):
         command = [program(name), *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
     return run
 
@@ -270,22 +274,39 @@ def mails():
     server.close()
 
 
+@pytest.fixture
+def windsock(tmp_path):
+    """Run a command in an empty folder; its exit code, standard output and standard error."""
+
+    def run(*arguments, config=None, path=None):
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("WINDSOCK")}
+        if config is not None:
+            (tmp_path / "windsock.yaml").write_text(config)
+        if path is not None:
+            environ["PATH"] = str(path)
+        done = command.windsock("alerts", *arguments, cwd=tmp_path, environ=environ)
+        assert "Traceback" not in done.stderr
+        return done.returncode, done.stdout, done.stderr
+
+    return run
+
+
 @contextlib.contextmanager
-def _alertmanager(folder, config, secrets=None):
-    """An Alertmanager with what `build` makes of the settings, only faster."""
+def _alertmanager(folder, config, secrets=None, program=None):
+    """An Alertmanager with what `build` makes of the settings, only faster; `program` is the path of another one."""
     for name, text in build.files(config, Timing(group_wait="200ms", group_interval="1s")).items():
         (folder / name).write_text(text)
     for path, reference in build.secrets(config).items():
         Path(path).parent.mkdir(exist_ok=True)
         Path(path).write_text((secrets or SECRETS)[reference])
     flags = ["--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address="]
-    with served(("alertmanager", "prometheus-alertmanager"), flags, folder) as url:
+    with served((program,) if program else ("alertmanager", "prometheus-alertmanager"), flags, folder) as url:
         yield Alertmanager(url, folder)
 
 
 @pytest.fixture(scope="session")
 def alertmanagers():
-    """`with alertmanagers(folder, settings, secrets=None) as alertmanager`."""
+    """`with alertmanagers(folder, settings, secrets=None, program=None) as alertmanager`."""
     return _alertmanager
 
 
@@ -293,3 +314,44 @@ def alertmanagers():
 def serve():
     """`with serve(names, flags, folder) as url`: another of Prometheus' programs."""
     return served
+
+
+@pytest.fixture(scope="session")
+def newest():
+    """The current Alertmanager, which no package of Debian's has."""
+    for path in sorted(ROOT.glob(".windsock/alertmanager-*/alertmanager"), reverse=True):
+        return str(path)
+    pytest.fail("there is no .windsock/alertmanager-VERSION/alertmanager: `make current` builds it")
+
+
+@pytest.fixture
+def inbox():
+    with Inbox() as running:
+        yield running
+
+
+@contextlib.contextmanager
+def _told(inbox, folder, version, program=None):
+    """An Alertmanager with what is made for `version`, which reaches the world through the inbox."""
+    folder.mkdir(exist_ok=True)
+    (folder / "ca.pem").write_bytes(inbox.certificate)
+    settings = Settings.model_validate(
+        {
+            "alertmanager": {
+                "secrets_dir": str(folder / "secrets"),
+                "version": version,
+                "proxy": inbox.url,
+                "ca_file": str(folder / "ca.pem"),
+            },
+            "channels": {"slack": {"token": "${SLACK_TOKEN}"}},
+            "defaults": {"slack": "#data-alerts", "pagerduty": "${PD_DEFAULT}"},
+        }
+    )
+    with _alertmanager(folder, settings, program=program) as running:
+        yield running
+
+
+@pytest.fixture
+def told():
+    """`with told(inbox, folder, version, program=None) as alertmanager`."""
+    return _told

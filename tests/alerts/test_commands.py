@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -22,26 +20,6 @@ teams:
 defaults: {slack: "#data-alerts"}
 links: {runbooks: "https://git.example.org/runbooks"}
 """
-
-
-@pytest.fixture
-def windsock(tmp_path):
-    """Run a command in an empty folder; its exit code, standard output and standard error."""
-
-    def run(*arguments, config=None, path=None):
-        environ = {name: value for name, value in os.environ.items() if not name.startswith("WINDSOCK")}
-        if config is not None:
-            (tmp_path / "windsock.yaml").write_text(config)
-        if path is not None:
-            environ["PATH"] = str(path)
-        command = [sys.executable, "-m", "windsock", "alerts", *map(str, arguments)]
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=120, cwd=tmp_path, env=environ, check=False
-        )
-        assert "Traceback" not in done.stderr
-        return done.returncode, done.stdout, done.stderr
-
-    return run
 
 
 def test_the_generated_files_are_what_the_code_makes(windsock):

@@ -218,7 +218,9 @@ class Broken:
         raise ZeroDivisionError
 
 
-@pytest.mark.parametrize("thing", [None, 3, object(), Broken(), SimpleNamespace(dag=None)], ids=repr)
+@pytest.mark.parametrize(
+    "thing", [None, 3, object(), Broken(), SimpleNamespace(dag=None)], ids=lambda one: type(one).__name__
+)
 def test_nothing_gets_out_of_a_hook(configure, thing):
     configure(callbacks={"attach": [{"on": ["failure", "run_failure"]}]})
     policy.dag_policy(thing)

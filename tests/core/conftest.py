@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from real.command import windsock, without_settings
 
 from windsock import settings
 from windsock.exceptions import SettingsError
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
     from pathlib import Path
 
@@ -48,16 +47,6 @@ def command(tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run `windsock …` in an empty folder without any configuration of its own."""
 
     def run(*arguments: str | Path, given: str | None = None, **environ: str) -> subprocess.CompletedProcess[str]:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("WINDSOCK")}
-        return subprocess.run(
-            [sys.executable, "-m", "windsock", *map(str, arguments)],
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=tmp_path,
-            env={**clean, **environ},
-            check=False,
-        )
+        return windsock(*arguments, cwd=tmp_path, environ=without_settings() | environ, given=given or "")
 
     return run

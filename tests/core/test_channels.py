@@ -75,7 +75,7 @@ def test_a_page_goes_first_and_only_what_is_critical_pages():
 def test_a_name_out_of_a_file_of_another_version_loads_nothing():
     """What waits in a spool, and what a run was told, has names of channels."""
     assert not channels.of("sms").pages
-    assert not channels.of("entries").central("x")
+    assert not channels.of("entries").central("x", "0.25")
     answer = send(Destination("web", "x"), Message(Event("A", "prod", "orders", "r")), Settings(), 1, {})
     assert (answer.problem, answer.detail) == ("settings", "web: no channel of this windsock")
 

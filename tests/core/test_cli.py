@@ -25,7 +25,7 @@ def test_help_names_every_command(arguments, command):
 def test_every_command_has_help(name, command):
     result = command(name, "--help")
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith(f"Usage: python -m windsock {name}")
+    assert result.stdout.startswith(f"Usage: windsock {name}")
 
 
 def test_an_unknown_command_names_the_known_ones(command):

@@ -36,6 +36,7 @@ slo: {orders_daily: {success: 99.5%, fresh_within: 6h, finish_by: "06:00 Europe/
 LISTEN = "expected udp://HOST:PORT, tcp://HOST:PORT, unixgram:///PATH or unix:///PATH"
 NO_DEFAULT = "a team can't be called `default`: that is where the alerts of no team go, see `defaults`"
 NO_LOGIN = "expected a URL without a user or a password; a secret never stands in this file"
+A_VERSION = 'expected a version from "{}" on, in quotes or with its third number, or auto'
 TIME_OF_DAY = 'expected a time of day with its zone, such as "06:00 Europe/Berlin"'
 
 
@@ -64,6 +65,13 @@ def test_a_whole_file(load):
     assert found.severity[0].is_ == "critical"
     assert found.slo["orders_daily"].success == pytest.approx(0.995)
     assert found.slo["orders_daily"].fresh_within == 6 * 3600
+
+
+def test_a_version_is_the_oldest_until_someone_says_another(load):
+    assert (load().alertmanager.version, load().prometheus.version) == ("0.25", "2.42")
+    assert load("alertmanager: {version: auto}\n").alertmanager.version == "auto"
+    assert load('prometheus: {version: "3.16"}\n').prometheus.version == "3.16"
+    assert load(WINDSOCK__ALERTMANAGER__VERSION="0.35.0").alertmanager.version == "0.35.0"
 
 
 def test_settings_can_not_be_changed(load):
@@ -117,6 +125,18 @@ def test_settings_can_not_be_changed(load):
             ),
         ),
         # impossible values
+        (
+            "alertmanager: {version: 0.30}\n",
+            f"windsock.yaml:1: alertmanager.version: {A_VERSION.format('0.25')}, got 0.3",
+        ),
+        (
+            'prometheus: {version: "2.41.0"}\n',
+            f"windsock.yaml:1: prometheus.version: {A_VERSION.format('2.42')}, got '2.41.0'",
+        ),
+        (
+            "channels: {slack: {updates: no}}\n",
+            "windsock.yaml:1: channels.slack.updates: input should be 'auto', 'message', 'edit' or 'thread', got False",
+        ),
         (
             "metadata: {interval: fast}\n",
             "windsock.yaml:1: metadata.interval: expected a duration such as 10s, 5m or 1h30m, got 'fast'",

@@ -1,5 +1,6 @@
 """`windsock up` as a user starts it, and a look at what it leaves behind."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -93,17 +94,26 @@ def place(tmp_path_factory):
     return tmp_path_factory.mktemp("stack with a space")
 
 
-@pytest.fixture
-def up(place):
+@contextlib.contextmanager
+def starting(place):
+    """`with starting(place) as up`: `up(*arguments, **environment)` starts one; none is left."""
     started = []
 
     def begin(*arguments, **environment):
         started.append(Up(place, arguments, environment))
         return started[-1]
 
-    yield begin
-    for one in started:
-        if one.process.poll() is None:
-            one.end(signal.SIGTERM)
-        for pid in one.left():
-            os.kill(pid, signal.SIGKILL)
+    try:
+        yield begin
+    finally:
+        for one in started:
+            if one.process.poll() is None:
+                one.end(signal.SIGTERM)
+            for pid in one.left():
+                os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def up(place):
+    with starting(place) as begin:
+        yield begin

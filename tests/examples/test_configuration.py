@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
-from real import environments
+from real import command, environments
 from real.server import find, free_port
 
 from windsock.airflow.versions import NEWEST, OLDEST
@@ -40,15 +40,7 @@ SECRETS = {"AIRFLOW_DB": "sqlite:////nowhere/airflow.db", "SLACK_TOKEN": "xoxb-f
 
 
 def windsock(*arguments, cwd, variables=None):
-    return subprocess.run(
-        [sys.executable, "-m", "windsock", *arguments],
-        env={"PATH": os.environ["PATH"], **(variables or {})},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=cwd,
-    )
+    return command.windsock(*arguments, cwd=cwd, environ={"PATH": os.environ["PATH"], **(variables or {})})
 
 
 def documents(name):

@@ -158,7 +158,7 @@ def scrape() -> Callable[..., dict[str, float]]:
 def eventually() -> Callable[..., Any]:
     """Ask until the answer is true, ten seconds at most; returns it."""
 
-    def ask(question: Callable[[], Any], seconds: float = 10) -> Any:
+    def ask(question: Callable[[], Any], seconds: float = 60) -> Any:
         end = time.monotonic() + seconds
         while not (answer := question()):
             assert time.monotonic() < end, f"still {answer!r} after {seconds} s"

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
-import subprocess
-import sys
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from real import command
+
+if TYPE_CHECKING:
+    import subprocess
 
 LINE = b"airflow.scheduler_heartbeat:1|c"
 
@@ -20,15 +24,7 @@ def windsock(tmp_path):
     """Run a command to its end."""
 
     def run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "windsock", *arguments],
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            cwd=tmp_path,
-            check=False,
-        )
+        return command.windsock(*arguments, cwd=tmp_path, environ=os.environ, given=given)
 
     return run
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 import tarfile
 import time
 import urllib.request
@@ -14,12 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from real import command
 from real.elasticsearch import Elasticsearch, Filebeat
 from real.server import free_port
 
 from windsock.parts import ELASTICSEARCH
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable
 
 DATA = Path(__file__).resolve().parents[1] / "data" / "logs"
@@ -75,8 +75,8 @@ class Shipping:
         self.filebeat = Filebeat(home, (folder / "built" / "filebeat.yml").read_text())
 
     def windsock(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "windsock", "logs", *arguments, "--config", str(self.folder / "windsock.yaml")]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=os.environ, check=False)
+        given = (*arguments, "--config", self.folder / "windsock.yaml")
+        done = command.windsock("logs", *given, cwd=Path.cwd(), environ=os.environ)
         assert done.returncode == 0, done.stderr + done.stdout
         return done.stdout
 
@@ -146,7 +146,6 @@ def windsock():
     """`windsock logs …` in a folder; returns the ended process."""
 
     def run(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "windsock", "logs", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120, check=False)
+        return command.windsock("logs", *arguments, cwd=cwd, environ=os.environ)
 
     return run

@@ -177,6 +177,7 @@ def shipped(tmp_path, run_airflow, postgres, request):
     shipping.filebeat.up()
     yield airflow, shipping
     shipping.filebeat.stop()
+    airflow.remove()
 
 
 @pytest.mark.parametrize("shipped", [(NEWEST, "json", "elasticsearch_9")], indirect=True)

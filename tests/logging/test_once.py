@@ -93,6 +93,8 @@ def test_the_output_of_a_component_is_rotated(ship, tmp_path):
     shipping.filebeat.up()
     for turn in range(4):
         file.write_text("".join(lines(100 * turn, 100)))
+        if turn == 1:  # the last turn deletes the first file: until then it must have been read
+            shipping.until(lambda: shipping.server.count(f"{shipping.index}-*") >= 100, 60)
         if turn == 2:
             shipping.filebeat.kill()
         time.sleep(0.3)

@@ -111,7 +111,7 @@ def main(names: list[str]) -> int:
             rows.append(row(name, chosen, result))
             click.echo(f"{time.monotonic() - begun:6.1f} s  {rows[-1]}")
     if green and not names:
-        PAGE.write_text(re.sub(r"(?m)^\| check \|(.*\n\|)*.*$", "\n".join(rows), PAGE.read_text()))
+        PAGE.write_text(re.sub(r"(?m)^\| check \| on \|(.*\n\|)*.*$", "\n".join(rows), PAGE.read_text()))
     click.echo("\n".join(rows))
     return 0 if green else 1
 

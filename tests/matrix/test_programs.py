@@ -49,6 +49,19 @@ def test_a_program_is_built_once(go, script):
     assert sorted(path.name for path in built.parent.iterdir()) == ["amtool", "build.log", "lock"]
 
 
+@pytest.mark.parametrize(
+    "says",
+    [
+        "echo 'prometheus, version 2.42.0+ds (branch: x, go version: go1.19.8)'",
+        "echo 'version v2.42.0'",
+        "printf tool-v2.42.0; echo 2026/11/28 >&2",
+        "echo 'v2.42.0' >&2",
+    ],
+)
+def test_the_version_is_what_the_program_says(script, says):
+    assert programs.version(script("some", "tool", says)) == "2.42.0"
+
+
 def test_half_a_build_is_none_and_the_next_begins_anew(go):
     go(build='echo half > "$2"; echo no space left on device; exit 1')
     with pytest.raises(StackError, match=r"(?s)failed; the end of \S+/build\.log:.*no space left on device"):

@@ -10,6 +10,7 @@ from matrix import run
 from windsock import parts
 
 OLD, NEW = parts.PROMETHEUS
+PAGE = "Before.\n\n| check | on | |\n|---|---|---|\n{}\n\n| check | what it is |\n|---|---|\n| rules | those |\n"
 FAILS = "def test_it(): assert not 'red'"
 ASKS = """
 import subprocess
@@ -24,7 +25,7 @@ def check(tmp_path, monkeypatch, versions):
     versions("2-debian", OLD, "promtool")
     monkeypatch.setattr(run, "LOGS", tmp_path / "logs")
     monkeypatch.setattr(run, "PAGE", tmp_path / "page.md")
-    run.PAGE.write_text("Before.\n\n| check | on | |\n|---|---|---|\n| old | row | green |\n\nAfter.\n")
+    run.PAGE.write_text(PAGE.format("| old | row | green |"))
 
     def make(text):
         file = tmp_path / "test_it.py"
@@ -58,7 +59,7 @@ def test_what_is_all_green_is_written_to_the_page(check):
     assert "| old | row | green |" in run.PAGE.read_text(), "a part of the checks is not the table"
     assert run.main([]) == 0
     rows = f"| rules | Prometheus {OLD} | green |\n| rules | Prometheus {NEW} | green |"
-    assert run.PAGE.read_text() == f"Before.\n\n| check | on | |\n|---|---|---|\n{rows}\n\nAfter.\n"
+    assert run.PAGE.read_text() == PAGE.format(rows)
 
 
 def test_a_version_that_is_not_there_is_red(check, versions, capsys):

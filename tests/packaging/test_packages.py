@@ -131,7 +131,7 @@ def modules_in(files: set[str]) -> set[str]:
         if name.endswith(".py") and name != "__main__.py" and packages:
             found.add(file.removesuffix(".py").removesuffix("/__init__").replace("/", "."))
     # What derives from Airflow's classes is imported by the tests that run a real Airflow.
-    ours = {f"windsock.exporter.plugin.{name}" for name in ("api_server", "entry", "link", "listener", "webserver")}
+    ours = {f"windsock.exporter.plugin.{name}" for name in ("api_server", "entry", "link", "hooks", "webserver")}
     ours |= {"windsock.callbacks.notifier", "windsock.logging.airflow2", "windsock.logging.airflow3"}
     assert ours <= found
     return found - ours

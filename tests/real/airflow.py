@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from . import environments
-from .server import free_port
+from .server import find, free_port
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -67,11 +67,16 @@ class Airflow:
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._token = ""
         for name, text in dags.items():
-            (self.dags / name).write_text(text)
-        self.run("db", "migrate")
-        if self.major == "2":
-            user = ("--username", "admin", "--password", "admin", "--email", "admin@example.org")
-            self.run("users", "create", *user, "--role", "Admin", "--firstname", "Ada", "--lastname", "Admin")
+            self.add(name, text)
+        self._make_database()
+
+    def add(self, name: str, text: str, variables: Mapping[str, str] | None = None) -> None:
+        """Give it a file of DAGs, also while it runs; `variables` are those of the processes that read this file."""
+        if variables:
+            text = f"import os\nos.environ.update({dict(variables)!r})\n{text}"
+        new = self.folder / name
+        new.write_text(text)
+        new.rename(self.dags / name)
 
     @property
     def logs(self) -> Path:
@@ -219,6 +224,31 @@ class Airflow:
 
     # -- how it is started --------------------------------------------------------------------------------------------
 
+    def _make_database(self) -> None:
+        """Its tables and a user: made once, which takes minutes of all starts together, and kept beside Airflow."""
+        sqlite = self.database.startswith("sqlite")
+        kept = self.place / ("made.db" if sqlite else "made.sql")
+        if not kept.exists():
+            self.run("db", "migrate")
+            if self.major == "2":
+                user = ("--username", "admin", "--password", "admin", "--email", "admin@example.org")
+                self.run("users", "create", *user, "--role", "Admin", "--firstname", "Ada", "--lastname", "Admin")
+            new = self.place / f"{self.folder.name}.new"
+            if sqlite:
+                shutil.copy(self.folder / "airflow.db", new)
+            else:
+                self._postgres("pg_dump", "--no-owner", "--file", str(new))
+            new.rename(kept)
+        elif sqlite:
+            shutil.copy(kept, self.folder / "airflow.db")
+        else:
+            self._postgres("psql", "--quiet", "--set=ON_ERROR_STOP=1", "--file", str(kept))
+
+    def _postgres(self, program: str, *arguments: str) -> None:
+        found = find(program, "postgresql", f"usr/lib/postgresql/*/bin/{program}")
+        url = self.database.replace("+psycopg2", "")
+        subprocess.run([found, *arguments, url], check=True, capture_output=True, timeout=120)
+
     def _defaults(self) -> dict[str, str]:
         options: dict[str, dict[str, Any]] = {
             "core": {
@@ -253,7 +283,8 @@ class Airflow:
             options["dag_processor"] = {
                 "dag_bundle_storage_path": self.folder / "bundles",
                 "refresh_interval": 5,
-                "min_file_process_interval": 5,
+                # A new file is parsed at once; each time after that takes half a second of a processor.
+                "min_file_process_interval": 60,
             }
         else:
             options["api"] = {"auth_backends": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session"}
@@ -263,7 +294,7 @@ class Airflow:
                 "base_url": self.url,
                 "secret_key": secrets.token_hex(),
             }
-            options["scheduler"] |= {"dag_dir_list_interval": 5, "min_file_process_interval": 5}
+            options["scheduler"] |= {"dag_dir_list_interval": 5, "min_file_process_interval": 60}
         return {
             f"AIRFLOW__{section.upper()}__{key.upper()}": str(value)
             for section, values in options.items()

@@ -11,8 +11,8 @@ from pathlib import Path
 from windsock.airflow.versions import NEWEST, NEXT, OLDEST
 from windsock.demo.stack import environment
 
-VERSIONS = (NEWEST, f"{NEWEST}-s3", OLDEST)
-"""What tests of several versions run in; `NEXT` is for one module of its own."""
+VERSIONS = (NEWEST, OLDEST)
+_ALL = (*VERSIONS, f"{NEWEST}-s3", NEXT)  # and what reads logs from S3, and what one module runs
 _PYTHONS = {OLDEST: ((3, 10), (3, 13)), NEXT: ((3, 11), (3, 15))}
 _REQUIREMENTS = Path(__file__).parent / "requirements"
 _HOME = Path(__file__).parents[2] / ".windsock" / "tests"
@@ -30,5 +30,5 @@ def airflow(version: str) -> Path:
 
 
 if __name__ == "__main__":
-    for one in (*VERSIONS, NEXT):
+    for one in _ALL:
         airflow(one)

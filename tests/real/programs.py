@@ -78,11 +78,7 @@ MODULES = (
         "github.com/VictoriaMetrics/VictoriaMetrics",
         f"v{parts.VICTORIAMETRICS.current}",
         f"github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version=v{parts.VICTORIAMETRICS.current}",
-        {
-            "victoria-metrics": "./app/victoria-metrics",
-            "vmalert": "./app/vmalert",
-            "vmalert-tool": "./app/vmalert-tool",
-        },
+        {name: f"./app/{name}" for name in ("victoria-metrics", "vmalert", "vmalert-tool")},
     ),
 )
 PROGRAMS = {program: module for module in MODULES for program in module.commands}
@@ -126,7 +122,7 @@ def _build(go: str, module: Module, program: str, source: Path) -> None:
 def version(program: Path) -> str:
     """What it says of itself, "2.42.0"; empty where it says nothing."""
     done = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=60, check=False)
-    found = re.search(r"\bv(?:ersion )?(\d+\.\d+\.\d+)", done.stdout + done.stderr)
+    found = re.search(r"\bv(?:ersion )?(\d+\.\d+\.\d+)", f"{done.stdout}\n{done.stderr}")
     return found[1] if found else ""
 
 

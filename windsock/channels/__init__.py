@@ -11,6 +11,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
+from windsock.versions import at_least
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
@@ -22,7 +24,7 @@ SectionT = TypeVar("SectionT")
 
 
 class Channel(Generic[SectionT]):
-    """One of them, as it is where a channel says nothing else."""
+    """One of them, as it is where a channel says nothing else. A `version` is Alertmanager's."""
 
     title: str
     """As people call it."""
@@ -42,18 +44,19 @@ class Channel(Generic[SectionT]):
         """Whom a team's value for this channel names, each told by itself."""
         return (value,) if value else ()
 
-    def central(self, to: str) -> bool:
+    def central(self, to: str, version: str) -> bool:
         """Whether Alertmanager can tell the address `to`; callbacks reach the others where there is none."""
+        del version
         return bool(to and self.receiver)
 
-    def problems(self, section: SectionT, places: Sequence[str]) -> Iterator[str]:
+    def problems(self, section: SectionT, places: Sequence[str], version: str) -> Iterator[str]:
         """What keeps Alertmanager from telling `places`, keys such as `defaults.slack`; a line each."""
-        del section, places
+        del section, places, version
         yield from ()
 
-    def notes(self, section: SectionT, addresses: Sequence[str]) -> Iterator[str]:
-        """What is valid of the addresses that Alertmanager tells, but perhaps not meant; a line each."""
-        del section, addresses
+    def notes(self, section: SectionT, addresses: Sequence[str], version: str) -> Iterator[str]:
+        """What is valid of the addresses that Alertmanager tells, but perhaps not meant, or lost; a line each."""
+        del section, addresses, version
         yield from ()
 
     def references(self, section: SectionT, to: str) -> tuple[str | None, ...]:
@@ -61,15 +64,23 @@ class Channel(Generic[SectionT]):
         del section, to
         return ()
 
-    def config(self, section: SectionT, to: str, file: Callable[[str], str]) -> dict[str, Any]:
+    def config(self, section: SectionT, to: str, file: Callable[[str], str], version: str) -> dict[str, Any]:
         """The element of `receiver` that tells `to`; `file` is where Alertmanager reads a secret."""
-        del section, to, file
+        del section, to, file, version
         return {}
 
     def common(self, section: SectionT, file: Callable[[str], str]) -> dict[str, Any]:
         """What alertmanager.yml says of the channel once, in its `global`, where anyone is told through it."""
         del section, file
         return {}
+
+
+def timeout(version: str, since: str) -> dict[str, Any]:
+    """An entry of `config`: one request without an answer must not take all the time that is there for repeats of it.
+
+    Alertmanager gives a message up at the end of its `group_interval`; `since` brought the option to the channel.
+    """
+    return {"timeout": "15s"} if at_least(version, since) else {}
 
 
 def of(name: str) -> Channel[Any]:

@@ -111,7 +111,8 @@ class _Email(Channel[EmailChannel]):
     def addresses(self, value: tuple[str, ...]) -> tuple[str, ...]:
         return (", ".join(value),) if value else ()
 
-    def problems(self, section: EmailChannel, places: Sequence[str]) -> Iterator[str]:
+    def problems(self, section: EmailChannel, places: Sequence[str], version: str) -> Iterator[str]:
+        del version
         for place in () if section.smarthost else places:
             yield f"{place}: no server sends mail; set channels.email.smarthost to HOST:PORT"
         if section.username and not section.password:
@@ -121,13 +122,14 @@ class _Email(Channel[EmailChannel]):
         del to
         return (section.password,)
 
-    def config(self, section: EmailChannel, to: str, file: Callable[[str], str]) -> dict[str, Any]:
+    def config(self, section: EmailChannel, to: str, file: Callable[[str], str], version: str) -> dict[str, Any]:
         """The server is the same for all, see `common`."""
-        del section, file
+        del section, file, version
         return {
             "send_resolved": True,
             "to": to,
-            # No count and no time in the subject, and one reference for a group: mail programs make one thread of it.
+            # No count and no time in the subject, and one reference for a group: mail programs make one thread of it,
+            # from any version's mails. Alertmanager's own `threading` (0.30) refuses headers of ours.
             "headers": {
                 "Subject": '{{ template "windsock.email.subject" . }}',
                 "References": '{{ template "windsock.email.thread" . }}',

@@ -125,9 +125,9 @@ class _MsTeams(Channel[None]):
         del section
         return (to,)
 
-    def config(self, section: None, to: str, file: Callable[[str], str]) -> dict[str, Any]:
+    def config(self, section: None, to: str, file: Callable[[str], str], version: str) -> dict[str, Any]:
         """It has a title and a text alone: https://prometheus.io/docs/alerting/latest/configuration/#msteamsv2_config."""
-        del section
+        del section, version
         return {
             "send_resolved": True,
             "webhook_url_file": file(to),

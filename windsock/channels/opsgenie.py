@@ -47,8 +47,9 @@ class _Opsgenie(Channel[OpsgenieChannel]):
         del section
         return (to,)
 
-    def config(self, section: OpsgenieChannel, to: str, file: Callable[[str], str]) -> dict[str, Any]:
+    def config(self, section: OpsgenieChannel, to: str, file: Callable[[str], str], version: str) -> dict[str, Any]:
         """Alertmanager's own alias is of the group, and it cuts the message at 130 characters."""
+        del version
         return {
             "send_resolved": True,
             "api_url": f"{section.url}/",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.settings.formats import Url
 from windsock.settings.section import Section
 
-from . import Channel
+from . import Channel, timeout
 from .entries import NEWEST, REPEATS, entries
 
 if TYPE_CHECKING:
@@ -58,10 +58,11 @@ class _PagerDuty(Channel[PagerDutyChannel]):
         del section
         return (to,)
 
-    def config(self, section: PagerDutyChannel, to: str, file: Callable[[str], str]) -> dict[str, Any]:
+    def config(self, section: PagerDutyChannel, to: str, file: Callable[[str], str], version: str) -> dict[str, Any]:
         """`routing_key_file` is of 0.25."""
         return {
             "send_resolved": True,
+            **timeout(version, "0.30"),
             "url": section.url,
             "routing_key_file": file(to),
             "description": '{{ template "windsock.pagerduty.description" . }}',

@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from windsock.settings.formats import Reference, Url
 from windsock.settings.section import Section
+from windsock.versions import AUTO, at_least
 
-from . import Channel
+from . import Channel, timeout
 from .entries import ENDED, NEWEST, REPEATS, entries
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+_API = "https://slack.com/api"
+"""The only one at which Alertmanager edits or answers a message."""
+_SINCE = {"edit": "0.32", "thread": "0.35"}
+"""The Alertmanager that brought them: `update_message`, and `post_updates_to_thread` beside it."""
+
 
 class SlackChannel(Section):
     """One credential is needed: a bot token (any channel) or an incoming webhook (its own channel)."""
 
-    api_url: Url = "https://slack.com/api"
+    api_url: Url = _API
     token: Reference | None = None
     webhook: Reference | None = None
+    updates: Literal["auto", "message", "edit", "thread"] = "auto"
+    """What Alertmanager does when an alert changes that it has told of. message: it sends one more; edit: it edits the
+    first one, which Slack announces to nobody; thread: it edits that and says what is new in its thread. auto: the last
+    of these that `alertmanager.version` can, and with a webhook or another `api_url` message."""
 
 
 _RESOLVED = """\
 resolved {{ template "windsock.until" . }}{{ with .Annotations.resolution }}: \
 {{ template "windsock.slack.plain" (printf "%.100s" .) }}{{ end }}"""
+
+
+def _ended(reason: str) -> str:
+    return entries(
+        ".Alerts.Resolved",
+        5,
+        f"""\
+:white_check_mark: {{{{ template "windsock.slack.what" . }}}}, {_RESOLVED}{REPEATS}{reason}
+""",
+        "_and {{ len . }} more resolved_\n",
+        moment=ENDED,
+    )
+
+
 _TEMPLATES = (
     r"""
 {{- /* What comes from a DAG is text: no <!channel>, no link, no end of the quotation that it stands in. */ -}}
@@ -137,16 +161,17 @@ _TEMPLATES = (
 {{{{ end }}}}""",
         "_and {{ len . }} more_\n",
     )
-    + entries(
-        ".Alerts.Resolved",
-        5,
-        f"""\
-:white_check_mark: {{{{ template "windsock.slack.what" . }}}}, {_RESOLVED}{REPEATS}
-""",
-        "_and {{ len . }} more resolved_\n",
-        moment=ENDED,
-    )
+    + _ended("")
     + r"""
+{{- end }}
+
+{{- /* In place of the message that said why, so this one has to. */ -}}
+{{ define "windsock.slack.edited" -}}
+{{ if .Alerts.Firing }}{{ template "windsock.slack.text" . }}{{ else -}}
+"""
+    + _ended('{{ template "windsock.slack.reason" . }}')
+    + r"""
+{{- end }}
 {{- end }}
 """
 )
@@ -158,25 +183,50 @@ class _Slack(Channel[SlackChannel]):
     receiver = "slack_configs"
     templates = _TEMPLATES
 
-    def problems(self, section: SlackChannel, places: Sequence[str]) -> Iterator[str]:
+    def problems(self, section: SlackChannel, places: Sequence[str], version: str) -> Iterator[str]:
         for place in () if section.token or section.webhook else places:
             yield (
                 f"{place}: no credential reaches Slack; set channels.slack.token (a bot token) or"
                 " channels.slack.webhook to a ${VARIABLE}"
             )
+        if section.updates not in _SINCE or not places:
+            return
+        since = _SINCE[section.updates]
+        if version != AUTO and not at_least(version, since):
+            yield f"channels.slack.updates: {section.updates} needs alertmanager.version {since}, not {version}"
+        if not _is_slacks_own(section):
+            yield f"channels.slack.updates: {section.updates} needs channels.slack.token, and {_API} as its api_url"
 
-    def notes(self, section: SlackChannel, addresses: Sequence[str]) -> Iterator[str]:
+    def notes(self, section: SlackChannel, addresses: Sequence[str], version: str) -> Iterator[str]:
         if section.webhook and not section.token and len(addresses) > 1:
             yield (
                 "channels.slack.webhook: an incoming webhook posts to its own channel, whatever a team's `slack` says;"
                 " a bot token (channels.slack.token) reaches " + ", ".join(addresses)
+            )
+        said = f"alertmanager.version is {version}"
+        if not at_least(version, "0.35"):
+            yield (
+                f"slack: {said}: a message that Slack refuses for its rate (429: more than one a second in a channel)"
+                " waits for the next group_interval, however many DAGs fail at once; Alertmanager 0.35 mends it: it"
+                " sends it again as soon as Slack allows"
+            )
+        if section.token and not at_least(version, "0.26"):
+            yield (
+                f"slack: {said}: a message that Slack refuses otherwise (not_in_channel, channel_not_found) is lost"
+                " without a word; Alertmanager 0.26 mends it: it says so in its log and its metrics"
+            )
+        if _updates(section, version) == "edit":
+            yield (
+                f"slack: {said}: what joins an alert that still fires is an edit of its message, which Slack announces"
+                " to nobody; Alertmanager 0.35 says it in the message's thread too, and channels.slack.updates:"
+                " message sends one more"
             )
 
     def references(self, section: SlackChannel, to: str) -> tuple[str | None, ...]:
         del to
         return (section.token or section.webhook,)
 
-    def config(self, section: SlackChannel, to: str, file: Callable[[str], str]) -> dict[str, Any]:
+    def config(self, section: SlackChannel, to: str, file: Callable[[str], str], version: str) -> dict[str, Any]:
         """With its secret in a file: `api_url_file` and `credentials_file` (both 0.22).
 
         Before 0.26 Alertmanager takes Slack's `ok: false`, which comes with status 200, for a success.
@@ -188,19 +238,34 @@ class _Slack(Channel[SlackChannel]):
             }
         else:
             access = {"api_url_file": file(section.webhook or "")}
+        updates = _updates(section, version)
         return {
             "send_resolved": True,
+            **timeout(version, "0.30"),
             **access,
+            **({"update_message": True} if updates in _SINCE else {}),
+            **({"post_updates_to_thread": True} if updates == "thread" else {}),
             "channel": to,
             # The app's own name and icon: a bot token may not be allowed to choose others.
             "username": "",
             "color": '{{ template "windsock.slack.color" . }}',
             "title": '{{ template "windsock.title" . }}',
             "title_link": '{{ template "windsock.url" . }}',
-            "text": '{{ template "windsock.slack.text" . }}',
+            "text": f'{{{{ template "windsock.slack.{"edited" if updates in _SINCE else "text"}" . }}}}',
             "fallback": '{{ template "windsock.slack.fallback" . }}',
             "footer": '{{ template "windsock.slack.footer" . }}',
         }
+
+
+def _updates(section: SlackChannel, version: str) -> str:
+    if section.updates != "auto":
+        return section.updates
+    able = [name for name, since in _SINCE.items() if at_least(version, since)] if _is_slacks_own(section) else []
+    return able[-1] if able else "message"
+
+
+def _is_slacks_own(section: SlackChannel) -> bool:
+    return section.token is not None and section.api_url == _API
 
 
 CHANNEL = _Slack()

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.settings.formats import Reference
 from windsock.settings.section import Section
+from windsock.versions import at_least
 
-from . import Channel
+from . import Channel, timeout
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,14 +26,24 @@ class _Webhook(Channel[WebhookChannel]):
     title = "Webhook"
     receiver = "webhook_configs"
 
-    def central(self, to: str) -> bool:
-        """Alertmanager has the URL in its own file, in another one (`url_file`) since 0.26, never in a connection."""
-        return "://" in to
+    def central(self, to: str, version: str) -> bool:
+        """Alertmanager has the URL in its own file, or in another one: `url_file`, which crashes before 0.28."""
+        return _is_open(to) or (bool(to) and at_least(version, "0.28"))
 
-    def config(self, section: WebhookChannel, to: str, file: Callable[[str], str]) -> dict[str, Any]:
+    def references(self, section: WebhookChannel, to: str) -> tuple[str | None, ...]:
+        del section
+        return () if _is_open(to) else (to,)
+
+    def config(self, section: WebhookChannel, to: str, file: Callable[[str], str], version: str) -> dict[str, Any]:
         """Its JSON: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config."""
-        del section, file
-        return {"send_resolved": True, "url": to}
+        del section
+        url = {"url": to} if _is_open(to) else {"url_file": file(to)}
+        return {"send_resolved": True, **url, **timeout(version, "0.28")}
+
+
+def _is_open(to: str) -> bool:
+    """Whether `to` is the URL itself, and not what holds it."""
+    return "://" in to
 
 
 CHANNEL = _Webhook()

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BeforeValidator
 
-from windsock import regex_cost
+from windsock import regex_cost, versions
 from windsock.settings.section import Public
 
 _LISTEN = re.compile(r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+")
@@ -90,6 +90,18 @@ def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
+def _version(oldest: str) -> BeforeValidator:
+    def check(value: Any) -> str:
+        # YAML has no version: without quotes 0.30 is the number 0.3.
+        if value == versions.AUTO or (
+            isinstance(value, str) and versions.is_version(value) and versions.at_least(value, oldest)
+        ):
+            return str(value)
+        raise ValueError(f'expected a version from "{oldest}" on, in quotes or with its third number, or auto')
+
+    return BeforeValidator(check, json_schema_input_type=str)
+
+
 def _secret_pattern(value: str) -> str:
     regex_cost.check(value)
     return value
@@ -101,6 +113,8 @@ Network = Annotated[str, AfterValidator(_network), Public()]
 Relay = Annotated[str, AfterValidator(_relay), Public()]
 Url = Annotated[str, AfterValidator(_url)]
 Reference = Annotated[str, AfterValidator(_reference)]
+AlertmanagerVersion = Annotated[str, _version(versions.ALERTMANAGER), Public()]
+PrometheusVersion = Annotated[str, _version(versions.PROMETHEUS), Public()]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day), Public()]
 Urls = Annotated[tuple[Url, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]
 SecretPattern = Annotated[str, AfterValidator(_secret_pattern)]

@@ -16,7 +16,7 @@ from pydantic import (
     field_validator,
 )
 
-from windsock import redaction
+from windsock import redaction, versions
 from windsock.channels.email import EmailChannel
 from windsock.channels.opsgenie import OpsgenieChannel
 from windsock.channels.pagerduty import PagerDutyChannel
@@ -27,7 +27,9 @@ from windsock.settings import sources
 from windsock.settings.callbacks import Callbacks
 from windsock.settings.exporter import Exporter
 from windsock.settings.formats import (
+    AlertmanagerVersion,
     Patterns,
+    PrometheusVersion,
     Reference,
     References,
     SecretPattern,
@@ -68,7 +70,7 @@ class Plugin(Section):
 
 
 class Http(Section):
-    """How to speak to Alertmanager; the names of Prometheus' http_config."""
+    """How to speak to Alertmanager or Prometheus; the names of Prometheus' http_config."""
 
     ca_file: str | None = None
     cert_file: str | None = None
@@ -86,6 +88,23 @@ class Alertmanager(Section):
     http: Http = Http()
     secrets_dir: str = "/etc/alertmanager/secrets"
     """Where the generated alertmanager.yml looks for one file a secret, named like the variable in lower case."""
+    version: AlertmanagerVersion = versions.ALERTMANAGER
+    """What the generated files may use; auto: what all of `urls` have, which `windsock alerts build` asks them."""
+    proxy: Url | None = None
+    """The HTTP proxy through which Alertmanager reaches the platforms."""
+    ca_file: str | None = None
+    """Whom Alertmanager trusts there, in place of its machine's certificates; a file on that machine."""
+
+
+class Prometheus(Section):
+    """The Prometheus servers that evaluate the rules."""
+
+    urls: Urls = ()
+    http: Http = Http()
+    version: PrometheusVersion = versions.PROMETHEUS
+    """What rules.yml may use; auto: what all of `urls` have, which `windsock alerts build` asks them."""
+    query_offset: Duration = 0.0
+    """The rules look at what was so long ago, where samples arrive late, by remote write; from 2.53 on."""
 
 
 class Links(Section):
@@ -120,7 +139,7 @@ class Addresses(Section):
     """Pages on `critical` only: `severity` says which DAGs are."""
     email: Patterns = ()
     webhook: Url | Reference | None = None
-    """A URL, or what holds one that is secret, which callbacks alone reach."""
+    """A URL, or what holds one that is secret, which Alertmanager reaches from 0.28 on."""
     msteams: Reference | None = None
     """What holds the URL of a workflow of Microsoft Teams that posts what it is sent."""
     opsgenie: Reference | None = None
@@ -184,6 +203,7 @@ class Settings(Section):
     """`auto`, `true` or `false` stands for `enabled` alone."""
     plugin: Plugin = Plugin()
     alertmanager: Alertmanager = Alertmanager()
+    prometheus: Prometheus = Prometheus()
     callbacks: Callbacks = Callbacks()
     logs: Logs = Logs()
     links: Links = Links()

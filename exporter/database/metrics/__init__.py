@@ -25,7 +25,6 @@ def make(ledger: Ledger) -> list[Query]:
         capacity.Pools(),
         capacity.Components(),
         capacity.Triggers(),
-        capacity.Deferred(),
         dags.ImportErrors(),
         objectives.Deadlines(),
         objectives.Backfills(),

@@ -75,40 +75,40 @@ class Components(Query):
 
 
 class Triggers(Query):
-    """Triggers, and how long the oldest of them has waited."""
+    """Triggers, how long the oldest of them has waited, and the oldest deferred task instance of each DAG.
+
+    A trigger is made when its task instance is deferred; an asset's watcher has none.
+    """
 
     name = "triggers"
-    gauges = ("airflow_db_triggers", "airflow_db_trigger_oldest_age_seconds")
+    gauges = (
+        "airflow_db_triggers",
+        "airflow_db_trigger_oldest_age_seconds",
+        "airflow_db_deferred_oldest_age_seconds",
+    )
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
-        triggers = look.schema.table("trigger", "triggerer_id", "created_date").c
-        state = sa.case((triggers.triggerer_id.is_(None), "waiting"), else_="assigned")
-        # By its name: drivers that put parameters on the server take the expression for another one than above.
-        grouped = sa.select(state.label("kind"), triggers.created_date.label("made")).subquery().c
-        statement = sa.select(grouped.kind, sa.func.count(), sa.func.min(grouped.made)).group_by(grouped.kind)
-        found = {kind: (number, look.age(moment(made))) for kind, number, made in look.execute(statement)}
-        for kind in ("assigned", "waiting"):
-            number, age = found.get(kind, (0, 0.0))
-            yield "airflow_db_triggers", labels(state=kind), number
-            yield "airflow_db_trigger_oldest_age_seconds", labels(state=kind), age
-
-
-class Deferred(Query):
-    """A trigger is made when its task instance is deferred."""
-
-    name = "deferred"
-    gauges = ("airflow_db_deferred_oldest_age_seconds",)
-
-    @override
-    def collect(self, look: Pass) -> Iterator[Sample]:
+        triggers = look.schema.table("trigger", "id", "triggerer_id", "created_date")
         tasks = look.schema.tasks("dag_id", "state", "trigger_id")
-        triggers = look.schema.table("trigger", "id", "created_date")
-        statement = (
-            sa.select(tasks.c.dag_id, sa.func.min(triggers.c.created_date))
+        state = sa.case((triggers.c.triggerer_id.is_(None), "waiting"), else_="assigned")
+        # By its name: drivers that put parameters on the server take the expression for another one than above.
+        grouped = sa.select(state.label("kind"), triggers.c.created_date.label("made")).subquery().c
+        assigned = sa.select(grouped.kind, sa.func.count(), sa.func.min(grouped.made)).group_by(grouped.kind)
+        deferred = (
+            sa.select(tasks.c.dag_id, sa.literal(-1), sa.func.min(triggers.c.created_date))
             .select_from(tasks.join(triggers, tasks.c.trigger_id == triggers.c.id))
             .where(tasks.c.state == "deferred")
             .group_by(tasks.c.dag_id)
         )
-        for dag_id, made in look.execute(statement):
-            yield "airflow_db_deferred_oldest_age_seconds", labels(dag_id=dag_id), look.age(moment(made))
+        found: dict[str, tuple[int, float]] = {}
+        for name, number, made in look.execute(sa.union_all(assigned, deferred)):
+            age = look.age(moment(made))
+            if number < 0:
+                yield "airflow_db_deferred_oldest_age_seconds", labels(dag_id=name), age
+            else:
+                found[name] = number, age
+        for kind in ("assigned", "waiting"):
+            number, age = found.get(kind, (0, 0.0))
+            yield "airflow_db_triggers", labels(state=kind), number
+            yield "airflow_db_trigger_oldest_age_seconds", labels(state=kind), age

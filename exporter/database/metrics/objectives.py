@@ -93,6 +93,7 @@ class Backfills(Query):
 
     name = "backfills"
     gauges = ("airflow_db_backfill_runs",)
+    every = 4
     optional = "backfill"
 
     @override

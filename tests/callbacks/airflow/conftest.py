@@ -1,4 +1,8 @@
-"""A real Airflow of each version, a real Alertmanager with windsock's routes, and the inbox at its end."""
+"""A real Airflow of each version, a real Alertmanager with windsock's routes, and the inbox at its end.
+
+An Airflow takes half a minute of a processor to start: all modules share it. Each adds its DAGs, which see the
+configuration that the module gives them.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from real.airflow import Airflow
 from real.server import find, free_port
 
 from windsock.airflow.versions import NEWEST, OLDEST
@@ -38,7 +43,7 @@ class Place:
         answer.raise_for_status()
         return answer.json()
 
-    def wait(self, count=1, timeout=40, **labels):
+    def wait(self, count=1, timeout=200, **labels):
         """Wait until so many alerts fire with these labels; returns them."""
         end = time.monotonic() + timeout
         while True:
@@ -78,13 +83,13 @@ def _settings(folder, inbox, url):
 VERSIONS = (NEWEST, OLDEST)
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(scope="session", params=VERSIONS)
 def version(request):
     """An Airflow's; each has a place of its own."""
     return request.param
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def place(version, tmp_path_factory):
     folder = tmp_path_factory.mktemp("alerts")
     url = f"http://127.0.0.1:{free_port()}"
@@ -126,3 +131,15 @@ def place(version, tmp_path_factory):
         finally:
             process.terminate()
             process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def airflow(version, place, postgres):
+    """It runs, without a DAG. What the DAGs' files do not say otherwise is told at `place`."""
+    # Airflow 2.11 runs no LocalExecutor on SQLite.
+    database = postgres.create(f"callbacks_{version.replace('.', '_')}") if version[0] == "2" else None
+    running = Airflow(version, {}, place.variables(), database)
+    try:
+        yield running.start()
+    finally:
+        running.remove()

@@ -6,6 +6,7 @@ The task must end as it would have, within the budget; and once the Alertmanager
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import signal
@@ -72,7 +73,7 @@ class Broken:
 
 
 @pytest.fixture(scope="module")
-def broken(version, run_airflow, place, postgres):
+def broken(airflow, place, tmp_path_factory):
     servers, silent = Hostile(), Silent()
     urls = {name: servers.start(way) for name, way in WAYS.items()} | {
         "healthy": place.url,
@@ -80,15 +81,14 @@ def broken(version, run_airflow, place, postgres):
         "no-name": "http://alertmanager.invalid:9093",
         "killed": silent.url,
     }
+    folder = tmp_path_factory.mktemp("broken")
     values = json.loads(place.config.read_text())
-    values["callbacks"]["budget"] = BUDGET
-    place.config.write_text(json.dumps(values))
-    variables = place.variables() | {"BROKEN": json.dumps(urls)}
-    database = postgres.create(f"broken_{version.replace('.', '_')}") if version[0] == "2" else None
-    airflow = run_airflow(version, {"broken.py": (DAGS / "broken.py").read_text()}, variables, database)
+    values["callbacks"] |= {"budget": BUDGET, "spool": {"dir": str(folder / "state")}}
+    here = dataclasses.replace(place, folder=folder, config=folder / "windsock.yaml", notes=folder / "notes.txt")
+    here.config.write_text(json.dumps(values))
+    airflow.add("broken.py", (DAGS / "broken.py").read_text(), here.variables() | {"BROKEN": json.dumps(urls)})
     with contextlib.closing(servers), contextlib.closing(silent):
-        yield Broken(airflow, place, silent, tuple(urls))
-        airflow.remove()
+        yield Broken(airflow, here, silent, tuple(urls))
 
 
 def test_the_task_ends_as_it_would_have(broken):

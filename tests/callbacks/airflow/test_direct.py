@@ -32,7 +32,8 @@ def silent(version):
 
 
 @pytest.fixture(scope="module")
-def airflow(version, run_airflow, inbox, silent, postgres, tmp_path_factory):
+def direct(airflow, inbox, silent, tmp_path_factory):
+    """The Airflow, a folder, and the variables of the file of DAGs."""
     folder = tmp_path_factory.mktemp("direct")
     config = folder / "windsock.yaml"
     sections = {
@@ -50,22 +51,20 @@ def airflow(version, run_airflow, inbox, silent, postgres, tmp_path_factory):
         "SILENT": silent.url,
         "AIRFLOW_CONN_SLACK_BOT": json.dumps({"conn_type": "slack", "password": "xoxb-from-a-connection"}),
     }
-    database = postgres.create(f"direct_{version.replace('.', '_')}") if version[0] == "2" else None
-    running = run_airflow(version, {"direct.py": (DAGS / "direct.py").read_text()}, variables, database)
-    running.wait_for_dags("direct.mends", "direct.burst", "direct.killed")
+    airflow.add("direct.py", (DAGS / "direct.py").read_text(), variables)
+    airflow.wait_for_dags("direct.mends", "direct.burst", "direct.killed")
     # A minute passes until its run is told of again: in the meantime the others have theirs.
-    run = running.trigger("direct.killed")
+    run = airflow.trigger("direct.killed")
     assert silent.posted.wait(60), "the callback did not post"
     os.kill(int((folder / "mended.pid").read_text()), signal.SIGKILL)
-    assert running.finish("direct.killed", run) == "failed"
-    yield running, folder
-    running.remove()
+    assert airflow.finish("direct.killed", run) == "failed"
+    return airflow, folder, variables
 
 
-def test_a_failure_is_told_once_and_ends_resolved(airflow, inbox):
-    running, folder = airflow
-    run = running.trigger("direct.mends")
-    assert running.finish("direct.mends", run) == "failed"
+def test_a_failure_is_told_once_and_ends_resolved(direct, inbox):
+    airflow, folder, _ = direct
+    run = airflow.trigger("direct.mends")
+    assert airflow.finish("direct.mends", run) == "failed"
     message = inbox.wait_for(lambda m: m.platform == "slack" and "direct.mends" in m.text, 20)
     mail = inbox.wait_for(lambda m: m.platform == "mail" and "direct.mends" in m.text, 20)
     for said in ("[FIRING] AirflowTaskFailed direct.mends", run, "ValueError: <!channel> no rows", "direct.py"):
@@ -73,7 +72,7 @@ def test_a_failure_is_told_once_and_ends_resolved(airflow, inbox):
         assert said in mail.text
 
     (folder / "mended").touch()
-    assert running.finish("direct.mends", running.trigger("direct.mends")) == "success"
+    assert airflow.finish("direct.mends", airflow.trigger("direct.mends")) == "success"
     resolved = inbox.wait_for(lambda m: m.platform == "slack" and "[RESOLVED]" in m.text, 20)
     assert resolved.id == message.id, "the first message says that it is over"
     inbox.wait_for(lambda m: m.platform == "mail" and "direct.mends (airflow): resolved" in m.text, 20)
@@ -82,24 +81,24 @@ def test_a_failure_is_told_once_and_ends_resolved(airflow, inbox):
     assert all(m.problems == () for m in told)
 
 
-def test_twelve_instances_are_one_message(airflow, inbox):
-    running, _ = airflow
-    assert running.finish("direct.burst", running.trigger("direct.burst")) == "failed"
+def test_twelve_instances_are_one_message(direct, inbox):
+    airflow, *_ = direct
+    assert airflow.finish("direct.burst", airflow.trigger("direct.burst")) == "failed"
     inbox.wait_for(lambda m: m.platform == "slack" and "direct.burst" in m.text, 20)
     told = [m for m in inbox.messages("slack") if "direct.burst" in m.text]
     assert len(told) == 1, "what fails within a minute of it is told by the next one"
 
 
-def test_what_was_being_sent_when_its_task_was_killed_is_sent_again_and_says_so(airflow, inbox):
-    running, folder = airflow
-    command = [running.place / "bin" / "windsock", "notify", "flush"]
-    variables = {"WINDSOCK_CONFIG": str(folder / "windsock.yaml"), **running.variables}
+def test_what_was_being_sent_when_its_task_was_killed_is_sent_again_and_says_so(direct, inbox):
+    airflow, _, variables = direct
+    command = [airflow.place / "bin" / "windsock", "notify", "flush"]
 
     def told():
-        subprocess.run(command, env=variables, check=False, capture_output=True)  # as cron does, minute by minute
+        # As cron does, minute by minute.
+        subprocess.run(command, env={**airflow.variables, **variables}, check=False, capture_output=True)
         return [m for m in inbox.messages("slack") if "direct.killed" in m.text]
 
-    (message,) = running.wait(told, 90, "the message of the killed task")
+    (message,) = airflow.wait(told, 90, "the message of the killed task")
     assert "[FIRING] AirflowTaskFailed direct.killed" in message.text, "one try, also where Airflow called twice for it"
     assert "ValueError: killed while it is told" in message.text
     assert "This may be a repeat: its first delivery was interrupted." in message.text

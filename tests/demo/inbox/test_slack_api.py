@@ -190,3 +190,17 @@ def test_the_rate_limit_is_a_message_a_second_a_channel(sender):
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
         assert refused.json() == {"ok": False, "error": "ratelimited"}
         assert [m.channel for m in inbox.messages()] == ["#a", "#b"]
+
+
+def test_edits_have_a_limit_of_their_own(sender):
+    with Inbox(rate_limit=True) as inbox, requests.Session() as session:
+        session.headers["Authorization"] = "Bearer xoxb-test"
+
+        def call(method, **payload):
+            return session.post(f"{sender(inbox).at['slack_api']}/{method}", json=payload, timeout=10)
+
+        first = call("chat.postMessage", channel="#a", text="x").json()
+        edits = [call("chat.update", channel=first["channel"], ts=first["ts"], text=str(n)) for n in range(51)]
+        assert [edit.status_code for edit in edits] == [200] * 50 + [429]
+        assert 1 <= int(edits[-1].headers["Retry-After"]) <= 60
+        assert [message.text for message in inbox.messages()] == ["49"]

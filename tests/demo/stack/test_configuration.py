@@ -31,7 +31,8 @@ def test_messages_and_alerts_stay_on_this_machine_whatever_the_file_and_the_envi
     file.write_text(
         """
 cluster: prod
-alertmanager: {urls: ["https://alertmanager.example.org"], http: {bearer: "${AM}"}}
+alertmanager: {urls: ["https://alertmanager.example.org"], http: {bearer: "${AM}"}, version: "0.35"}
+prometheus: {urls: ["https://prometheus.example.org"], version: auto, query_offset: 1m}
 channels:
   slack: {token: "${SLACK}", webhook: "${HOOK}"}
   pagerduty: {url: "https://events.pagerduty.com/v2/enqueue"}
@@ -51,6 +52,8 @@ defaults: {webhook: "https://hooks.example.org/y", slack: "#all"}
     for far in (
         "example.org:25",
         "alertmanager.example.org",
+        "prometheus.example.org",
+        "query_offset",
         "slack.com",
         "pagerduty.com",
         "${HOOK}",
@@ -63,6 +66,8 @@ defaults: {webhook: "https://hooks.example.org/y", slack: "#all"}
     ):
         assert far not in written
     assert effective.alertmanager.urls == (places.url("alertmanager"),)
+    # Those that the stack starts may be older than the user's.
+    assert (effective.alertmanager.version, effective.prometheus.version) == ("0.25", "2.42")
     assert effective.exporter.naming == "helm-chart"
     assert effective.links.airflow == places.url("airflow")
     assert effective.links.runbooks == "https://wiki.example.org"

@@ -36,6 +36,7 @@ PROGRAM = textwrap.dedent(
             print("interrupted", flush=True)
     """
 )
+HEARS_SIGHUP = "import signal; signal.signal(signal.SIGHUP, signal.SIG_DFL)\n"  # also where tests run under nohup
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ def start(tmp_path):
 
     def begin(code="time.sleep(300)"):
         process = subprocess.Popen(
-            [sys.executable, "-c", PROGRAM.replace("CODE", code)],
+            [sys.executable, "-c", HEARS_SIGHUP + PROGRAM.replace("CODE", code)],
             cwd=tmp_path,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
+from real import command
 
 from windsock import settings
 
@@ -22,9 +23,7 @@ LINE = b"airflow.pool.open_slots.default_pool:128|g"
 
 
 def windsock(*arguments: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith("WINDSOCK")}
-    command = [sys.executable, "-m", "windsock", "exporter", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=folder, env=environ)
+    return command.windsock("exporter", *arguments, cwd=folder, environ=command.without_settings())
 
 
 def send(port: int, *lines: bytes, host: str = "127.0.0.1") -> None:

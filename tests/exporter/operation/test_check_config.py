@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from real import command
 
 
 @pytest.fixture
@@ -14,15 +15,8 @@ def check(tmp_path):
     """Run it; returns the exit code, what it prints and what it complains about."""
 
     def run(*arguments: str, **environ: str) -> tuple[int, str, str]:
-        found = subprocess.run(
-            [sys.executable, "-m", "windsock", "exporter", "--check-config", *arguments],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            check=False,
-            timeout=30,
-            env={**{k: v for k, v in os.environ.items() if not k.startswith(("WINDSOCK", "AIRFLOW"))}, **environ},
-        )
+        given = command.without_settings() | environ
+        found = command.windsock("exporter", "--check-config", *arguments, cwd=tmp_path, environ=given)
         return found.returncode, found.stdout, found.stderr
 
     return run

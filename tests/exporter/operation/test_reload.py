@@ -146,7 +146,7 @@ def test_every_key_of_the_file_that_changes_is_named(running):
     running.write_all(
         "cluster: other\n"
         "metadata: {interval: 30s}\n"
-        "alertmanager: {urls: ['http://am:9093'], secrets_dir: /secrets}\n"
+        "alertmanager: {urls: ['http://am:9093'], secrets_dir: /secrets, version: auto}\n"
         "reconcile: {enabled: false, resolve: [rerun]}\n"
         "callbacks: {budget: 5s}\n"
         "channels: {slack: {token: '${SLACK}'}}\n"
@@ -157,7 +157,7 @@ def test_every_key_of_the_file_that_changes_is_named(running):
     wanted = [
         "taken over: reconcile.resolve, redaction.patterns, defaults.slack, slo.d",
         "needs a restart: cluster, metadata.interval, reconcile.enabled, alertmanager.urls",
-        "read by others: alertmanager.secrets_dir, callbacks.budget, channels.slack.token",
+        "read by others: alertmanager.secrets_dir, alertmanager.version, callbacks.budget, channels.slack.token",
     ]
     assert running.post().text.splitlines() == [*wanted, ROUTES]
     assert running.post().text.splitlines() == [wanted[1]], "as long as it is not started anew"

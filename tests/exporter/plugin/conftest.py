@@ -114,6 +114,8 @@ def here(version, run_airflow, postgres, alertmanager, exporter, tmp_path_factor
         "WINDSOCK__LINKS__GRAFANA": alertmanager.url,  # some server that answers
         "WINDSOCK__LINKS__RUNBOOKS": "http://runbooks.example.org",
         "WINDSOCK__ALERTMANAGER__URLS": alertmanager.url,
+        # That a file can still not be imported is told when it is parsed again.
+        f"AIRFLOW__{'DAG_PROCESSOR' if version[0] == '3' else 'SCHEDULER'}__MIN_FILE_PROCESS_INTERVAL": "5",
         "AIRFLOW__METRICS__STATSD_ON": "True",
         "AIRFLOW__METRICS__STATSD_HOST": "127.0.0.1",
         "AIRFLOW__METRICS__STATSD_PORT": port,

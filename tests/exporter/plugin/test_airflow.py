@@ -16,6 +16,11 @@ def finished(here):
     here.airflow.wait_for_dags("team.orders", "fails")
     runs = [(dag_id, here.airflow.trigger(dag_id)) for dag_id in ("team.orders", "fails")]
     assert [here.airflow.finish(*run) for run in runs] == ["success", "failed"]
+
+    def scheduled():
+        return [run for run in here.airflow.api("GET", "/dags/orders_daily/dagRuns")["dag_runs"] if run["end_date"]]
+
+    here.airflow.wait(scheduled, 180, "the run of orders_daily, which its schedule starts")
     return here
 
 

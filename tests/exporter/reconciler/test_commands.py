@@ -9,11 +9,13 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 import yaml
+from real import command
 from real.failures import fail
 from real.server import free_port
 
@@ -22,11 +24,7 @@ if TYPE_CHECKING:
 
 
 def windsock(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: text for name, text in os.environ.items() if not name.startswith(("WINDSOCK", "AIRFLOW"))}
-    command = [sys.executable, "-m", "windsock", *arguments]
-    return subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, env={**environment, **variables}
-    )
+    return command.windsock(*arguments, cwd=Path.cwd(), environ=command.without_settings() | variables)
 
 
 @pytest.fixture

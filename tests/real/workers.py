@@ -1,0 +1,50 @@
+"""Which tests go to the same of pytest-xdist's workers (`pytest -n 2`), and in which order.
+
+Each worker has session fixtures of its own: what tests share, such as an Airflow or an Elasticsearch, starts once
+where all of them run in one worker. Other tests stay together by file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xdist.scheduler.loadscope import LoadScopeScheduling
+
+if TYPE_CHECKING:
+    import pytest
+
+TOGETHER = (
+    "tests/logging",
+    "tests/callbacks/airflow",
+    "tests/e2e",
+    "tests/exporter/plugin",
+    "tests/exporter/reconciler",
+    "tests/exporter/database",
+    "tests/examples",
+    "tests/packaging",
+)
+"""Folders whose tests share servers or packages. The longest come first, so that no worker waits for the other's."""
+
+
+def group(nodeid: str) -> str:
+    """What a test is kept together with: its folder, if its tests share something, or else its file."""
+    file = nodeid.partition("::")[0]
+    return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+
+
+class Scheduling(LoadScopeScheduling):
+    """Gives a worker that is done the next group."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group(nodeid)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        order = {folder: number for number, folder in enumerate(TOGETHER)}
+        items.sort(key=lambda item: order.get(group(item.nodeid), len(order)))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduling:
+    config.option.loadscopereorder = False
+    return Scheduling(config, log)
