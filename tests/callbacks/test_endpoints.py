@@ -6,7 +6,6 @@ import time
 from itertools import pairwise
 
 import pytest
-
 from real.waiting import until
 
 from windsock.callbacks import incidents, spool

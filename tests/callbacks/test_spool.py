@@ -11,7 +11,6 @@ import sys
 import time
 
 import pytest
-
 from real.waiting import until
 
 from windsock.callbacks import spool as spools

@@ -145,7 +145,7 @@ def get(authority):
 
     def fetch(service, path="/-/healthy", **options):
         url = service.web.url.removesuffix("/metrics") + path
-        return requests.get(url, timeout=10, **{"verify": str(authority.certificate), **options})
+        return requests.get(url, timeout=60, **{"verify": str(authority.certificate), **options})
 
     return fetch
 

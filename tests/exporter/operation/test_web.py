@@ -6,6 +6,7 @@ import contextlib
 import re
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -39,16 +40,15 @@ class TestManyConnections:
             for _ in range(3):
                 started = time.monotonic()
                 assert scrape(service)["windsock_build_info" + _labels(service)] == 1
-                assert time.monotonic() - started < 5, "Prometheus waits for ten"
+                assert time.monotonic() - started < 30, "they are not what it waits for: that takes 90 seconds"
             assert sum(map(is_open, idle)) < 100
             assert scrape(service)["process_open_fds"] - before < 1200
 
-    def test_the_last_ones_stay(self, serve):
+    def test_the_last_ones_stay(self, serve, eventually):
         service = serve()
         with contextlib.ExitStack() as stack:
             first, *_, last = connect(service, 200, stack)
-            time.sleep(0.3)
-            assert not is_open(first)
+            eventually(lambda: not is_open(first))
             assert is_open(last)
 
     def test_heads_that_drip_in_do_not_keep_a_scraper_out(self, serve, scrape):
@@ -96,7 +96,7 @@ class TestManyConnections:
                     dripping.send(b"X")
                 return not is_open(silent) and not is_open(dripping)
 
-            eventually(gone, 5)
+            eventually(gone)
 
 
 class TestRequests:
@@ -177,13 +177,15 @@ class TestHealth:
     def test_a_receiver_that_is_stuck_is_not_healthy(self, serve, eventually):
         service = serve("udp://127.0.0.1:0")
         stuck = service._ingest.tick
-        service._ingest.tick = lambda: time.sleep(2) or stuck()
-        eventually(lambda: time.monotonic() - service._receiver.woke > 1)
+        go_on, stopped = threading.Event(), threading.Event()
+        service._ingest.tick = lambda: stopped.set() or go_on.wait(120) or stuck()
+        assert stopped.wait(120)
         service._receiver.woke -= 10
         answer = requests.get(f"http://{service.web.address}/-/healthy", timeout=5)
         assert (answer.status_code, answer.text) == (503, "nothing is being received any more\n")
         assert "not receiving" in requests.get(f"http://{service.web.address}/", timeout=5).text
         service._ingest.tick = stuck
+        go_on.set()
 
 
 class TestStartAndEnd:
@@ -207,7 +209,7 @@ class TestStartAndEnd:
             url = f"udp://{place}" if option == "--statsd-listen" else place
             rest = ("--web-listen", "127.0.0.1:0") if option == "--statsd-listen" else ()
             running = program(option, url, *rest)
-            assert running.process.wait(10) == 1
+            assert running.process.wait(60) == 1
         said = running.log.read_text()
         assert re.fullmatch(rf"windsock: {message}.*{option}\n", said)
 
@@ -224,7 +226,7 @@ class TestStartAndEnd:
             send(f"udp://127.0.0.1:{running.port('udp')}", *[lines.heartbeat] * 100)
             started = time.monotonic()
             assert running.end(number) == 0
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 30
         assert not (tmp_path / "s").exists()
         assert "Traceback" not in running.log.read_text()
 
@@ -248,7 +250,7 @@ class TestStartAndEnd:
         send(f"udp://127.0.0.1:{running.port('udp')}", *[lines.heartbeat] * 150)
         running.process.send_signal(signal.SIGTERM)
         running.process.send_signal(signal.SIGCONT)
-        assert running.process.wait(10) == 0
+        assert running.process.wait(60) == 0
         again = program(*arguments)
         assert read.values(requests.get(again.metrics, timeout=5).text)[lines.series] == 150
 
