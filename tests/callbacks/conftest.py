@@ -253,7 +253,7 @@ def alertmanager(tmp_path):
 
     def ready():
         assert process.poll() is None, (home / "log").read_text()
-        with urllib.request.urlopen(f"{url}/-/ready", timeout=10):
+        with urllib.request.urlopen(f"{url}/-/ready", timeout=60):
             return True
 
     try:

@@ -156,7 +156,7 @@ class Theirs:
         """Send lines over TCP, where none is lost, and wait until they are taken in."""
         sent = b"".join((line.encode() if isinstance(line, str) else line).strip(b"\n") + b"\n" for line in lines)
         self._lines += sent.count(b"\n")
-        with socket.create_connection(("127.0.0.1", self._statsd), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self._statsd), timeout=60) as connection:
             connection.sendall(sent)
         self._wait(lambda: f"\nstatsd_exporter_lines_total {self._lines}\n" in (self._scrape() or ""))
         self._settle()
@@ -181,7 +181,7 @@ class Theirs:
         return Exposed.of(self.text())
 
     def status(self) -> int:
-        return requests.get(f"{self._url}/metrics", timeout=10).status_code
+        return requests.get(f"{self._url}/metrics", timeout=60).status_code
 
     def end(self) -> None:
         if self.process.poll() is None:
@@ -190,7 +190,7 @@ class Theirs:
 
     def _scrape(self) -> str | None:
         with contextlib.suppress(requests.ConnectionError):
-            answer = requests.get(f"{self._url}/metrics", timeout=10)
+            answer = requests.get(f"{self._url}/metrics", timeout=60)
             assert answer.ok, answer.text[-2000:]
             return answer.text
         return None

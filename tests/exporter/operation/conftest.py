@@ -177,7 +177,7 @@ def lines() -> SimpleNamespace:
 @pytest.fixture
 def look():
     def at(service) -> Page:
-        answer = requests.get(f"http://{service.web.address}/", timeout=10)
+        answer = requests.get(f"http://{service.web.address}/", timeout=60)
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         return Page(answer.text)
 

@@ -20,7 +20,7 @@ from windsock.exporter.statsd import receiver
 
 
 def fetch(service, accept: str = "text/plain") -> str:
-    return requests.get(f"http://{service.web.address}/metrics", headers={"Accept": accept}, timeout=10).text
+    return requests.get(f"http://{service.web.address}/metrics", headers={"Accept": accept}, timeout=60).text
 
 
 @pytest.fixture
@@ -85,7 +85,7 @@ def test_a_buffer_that_the_kernel_does_not_grant_is_told(serve, scrape, caplog):
     asked = 1 << 30
     service = serve("udp://127.0.0.1:0", statsd={"read_buffer": asked})
     granted = scrape(service)['windsock_read_buffer_bytes{listener="udp://127.0.0.1:0"}']
-    page = requests.get(f"http://{service.web.address}/", timeout=5).text
+    page = requests.get(f"http://{service.web.address}/", timeout=60).text
     if granted < asked:
         assert f"asked for a receive buffer of {asked} bytes, the kernel gives {granted:.0f}" in caplog.text
         assert f"To raise it: sysctl -w net.core.rmem_max={asked}" in page

@@ -173,7 +173,7 @@ class TestActivation:
         send(f"udp://127.0.0.1:{place}", lines.heartbeat)
 
         def value() -> float | None:
-            return read.values(requests.get(f"http://127.0.0.1:{page}/metrics", timeout=5).text).get(lines.series)
+            return read.values(requests.get(f"http://127.0.0.1:{page}/metrics", timeout=60).text).get(lines.series)
 
         eventually(lambda: value() == 1)
         process.terminate()
@@ -184,7 +184,7 @@ class TestActivation:
         send(f"udp://127.0.0.1:{statsd.getsockname()[1]}", *[lines.heartbeat] * 20)
         activate({"statsd": statsd, "web": web})
         url = f"http://127.0.0.1:{web.getsockname()[1]}/metrics"
-        eventually(lambda: read.values(requests.get(url, timeout=5).text).get(lines.series) == 20)
+        eventually(lambda: read.values(requests.get(url, timeout=60).text).get(lines.series) == 20)
 
     def test_a_kind_without_a_socket_is_opened_as_configured(self, activate, tmp_path):
         unix = bound(socket.AF_UNIX, socket.SOCK_DGRAM, str(tmp_path / "given"))
@@ -210,7 +210,7 @@ class TestActivation:
         statsd, web = udp(), tcp()
         statsd.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 150_000)
         activate({"s": statsd, "web": web}, "--read-buffer", "64KiB")
-        text = requests.get(f"http://127.0.0.1:{web.getsockname()[1]}/metrics", timeout=5).text
+        text = requests.get(f"http://127.0.0.1:{web.getsockname()[1]}/metrics", timeout=60).text
         name = f"udp://127.0.0.1:{statsd.getsockname()[1]}"
         assert f'windsock_read_buffer_bytes{{listener="{name}"}} 150000' in text
 

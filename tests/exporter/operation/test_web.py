@@ -18,7 +18,7 @@ from windsock.exporter.web import server as web
 
 def connect(service, count: int, stack: contextlib.ExitStack) -> list[socket.socket]:
     host, _, port = service.web.address.rpartition(":")
-    return [stack.enter_context(socket.create_connection((host, int(port)), timeout=10)) for _ in range(count)]
+    return [stack.enter_context(socket.create_connection((host, int(port)), timeout=60)) for _ in range(count)]
 
 
 def is_open(sock: socket.socket) -> bool:
@@ -82,7 +82,7 @@ class TestManyConnections:
             for sock in connect(service, 3, stack):
                 sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
             eventually(lambda: len(service.web.connections._working) == 3)
-            answer = requests.get(f"http://{service.web.address}/-/healthy", timeout=5)
+            answer = requests.get(f"http://{service.web.address}/-/healthy", timeout=60)
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
 
     def test_who_says_nothing_for_long_is_hung_up(self, monkeypatch, serve, eventually):
@@ -114,13 +114,13 @@ class TestRequests:
     def test_head_is_get_without_the_body(self, path, serve):
         service = serve()
         url = f"http://{service.web.address}{path}"
-        head, get = requests.head(url, timeout=5), requests.get(url, timeout=5)
+        head, get = requests.head(url, timeout=60), requests.get(url, timeout=60)
         assert (head.status_code, head.text) == (get.status_code, "")
         assert head.headers["Content-Type"] == get.headers["Content-Type"]
         assert abs(int(head.headers["Content-Length"]) - int(get.headers["Content-Length"])) < 2000
 
     def test_every_answer_says_not_to_guess(self, serve):
-        headers = requests.get(f"http://{serve().web.address}/metrics", timeout=5).headers
+        headers = requests.get(f"http://{serve().web.address}/metrics", timeout=60).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Server"] == "windsock"
 
@@ -154,7 +154,7 @@ class TestRequests:
         service = serve()
         with monkeypatch.context() as broken:
             broken.setattr(service, "stores", lambda: 1 / 0)
-            answer = requests.get(f"http://{service.web.address}{path}", timeout=5)
+            answer = requests.get(f"http://{service.web.address}{path}", timeout=60)
         assert (answer.status_code, answer.text) == (500, "that is a bug; the exporter's log shows its traceback\n")
         assert f"{path} can't be answered" in caplog.text
         assert "ZeroDivisionError" in caplog.text
@@ -172,7 +172,7 @@ class TestHealth:
     def test_both_are_well_while_lines_are_received(self, serve):
         service = serve("udp://127.0.0.1:0")
         for path in ("healthy", "ready"):
-            assert requests.get(f"http://{service.web.address}/-/{path}", timeout=5).text == "ok\n"
+            assert requests.get(f"http://{service.web.address}/-/{path}", timeout=60).text == "ok\n"
 
     def test_a_receiver_that_is_stuck_is_not_healthy(self, serve, eventually):
         service = serve("udp://127.0.0.1:0")
@@ -181,9 +181,9 @@ class TestHealth:
         service._ingest.tick = lambda: stopped.set() or go_on.wait(120) or stuck()
         assert stopped.wait(120)
         service._receiver.woke -= 10
-        answer = requests.get(f"http://{service.web.address}/-/healthy", timeout=5)
+        answer = requests.get(f"http://{service.web.address}/-/healthy", timeout=60)
         assert (answer.status_code, answer.text) == (503, "nothing is being received any more\n")
-        assert "not receiving" in requests.get(f"http://{service.web.address}/", timeout=5).text
+        assert "not receiving" in requests.get(f"http://{service.web.address}/", timeout=60).text
         service._ingest.tick = stuck
         go_on.set()
 
@@ -252,9 +252,9 @@ class TestStartAndEnd:
         running.process.send_signal(signal.SIGCONT)
         assert running.process.wait(60) == 0
         again = program(*arguments)
-        assert read.values(requests.get(again.metrics, timeout=5).text)[lines.series] == 150
+        assert read.values(requests.get(again.metrics, timeout=60).text)[lines.series] == 150
 
 
 def _labels(service) -> str:
-    text = requests.get(f"http://{service.web.address}/metrics", timeout=5).text
+    text = requests.get(f"http://{service.web.address}/metrics", timeout=60).text
     return re.search(r"^windsock_build_info(\{.*\})", text, re.MULTILINE)[1]

@@ -116,7 +116,7 @@ def exporter(path: str, **variables: str) -> Iterator[str]:
 
 
 def scraped(web: str, start: str) -> list[str]:
-    text = requests.get(f"http://{web}/metrics", timeout=10).text
+    text = requests.get(f"http://{web}/metrics", timeout=60).text
     return [line for line in text.splitlines() if line.startswith(start)]
 
 
