@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from windsock.settings import Settings
     from windsock.settings.exporter import Exporter as ExporterSettings
 
+    from .worker import Worker
+
 log = logging.getLogger(__name__)
 
 _STUCK_AFTER = 10.0
@@ -134,7 +136,7 @@ class Pipeline:
 
     def alive(self) -> bool:
         """Whether lines are still being received."""
-        return self._receiver.is_alive() and time.monotonic() - self._receiver.woke < _STUCK_AFTER
+        return self._receiver.well() and time.monotonic() - self._receiver.woke < _STUCK_AFTER
 
     def ready(self) -> tuple[bool, str]:
         """Whether it receives, and has read the database that it is to read; and in words, what is missing."""
@@ -148,6 +150,13 @@ class Pipeline:
             self.settings.metadata.url is None,
             f"the metadata database was not read yet: {self.parts.database()}",
         )
+
+    def workers(self) -> Iterator[Worker]:
+        """The threads that must not be gone."""
+        yield self._receiver
+        if self._receiver.relay is not None:
+            yield self._receiver.relay
+        yield from self.parts.workers()
 
     def stores(self) -> Iterator[SeriesStore]:
         """The stores to expose; rendering Airflow's changes figures of the last, windsock's own."""
@@ -163,6 +172,8 @@ class Pipeline:
         bad, self._bad_timers = self.store.bad_values - self._bad_timers, self.store.bad_values
         own.counter("windsock_sample_errors_total", reason="bad_value").value += bad
         own.counter("windsock_corrections_total", reason="seconds_as_milliseconds").value = self.store.corrected
+        for worker in self.workers():
+            own.counter("windsock_thread_restarts_total", thread=worker.name).value = worker.deaths
         if self.translator.major or self.translator.dialect:
             dialect, major = self.translator.dialect or "plain", self.translator.major
             own.set("windsock_airflow_version_info", 1, major=major, dialect=dialect)
@@ -186,6 +197,11 @@ class Pipeline:
                 self._note_reload(good=False)
                 log.error("the configuration stays as it was: %s", error)  # noqa: TRY400  no traceback for users
                 raise
+            except Exception as error:
+                self.reloaded = f"failed: {type(error).__name__}: that is a bug, the log shows its traceback"
+                self._note_reload(good=False)
+                log.exception("the configuration stays as it was")
+                raise WindsockError(self.reloaded) from error
             finally:
                 systemd.notify("READY=1")
             told = configuration.told(outcome)

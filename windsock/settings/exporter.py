@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, FiniteFloat, ValidationInfo, field_validator
 
 from windsock.settings.formats import Address, Listen, Network, Relay
 from windsock.settings.section import Section
@@ -95,5 +95,5 @@ class Exporter(Section):
     """Keeps counters over a clean stop; after a crash they start at 0, as Prometheus expects it."""
     gauges: dict[str, Policy] = {}
     """By exposed name: which value of several senders is shown."""
-    buckets: dict[str, Annotated[tuple[float, ...], Field(min_length=1)]] = {}
+    buckets: dict[str, Annotated[tuple[FiniteFloat, ...], Field(min_length=1)]] = {}
     """By exposed name: a histogram's bounds in seconds."""
