@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from windsock import __version__
 from windsock.exceptions import WindsockError
 
-from . import configuration, state, systemd
+from . import configuration, systemd
 from .compat.choice import choose, chosen_mapping
 from .compat.translate import MappedTranslator
 from .parts import Parts
@@ -22,6 +22,7 @@ from .series.metrics import metrics
 from .series.own import OwnMetrics
 from .series.rate import RateWindow
 from .series.store import SeriesStore
+from .state import State
 from .statsd.listener import Listener
 from .statsd.receiver import Receiver
 from .statsd.relay import Relay
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from windsock.settings import Settings
     from windsock.settings.exporter import Exporter as ExporterSettings
+    from windsock.settings.exporter import StatsD
 
     from .worker import Worker
 
@@ -66,6 +68,7 @@ class Pipeline:
         self._reread = reread or (lambda: self.settings)
         self._reloading = threading.Lock()
         self._bad_timers = 0
+        self._state: State | None = None
         inherited = inherited or systemd.Sockets()
         exporter = settings.exporter
         self.own = OwnMetrics()
@@ -82,7 +85,7 @@ class Pipeline:
             listeners = [Listener.inherit(sock, exporter.statsd.read_buffer) for sock in inherited.statsd]
             for url in exporter.statsd.listen:
                 if urlsplit(url).scheme not in inherited.kinds():
-                    listeners.append(Listener(url, exporter.statsd.read_buffer))
+                    listeners.append(_listener(url, exporter.statsd))
                     undo.callback(listeners[-1].close)
             self._receiver = Receiver(listeners, self._ingest, self.own, self.rates)
             undo.pop_all()
@@ -95,7 +98,8 @@ class Pipeline:
         """Receive, and let the parts work."""
         exporter = self.settings.exporter
         if exporter.state_file:
-            state.load(exporter.state_file, self.store, self.translator, self._metrics)
+            self._state = State(exporter.state_file)
+            self._state.load(self.store, self.translator, self._metrics)
         self._receiver.relay = self._relay(exporter)
         self._receiver.start()
         self.parts.start(self.translator.ids.learn)
@@ -106,8 +110,9 @@ class Pipeline:
         if self._receiver.relay is not None:
             self._receiver.relay.stop()
         self.parts.stop()
-        if self.settings.exporter.state_file:
-            state.save(self.settings.exporter.state_file, self.store, self.translator)
+        if self._state is not None:
+            self._state.save(self.store, self.translator)
+            self._state.close()
 
     def close(self) -> None:
         """Give up the sockets of one that was never started."""
@@ -256,3 +261,7 @@ class Pipeline:
                     granted,
                     asked,
                 )
+
+
+def _listener(url: str, statsd: StatsD) -> Listener:
+    return Listener(url, statsd.read_buffer, mode=int(statsd.socket_mode, 8), group=statsd.socket_group)

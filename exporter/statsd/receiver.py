@@ -40,8 +40,9 @@ _LONGEST_LINE = 65_536
 _CONNECTIONS = 1000
 _RESERVED_FILES = 200
 """Of those that the process may open: for scrapes, the database, Alertmanager and the state."""
-_QUIET = 10.0
-"""Seconds of silence after which a connection may have to make room for another one."""
+_QUIET, _UNHEARD = 10.0, 1.0
+"""Seconds of silence after which a connection may have to make room for another one; of one that never said anything,
+and of whose first words none may wait in the kernel."""
 _IDLE = 3600.0
 """Seconds of silence after which it is taken for dead: Airflow's schedulers send every few seconds."""
 _REST = 1.0
@@ -229,7 +230,9 @@ class Receiver(Worker):
         return True
 
     def _quiet(self) -> list[socket.socket]:
-        return [sock for sock, one in self._streams.items() if one.heard is None or one.silent() > _QUIET]
+        return [
+            sock for sock, one in self._streams.items() if one.silent() > (_UNHEARD if one.heard is None else _QUIET)
+        ]
 
     def _hang_up_idle(self) -> None:
         for sock, stream in list(self._streams.items()):
