@@ -1,4 +1,4 @@
-"""One at a time, and each address in its turn: who asks a thousand times does not make others wait for it."""
+"""One at a time, and each lane in its turn: who asks a thousand times does not make others wait for it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
 _MOST_WAITING = 32
-"""Of one address: fewer than it may have connections, so that it hears that it is to come again."""
+"""In one lane: fewer than an address may have connections, so that it hears that it is to come again."""
 
 
 class BusyError(Exception):
-    """Too many of this address wait already."""
+    """Too many wait in this lane already."""
 
 
 class Turns:
-    """Hands the turn round the addresses; those of one address have it in the order in which they came."""
+    """Hands the turn round the lanes, such as an address; those in one have it in the order in which they came."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -27,9 +27,9 @@ class Turns:
         self._waiting: dict[Hashable, deque[threading.Event]] = {}
 
     @contextlib.contextmanager
-    def turn(self, address: Hashable) -> Iterator[None]:
-        """Wait until it is `address`' turn, and have it for the block. Raises BusyError, at once."""
-        event = self._ask(address)
+    def turn(self, lane: Hashable) -> Iterator[None]:
+        """Wait until it is `lane`' turn, and have it for the block. Raises BusyError, at once."""
+        event = self._ask(lane)
         if event is not None:
             event.wait()
         try:
@@ -37,13 +37,13 @@ class Turns:
         finally:
             self._pass_on()
 
-    def _ask(self, address: Hashable) -> threading.Event | None:
+    def _ask(self, lane: Hashable) -> threading.Event | None:
         """What to wait for; None where it is free."""
         with self._lock:
             if not self._taken:
                 self._taken = True
                 return None
-            own = self._waiting.setdefault(address, deque())
+            own = self._waiting.setdefault(lane, deque())
             if len(own) >= _MOST_WAITING:
                 raise BusyError
             own.append(threading.Event())
@@ -54,8 +54,8 @@ class Turns:
             if not self._waiting:
                 self._taken = False
                 return
-            address = next(iter(self._waiting))
-            own = self._waiting.pop(address)
+            lane = next(iter(self._waiting))
+            own = self._waiting.pop(lane)
             own.popleft().set()
             if own:
-                self._waiting[address] = own  # behind all others
+                self._waiting[lane] = own  # behind all others

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING
 
 import bcrypt
 
-from .turns import Turns
+from .turns import BusyError, Turns
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Mapping
 
 _REMEMBERED = 1000
+_REFUSED = 10_000
+"""At a hundred guesses a second, those of more than a scrape interval."""
 _LONGEST_PASSWORD = 72  # bytes; bcrypt ignores what follows
 _KEY = os.urandom(32)
 _good: dict[bytes, None] = {}
@@ -34,6 +36,8 @@ class Users:
         self._anybody = next(iter(self._hashes.values()))
         # One hash at a time: who guesses passwords gets one core at most.
         self._turns = Turns()
+        self._refused: dict[bytes, None] = {}
+        """Digests of those who were told to come again: a scraper does, with the same password, and guessers go on."""
 
     def __len__(self) -> int:
         return len(self._hashes)
@@ -49,13 +53,23 @@ class Users:
         digest = hmac.digest(_KEY, hashed + b":" + password, "sha256")
         if name in self._hashes and digest in _good:
             return True
-        with self._turns.turn(address):
-            good = _fits(password, hashed) and name in self._hashes
+        try:
+            # Who comes again has turns apart from those of the same address that come for the first time.
+            with self._turns.turn((address, digest in self._refused)):
+                good = _fits(password, hashed) and name in self._hashes
+        except BusyError:
+            _remember(digest, self._refused, _REFUSED)
+            raise
+        self._refused.pop(digest, None)
         if good:
-            if len(_good) >= _REMEMBERED:
-                _good.pop(next(iter(_good)), None)
-            _good[digest] = None
+            _remember(digest, _good, _REMEMBERED)
         return good
+
+
+def _remember(digest: bytes, among: dict[bytes, None], most: int) -> None:
+    while len(among) >= most:
+        among.pop(next(iter(among), b""), None)
+    among[digest] = None
 
 
 def _fits(password: bytes, hashed: bytes) -> bool:

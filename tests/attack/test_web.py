@@ -170,9 +170,30 @@ class TestPasswords:
         with service.web.access.rules.users._turns.turn("held"):
             for number in range(2):
                 connect(service.web.address, said=asked(f"wrong{number}"))
-            until(lambda: len(service.web.access.rules.users._turns._waiting.get("127.0.0.1", ())) == 2)
+            until(lambda: [len(lane) for lane in service.web.access.rules.users._turns._waiting.values()] == [2])
             answer = requests.get(service.web.url, auth=("alice", "right"), timeout=10)
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+
+    def test_who_comes_again_with_the_same_password_has_a_turn(self, service, connect, monkeypatch):
+        """More guesses of the same address than can be checked: a scraper repeats itself, and a guesser does not."""
+        monkeypatch.setattr(turns, "_MOST_WAITING", 2)
+        ended = threading.Event()
+
+        def flood() -> None:
+            number = 0
+            while not ended.is_set():
+                number += 1
+                with contextlib.suppress(OSError):
+                    connect(service.web.address, said=asked(f"wrong{number}")).close()
+                time.sleep(0.002)
+
+        with ThreadPoolExecutor(1) as flooding:
+            flooding.submit(flood)
+            until(lambda: service.web.access.rules.users._refused)
+            try:
+                until(lambda: requests.get(service.web.url, auth=("alice", "right"), timeout=10).ok)
+            finally:
+                ended.set()
 
 
 def asked(password: str) -> bytes:
