@@ -28,7 +28,7 @@ class Turns:
 
     @contextlib.contextmanager
     def turn(self, lane: Hashable) -> Iterator[None]:
-        """Wait until it is `lane`' turn, and have it for the block. Raises BusyError, at once."""
+        """Wait until it is the turn of `lane`, and have it for the block. Raises BusyError, at once."""
         event = self._ask(lane)
         if event is not None:
             event.wait()
