@@ -44,10 +44,11 @@ PeerResult = tuple[str, str | None]
 class Alertmanager:
     """The peers of one installation. Holds no connection: it is used once or twice in a task's process."""
 
-    def __init__(self, config: Peers, known: Mapping[str, str] | None = None) -> None:
+    def __init__(self, config: Peers, headers: Mapping[str, str] | None = None) -> None:
+        """`headers` are what `credentials` returns."""
         self._urls = config.urls
         self._http = config.http
-        self._secrets = known or {}
+        self._headers = headers or {}
 
     def post(self, alerts: Sequence[Mapping[str, Any]], timeout: float) -> list[PeerResult]:
         """Send `alerts` to all peers side by side; returns after `timeout` seconds at the latest, and never raises."""
@@ -122,11 +123,7 @@ class Alertmanager:
 
     def _request(self, url: str, path: str, body: bytes | None, timeout: float) -> Reply:
         """Raises NoReplyError. No proxy is used: $HTTP_PROXY is for what is outside of the network."""
-        headers = {"Accept": "application/json", "Content-Type": "application/json", **self._http.headers}
-        if self._http.username:
-            headers["Authorization"] = basic(self._http.username, self._secrets.get("password", ""))
-        if "bearer" in self._secrets:
-            headers["Authorization"] = f"Bearer {self._secrets['bearer']}"
+        headers = {"Accept": "application/json", "Content-Type": "application/json", **self._headers}
         return Client(self._tls, limit=_LIMIT).request(url + path, body, headers, timeout)
 
     def _tls(self) -> ssl.SSLContext:
@@ -137,11 +134,17 @@ class Alertmanager:
 
 
 def credentials(http: Http, section: str = "alertmanager") -> dict[str, str]:
-    """Return the values of the secrets that `http` names. Raises SettingsError for one that can't be had here."""
+    """Return the headers that `http` asks for, with its secrets. Raises SettingsError for one that can't be had."""
     given = {"password": http.password, "bearer": http.bearer}
-    return {
+    known = {
         name: secrets.variable(reference, f"{section}.http.{name}") for name, reference in given.items() if reference
     }
+    headers = secrets.filled(http.headers, f"{section}.http.headers")
+    if http.username:
+        headers["Authorization"] = basic(http.username, known.get("password", ""))
+    if "bearer" in known:
+        headers["Authorization"] = f"Bearer {known['bearer']}"
+    return headers
 
 
 def _query(labels: Mapping[str, str]) -> str:
