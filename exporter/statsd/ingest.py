@@ -13,6 +13,7 @@ from collections import Counter as Tally
 from typing import TYPE_CHECKING
 
 from windsock.exporter.series.expiry import Expiry
+from windsock.exporter.series.number import LONGEST
 
 from .learn import ADD, SET, SKIP, Learner
 
@@ -67,9 +68,10 @@ class Ingest:
 
     def tick(self) -> None:
         """Do what waits for time to pass; about once a second."""
+        dropped = self._expiry.step(time.monotonic())
+        if dropped:
+            self._learner.forget(dropped)
         self._learner.tick()
-        if self._expiry.step(time.monotonic()):
-            self._learner.forget()
 
     @property
     def examples(self) -> dict[str, str]:
@@ -82,15 +84,15 @@ class Ingest:
         return self._learner.rejected
 
     def _feed(self, datagrams: Sequence[bytes], sender: Hashable) -> None:
-        actions, timers = self._learner.actions, self._learner.timers
+        find, find_timer = self._learner.actions.get, self._learner.timers.get
         counted = gauged = timed = 0
         for datagram, times in _tally(datagrams):
-            action = actions.get(datagram)
+            action = find(datagram)
             if action is None:
                 head, _, rest = datagram.partition(b":")
                 value, _, tail = rest.partition(b"|")
-                append = timers.get((head, tail))
-                if append is not None:
+                append = find_timer((head, tail))
+                if append is not None and len(value) <= LONGEST:
                     timed += times
                     for _ in range(times):
                         append(value)
