@@ -156,6 +156,17 @@ class TestBytes:
         assert sum(map(len, ids.known | ids.unresolved)) == 1000
 
 
+def test_addresses_that_are_made_up_are_one_sender(pipeline):
+    for number in range(1000):
+        pipeline.feed(f"airflow.executor.open_slots,executor_class_name=E:{number}|g", sender=f"10.0.0.{number}")
+        pipeline.feed(f"airflow.dagbag_size:{number}|g", sender=f"10.0.0.{number}")
+    found = pipeline.airflow()
+    assert found["airflow_dagbag_size"] == 999, "the last one's word"
+    assert found['airflow_executor_open_slots{executor_class_name="E"}'] == sum(range(100)) + 999
+    (gauge,) = pipeline.service.store.families["airflow_dagbag_size"].series.values()
+    assert len(gauge.values) == 101
+
+
 class TestGivenBack:
     """20 DAGs of 100 names blocked everyone until a restart."""
 
