@@ -77,17 +77,20 @@ class Budget:
         for name, value in labels:
             if name == "dag_id" and self.dags[value] >= self.limits.dag:
                 return "dag"
-            names += name not in self.labels
-            if names > self.limits.label_names and name not in self.labels:
-                return "label_names"
-            values = self.labels.get(name, ())
-            if len(values) >= self.limits.label and value not in values:
+            values = self.labels.get(name)
+            if values is None:
+                names += 1
+                if names > self.limits.label_names:
+                    return "label_names"
+            elif len(values) >= self.limits.label and value not in values:
                 return "label"
         return None
 
 
 def _size(metric: Metric, labels: Labels) -> int:
-    text = _width(metric.family) + _LINE + sum(_width(name) + _width(value) + _LABEL for name, value in labels)
+    text = _width(metric.family) + _LINE
+    for name, value in labels:
+        text += _width(name) + _width(value) + _LABEL
     # The buckets with +Inf, or the quantiles; the sum and the count.
     lines = {"histogram": len(metric.buckets) + 3, "summary": len(metric.quantiles.shown) + 2}.get(metric.kind, 1)
     return text * max(lines, _HELD)
