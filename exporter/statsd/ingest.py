@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FOLD_AFTER = 50_000
-# What each sender says of a gauge is kept, and UDP's addresses can be made up. Airflow's components are some ten; of what
-# its pods say, the last is shown.
+# What each sender says of a gauge is kept, and UDP's addresses can be made up. Airflow's components are some ten; of
+# what its pods say, the last is shown.
 _MOST_SENDERS = 100
 _OTHERS = "others"
 
