@@ -69,6 +69,11 @@ class Budgets(Section):
     """Series of one DAG."""
     label: int = Field(default=100_000, ge=1)
     """Values of one label."""
+    label_names: int = Field(default=1_000, ge=1)
+    """Names of labels, of all series together."""
+    bytes: Size = Field(default=96 << 20, ge=1)
+    """Names and labels of all series, in each line of a scrape; those of counters and gauges, which are held in memory
+    more than once, are counted three times."""
     custom: int = Field(default=100, ge=0)
     """Names of custom metrics (`windsock.metrics`) of one DAG; all DAGs together have twenty times as many. As many
     again are kept of names that the catalogue does not know (`statsd.unmapped`); those of no DAG are as one DAG's."""
