@@ -146,7 +146,7 @@ def put_off(claim: spool.Claim | None, settings: Settings, event: Event, problem
     """Keep what was not taken, or bury what never will be; returns that in words."""
     if claim is None:
         count("dead", CHANNEL, event.team, "no_spool")
-        return "not kept: the spool has no room or is switched off"
+        return f"not kept: {spool.of(settings).obstacle() or 'the disk did not take it'}"
     if problem == "rejected":
         spool.of(settings).bury(claim.entry, detail)
         claim.remove()
@@ -215,7 +215,7 @@ def _ended(event: Event, client: Alertmanager, before: float, seconds: float) ->
     others: list[dict[str, Any]] = []
     for alert in client.find(_ends(event), seconds):
         labels, began = alert["labels"], unix(alert["startsAt"])
-        if labels.get("alertname") not in _names(event) or began > before:
+        if labels.get("alertname") not in _names(event) or before < began <= time.time():
             continue
         run_id = labels.get("run_id", "")
         if ending.ends(run_id, alert["annotations"], began):
