@@ -20,6 +20,8 @@ _TIMES = (-62_135_596_800.0 + _DAY, 253_402_300_799.0 - _DAY)
 """The floats of all records are Unix times: those that `datetime` can say, in any zone."""
 _COUNTS = 1 << 53
 """What an int may be: more is exact nowhere."""
+_PLAIN = frozenset({str, bool, int, float})
+"""Looked for first: a run's record has hundreds of them, and is read under a lock."""
 
 
 def parse(kind: type[_Kind], text: str | bytes) -> _Kind:
@@ -33,6 +35,8 @@ def parse(kind: type[_Kind], text: str | bytes) -> _Kind:
 
 def _read(kind: Any, value: Any) -> Any:
     """Return `value`, one of JSON's, as `kind`. Raises ValueError, TypeError, KeyError."""
+    if kind in _PLAIN:
+        return _plain(kind, value)
     origin, parts = get_origin(kind), get_args(kind)
     if origin is UnionType:
         (other,) = (part for part in parts if part is not NoneType)
