@@ -46,11 +46,9 @@ def _read(kind: Any, value: Any) -> Any:
         return kind(**{name: _read(types[name], item) for name, item in _of(dict, value).items()})
     if origin in (dict, Mapping):
         return {name: _read(parts[1], item) for name, item in _of(dict, value).items()}
-    if origin is tuple:
-        return tuple(_each(parts, _of(list, value)))
     if isinstance(kind, type) and issubclass(kind, tuple):
         return kind(*_each(tuple(_types(kind).values()), _of(list, value)))
-    return _plain(kind, value)
+    return tuple(_each(parts, _of(list, value))) if origin is tuple else _plain(kind, value)
 
 
 def _plain(kind: Any, value: Any) -> Any:

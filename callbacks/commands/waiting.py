@@ -18,7 +18,7 @@ from windsock.events import rfc3339
 from windsock.exceptions import UsageError, WindsockError
 from windsock.redaction import redact
 from windsock.settings.units import format_duration
-from windsock.text import line
+from windsock.text import clean, line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -121,7 +121,7 @@ def _show(folder: Path, names: list[str], *, as_json: bool, none: str) -> None:
         age = format_duration(max(0, round(time.time() - entry.created)))
         why = f": {line(redact(entry.problem), 200)}" if entry.problem else ""
         resolved = ", resolved" if entry.kind == "resolved" else ""
-        click.echo(f"{name}  {about}{resolved}, {age} old, {entry.attempts} attempts, to {to}{why}")
+        click.echo(clean(f"{name}  {about}{resolved}, {age} old, {entry.attempts} attempts, to {to}{why}"))
 
 
 def _facts(name: str, entry: spools.Entry | None) -> dict[str, Any]:
