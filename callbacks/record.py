@@ -52,12 +52,15 @@ def _read(kind: Any, value: Any) -> Any:
 
 
 def _plain(kind: Any, value: Any) -> Any:
-    if kind is float and type(value) in (int, float) and _TIMES[0] <= value <= _TIMES[1]:
-        return float(value)
-    fits = _of(str, value) in get_args(kind) if get_origin(kind) is Literal else type(value) is kind
-    if not fits or (kind is int and not 0 <= value <= _COUNTS):
+    if kind is float:
+        fits = type(value) in (int, float) and _TIMES[0] <= value <= _TIMES[1]
+    elif get_origin(kind) is Literal:
+        fits = isinstance(value, str) and value in get_args(kind)
+    else:
+        fits = type(value) is kind and (kind is not int or 0 <= value <= _COUNTS)
+    if not fits:
         raise ValueError(f"expected {kind}")
-    return value
+    return float(value) if kind is float else value
 
 
 def _each(kinds: tuple[Any, ...], values: list[Any]) -> list[Any]:

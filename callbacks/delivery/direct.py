@@ -35,6 +35,8 @@ _LEAST = 0.5
 """Seconds that a further attempt must have."""
 _BACKOFF = (15.0, 600.0)
 """Seconds until a spooled message is tried again: doubled each time, up to the second."""
+_RENDERING = 0.4
+"""The part of what is left that a template may take."""
 _SAFE = 0.15
 """Seconds of the deadline that are left for the disk."""
 _LATE = Answer("timeout", "no answer in time", uncertain=True)
@@ -285,9 +287,9 @@ class DirectDelivery:
             return message
         from windsock.callbacks.rendering.template import render  # noqa: PLC0415  jinja is for those who use it
 
-        return replace(
-            message, body=render(self.settings.callbacks.templates.get(entry.template, entry.template), message)
-        )
+        text = self.settings.callbacks.templates.get(entry.template, entry.template)
+        seconds = (self.deadline - time.monotonic()) * _RENDERING
+        return replace(message, body=render(text, message, seconds))
 
 
 def _later(entry: spool.Entry, to: Destination, until: float) -> spool.Entry:

@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,41 +20,45 @@ from .message import QUOTE
 if TYPE_CHECKING:
     from .message import Message
 
-_PATIENCE = 3.0
-"""Seconds until a template is given up; on a machine that has time, its process does that itself after less."""
+_PATIENCE = 10.0
+"""Seconds until a template is given up; on a machine that has time, its process ends by itself before."""
+_REMEMBERED = 60.0
+"""Seconds for which a process does not try it again: many messages may have the same one."""
 _PROBLEM = 300
 _COMMAND = (sys.executable, "-I", "-S", str(Path(__file__).with_name("sandbox.py")))
 _ENVIRONMENT = ("LD_LIBRARY_PATH", "PATH")
 """What Python may need to start: all else may be secret."""
 
-_endless: set[int] = set()
-"""Hashes of the templates that were given up in this process: one that many messages have costs its time once."""
+_given_up: dict[int, float] = {}
+"""Hashes of templates, and until when on the monotonic clock they are not tried again."""
 
 
-def render(template: str, message: Message) -> str | None:
-    """Return what `template` says of `message`; None where it says nothing.
+def render(template: str, message: Message, seconds: float = _PATIENCE) -> str | None:
+    """Return what `template` says of `message` within `seconds`; None where it says nothing.
 
     Where the whole can't be rendered each line is tried by itself, and where none can, that is said.
     """
-    said, problem = _rendered(template, message)
+    said, problem = _rendered(template, message, min(seconds, _PATIENCE))
     return said or (f"(the template failed: {problem[:_PROBLEM]})\n{_fallback(message)}" if problem else None)
 
 
-def _rendered(template: str, message: Message) -> tuple[str, str]:
+def _rendered(template: str, message: Message, seconds: float) -> tuple[str, str]:
     """What it says, and what went wrong."""
-    too_much = "it takes too long, or too much memory"
-    if hash(template) in _endless:
+    too_much, now = "it takes too long, or too much memory", time.monotonic()
+    if _given_up.get(hash(template), now) > now:
         return "", too_much
     given = json.dumps({"path": sys.path, "template": template, "values": dict(message.values())})
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     try:
         done = subprocess.run(
-            _COMMAND, input=given.encode(), capture_output=True, timeout=_PATIENCE, env=environment, check=False
+            _COMMAND, input=given.encode(), capture_output=True, timeout=max(0.0, seconds), env=environment, check=False
         )
         found = json.loads(done.stdout)
         return str(found["text"]), str(found["problem"])
     except (subprocess.TimeoutExpired, ValueError):
-        _endless.add(hash(template))
+        for old in [key for key, until in _given_up.items() if until < now]:
+            del _given_up[old]
+        _given_up[hash(template)] = now + _REMEMBERED
         return "", too_much
     except OSError as error:
         return "", f"no process to render it: {error}"
