@@ -58,7 +58,8 @@ def flush(config: Path | None, limit: int, timeout: float, *, as_json: bool) -> 
             f" {found.waiting} waiting"
         )
     if unreadable:
-        raise WindsockError(f"{len(unreadable)} can't be read, the first: {store.queue / unreadable[0]}; whose is it?")
+        first = store.queue / unreadable[0]
+        raise WindsockError(f"{len(unreadable)} can't be read, the first: {first}; look whose file it is")
     if due:
         raise WindsockError(f"{due} could not be delivered yet; `windsock notify spool` says why")
 
