@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 from windsock import teams
 from windsock.exporter.series.own import OwnMetrics
 from windsock.exporter.worker import Worker
+from windsock.redaction import redact
 
 from . import metrics, schema
 from .engine import open_engine, parse
@@ -67,7 +68,7 @@ class Collector:
         self.timeout = max(0.1, settings.metadata.timeout)
         engine, dialect = open_engine(url, self.timeout)
         self.purpose = purposes[0]
-        self.where = parse(url).render_as_string(hide_password=True)
+        self.where = redact(parse(url).render_as_string(hide_password=True))
         self._behind = min(_BEHIND, self.interval / 10) if len(purposes) > 1 else 0.0
         self.session = Session(engine, dialect, self.interval + self._behind + grace, self.timeout, purposes)
         self.turn = threading.RLock()
