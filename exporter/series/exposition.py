@@ -28,7 +28,13 @@ _PIECE_SIZE = 4 << 20
 
 
 def content_type(accept: str) -> str:
-    """The format that a scraper asks for; the first it names of those that there are."""
+    """The format that a scraper asks for; the first it names of those that there are.
+
+    A Prometheus that would rather have protobuf may read when each series began. In OpenMetrics it searches the rest of
+    the family for a `_created` of each counter that has none, minutes for 100,000 of them; in text it does not.
+    """
+    if "application/vnd.google.protobuf" in accept:
+        return TEXT
     for part in accept.split(","):
         media = part.split(";")[0].strip()
         if media == "application/openmetrics-text" and "version=0" not in part:

@@ -83,6 +83,7 @@ CASES = {
         {"scale_not_positive": 2},
     ),
     "a tag with a time in it": ("", ["a,run=00:01:02:1|c"], {'a{run="00:01:02"}': 1}, {}),
+    # A label of the container would be a series a task: docs/exporter.md says why there is none.
     "DogStatsD's newer fields": (
         "",
         ["a:1|c|#k:v|c:abc|e:x|card:low", "a:1|c|T1656581400", "a:1|c|c:abc"],
@@ -110,6 +111,16 @@ def test_statsd_exporter_does_not_survive_it(case, theirs, write):
     mapping, lines, *_ = CASES[case]
     with pytest.raises((AssertionError, requests.ConnectionError)):
         theirs(write(mapping)).feed(*lines).text()
+
+
+def test_what_statsd_exporter_makes_of_a_container(ours, theirs, write):
+    """The reason to differ: a series a task's pod, and lines that are lost."""
+    lines = [f"a:1|c|#k:v|{fields}" for fields in ("c:one", "c:two|T1656581400", "c:three|e:x", "card:low")]
+    assert theirs(write("")).feed(*lines, "b:1|c|c:one").exposed().samples == {
+        'a{container_id="one",k="v"}': 1,
+        'a{container_id="two",k="v"}': 1,
+    }
+    assert ours(write("")).feed(*lines, "b:1|c|c:one").exposed().samples == {'a{k="v"}': 4, "b": 1}
 
 
 def test_a_dropped_line_is_counted(ours, write):
