@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Literal
 
 from windsock import events
@@ -110,12 +109,14 @@ class _Replay:
         client = Alertmanager(config, credentials(config.http))
         seconds = max(0.1, (self._deadline - time.monotonic()) / (2 * max(1, len(config.urls))))
         firing = client.find(entry.event.identity, seconds)
-        event, labels = self._late(entry) if not firing else entry.event, firing[0]["labels"] if firing else {}
-        if not firing and self._reconciled(client, seconds, entry):
+        if firing:
+            event = alertmanager.adopt(entry.event, firing[0])
+        elif self._reconciled(client, seconds, entry):
             return self._superseded(claim) if time.time() - entry.created > _SOON else "waiting"
-        event = replace(event, team=labels.get("team", event.team), severity=labels.get("severity", event.severity))
-        alert = event.alert(datetime.now(timezone.utc))
-        return self._concluded(claim, alertmanager.post(client, [alert], self._deadline))
+        else:
+            # While nobody could be told, many may have failed: they are one message here, too.
+            event = alertmanager.place(self._late(entry), client, seconds, len(config.urls))
+        return self._concluded(claim, alertmanager.post(client, alertmanager.alerts(event), self._deadline))
 
     def _concluded(self, claim: spool.Claim, results: list[PeerResult]) -> Result:
         found = alertmanager.conclude(claim, self._settings, claim.entry.event, results)

@@ -13,13 +13,14 @@ import yaml
 
 from windsock.alerts import build
 from windsock.alerts.routes import RECORDED, WATCHDOG, Timing
+from windsock.storms import SIGNS
 
 from .server import Server, find
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
 
-FAST = Timing(group_wait="400ms", group_interval="1s")
+FAST = Timing(group_wait="400ms", group_interval="1s", storm_wait="400ms")
 
 
 class Messages:
@@ -117,12 +118,12 @@ class Alertmanager(Server):
         )
 
     def alerts(self, **labels: str) -> list[dict[str, Any]]:
-        """What fires."""
+        """What fires, without what senders say to each other."""
         filters = [f'{name}="{value}"' for name, value in labels.items()]
         answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=5)
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
-        return found
+        return [alert for alert in found if alert["labels"]["alertname"] not in SIGNS]
 
     def post(self, *alerts: dict[str, Any]) -> None:
         """Send alerts as another sender does."""

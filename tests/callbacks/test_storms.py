@@ -1,0 +1,121 @@
+"""Many DAGs that fail at once, told by callbacks to a real Alertmanager: which of them are one group."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from windsock import storms
+from windsock.callbacks.delivery import deliver, flush, resolve
+
+REFUSED = "OperationalError: connection to server at {} failed: Connection refused"
+
+
+@pytest.fixture
+def fail(event, to_alertmanager, soon):
+    """`fail("orders")` as a callback does; `others` are more Alertmanagers, asked before the real one."""
+
+    def send(dag_id, exception=None, others=(), **given):
+        exception = exception or REFUSED.format(f"{dag_id}.example.org")
+        one = event(dag_id=dag_id, annotations={"exception": exception}, **given)
+        urls = (*others, *to_alertmanager().alertmanager.urls)
+        return deliver(one, to_alertmanager(*urls), soon())
+
+    return send
+
+
+def labelled(alertmanager):
+    """DAGs by what their alerts are grouped by."""
+    found = {}
+    for alert in alertmanager.alerts():
+        found.setdefault(alert["labels"].get("storm", ""), set()).add(alert["labels"]["dag_id"])
+    return found
+
+
+def names(count, word="dag"):
+    return [f"{word}_{number}" for number in range(count)]
+
+
+def test_dags_that_fail_of_one_cause_are_one_group_from_the_third_on(alertmanager, fail):
+    for dag_id in names(8):
+        assert fail(dag_id).problem == ""
+    fail("customers", "KeyError: 'price'")
+    fail("dag_2", task_id="clean")
+    found = labelled(alertmanager)
+    assert found.pop("") == {"dag_0", "dag_1", "customers"}
+    ((storm, dags),) = found.items()
+    assert dags == {"dag_2", "dag_3", "dag_4", "dag_5", "dag_6", "dag_7"}
+    (one,) = [alert for alert in alertmanager.alerts() if alert["labels"]["dag_id"] == "dag_7"]
+    assert one["annotations"]["cause"] == "OperationalError: connection to server at … failed: Connection refused"
+    assert one["annotations"]["first"].startswith("dag_0 at ")
+    (mark,) = [alert for alert in alertmanager.all() if alert["labels"]["alertname"] == storms.MARK]
+    assert mark["labels"]["storm"] == storm
+
+
+def test_those_of_one_moment_agree(alertmanager, fail):
+    """However their looks fall between the others' posts: at most two are told before the storm is known."""
+    with ThreadPoolExecutor(16) as pool:
+        results = list(pool.map(fail, names(48)))
+    assert {result.problem for result in results} == {""}
+    found = labelled(alertmanager)
+    assert len(found.pop("", ())) < storms.DAGS
+    assert len(found) == 1
+
+
+def test_a_failure_keeps_the_label_that_it_was_told_with(alertmanager, fail):
+    for dag_id in names(5):
+        fail(dag_id)
+    before = labelled(alertmanager)
+    for dag_id in names(5):
+        # Airflow's second call for a try, which does not know the exception.
+        fail(dag_id, "its process ended")
+    assert labelled(alertmanager) == before
+    assert len(alertmanager.alerts()) == 5
+
+
+def test_a_success_ends_what_is_in_a_storm(alertmanager, fail, event, to_alertmanager, soon):
+    for dag_id in names(5):
+        fail(dag_id)
+    for dag_id in names(5):
+        done = dataclasses.replace(event(dag_id=dag_id), annotations={})
+        assert resolve(done, to_alertmanager(), soon()).problem == ""
+    assert alertmanager.alerts() == []
+
+
+def test_where_the_look_fails_a_failure_is_told_by_itself_and_in_time(alertmanager, fail, hostile):
+    for dag_id in names(5):
+        fail(dag_id)
+    started = time.monotonic()
+    # The first peer takes whatever it is sent and says nothing.
+    assert fail("late", others=[hostile("hanging")]).problem == ""
+    assert time.monotonic() - started < 10
+    assert "late" in {alert["labels"]["dag_id"] for alert in alertmanager.alerts()}
+
+
+def test_a_peer_that_is_gone_keeps_nobody_from_the_storm(alertmanager, fail, refusing):
+    for dag_id in names(5):
+        fail(dag_id, others=[refusing])
+    found = labelled(alertmanager)
+    assert found.pop("") == {"dag_0", "dag_1"}
+    assert len(found) == 1
+
+
+def test_what_waited_for_an_alertmanager_is_a_storm_when_it_is_back(
+    alertmanager, event, to_alertmanager, refusing, soon
+):
+    for dag_id in names(8):
+        one = event(dag_id=dag_id, annotations={"exception": REFUSED.format(dag_id)})
+        assert deliver(one, to_alertmanager(refusing), soon(1)).problem == "unreachable"
+    assert flush(to_alertmanager(), soon()).delivered == 8
+    found = labelled(alertmanager)
+    assert len(found.pop("")) == storms.DAGS - 1
+    assert len(found) == 1
+
+
+def test_without_an_alertmanager_nothing_is_looked_for(event, settings, inbox, soon, monkeypatch):
+    monkeypatch.setattr(storms, "beacons", None)
+    assert deliver(event(), settings(), soon()).problem == ""
+    assert inbox.messages()

@@ -1,0 +1,179 @@
+"""Storms: failures of several DAGs of a team that share a cause and a moment are one group of Alertmanager's.
+
+Whoever tells of a failure, a callback or the reconciler on any host, first lights a beacon: an alert of seconds, told
+to nobody, that says of which cause a DAG of which team has failed. Then it looks which beacons are lit. Where enough
+DAGs have failed, its alert gets the label `storm`, by which the generated routes group, and a mark is set that lets
+whatever follows join the same storm. The label is chosen once, before the alert is first told, and never changes; so
+what was told before there were enough stays a message of its own, and nothing is held back that would come out at the
+end.
+
+All of it is in Alertmanager, which every sender speaks to already: two storms of different causes are two groups, and
+so are those of two teams. This module sends nothing: it says what to post and what to look for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from windsock import causes
+from windsock.events import rfc3339, unix
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from windsock.events import Event
+
+BEACON = "WindsockFailing"
+MARK = "WindsockStorm"
+SIGNS = (BEACON, MARK)
+"""The alerts by which senders find each other; severity `info`, shown nowhere, told to nobody."""
+
+DAGS = 3
+"""DAGs that fail of one cause within `WINDOW`: two may be a coincidence. Each that is told before is a message of its
+own, and Slack takes one a second, so no more than need be."""
+CAUSES = 8
+"""DAGs that fail of as many different causes: something is wrong with all of them, whatever they say. More than the
+failures that a storm of one cause and some others beside it bring together."""
+WINDOW = timedelta(seconds=30)
+"""How long a beacon is lit: a scheduler's loop, a worker's heartbeat and a task's time-outs lie within it."""
+QUIET = timedelta(seconds=45)
+"""After so long without a failure that joins it a storm is over: what fails then is a message of its own."""
+_SLOTS = 32
+"""Beacons of one cause at most, however many DAGs fail: a look stays small."""
+
+
+class _Beacon(NamedTuple):
+    """One DAG's failure. In the order of time."""
+
+    at: float
+    """Unix time at which it was told."""
+    failed_at: str
+    dag_id: str
+
+
+def beacons(event: Event, now: datetime) -> list[dict[str, Any]]:
+    """Return the alerts to post before the look: one of its cause, by DAG; one of its team, by cause."""
+    cause = _key(event)
+    said = {"dag_id": event.dag_id, "failed_at": event.annotations.get("failed_at", "")}
+    return [
+        _sign(event, {"alertname": BEACON, "cause": cause, "slot": _slot(event.dag_id)}, said, now, WINDOW),
+        _sign(event, {"alertname": BEACON, "slot": _slot(cause)}, said, now, WINDOW),
+    ]
+
+
+def patterns(event: Event) -> dict[str, str]:
+    """Return what to look for, by label, as regular expressions: the signs, and alerts for the same failure."""
+    same = {name: f"|{re.escape(value)}" for name, value in event.identity.items()}
+    names = "|".join((event.alertname, *SIGNS))
+    return {**same, "cluster": re.escape(event.cluster), "alertname": names, "cause": f"|{_key(event)}"}
+
+
+def gather(events: Sequence[Event], seen: Sequence[Mapping[str, Any]], now: datetime) -> list[Event]:
+    """Return `events`, which nobody has told yet, each with the storm that it is part of, where there is one.
+
+    `seen` are the alerts of `SIGNS` that are lit, as Alertmanager's API gives them; others among them are passed over.
+    """
+    storms, crowds = _read(seen)
+    for event in events:
+        beacon = _Beacon(now.timestamp(), event.annotations.get("failed_at", ""), event.dag_id)
+        _join(crowds, (event.team, _key(event)), _slot(event.dag_id), beacon)
+        _join(crowds, (event.team, ""), _slot(_key(event)), beacon)
+    return [_placed(event, storms, crowds) for event in events]
+
+
+def marks(events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:
+    """Return the alerts to post together with `events`, so that what follows joins their storms."""
+    found = {(event.team, event.storm): event for event in events if event.storm}
+    return [
+        _sign(
+            event,
+            {"alertname": MARK, "storm": event.storm, "cause": event.storm.partition("/")[2]},
+            {"first": event.annotations.get("first", "")},
+            now,
+            QUIET,
+        )
+        for event in found.values()
+    ]
+
+
+def _placed(
+    event: Event,
+    storms: Mapping[tuple[str, str], tuple[str, str]],
+    crowds: Mapping[tuple[str, str], Mapping[str, _Beacon]],
+) -> Event:
+    for key, needed in ((_key(event), DAGS), ("", CAUSES)):
+        storm, first = storms.get((event.team, key), ("", ""))
+        crowd = crowds[event.team, key].values()
+        if not storm and len({one.dag_id for one in crowd}) >= needed:
+            earliest = min(crowd)
+            began = datetime.fromtimestamp(earliest.at, timezone.utc)
+            storm = f"{rfc3339(began)}/{key}".removesuffix("/")
+            first = f"{earliest.dag_id} at {(earliest.failed_at or rfc3339(began))[11:19]} UTC"
+        if storm:
+            said = {"cause": causes.of(event.alertname, event.annotations), "first": first}
+            return replace(event, storm=storm, annotations={**event.annotations, **said})
+    return event
+
+
+def _read(
+    seen: Sequence[Mapping[str, Any]],
+) -> tuple[dict[tuple[str, str], tuple[str, str]], dict[tuple[str, str], dict[str, _Beacon]]]:
+    """The storms that go on, with their first failure in words, and the beacons by slot; both by team and cause."""
+    storms: dict[tuple[str, str], tuple[str, str]] = {}
+    crowds: dict[tuple[str, str], dict[str, _Beacon]] = {}
+    for alert in seen:
+        labels, said = alert.get("labels", {}), alert.get("annotations", {})
+        key = labels.get("team", ""), labels.get("cause", "")
+        if labels.get("alertname") == MARK and labels.get("storm"):
+            mark = labels["storm"], said.get("first", "")
+            storms[key] = min(mark, storms.get(key, mark))
+        elif labels.get("alertname") == BEACON:
+            with contextlib.suppress(KeyError, ValueError):
+                beacon = _Beacon(_lit(alert), said.get("failed_at", ""), said["dag_id"])
+                _join(crowds, key, labels["slot"], beacon)
+    return storms, crowds
+
+
+def _lit(alert: Mapping[str, Any]) -> float:
+    """When the beacon was lit first, where it has been lit again within its time; else when it was last.
+
+    Alertmanager keeps the earliest beginning of an alert that is posted again before it ends: of a DAG that fails every
+    few seconds that is long ago, and no beginning of a storm.
+    """
+    began, last = unix(alert["startsAt"]), unix(alert["endsAt"]) - WINDOW.total_seconds()
+    return began if last - began < WINDOW.total_seconds() else last
+
+
+def _join(crowds: dict[tuple[str, str], dict[str, _Beacon]], key: tuple[str, str], slot: str, one: _Beacon) -> None:
+    crowd = crowds.setdefault(key, {})
+    crowd[slot] = min(one, crowd.get(slot, one))
+
+
+def _sign(
+    event: Event, labels: Mapping[str, str], annotations: Mapping[str, str], now: datetime, lasts: timedelta
+) -> dict[str, Any]:
+    routing = {"cluster": event.cluster, "team": event.team, "severity": "info"}
+    return {
+        "labels": {name: value for name, value in {**labels, **routing}.items() if value},
+        "annotations": {name: value for name, value in annotations.items() if value},
+        "startsAt": rfc3339(now),
+        "endsAt": rfc3339(now + lasts),
+    }
+
+
+def _key(event: Event) -> str:
+    """The cause as a label; where none is known, what kind of failure it is."""
+    return _hash(causes.of(event.alertname, event.annotations) or event.alertname).hex()
+
+
+def _slot(text: str) -> str:
+    return str(int.from_bytes(_hash(text), "big") % _SLOTS)
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=4).digest()
