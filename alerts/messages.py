@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from windsock import channels, links
 from windsock.channels.entries import COUNT, ENDED, REPEATS, RESOLVED, entries
+from windsock.channels.storms import STORM
 from windsock.events import ALERTNAMES
 
 if TYPE_CHECKING:
@@ -23,14 +24,18 @@ _HEADER = "{{- /* Made by `windsock alerts build`: what is changed here is lost 
 _COMMON = r"""
 {{- /* Which incident: the alert, the DAG, the installation. */ -}}
 {{ define "windsock.name" -}}
+{{ if .GroupLabels.storm }}{{ template "windsock.storm.name" . }}{{ else -}}
 {{ reReplaceAll "[<>&]" "" .GroupLabels.alertname }}
 {{- with .GroupLabels.dag_id }} {{ reReplaceAll "[<>&]" "" . }}{{ end }}
 {{- with .GroupLabels.cluster }} ({{ reReplaceAll "[<>&]" "" . }}){{ end }}
 {{- end }}
+{{- end }}
 
 {{ define "windsock.title" -}}
+{{ if .GroupLabels.storm }}{{ template "windsock.storm.title" . }}{{ else -}}
 [{{ .Status | toUpper }}{{ if gt (len .Alerts.Firing) 1 }}:{{ len .Alerts.Firing }}{{ end }}]
 {{- " " }}{{ template "windsock.name" . }}
+{{- end }}
 {{- end }}
 
 {{ define "windsock.url" -}}
@@ -84,6 +89,9 @@ Runbook: {{ printf "%.1000s" . }}{{ end }}
 {{ end }}
 
 {{ define "windsock.text.firing" -}}
+{{ if and .GroupLabels.storm .Alerts.Firing }}{{ template "windsock.storm.dags" .Alerts.Firing }}
+
+{{ end }}
 """
     + entries(
         ".Alerts.Firing",
@@ -101,7 +109,8 @@ Runbook: {{ printf "%.1000s" . }}{{ end }}
     + entries(
         ".Alerts.Resolved",
         10,
-        """{{ with .Labels.task_id }}{{ printf "%.250s" . }} {{ end -}}
+        """{{ if .Labels.storm }}{{ printf "%.250s" .Labels.dag_id }}: {{ end -}}
+{{ with .Labels.task_id }}{{ printf "%.250s" . }} {{ end -}}
 {{ with .Labels.run_id }}in run {{ printf "%.250s" . }} {{ end -}}
 {{ if not .Labels.run_id }}{{ printf "%.500s" (or .Annotations.summary .Labels.alertname) }}: {{ end -}}
 """
@@ -117,7 +126,7 @@ Runbook: {{ printf "%.1000s" . }}{{ end }}
 
 def templates(base: Links) -> str:
     """Return the content of windsock.tmpl; `base` is where runbooks are."""
-    text = _HEADER + _COMMON + _TEXT + "".join(channels.of(name).templates for name in channels.NAMES)
+    text = _HEADER + _COMMON + STORM + _TEXT + "".join(channels.of(name).templates for name in channels.NAMES)
     text = text.replace("COMMON_RUNBOOK", _runbook(base, ".CommonAnnotations", ".GroupLabels"))
     return text.replace("RUNBOOK", _runbook(base, ".Annotations", ".Labels"))
 

@@ -22,10 +22,12 @@ message, of which Go's JSON gives a < or an & six bytes: texts are shorter than 
 {{- end }}
 
 {{ define "windsock.msteams.title" -}}
+{{ if .GroupLabels.storm }}{{ template "windsock.storm.title" . }}{{ else -}}
 [{{ .Status | toUpper }}{{ if gt (len .Alerts.Firing) 1 }}:{{ len .Alerts.Firing }}{{ end }}]
 {{- " " }}{{ template "windsock.msteams.plain" (printf "%.60s" .GroupLabels.alertname) }}
 {{- with .GroupLabels.dag_id }} {{ template "windsock.msteams.plain" (printf "%.250s" .) }}{{ end }}
 {{- with .GroupLabels.cluster }} ({{ template "windsock.msteams.plain" . }}){{ end }}
+{{- end }}
 {{- end }}
 
 {{ define "windsock.msteams.since" -}}
@@ -35,6 +37,7 @@ message, of which Go's JSON gives a < or an & six bytes: texts are shorter than 
 
 {{- /* Which failure: the task and its run, or what a rule says. */ -}}
 {{ define "windsock.msteams.what" -}}
+{{ if .Labels.storm }}**{{ template "windsock.msteams.plain" (printf "%.100s" .Labels.dag_id) }}**: {{ end -}}
 {{ if .Labels.run_id -}}
 {{ with .Labels.task_id }}**{{ template "windsock.msteams.plain" (printf "%.100s" .) }}** in run{{ else }}Run{{ end }}
 {{- with .Labels.run_id }} {{ template "windsock.msteams.plain" (printf "%.100s" .) }}{{ end }}
@@ -91,6 +94,9 @@ message, of which Go's JSON gives a < or an & six bytes: texts are shorter than 
 
 {{- /* The newest in full, others in a line each. */ -}}
 {{ define "windsock.msteams.text" -}}
+{{ if and .GroupLabels.storm .Alerts.Firing }}{{ template "windsock.storm.dags" .Alerts.Firing }}
+
+{{ end }}
 """
     + entries(
         ".Alerts.Firing",

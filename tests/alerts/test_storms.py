@@ -1,0 +1,125 @@
+"""A storm as people read it, from Debian's Alertmanager and the current one, within the platforms' limits."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from windsock.demo.inbox import Inbox
+from windsock.settings import Settings
+
+STORM = "2026-11-28T04:35:02.120Z/3fa9c1d2"
+CAUSE = "OperationalError: connection to server at … failed: Connection refused"
+FIRST = "orders_load at 04:35:02 UTC"
+PATIENCE = 60.0
+TITLE = f"within 8 s: {CAUSE}; first {FIRST} (prod)"
+
+
+@pytest.fixture
+def inbox():
+    with Inbox(rate_limit=False) as running:
+        yield running
+        assert [message.problems for message in running.messages() if message.problems] == []
+
+
+@pytest.fixture(params=["Debian's", "the current"])
+def alertmanager(request, inbox, alertmanagers, tmp_path):
+    at = inbox.addresses
+    config = Settings.model_validate(
+        {
+            "alertmanager": {"secrets_dir": str(tmp_path / "secrets")},
+            "channels": {
+                "slack": {"api_url": at["slack_api"], "token": "${SLACK_TOKEN}"},
+                "pagerduty": {"url": at["pagerduty"]},
+                "email": {"smarthost": at["smtp"], "sender": "windsock@example.org", "tls": False},
+            },
+            "teams": {"payments": {"slack": "#pay", "pagerduty": "${PD_PAYMENTS}", "email": ["pay@example.org"]}},
+            "defaults": {"slack": "#data-alerts"},
+        }
+    )
+    folder = tmp_path / "alertmanager"
+    folder.mkdir()
+    program = request.getfixturevalue("newest") if request.param == "the current" else None
+    with alertmanagers(folder, config, program=program) as running:
+        yield running
+        assert running.complaints == []
+
+
+@pytest.fixture
+def told(inbox):
+    return lambda platform, words: inbox.wait_for(lambda m: m.platform == platform and words in m.text, PATIENCE)
+
+
+@pytest.fixture
+def storm(failed_task):
+    """`storm(60)`: so many DAGs that fail within eight seconds, each with two tasks; the alerts to post."""
+
+    def make(count, **given):
+        now = datetime.now(timezone.utc)
+        for number in range(count):
+            at = now - timedelta(seconds=8 * (count - 1 - number) / max(1, count - 1))
+            annotations = {
+                "summary": f"dag_{number:04}: load failed: {CAUSE}",
+                "exception": f"OperationalError: connection to server at {number} failed: Connection refused",
+                "failed_at": f"{at:%Y-%m-%dT%H:%M:%S}.{number % 1000:03}Z",
+                "cause": given.get("cause", CAUSE).format(number),
+                "first": FIRST,
+            }
+            for task in ("load", "clean"):
+                one = failed_task(
+                    task, dag_id=f"dag_{number:04}", severity="critical", storm=STORM, annotations=annotations
+                )
+                yield dataclasses.replace(one), at
+
+    return make
+
+
+def fire(alertmanager, alerts):
+    alertmanager.post(*(event.alert(at) for event, at in alerts))
+
+
+def test_sixty_dags_are_one_sentence_on_every_channel(alertmanager, storm, told, inbox):
+    alerts = list(storm(60))
+    fire(alertmanager, alerts)
+    # The newest last: the message that has it has all of them.
+    slack, page, mail = told("slack", "and 115 more"), told("pagerduty", "dag_0059"), told("mail", "60 DAGs")
+    attachment = slack.payload["attachments"][0]
+    assert attachment["title"] == f"60 DAGs of payments failed {TITLE}"
+    assert attachment["fallback"].startswith(attachment["title"])
+    lines = attachment["text"].splitlines()
+    assert lines[0].startswith("dag_0000, dag_0001, ")
+    assert lines[0].endswith("dag_0019, …")
+    # The newest first, and each by its DAG.
+    assert lines[1].startswith("*dag_0059*: *")
+    assert sum(line.startswith("• *dag_0") for line in lines) == 4
+    assert lines[-1] == "_and 115 more_"
+    assert page.payload["payload"]["summary"].startswith(f"Many DAGs of payments failed: {CAUSE} (prod)")
+    assert mail.payload["subject"] == f"Many DAGs of payments failed: {CAUSE} (prod)"
+    assert f"60 DAGs of payments failed {TITLE}" in mail.text
+
+    alertmanager.resolve(*(event for event, _ in alerts[:100]))
+    assert "10 DAGs of payments failed within" in told("slack", "; 100 over").text
+    alertmanager.resolve(*(event for event, _ in alerts))
+    over = told("slack", "Over: ")
+    assert over.payload["attachments"][0]["color"] == "good"
+    pages = [message for message in inbox.messages() if message.platform == "pagerduty"]
+    assert len({message.payload["dedup_key"] for message in pages}) == 1
+
+
+def test_one_that_joins_alone_and_causes_that_differ(alertmanager, storm, told):
+    fire(alertmanager, storm(1))
+    assert f"dag_0000 failed as others did: {CAUSE}; first {FIRST}" in told("slack", "as others did").text
+    fire(alertmanager, storm(3, cause="Error{}"))
+    assert "3 DAGs of payments failed within 8 s, of different causes; first" in told("slack", "3 DAGs").text
+
+
+def test_five_thousand_are_within_the_limits(alertmanager, storm, told, inbox):
+    alerts = list(storm(2500))
+    for start in range(0, len(alerts), 500):
+        fire(alertmanager, alerts[start : start + 500])
+    for platform in ("slack", "pagerduty", "mail"):
+        told(platform, "and 4")
+    assert [attempt for attempt in inbox.attempts() if attempt.refused] == []
+    assert "2500 DAGs of payments" in told("slack", "2500 DAGs").text
