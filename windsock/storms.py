@@ -58,11 +58,10 @@ class _Beacon(NamedTuple):
 
 def beacons(event: Event, now: datetime) -> list[dict[str, Any]]:
     """Return the alerts to post before the look: one of its cause, by DAG; one of its team, by cause."""
-    cause = _key(event)
     said = {"dag_id": event.dag_id, "failed_at": event.annotations.get("failed_at", "")}
     return [
-        _sign(event, {"alertname": BEACON, "cause": cause, "slot": _slot(event.dag_id)}, said, now, WINDOW),
-        _sign(event, {"alertname": BEACON, "slot": _slot(cause)}, said, now, WINDOW),
+        _sign(event, {"alertname": BEACON, "cause": cause, "slot": slot}, said, now, WINDOW)
+        for cause, slot in _places(event)
     ]
 
 
@@ -70,7 +69,7 @@ def patterns(event: Event) -> dict[str, str]:
     """Return what to look for, by label, as regular expressions: the signs, and alerts for the same failure."""
     same = {name: f"|{re.escape(value)}" for name, value in event.identity.items()}
     names = "|".join((event.alertname, *SIGNS))
-    return {**same, "cluster": re.escape(event.cluster), "alertname": names, "cause": f"|{_key(event)}"}
+    return {**same, "cluster": re.escape(event.cluster), "alertname": names, "cause": f"|{_cause(event)}"}
 
 
 def gather(events: Sequence[Event], seen: Sequence[Mapping[str, Any]], now: datetime) -> list[Event]:
@@ -81,8 +80,8 @@ def gather(events: Sequence[Event], seen: Sequence[Mapping[str, Any]], now: date
     storms, crowds = _read(seen)
     for event in events:
         beacon = _Beacon(now.timestamp(), event.annotations.get("failed_at", ""), event.dag_id)
-        _join(crowds, (event.team, _key(event)), _slot(event.dag_id), beacon)
-        _join(crowds, (event.team, ""), _slot(_key(event)), beacon)
+        for cause, slot in _places(event):
+            _join(crowds, (event.team, cause), slot, beacon)
     return [_placed(event, storms, crowds) for event in events]
 
 
@@ -106,13 +105,13 @@ def _placed(
     storms: Mapping[tuple[str, str], tuple[str, str]],
     crowds: Mapping[tuple[str, str], Mapping[str, _Beacon]],
 ) -> Event:
-    for key, needed in ((_key(event), DAGS), ("", CAUSES)):
-        storm, first = storms.get((event.team, key), ("", ""))
-        crowd = crowds[event.team, key].values()
-        if not storm and len({one.dag_id for one in crowd}) >= needed:
+    for cause, _ in _places(event):
+        storm, first = storms.get((event.team, cause), ("", ""))
+        crowd = crowds[event.team, cause].values()
+        if not storm and len({one.dag_id for one in crowd}) >= (DAGS if cause else CAUSES):
             earliest = min(crowd)
             began = datetime.fromtimestamp(earliest.at, timezone.utc)
-            storm = f"{rfc3339(began)}/{key}".removesuffix("/")
+            storm = f"{rfc3339(began)}/{cause}".removesuffix("/")
             first = f"{earliest.dag_id} at {(earliest.failed_at or rfc3339(began))[11:19]} UTC"
         if storm:
             said = {"cause": causes.of(event.alertname, event.annotations), "first": first}
@@ -166,9 +165,20 @@ def _sign(
     }
 
 
-def _key(event: Event) -> str:
-    """The cause as a label; where none is known, what kind of failure it is."""
-    return _hash(causes.of(event.alertname, event.annotations) or event.alertname).hex()
+def _places(event: Event) -> list[tuple[str, str]]:
+    """The crowds that a failure is one of, by cause, and its slot there: of its cause, and of any cause.
+
+    Failures whose cause nobody knows share none: each DAG's is one of its own.
+    """
+    cause = _cause(event)
+    any_cause = "", _slot(cause or event.dag_id)
+    return [(cause, _slot(event.dag_id)), any_cause] if cause else [any_cause]
+
+
+def _cause(event: Event) -> str:
+    """The cause as a label; empty where none is known."""
+    text = causes.of(event.alertname, event.annotations)
+    return _hash(text).hex() if text else ""
 
 
 def _slot(text: str) -> str:

@@ -250,3 +250,13 @@ def test_any_name_can_be_looked_for(dag_id):
     assert re.fullmatch(pattern, "")
     assert not re.fullmatch(pattern, "aXb")
     assert storms.beacons(failed(dag_id), NOW)
+
+
+def test_failures_whose_cause_nobody_knows_are_a_storm_only_where_there_are_many(sky):
+    told = [
+        sky.tell(Event(TASK_FAILED, "prod", f"dag_{number}", "r1", task_id="load", team="data"), NOW)
+        for number in range(25)
+    ]
+    assert {event.storm for event in told[: storms.CAUSES - 1]} == {""}
+    assert len({event.storm for event in told[-10:]}) == 1
+    assert told[-1].storm

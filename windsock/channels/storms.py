@@ -33,7 +33,7 @@ DAG takes one off $rest, and what is missing there at the end is their number. *
 {{- else }} {{ printf "%.0f min" $span.Minutes }}{{ end }}
 {{- end }}
 {{- with .CommonAnnotations.cause }}: {{ reReplaceAll "[<>&]" "" (printf "%.150s" .) }}
-{{- else }}, of different causes{{ end }}
+{{- else }}{{ if (index $alerts 0).Annotations.cause }}, of different causes{{ end }}{{ end }}
 {{- with .CommonAnnotations.first }}; first {{ reReplaceAll "[<>&]" "" (printf "%.150s" .) }}{{ end }}
 {{- if .Alerts.Firing }}{{ with .Alerts.Resolved }}; {{ len . }} over{{ end }}{{ end }}
 {{- with .GroupLabels.cluster }} ({{ reReplaceAll "[<>&]" "" . }}){{ end }}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from datetime import datetime, timezone
 
-from real.failures import fail, succeed
+from real.failures import fail, note, succeed
 
 from windsock import storms
 
@@ -18,6 +18,13 @@ def labelled(made):
     for alert in made.alertmanager.alerts(cluster=made.cluster, alertname=TASK):
         found.setdefault(alert["labels"].get("storm", ""), []).append(alert["labels"]["dag_id"])
     return {storm: sorted(dags) for storm, dags in found.items()}
+
+
+def lose(database, number):
+    """A task whose heartbeat was lost, in a DAG of its own: d0, d1, …"""
+    dag_id = f"d{number - 1}"
+    fail(database, number, dag_id)
+    note(database, "heartbeat timeout", id=number, dag_id=dag_id, run_id=f"run_{number}")
 
 
 def in_a_storm(made, count):
@@ -35,7 +42,7 @@ def in_a_storm(made, count):
 
 def test_failures_of_one_pass_are_one_storm_and_keep_it_until_they_end(database, bench):
     for number in range(6):
-        fail(database, number + 1, f"d{number}")
+        lose(database, number + 1)
     made = bench(database)
     made.step(2)
     found = labelled(made)
@@ -46,7 +53,7 @@ def test_failures_of_one_pass_are_one_storm_and_keep_it_until_they_end(database,
     made.step(2)
     assert labelled(made) == found
     # A later failure of another moment is none of it; one within the quiet time is.
-    fail(database, 7, "d6")
+    lose(database, 7)
     made.step(2)
     assert sorted(labelled(made)[storm]) == [f"d{number}" for number in range(7)]
     made.told({f"d{number}": (1, 0) for number in range(7)})
@@ -58,11 +65,19 @@ def test_failures_of_one_pass_are_one_storm_and_keep_it_until_they_end(database,
 
 
 def test_two_dags_that_fail_together_are_two_messages(database, bench):
-    fail(database, 1, "d1")
-    fail(database, 2, "d2")
+    lose(database, 1)
+    lose(database, 2)
     made = bench(database)
     made.step(2)
-    assert labelled(made) == {"": ["d1", "d2"]}
+    assert labelled(made) == {"": ["d0", "d1"]}
+
+
+def test_failures_whose_cause_nobody_knows_share_none(database, bench):
+    for number in range(storms.CAUSES - 1):
+        fail(database, number + 1, f"d{number}")
+    made = bench(database)
+    made.step(2)
+    assert list(labelled(made)) == [""]
 
 
 def test_what_callbacks_told_in_a_storm_and_before_it_is_adopted_as_it_is(database, bench):
@@ -99,10 +114,11 @@ def test_what_nobody_told_joins_the_storm_of_callbacks(database, bench, tmp_path
 
 def test_after_alertmanager_lost_its_alerts_the_labels_are_the_same(database, bench):
     for number in range(4):
-        fail(database, number + 1, f"d{number}")
+        lose(database, number + 1)
     made = bench(database)
     made.step(2)
     before = labelled(made)
+    assert len(before) == 1
     now = datetime.now(timezone.utc)
     for alert in made.alertmanager.alerts(cluster=made.cluster):
         if alert["labels"]["alertname"] == TASK:
