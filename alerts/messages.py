@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from windsock import channels, links
 from windsock.channels.entries import COUNT, ENDED, REPEATS, RESOLVED, entries
-from windsock.channels.storms import STORM
+from windsock.channels.storms import words
 from windsock.events import ALERTNAMES
 
 if TYPE_CHECKING:
@@ -126,7 +126,13 @@ Runbook: {{ printf "%.1000s" . }}{{ end }}
 
 def templates(base: Links) -> str:
     """Return the content of windsock.tmpl; `base` is where runbooks are."""
-    text = _HEADER + _COMMON + STORM + _TEXT + "".join(channels.of(name).templates for name in channels.NAMES)
+    text = (
+        _HEADER
+        + _COMMON
+        + words("windsock", '"[<>&]" ""')
+        + _TEXT
+        + "".join(channels.of(name).templates for name in channels.NAMES)
+    )
     text = text.replace("COMMON_RUNBOOK", _runbook(base, ".CommonAnnotations", ".GroupLabels"))
     return text.replace("RUNBOOK", _runbook(base, ".Annotations", ".Labels"))
 

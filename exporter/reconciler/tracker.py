@@ -148,6 +148,7 @@ class Tracker:
             one for key, one in self.alerts.items() if one.over is not None and (not one.told or key in self._strangers)
         ]
         posts = [*self._signs, *(one.event(cluster).alert(now) for one in firing)]
+        self._signs = []
         for one in ended:
             posts += _resolved(one, look.alerts.get(one.key, []), cluster, now)
         fired = sum(not one.posted for one in firing)

@@ -123,3 +123,21 @@ def test_five_thousand_are_within_the_limits(alertmanager, storm, told, inbox):
         told(platform, "and 4")
     assert [attempt for attempt in inbox.attempts() if attempt.refused] == []
     assert "2500 DAGs of payments" in told("slack", "2500 DAGs").text
+
+
+def test_teams_reads_the_same_sentence(inbox, alertmanagers, newest, storm, told, tmp_path):
+    hook = {"${TEAMS_HOOK}": inbox.addresses["msteams"]}
+    config = Settings.model_validate(
+        {
+            "alertmanager": {"secrets_dir": str(tmp_path / "secrets"), "version": "0.35"},
+            "teams": {"payments": {"msteams": "${TEAMS_HOOK}"}},
+        }
+    )
+    folder = tmp_path / "alertmanager"
+    folder.mkdir()
+    with alertmanagers(folder, config, secrets=hook, program=newest) as running:
+        fire(running, storm(30))
+        message = told("msteams", "30 DAGs of payments failed within 8 s")
+    assert f"first {FIRST} (prod)" in message.text
+    assert "dag_0000, dag_0001" in message.text
+    assert "dag_0019, …" in message.text

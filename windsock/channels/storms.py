@@ -5,18 +5,17 @@ from __future__ import annotations
 _NAMED = 20
 """DAGs that a message names; it says how many there are."""
 
-STORM = (
-    r"""
+_WORDS = r"""
 {{- /* Which storm, for as long as it lasts. */ -}}
-{{ define "windsock.storm.name" -}}
-Many DAGs{{ with .GroupLabels.team }} of {{ reReplaceAll "[<>&]" "" (printf "%.60s" .) }}{{ end }} failed
-{{- with .CommonAnnotations.cause }}: {{ reReplaceAll "[<>&]" "" (printf "%.150s" .) }}{{ end }}
-{{- with .GroupLabels.cluster }} ({{ reReplaceAll "[<>&]" "" . }}){{ end }}
+{{ define "PREFIX.storm.name" -}}
+Many DAGs{{ with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed
+{{- with .CommonAnnotations.cause }}: {{ reReplaceAll PLAIN (printf "%.150s" .) }}{{ end }}
+{{- with .GroupLabels.cluster }} ({{ reReplaceAll PLAIN . }}){{ end }}
 {{- end }}
 
 {{- /* What happened, in a sentence. Alerts are in the order of their labels, so those of a DAG follow one another: each
 DAG takes one off $rest, and what is missing there at the end is their number. */ -}}
-{{ define "windsock.storm.title" -}}
+{{ define "PREFIX.storm.title" -}}
 {{- $alerts := .Alerts.Firing }}{{ if not $alerts }}{{ $alerts = .Alerts.Resolved }}{{ end }}
 {{- $rest := $alerts }}{{ $dag := "" }}{{ $first := index $alerts 0 }}{{ $last := $first }}
 {{- range $alerts }}
@@ -26,28 +25,39 @@ DAG takes one off $rest, and what is missing there at the end is their number. *
 {{- end }}
 {{- $dags := len (slice $alerts (len $rest)) }}{{ $span := $last.StartsAt.Sub $first.StartsAt }}
 {{- if not .Alerts.Firing }}Over: {{ end }}
-{{- if eq $dags 1 }}{{ reReplaceAll "[<>&]" "" (printf "%.120s" $dag) }} failed as others did
+{{- if eq $dags 1 }}{{ reReplaceAll PLAIN (printf "%.120s" $dag) }} failed as others did
 {{- else }}{{ $dags }} DAGs
-{{- with .GroupLabels.team }} of {{ reReplaceAll "[<>&]" "" (printf "%.60s" .) }}{{ end }} failed within
+{{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed within
 {{- if lt $span.Seconds 100.0 }} {{ printf "%.0f s" (or (and (gt $span.Seconds 1.0) $span.Seconds) 1.0) }}
 {{- else }} {{ printf "%.0f min" $span.Minutes }}{{ end }}
 {{- end }}
-{{- with .CommonAnnotations.cause }}: {{ reReplaceAll "[<>&]" "" (printf "%.150s" .) }}
+{{- with .CommonAnnotations.cause }}: {{ reReplaceAll PLAIN (printf "%.150s" .) }}
 {{- else }}{{ if (index $alerts 0).Annotations.cause }}, of different causes{{ end }}{{ end }}
-{{- with .CommonAnnotations.first }}; first {{ reReplaceAll "[<>&]" "" (printf "%.150s" .) }}{{ end }}
+{{- with .CommonAnnotations.first }}; first {{ reReplaceAll PLAIN (printf "%.150s" .) }}{{ end }}
 {{- if .Alerts.Firing }}{{ with .Alerts.Resolved }}; {{ len . }} over{{ end }}{{ end }}
-{{- with .GroupLabels.cluster }} ({{ reReplaceAll "[<>&]" "" . }}){{ end }}
+{{- with .GroupLabels.cluster }} ({{ reReplaceAll PLAIN . }}){{ end }}
 {{- end }}
 
 {{- /* Their names, in the order of the alphabet. */ -}}
-{{ define "windsock.storm.dags" -}}
+{{ define "PREFIX.storm.dags" -}}
 {{- $room := stringSlice ROOM }}{{ $dag := "" }}{{ $more := false }}
 {{- range . }}{{ if ne .Labels.dag_id $dag }}
-  {{- if $room }}{{ if $dag }}, {{ end }}{{ reReplaceAll "[^\\w.: -]" "_" (printf "%.80s" .Labels.dag_id) }}
+  {{- if $room }}{{ if $dag }}, {{ end }}{{ reReplaceAll PLAIN (printf "%.80s" .Labels.dag_id) }}
   {{- $room = slice $room 1 }}{{ else }}{{ $more = true }}{{ end }}
   {{- $dag = .Labels.dag_id }}
 {{- end }}{{ end }}
 {{- if $more }}, …{{ end }}
 {{- end }}
 """
-).replace("ROOM", " ".join(['""'] * _NAMED))
+
+
+def words(prefix: str, plain: str) -> str:
+    """Return the templates PREFIX.storm.name, .title and .dags; `plain` are reReplaceAll's arguments for any text.
+
+    The first two take a message's data, the last one a list of alerts.
+    """
+    parts = {"PREFIX": prefix, "PLAIN": plain, "ROOM": " ".join(['""'] * _NAMED)}
+    text = _WORDS
+    for name, part in parts.items():
+        text = text.replace(name, part)
+    return text
