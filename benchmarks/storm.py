@@ -36,8 +36,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from windsock.airflow.versions import NEWEST
+from windsock.alertmanager import Alertmanager as Client
 from windsock.alerts import build
-from windsock.callbacks.delivery import deliver
+from windsock.callbacks.delivery import alertmanager, deliver
 from windsock.demo.inbox import Inbox
 from windsock.events import TASK_FAILED, Event, rfc3339
 from windsock.settings import Settings
@@ -199,9 +200,9 @@ def measure(options: argparse.Namespace, program: str, dags: int, *, grouped: bo
             "callbacks": {"spool": {"dir": str(folder / "spool")}},
             "metadata": {"interval": "5s"},
         }
-        alertmanager = Alertmanager(program, Settings.model_validate(sections), grouped=grouped)
-        stack.callback(alertmanager.remove)
-        sections["alertmanager"]["urls"] = [alertmanager.url]
+        server = Alertmanager(program, Settings.model_validate(sections), grouped=grouped)
+        stack.callback(server.remove)
+        sections["alertmanager"]["urls"] = [server.url]
         senders = Senders(sections)
         stack.callback(senders.close)
 
@@ -277,6 +278,29 @@ def reconciling(sections: dict[str, Any], folder: Path, killed: Sequence[Failing
         server.remove()
 
 
+def cost(program: str, looks: int = 200) -> dict[str, float]:
+    """Milliseconds (median) that a callback spends on its look, and on the one for an earlier alert that there was."""
+    server = Alertmanager(program, Settings(), grouped=True)
+    try:
+        config = Settings.model_validate({"alertmanager": {"urls": [server.url]}}).alertmanager
+        times: dict[str, list[float]] = {"look": [], "before": []}
+        for number in range(looks):
+            client = Client(config)
+            event = Event(
+                TASK_FAILED, "prod", f"dag_{number}", "r1", task_id="load", annotations={"exception": "Error"}
+            )
+            started = time.perf_counter()
+            placed = alertmanager.place(event, client, 1.0, 1)
+            middle = time.perf_counter()
+            client.find(event.identity, 1.0)
+            times["before"].append(time.perf_counter() - middle)
+            times["look"].append(middle - started)
+            client.post(alertmanager.alerts(placed), 1.0)
+        return {name: round(statistics.median(taken) * 1000, 1) for name, taken in times.items()}
+    finally:
+        server.remove()
+
+
 def missed(figures: dict[str, Any], dags: int) -> list[str]:
     """The bars of 60 DAGs that are not met, in words."""
     if dags != _BAR:
@@ -289,6 +313,10 @@ def missed(figures: dict[str, Any], dags: int) -> list[str]:
         "the later one is no message of its own": figures["later"] == "none",
     }
     return [bar for bar, is_missed in bars.items() if is_missed]
+
+
+def _name(program: str) -> str:
+    return Path(program).parent.name if "alertmanager-" in program else "Debian's Alertmanager"
 
 
 def main() -> None:
@@ -308,18 +336,21 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     rows, wrong = [], []
+    taken = {program: cost(program) for program in options.alertmanager}
+    if not options.json:
+        for program, figures in taken.items():
+            print(f"{_name(program)}: a callback's look takes {figures['look']} ms, {figures['before']} before")
     for program in options.alertmanager:
         for dags in options.dags:
             for which in ("now", "before"):
                 if options.only in (None, which):
                     figures = measure(options, program, dags, grouped=which == "now")
-                    name = Path(program).parent.name if "alertmanager-" in program else "Debian's"
-                    rows.append({"alertmanager": name, "dags": dags, "routes": which, **figures})
+                    rows.append({"alertmanager": _name(program), "dags": dags, "routes": which, **figures})
                     wrong += missed(figures, dags) if which == "now" else []
                     if not options.json:
                         print(" ".join(f"{key} {value}" for key, value in rows[-1].items()), flush=True)
     if options.json:
-        print(json.dumps(rows, indent=2))
+        print(json.dumps({"cost": {_name(program): one for program, one in taken.items()}, "rows": rows}, indent=2))
     if wrong:
         raise SystemExit("missed: " + "; ".join(wrong))
 

@@ -37,12 +37,13 @@ DAGS = 3
 """DAGs that fail of one cause within `WINDOW`: two may be a coincidence. Each that is told before is a message of its
 own, and Slack takes one a second, so no more than need be."""
 CAUSES = 8
-"""DAGs that fail of as many different causes: something is wrong with all of them, whatever they say. More than the
-failures that a storm of one cause and some others beside it bring together."""
+"""DAGs that fail of as many different causes, or of none that is known: something is wrong with all of them, whatever
+they say. More than the failures that a storm of one cause and some others beside it bring together."""
 WINDOW = timedelta(seconds=30)
 """How long a beacon is lit: a scheduler's loop, a worker's heartbeat and a task's time-outs lie within it."""
 QUIET = timedelta(seconds=45)
 """After so long without a failure that joins it a storm is over: what fails then is a message of its own."""
+_UNKNOWN = "unknown"
 _SLOTS = 32
 """Beacons of one cause at most, however many DAGs fail: a look stays small."""
 
@@ -105,10 +106,11 @@ def _placed(
     storms: Mapping[tuple[str, str], tuple[str, str]],
     crowds: Mapping[tuple[str, str], Mapping[str, _Beacon]],
 ) -> Event:
-    for cause, _ in _places(event):
+    needed = CAUSES if _cause(event) == _UNKNOWN else DAGS
+    for (cause, _), enough in zip(_places(event), (needed, CAUSES), strict=True):
         storm, first = storms.get((event.team, cause), ("", ""))
         crowd = crowds[event.team, cause].values()
-        if not storm and len({one.dag_id for one in crowd}) >= (DAGS if cause else CAUSES):
+        if not storm and len({one.dag_id for one in crowd}) >= enough:
             earliest = min(crowd)
             began = datetime.fromtimestamp(earliest.at, timezone.utc)
             storm = f"{rfc3339(began)}/{cause}".removesuffix("/")
@@ -166,19 +168,15 @@ def _sign(
 
 
 def _places(event: Event) -> list[tuple[str, str]]:
-    """The crowds that a failure is one of, by cause, and its slot there: of its cause, and of any cause.
-
-    Failures whose cause nobody knows share none: each DAG's is one of its own.
-    """
+    """The two crowds that a failure is one of, of its cause and of any cause, and its slot in each."""
     cause = _cause(event)
-    any_cause = "", _slot(cause or event.dag_id)
-    return [(cause, _slot(event.dag_id)), any_cause] if cause else [any_cause]
+    return [(cause, _slot(event.dag_id)), ("", _slot(cause))]
 
 
 def _cause(event: Event) -> str:
-    """The cause as a label; empty where none is known."""
+    """The cause as a label."""
     text = causes.of(event.alertname, event.annotations)
-    return _hash(text).hex() if text else ""
+    return _hash(text).hex() if text else _UNKNOWN
 
 
 def _slot(text: str) -> str:

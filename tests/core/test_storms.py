@@ -126,7 +126,7 @@ def test_a_cause_is_bounded_however_long_the_text_is():
             },
             "sqlalchemy.exc.OperationalError: refused",
         ),
-        (DAG_RUN_FAILED, {"reason": "task_failure"}, ""),
+        (DAG_RUN_FAILED, {"reason": "task_failure"}, "a task failed"),
         (DEADLINE_MISSED, {}, "a deadline was missed"),
         (TASK_FAILED, {}, ""),
     ],
@@ -258,5 +258,14 @@ def test_failures_whose_cause_nobody_knows_are_a_storm_only_where_there_are_many
         for number in range(25)
     ]
     assert {event.storm for event in told[: storms.CAUSES - 1]} == {""}
-    assert len({event.storm for event in told[-10:]}) == 1
-    assert told[-1].storm
+    (storm,) = {event.storm for event in told[-10:]}
+    assert storm
+    # They draw in nothing that has a cause.
+    assert sky.tell(failed("customers", "KeyError: 'price'"), NOW).storm == ""
+
+
+def test_runs_that_fail_of_their_tasks_are_no_different_causes(sky):
+    for number in range(20):
+        sky.tell(failed(f"dag_{number}"), NOW)
+        sky.tell(Event(DAG_RUN_FAILED, "prod", f"dag_{number}", "r1", team="data"), NOW)
+    assert sky.tell(failed("customers", "KeyError: 'price'"), NOW).storm == ""
