@@ -70,7 +70,7 @@ quick: .venv/installed ## Run the tests that need no Airflow, no database server
 	@echo "Next: make check, and make test before you ask for a review"
 
 test: test-programs environments $(AIRFLOW)/installed shipping tools ## Run all tests, on real parts; ARGS: what pytest is given
-	@$(BIN)/python -m pytest -n 2 --durations=20 $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --durations=20 $(ARGS)
 	@echo "Next: make check"
 
 matrix: test-programs environments $(AIRFLOW)/installed ## Run the checks of docs/matrix.md on the oldest and the newest programs; ARGS="rules": only these
@@ -90,7 +90,8 @@ check: .venv/installed $(AIRFLOW)/installed ## Lint, types, and whether what is 
 
 requirements: .venv/installed ## Pin the demo's and the tests' Airflows anew
 	@for file in $(REQUIREMENTS)/airflow-*.in tests/real/requirements/airflow-*.in; do \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --no-header --upgrade \
+		case "$$file" in *airflow-3.4*) python=3.11;; *) python=3.10;; esac; \
+		$(BIN)/uv pip compile --quiet --universal --python-version $$python --no-header --upgrade \
 			"$$file" --output-file "$${file%.in}.txt" || exit 1; done
 	@echo "Next: make test"
 

@@ -6,8 +6,9 @@
 
 Airflow stores a deadline's callback as the path of a function and calls it with keyword arguments, in the triggerer
 (async) or in an executor's process. It hands over the run and the deadline's id and time: no owner and no tags, so that
-teams are matched by the DAG's id alone, unless the author names one. Up to 3.3 the run is JSON; later
-(https://github.com/apache/airflow/pull/66608) it is an object, and the id may stand beside it as `deadline_id`.
+teams are matched by the DAG's id alone, unless the author names one. Up to 3.4.0b2 the run is JSON in the context. With
+https://github.com/apache/airflow/pull/66608 (merged, not released) it is an object, and what is known of the deadline
+may stand beside the context, which is missing where the run could not be fetched.
 """
 
 from __future__ import annotations
@@ -25,13 +26,12 @@ from windsock.teams import DagFacts
 
 from . import sending
 from .context import Outcome, facts_of, words
-from .options import DEFAULT, Options, forgiving
+from .options import BESIDE, DEFAULT, Options, forgiving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-BESIDE = ("deadline_id", "deadline_time")
-"""Where the context has no `deadline`."""
+_MARKS = frozenset({"deadline", "deadline_id", "deadline_time"})
 _RUNS = 3
 """Runs that one call of 2.11 tells of, the newest: after a pause there may be hundreds."""
 
@@ -48,7 +48,7 @@ def on_deadline_missed_sync(context: Mapping[str, Any] | None = None, **chosen: 
     beside = {key: chosen[key] for key in BESIDE if key in chosen}
     # It is too late for an error: the deadline is missed, and somebody must hear of it.
     options = forgiving(known, sending.ignored, DEFAULT)
-    tell({**context, **beside} if isinstance(context, dict) else context, options, name)
+    tell(joined(context, beside), options, name)
 
 
 def tell(context: Any, options: Options, name: str = "") -> None:
@@ -56,9 +56,14 @@ def tell(context: Any, options: Options, name: str = "") -> None:
     sending.report(lambda: (_read(context, name),), options)
 
 
+def joined(context: Any, beside: Mapping[str, Any]) -> Any:
+    """`context` with what Airflow said `beside` it; it has none where it could not fetch the run."""
+    return {**(context or {}), **beside} if context is None or isinstance(context, dict) else context
+
+
 def is_one(context: Any) -> bool:
     """Whether a context is that of a missed deadline, not of a task or a run."""
-    return isinstance(context, dict) and "task_instance" not in context and bool({"deadline", *BESIDE} & set(context))
+    return isinstance(context, dict) and "task_instance" not in context and not _MARKS.isdisjoint(context)
 
 
 async def aside(work: Callable[[], None]) -> None:
@@ -99,8 +104,8 @@ def late(dag: Any, more: tuple[Any, ...], options: Options) -> None:
 def _read(context: Any, name: str) -> Outcome:
     context = context if hasattr(context, "get") else {}
     run, deadline = _facts(context.get("dag_run")), _facts(context.get("deadline"))
-    dag_id = words(compat.read(run, "dag_id"), 250)
-    run_id = words(compat.read(run, "dag_run_id") or compat.read(run, "run_id"), 250)
+    dag_id = words(compat.read(run, "dag_id") or context.get("dag_id"), 250)
+    run_id = words(compat.read(run, "dag_run_id") or compat.read(run, "run_id") or context.get("run_id"), 250)
     if not dag_id or not run_id:
         raise ValueError("the context names no DAG and run")
     due = compat.read(deadline, "deadline_time") or context.get("deadline_time")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from windsock.airflow.compat import base_notifier
 
 from .notify import Notify
-from .options import forgiving
+from .options import BESIDE, forgiving
 from .sending import ignored
 
 if TYPE_CHECKING:
@@ -26,18 +26,20 @@ class Notifier(_BaseNotifier):  # type: ignore[misc]  # Airflow is not installed
 
     def __init__(self, context: Mapping[str, Any] | None = None, **options: Any) -> None:
         super().__init__()
-        self.context = context or {}
+        self.beside = {name: options.pop(name) for name in BESIDE if name in options}
+        self.context = {**(context or {}), **self.beside} if self.beside else context
         self.options = options
         # With a context it is made when something has happened: it is too late for an error.
-        self.what = Notify(**options) if context is None else forgiving(options, ignored, Notify())
+        self.what = Notify(**options) if self.context is None else forgiving(options, ignored, Notify())
 
     def __call__(self, *args: Any) -> None:
         """Tell of what Airflow's context says, or 2.11's five arguments for a missed SLA."""
-        self.what(*args)
+        context, *more = args or ({},)
+        self.what({**context, **self.beside} if self.beside and isinstance(context, dict) else context, *more)
 
     def notify(self, context: Mapping[str, Any]) -> None:
         """Tell of what `context` says."""
-        self.what(context)
+        self(context)
 
     async def async_notify(self, context: Mapping[str, Any]) -> None:
         """The same, without holding up the event loop."""
@@ -46,4 +48,4 @@ class Notifier(_BaseNotifier):  # type: ignore[misc]  # Airflow is not installed
         await deadline.aside(lambda: self.notify(context))
 
     def __await__(self) -> Generator[Any, None, None]:
-        return self.async_notify(self.context).__await__()
+        return self.async_notify(self.context or {}).__await__()

@@ -58,6 +58,9 @@ class Options:
 
 DEFAULT = Options()
 
+BESIDE = ("dag_id", "run_id", "deadline_id", "deadline_time")
+"""What Airflow hands over of a missed deadline among an author's choices, where it does not put it into a context."""
+
 _Options = TypeVar("_Options", bound=Options)
 
 

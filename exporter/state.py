@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_FORMAT = "windsock exporter state 1"
+_FORMAT = "windsock exporter state 2"
 
 
 def save(path: str, store: SeriesStore, translator: Translator) -> None:

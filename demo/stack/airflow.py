@@ -67,7 +67,8 @@ def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, s
             "statsd_influxdb_enabled": True,
         },
         # On a busy machine the API server is there long after the scheduler, and its first answers take longer than the
-        # default of 5 s: tasks fail unstarted, and the first page would be about that.
+        # default of 5 s: tasks fail unstarted, and the first page would be about that; of one that may be
+        # tried again, the scheduler of 3.4.0b2 dies.
         "workers": {
             "execution_api_timeout": 60,
             "execution_api_retries": PATIENCE,

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Literal
 from windsock import teams
 from windsock.exporter.series.own import OwnMetrics
 
-from . import metrics as queries
-from . import schema
+from . import metrics, schema
 from .engine import open_engine, parse
 from .facts import Facts
 from .faults import Faults
 from .ledger import Ledger
 from .query import Pass
+from .schedule import Schedule
 from .session import Session
 from .snapshot import Snapshot
 
@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 KEPT_INTERVALS = 4
 """A gauge that its query could not renew for so long goes."""
 _LOOK_AGAIN = 40
-_AGAIN_AFTER = 4
 _LEAST = 0.05
 _ESSENTIAL = {"dags", "runs", "task_instances"}
 """Queries of each pass; where none of them can be answered, nothing is known of Airflow."""
@@ -84,7 +83,6 @@ class Collector:
         self._next = settings
         self._route = lru_cache(_FACTS_CACHED)(lambda facts: teams.route(facts, settings))
         self.faults = Faults(self.where, dialect, self.own)
-        self._unsupported: set[str] = set()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metadata", daemon=True)
         self._woke = time.monotonic()
@@ -92,7 +90,6 @@ class Collector:
         self.schema: schema.Schema | None = None
         """What the database has; None before the first pass."""
         self._opened = 0
-        self._passes = 0
         self._state = "starts"
         self._down = Snapshot(settings.exporter.budgets)
         self._down.set("airflow_db_up", 0)
@@ -152,12 +149,12 @@ class Collector:
         """
         with self.turn:
             look = self._look(inquiry=inquiry)
-            needed = [query for query in self._queries if query.shared and query.name != "tags"]
-            for name in ("connection", "schema", *(query.name for query in needed), inquiry.query.name):
-                fault = self.faults.now.get(name)
-                if fault is not None and (look is None or name not in look.done):
-                    raise fault.error
-            return look is not None and inquiry.query.name in look.done
+            done = look.done if look is not None else set()
+            needed = [query.name for query in self._schedule.queries if query.shared and query.name != "tags"]
+            for name in ("connection", "schema", *([*needed, inquiry.query.name] if look is not None else ())):
+                if name in self.faults.now and name not in done:
+                    raise self.faults.now[name].error
+            return inquiry.query.name in done
 
     def renew(self) -> None:
         """Take the lead where that is possible, or hold it to the next pass after more was read: locks on tables go.
@@ -175,11 +172,11 @@ class Collector:
         if self._next is not self.settings:
             self._take_over(self._next)
         started, before = time.monotonic(), self.session.statements
-        lately = inquiry is not None and started - self._woke < self.interval / 2 and self._passes > 0
+        lately = inquiry is not None and started - self._woke < self.interval / 2 and self._schedule.passes > 0
         self.times, self.statements = {}, {}
         if not lately:
             self._woke, self._due_at = started, started + self.interval + self._behind
-            self._passes += 1
+            self._schedule.passes += 1
         look = None
         try:
             if self.session.leads or self._lead():
@@ -217,11 +214,9 @@ class Collector:
         """Begin at 0, as a leader does that is new."""
         self._state = "starts"
         self._up = False
-        self._passes = 0
         self._facts = Facts()
         self._snapshot = Snapshot(self.settings.exporter.budgets)
-        self._queries = queries.make(Ledger())
-        self._due = dict.fromkeys((query.name for query in self._queries), 0)
+        self._schedule = Schedule(metrics.make(Ledger()))
         self._succeeded: dict[str, float] = {}
 
     def _lead(self) -> bool:
@@ -257,11 +252,11 @@ class Collector:
             self._state = "leads"
 
     def _pass(self, deadline: float, inquiry: Inquiry | None) -> Pass:
-        if self.schema is None or self._opened != self.session.opened or self._passes % _LOOK_AGAIN == 0:
+        if self.schema is None or self._opened != self.session.opened or self._schedule.passes % _LOOK_AGAIN == 0:
             self.schema = schema.look(self.session)
             self.faults.over("schema")
             self._opened = self.session.opened
-            self._unsupported = set()
+            self._schedule.forget()
         now = time.time()
         return Pass(
             now,
@@ -277,28 +272,14 @@ class Collector:
         )
 
     def _choose(self, inquiry: Inquiry | None, *, everything: bool, lately: bool) -> list[Query]:
-        """What is shared, what is inquired, and the rest, where it is due; of each those last that failed.
-
-        They may take the time. Of the slow ones there is one in a pass.
-        """
-        due: list[Query] = []
-        slow, collects = False, self.purpose != RECONCILER and self.leads(self.purpose)
-        for query in self._queries:
-            if query.name in self._unsupported or not (query.shared or collects):
-                continue
-            if lately and not (query.shared and query.every == 1):
-                continue
-            if self._due[query.name] > self._passes and not everything and not lately:
-                continue
-            if query.every > 1 and not everything:
-                if slow:
-                    continue
-                slow = True
-            self._due[query.name] = self._passes + query.every
-            due.append(query)
-        due.sort(key=lambda query: (not query.shared, query.name in self.faults.now))
-        shared = sum(query.shared for query in due)
-        return [*due[:shared], *([inquiry.query] if inquiry is not None else []), *due[shared:]]
+        """What is shared, what is inquired, and the rest."""
+        failing = self.faults.now
+        chosen = self._schedule.shared(lately=lately, everything=everything, failing=failing)
+        if self.purpose != RECONCILER and self.leads(self.purpose) and not lately:
+            rest = self._schedule.others(chosen, everything=everything, failing=failing)
+        else:
+            rest = []
+        return [*chosen, *([inquiry.query] if inquiry is not None else []), *rest]
 
     def _ask(self, query: Query, look: Pass) -> bool:
         """Let one query run and fail for itself; returns whether the pass can go on."""
@@ -328,12 +309,12 @@ class Collector:
 
     def _failed(self, query: Query, look: Pass, error: Exception) -> bool:
         if isinstance(error, schema.UnsupportedError):
-            self._unsupported.add(query.name)
+            self._schedule.give_up(query)
             self.own.set("windsock_metadata_query_supported", 0, query=query.name)
             if not query.optional or look.schema.has(query.optional):
                 self.faults.note(query.name, "unsupported", error)
             return True
-        self._due[query.name] = self._passes + min(query.every, _AGAIN_AFTER)
+        self._schedule.put_off(query)
         reason = self.faults.count(query.name, error)
         if reason in {"depends", "no_time"}:
             return True
@@ -356,7 +337,7 @@ class Collector:
         self._drop_stale(time.time())
 
     def _drop_stale(self, now: float) -> None:
-        for query in self._queries:
+        for query in self._schedule.queries:
             succeeded = self._succeeded.get(query.name)
             if succeeded is not None and now - succeeded > KEPT_INTERVALS * self.interval * query.every:
                 del self._succeeded[query.name]

@@ -11,7 +11,7 @@ out twice.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from windsock.exporter.series.labels import labels
 
@@ -42,7 +42,7 @@ class Followed:
     run: Run
     before: float | None
     """Task instances that ended by then were counted already, or by nobody; None: all count."""
-    marks: dict[tuple[str, int], Mark] = field(default_factory=dict)
+    marks: dict[tuple[Any, ...], Mark] = field(default_factory=dict)
     read: bool = False
     """Whether its task instances were read since it was first seen."""
     finished: tuple[str, float | None] | None = None

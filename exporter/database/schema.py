@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from sqlalchemy.sql.elements import ColumnElement
-    from sqlalchemy.sql.expression import TableClause
+    from sqlalchemy.sql.expression import FromClause, TableClause
 
     from .session import Session
 
@@ -101,6 +101,19 @@ class Schema:
         if missing:
             raise UnsupportedError(f"the table {name} has no column {', '.join(missing)}")
         return sa.table(name, *map(sa.column, columns))
+
+    def tasks(self, *columns: str) -> FromClause:
+        """task_instance with these columns, each instance once. Raises UnsupportedError.
+
+        3.4 keeps earlier tries in it, with `working_set` NULL, and calls `map_index` `region_index`: the index within
+        the region `region_id`, of which a task in a mapped group or a loop has several.
+        """
+        if not self.has("task_instance", "working_set"):
+            return self.table("task_instance", *columns)
+        renamed = {"map_index": self.either("task_instance", "map_index", "region_index")}
+        table = self.table("task_instance", *(renamed.get(name, name) for name in columns), "working_set")
+        named = (table.c[renamed.get(name, name)].label(name) for name in columns)
+        return sa.select(*named).where(table.c.working_set.is_(sa.true())).subquery("task_instance")
 
     def either(self, table: str, *names: str) -> str:
         """The first of these columns that the table has. Raises UnsupportedError."""

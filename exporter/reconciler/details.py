@@ -84,7 +84,7 @@ def details(session: Session, tables: Schema, keys: Sequence[Key]) -> dict[Key, 
 
 def _instances(session: Session, tables: Schema, tasks: Mapping[tuple[str, str, str], Details]) -> None:
     on = ("dag_id", "run_id", "task_id")
-    table = tables.table("task_instance", *on, "state", *_TASK)
+    table = tables.tasks(*on, "state", *_TASK)
     columns = [table.c[name] for name in (*on, *_TASK)]
     failed, first = table.c.state == "failed", table.c.map_index
     for row in matching(session, table, on, list(tasks), columns, where=[failed], order=[first], most=_INDEXES):

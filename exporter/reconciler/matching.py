@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from sqlalchemy.sql.elements import ColumnElement
-    from sqlalchemy.sql.expression import TableClause
+    from sqlalchemy.sql.expression import FromClause
 
     from windsock.exporter.database.session import Session
 
@@ -20,7 +20,7 @@ _CHUNK = 200
 
 def matching(  # noqa: PLR0913  the parts of one SELECT
     session: Session,
-    table: TableClause,
+    table: FromClause,
     on: Sequence[str],
     keys: Sequence[Sequence[str]],
     columns: Sequence[ColumnElement[Any]],

@@ -177,7 +177,7 @@ class Failures(Query):
 
     def _sweep_some(self, view: View, look: Pass, dag_ids: Sequence[str]) -> None:
         after, keys = look.bind(self._since), [(dag_id,) for dag_id in dag_ids]
-        table = look.schema.table("task_instance", "dag_id", "run_id", "task_id", "state", "end_date", "updated_at")
+        table = look.schema.tasks("dag_id", "run_id", "task_id", "state", "end_date", "updated_at")
         group = [table.c.dag_id, table.c.run_id, table.c.task_id]
         end = sa.func.coalesce(table.c.end_date, table.c.updated_at)
         columns = [*group, sa.func.count().label("number"), sa.func.max(end).label("ended")]
@@ -265,7 +265,7 @@ def states_of(
     session: Session, tables: Schema, tasks: Sequence[tuple[str, str, str]]
 ) -> dict[tuple[str, str, str], dict[str | None, tuple[int, float | None]]]:
     """Return for each task of a run, (DAG, run, task), by state: how many instances, and the end of the last one."""
-    table = tables.table("task_instance", "dag_id", "run_id", "task_id", "state", "end_date")
+    table = tables.tasks("dag_id", "run_id", "task_id", "state", "end_date")
     group = [table.c.dag_id, table.c.run_id, table.c.task_id, table.c.state]
     columns = [*group, sa.func.count().label("number"), sa.func.max(table.c.end_date).label("ended")]
     found: dict[tuple[str, str, str], dict[str | None, tuple[int, float | None]]] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from windsock.exporter.series.kinds import Histogram
@@ -122,13 +123,18 @@ class Learner:
                 self._own.counter("windsock_tags_left_out_total", reason=why).value += 1
             # The sample of a line whose tags hold colons begins elsewhere: such a line is known only as a whole.
             simple = len(line) <= _KNOWN_BYTES and parse_number(value.decode(errors="replace")) is not None
-            if target.operation == "observe":
+            if target.operation == "observe" and not target.judged:
                 self._observe(
                     target, (head, tail) if simple else None, value if simple else b"%r" % number, times, rate
                 )
                 return None
             if simple:
                 self._bound(self._targets)[head, tail] = target, rate
+        if target.judged:
+            file = target.labels, sender
+            factor = self._translator.parse_times.factor(file, number, time.monotonic())
+            self._observe(replace(target, factor=factor), None, b"%r" % number, times, rate)
+            return None
         return self._change(target, number, signed, rate)
 
     def _change(self, target: Target, number: float, signed: bool, rate: float) -> Action:

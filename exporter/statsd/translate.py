@@ -13,6 +13,7 @@ from windsock.settings.exporter import StatsD
 from .custom import PREFIX, Custom
 from .legacy import Held, LegacyForms
 from .names import Ids, Names
+from .parse_times import ParseTimes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -55,6 +56,8 @@ class Target:
     ambiguous: bool = False
     relative: bool = False
     """A value with a sign is a change of the gauge; in the Datadog dialect it is the value."""
+    judged: bool = False
+    """`ParseTimes` says the factor, value by value."""
     once: bool = False
     """Airflow sends this line twice in a row: an equal value right after it is not a second one."""
     left_out: tuple[tuple[str, str], ...] = ()
@@ -70,7 +73,7 @@ class Rejected:
 
 
 class Translator:
-    """Holds what was learned from the lines so far: forms, ids, Airflow's major version, the dialect."""
+    """Holds what was learned from the lines so far: forms, ids, Airflow's major version, the dialect, a unit."""
 
     def __init__(
         self,
@@ -85,6 +88,7 @@ class Translator:
         """None: names that the catalogue does not know are counted only."""
         self.ids = Ids()
         self.forms = LegacyForms()
+        self.parse_times = ParseTimes()
         self.major: str = config.airflow if config.airflow != "auto" else ""
         self.dialect = ""
         self._told = bool(self.major)
@@ -131,14 +135,16 @@ class Translator:
             return verdict
         if verdict is not None:
             return Rejected("duplicates", verdict)
+        factor = self._factor(found.metric, head, dialect)
         dropped = {label: why for label in labels if (why := _dropped(label, found.metric))}
         return Target(
             found.metric,
             tuple(sorted(item for item in labels.items() if item[0] not in dropped)),
             operation,
-            self._factor(found.metric, head, dialect),
+            factor,
             ambiguous=found.ambiguous,
             relative=dialect != "datadog",
+            judged=found.metric.note.parse_time and factor != 1,
             once=found.metric.note.sent_twice and found.form != "modern",
             left_out=(*left_out, *((label, why) for label, why in dropped.items() if label in tagged)),
         )
@@ -179,6 +185,7 @@ class Translator:
             "dag_ids": sorted(self.ids.known),
             "major": self.major,
             "dialect": self.dialect,
+            "parse_times_in_milliseconds": self.parse_times.milliseconds,
         }
 
     def relearn(self, learned: dict[str, Any]) -> None:
@@ -188,6 +195,7 @@ class Translator:
             self.ids.learn(dag_id)
         self.major = self.major or learned["major"]
         self.dialect = learned["dialect"]
+        self.parse_times.milliseconds = learned["parse_times_in_milliseconds"]
 
     def _see_dialect(self, head: Head) -> None:
         dialect = "datadog" if head.name.startswith(_TELEMETRY) else head.dialect

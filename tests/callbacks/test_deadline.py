@@ -84,6 +84,13 @@ LATER = {
         {"deadline_id": CONTEXT["deadline"]["id"], "deadline_time": datetime(2026, 11, 22, 6, tzinfo=timezone.utc)},
     ),
 }
+BARE = {
+    "dag_id": RUN.dag_id,
+    "run_id": RUN.run_id,
+    "deadline_id": CONTEXT["deadline"]["id"],
+    "deadline_time": "2026-11-22T06:00:00+00:00",
+}
+"""What is stored of a deadline, where Airflow could not fetch the run before it called."""
 
 
 @pytest.mark.parametrize("form", LATER)
@@ -98,6 +105,16 @@ def test_a_run_that_is_an_object_is_the_same_alert(missed, alertmanager, configu
     said = alert["annotations"]["summary"].replace(".000Z", "Z")
     assert said == "orders missed its deadline: it was due at 2026-11-22T06:00:00Z, and the run is running"
     assert alert["annotations"]["conf"] == '{"day": "2026-11-22", "password": "***"}'
+
+
+@pytest.mark.parametrize("context", [None, {}, {"dag_run": None}, {"run_id": RUN.run_id}], ids=str)
+def test_a_run_that_airflow_could_not_fetch_is_told_by_its_ids(missed, alertmanager, configure, context):
+    configure(alertmanager={"urls": [alertmanager.url]})
+    missed(context=context, name="by six", **BARE)
+    (alert,) = alertmanager.alerts()
+    assert (alert["labels"]["dag_id"], alert["labels"]["run_id"]) == (RUN.dag_id, RUN.run_id)
+    assert alert["labels"]["deadline"] == BARE["deadline_id"]
+    assert "orders missed its deadline by six: it was due at 2026-11-22T06:00:00" in alert["annotations"]["summary"]
 
 
 @pytest.mark.parametrize("form", ["in the context", "flat in the context"])

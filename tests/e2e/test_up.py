@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from windsock.airflow.versions import NEWEST
+from windsock.airflow.versions import NEWEST, NEXT
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -65,7 +65,7 @@ def test_a_missing_program(up, tmp_path, missing):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--airflow", "1.10.15"], f"windsock: --airflow 1.10.15: expected none or one of {NEWEST}"),
+        (["--airflow", "1.10.15"], f"windsock: --airflow 1.10.15: expected none or one of {NEWEST}, {NEXT}"),
         (
             ["--airflow", "none", "--check"],
             "windsock: --check and --prepare are about the demo's Airflow: leave out --airflow none",

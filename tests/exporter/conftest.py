@@ -121,7 +121,7 @@ def captures() -> dict[str, list[bytes]]:
         name = file.name.removesuffix(".txt.gz")
         end = b"\n" if name.endswith("datadog") else b""
         found[name] = [line + end for line in gzip.decompress(file.read_bytes()).splitlines()]
-    assert len(found) == 5
+    assert len(found) == 8
     return found
 
 
@@ -158,7 +158,7 @@ def scrape() -> Callable[..., dict[str, float]]:
 def eventually() -> Callable[..., Any]:
     """Ask until the answer is true, ten seconds at most; returns it."""
 
-    def ask(question: Callable[[], Any], seconds: float = 10) -> Any:
+    def ask(question: Callable[[], Any], seconds: float = 60) -> Any:
         end = time.monotonic() + seconds
         while not (answer := question()):
             assert time.monotonic() < end, f"still {answer!r} after {seconds} s"

@@ -187,6 +187,7 @@ class TestUnits:
     def test_the_unit_can_be_told(self, make_pipeline, statsd, seconds):
         """Airflow 2's queue time is in seconds, and in milliseconds with an option of Airflow that no line shows."""
         pipeline = make_pipeline(statsd=statsd)
+        pipeline.feed("airflow.dag_processing.last_duration.orders:90|ms")  # Airflow 2: a file without a bundle
         pipeline.feed("airflow.dag.d.t.queued_duration:7|ms", "airflow.task.queued_duration:7|ms").wait()
         assert self.mean(pipeline, "airflow_task_queued_duration") == pytest.approx(seconds)
 

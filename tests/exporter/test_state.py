@@ -71,7 +71,7 @@ def test_what_was_learned_is_kept(run):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"format": "other"}', '{"format": "windsock exporter state 1"}', "\x00" * 100]
+    "text", ["", "{", "[]", "null", '{"format": "other"}', '{"format": "windsock exporter state 2"}', "\x00" * 100]
 )
 def test_a_torn_or_foreign_file_is_set_aside(run, text, caplog):
     run.file.write_text(text)

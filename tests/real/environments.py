@@ -8,12 +8,12 @@ from __future__ import annotations
 import fcntl
 from pathlib import Path
 
-from windsock.airflow.versions import NEWEST, OLDEST
+from windsock.airflow.versions import NEWEST, NEXT, OLDEST
 from windsock.demo.stack import environment
 
 VERSIONS = (NEWEST, OLDEST)
-_ALL = (*VERSIONS, f"{NEWEST}-s3")  # and what reads logs from S3
-_PYTHONS = {OLDEST: ((3, 10), (3, 13))}
+_ALL = (*VERSIONS, f"{NEWEST}-s3", NEXT)  # and what reads logs from S3, and what one module runs
+_PYTHONS = {OLDEST: ((3, 10), (3, 13)), NEXT: ((3, 11), (3, 15))}
 _REQUIREMENTS = Path(__file__).parent / "requirements"
 _HOME = Path(__file__).parents[2] / ".windsock" / "tests"
 
@@ -23,7 +23,8 @@ def airflow(version: str) -> Path:
     _HOME.mkdir(parents=True, exist_ok=True)
     with (_HOME / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        requirements = _REQUIREMENTS / f"airflow-{version}.txt"
+        # Of the next version it is the demo's own: `windsock up` takes a copy as it is.
+        requirements = (environment.REQUIREMENTS if version == NEXT else _REQUIREMENTS) / f"airflow-{version}.txt"
         place = _HOME / requirements.stem
         return environment.make(requirements, place, print, _PYTHONS.get(version, environment.PYTHONS))
 

@@ -136,4 +136,7 @@ class Database:
         if self.modern:
             row |= {"id": str(uuid.uuid4()) if self.server.name != "sqlite" else uuid.uuid4().hex}
             row |= {"scheduled_dttm": None}
-        self.insert("task_instance", row | given)
+        row |= given
+        if self.version >= "3.4":
+            row["region_index"] = row.pop("map_index")
+        self.insert("task_instance", row)

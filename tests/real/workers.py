@@ -1,4 +1,4 @@
-"""Which tests go to the same of pytest-xdist's workers (`pytest -n 2`), and in which order.
+"""Which tests go to the same of pytest-xdist's workers (`pytest -n 3`), and in which order.
 
 Each worker has session fixtures of its own: what tests share, such as an Airflow or an Elasticsearch, starts once
 where all of them run in one worker. Other tests stay together by file.

@@ -7,6 +7,8 @@ from pathlib import Path
 OLDEST = "2.11.0"
 NEWEST = "3.3.2"
 """What the demo starts and the tests run, the oldest and the newest."""
+NEXT = "3.4.0b2"
+"""A beta: one module of tests runs it, and the demo where its name is said."""
 
 DATA = Path(__file__).parent / "data"
 

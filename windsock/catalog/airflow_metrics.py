@@ -18,7 +18,9 @@ CUSTOM = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 90
 TASK = (0.1, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 14400.0, 28800.0, 86400.0)
 
 _DAG_TASK = "dag_id task_id"
-_OPERATOR = "dag_id task_id operator_name"
+_TRY = "dag_id task_id run_type"
+"""run_type since 3.4.0b2."""
+_OPERATOR = f"{_TRY} operator_name"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Note:
     """Set where the registry's type is not what the values are."""
     seconds_in: tuple[str, ...] = ()
     """Major versions that send seconds where the protocol means milliseconds."""
+    parse_time: bool = False
+    """In seconds or in milliseconds: the exporter tells by the values."""
     stopwatch: bool = False
     """Measured with Airflow's timer(), which sends seconds as milliseconds in the Datadog dialect."""
     policy: Literal["last", "max", "min", "sum"] = "last"
@@ -87,10 +91,10 @@ NOTES: dict[str, Note] = {
         aliases={"operator": "operator_name", "task_type": "operator_name"},
         versions=_OUTCOME,
     ),
-    "ti_failures": Note("Failed tries, those that are retried too.", _DAG_TASK, versions=_FAILURE),
-    "ti_successes": Note("Successful tries.", _DAG_TASK, versions=_OUTCOME),
-    "ti.start": Note("Tries that started.", _DAG_TASK, versions=_START_FINISH),
-    "ti.finish": Note("Tries that ended, by the state they ended in.", "dag_id task_id state", versions=_START_FINISH),
+    "ti_failures": Note("Failed tries, those that are retried too.", _TRY, versions=_FAILURE),
+    "ti_successes": Note("Successful tries.", _TRY, versions=_OUTCOME),
+    "ti.start": Note("Tries that started.", _TRY, versions=_START_FINISH),
+    "ti.finish": Note("Tries that ended, by the state they ended in.", f"{_TRY} state", versions=_START_FINISH),
     "ti.scheduled": Note("Task instances in state scheduled.", "queue dag_id task_id"),
     "ti.queued": Note("Task instances in state queued.", "queue dag_id task_id"),
     "ti.running": Note("Task instances in state running.", "queue dag_id task_id"),
@@ -101,12 +105,16 @@ NOTES: dict[str, Note] = {
     "task_removed_from_dag": Note("Tasks that vanished from a DAG that has runs of them.", "dag_id"),
     "task_restored_to_dag": Note("Tasks that came back to a DAG.", "dag_id"),
     "task_instance_created": Note("Task instances created, by operator.", "dag_id run_type task_type"),
-    "task.duration": Note("Run time of a try.", _DAG_TASK, buckets=TASK, seconds_in=("2-datadog",), versions=_OUTCOME),
+    "task.duration": Note("Run time of a try.", _TRY, buckets=TASK, seconds_in=("2-datadog",), versions=_OUTCOME),
     "task.scheduled_duration": Note(
-        "Time from scheduled to queued.", "dag_id task_id queue", buckets=DELAY, seconds_in=("2",)
+        "Time from scheduled to queued.", f"{_TRY} queue", buckets=DELAY, seconds_in=("2",)
     ),
     "task.queued_duration": Note(
-        "Time from queued to running.", "dag_id task_id queue", buckets=DELAY, seconds_in=("2",), versions=_ONLY_2
+        "Time from queued to running.",
+        f"{_TRY} queue",
+        buckets=DELAY,
+        seconds_in=("2",),
+        versions=(("2.11", "3.0"), ("3.4.0", "")),
     ),
     "task.cpu_usage": Note("CPU share of a running task.", _DAG_TASK, unit="percent"),
     "task.mem_usage": Note("Memory share of a running task.", _DAG_TASK, unit="percent"),
@@ -157,7 +165,7 @@ NOTES: dict[str, Note] = {
     "dag_processing.file_path_queue_update_count": Note("Times that the queue of DAG files was filled."),
     "dag_processing.processes": Note(
         "Parsing processes: starts less ends, of which Airflow 3 sends the starts alone.",
-        "file_path",
+        "bundle_name file_path",
         drop=("action",),
         type="gauge",
         policy="sum",
@@ -173,6 +181,7 @@ NOTES: dict[str, Note] = {
         "Time to parse a DAG file.",
         "bundle_name file_name",
         seconds_in=("3",),
+        parse_time=True,
         legacy=("dag_processing.last_duration.{file_name}",),
     ),
     "dag_processing.last_num_of_db_queries.{dag_file}": Note(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -91,29 +90,25 @@ class Triggers(Query):
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
         triggers = look.schema.table("trigger", "id", "triggerer_id", "created_date")
-        tasks = look.schema.table("task_instance", "dag_id", "state", "trigger_id")
+        tasks = look.schema.tasks("dag_id", "state", "trigger_id")
         state = sa.case((triggers.c.triggerer_id.is_(None), "waiting"), else_="assigned")
-        waits = sa.and_(tasks.c.trigger_id == triggers.c.id, tasks.c.state == "deferred")
         # By its name: drivers that put parameters on the server take the expression for another one than above.
-        grouped = (
-            sa.select(state.label("kind"), tasks.c.dag_id, triggers.c.id, triggers.c.created_date.label("made"))
-            .select_from(triggers.outerjoin(tasks, waits))
-            .subquery()
-            .c
+        grouped = sa.select(state.label("kind"), triggers.c.created_date.label("made")).subquery().c
+        assigned = sa.select(grouped.kind, sa.func.count(), sa.func.min(grouped.made)).group_by(grouped.kind)
+        deferred = (
+            sa.select(tasks.c.dag_id, sa.literal(-1), sa.func.min(triggers.c.created_date))
+            .select_from(tasks.join(triggers, tasks.c.trigger_id == triggers.c.id))
+            .where(tasks.c.state == "deferred")
+            .group_by(tasks.c.dag_id)
         )
-        number, oldest = sa.func.count(sa.distinct(grouped.id)), sa.func.min(grouped.made)
-        statement = sa.select(grouped.kind, grouped.dag_id, number, oldest).group_by(grouped.kind, grouped.dag_id)
-        counts: defaultdict[str, int] = defaultdict(int)
-        ages: defaultdict[str, float] = defaultdict(float)
-        deferred: dict[str, float] = {}
-        for kind, dag_id, count, made in look.execute(statement):
+        found: dict[str, tuple[int, float]] = {}
+        for name, number, made in look.execute(sa.union_all(assigned, deferred)):
             age = look.age(moment(made))
-            counts[kind] += count
-            ages[kind] = max(ages[kind], age)
-            if dag_id is not None:
-                deferred[dag_id] = max(deferred.get(dag_id, 0), age)
+            if number < 0:
+                yield "airflow_db_deferred_oldest_age_seconds", labels(dag_id=name), age
+            else:
+                found[name] = number, age
         for kind in ("assigned", "waiting"):
-            yield "airflow_db_triggers", labels(state=kind), counts[kind]
-            yield "airflow_db_trigger_oldest_age_seconds", labels(state=kind), ages[kind]
-        for dag_id, age in deferred.items():
-            yield "airflow_db_deferred_oldest_age_seconds", labels(dag_id=dag_id), age
+            number, age = found.get(kind, (0, 0.0))
+            yield "airflow_db_triggers", labels(state=kind), number
+            yield "airflow_db_trigger_oldest_age_seconds", labels(state=kind), age

@@ -50,8 +50,7 @@ class Unfinished(Query):
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
         scheduled = look.schema.either("task_instance", "scheduled_dttm", "updated_at")
-        table = look.schema.table(
-            "task_instance",
+        table = look.schema.tasks(
             "dag_id",
             "state",
             "pool",
@@ -129,8 +128,10 @@ class Finished(Query):
 
     def _statement(self, look: Pass, followed: Sequence[Followed]) -> sa.sql.Executable:
         runs = look.schema.table("dag_run", "id", "dag_id", "run_id")
-        tasks = look.schema.table("task_instance", *_COLUMNS)
-        columns = [tasks.c[name] for name in _COLUMNS]
+        # Where a task has several regions, an index alone does not tell its instances apart.
+        names = (*_COLUMNS, "region_id") if look.schema.has("task_instance", "region_id") else _COLUMNS
+        tasks = look.schema.tasks(*names)
+        columns = [tasks.c[name] for name in names]
         same = sa.and_(tasks.c.dag_id == runs.c.dag_id, tasks.c.run_id == runs.c.run_id)
         whole = runs.c.id.in_([one.run.id for one in followed if one.whole])
         late = sa.or_(tasks.c.end_date >= look.bind(self._read - _LATE), tasks.c.end_date.is_(None))
@@ -145,13 +146,13 @@ class Finished(Query):
     @staticmethod
     def _take(followed: Followed, row: Sequence[Any], look: Pass) -> bool:
         """Count one task instance if it has finished and was not counted; returns whether it is still at work."""
-        dag_id, _, task_id, map_index, state, started, ended, queued, number, _ = row
+        dag_id, _, task_id, map_index, state, started, ended, queued, number, _, *region = row
         if state not in FINISHED:
             return state in UNFINISHED
         start, end = moment(started), moment(ended)
         # Not the end: 2.11 writes it twice where a process was killed, once for each component that finds it dead.
         mark = (state, number, end if start is None else start)
-        key = (task_id, map_index)
+        key = (task_id, map_index, *region)
         if followed.marks.get(key) == mark:
             return False
         followed.marks[key] = mark

@@ -44,7 +44,7 @@ class Place:
         answer.raise_for_status()
         return [alert for alert in answer.json() if alert["labels"]["alertname"] not in SIGNS]
 
-    def wait(self, count=1, timeout=40, **labels):
+    def wait(self, count=1, timeout=200, **labels):
         """Wait until so many alerts fire with these labels; returns them."""
         end = time.monotonic() + timeout
         while True:

@@ -186,6 +186,11 @@ else:
     async def late():
         context = {"dag_run": {"dag_id": "d", "dag_run_id": "r"}, "deadline": {"id": "1"}}
         await Notifier(team="x", severity="loud", name="by six", context=context)
+        # As a later Airflow may call it, whether it could fetch the run or not.
+        beside = {"dag_id": "d", "run_id": "r", "deadline_id": "1", "deadline_time": "2026-01-01T00:00:00+00:00"}
+        await Notifier(team="x", **beside)
+        await Notifier(team="x", context={"run_id": "r"}, **beside)
+        Notifier(team="x", **beside)({})
     asyncio.run(late())
 print("GOOD")
 """

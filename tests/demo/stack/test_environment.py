@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from windsock.airflow.versions import NEWEST
+from windsock.airflow.versions import NEWEST, NEXT
 from windsock.demo.stack import environment
 from windsock.exceptions import StackError
 
@@ -72,7 +72,7 @@ def test_the_requirements_pin_airflow_and_all_that_windsock_needs_beside_it():
     pinned = {line.split("==")[0] for line in text.splitlines() if "==" in line and not line.startswith(" ")}
     assert {"apache-airflow", "statsd", "click", "prometheus-client", "pydantic", "pyyaml", "requests"} <= pinned
     assert f"apache-airflow=={NEWEST}" in text
-    assert environment.versions() == [NEWEST]
+    assert environment.versions() == [NEWEST, NEXT]
 
 
 def test_the_digest_sees_the_folders_behind_their_links():

@@ -143,9 +143,9 @@ def test_what_the_catalogue_knows_needs_no_file(tmp_path):
         "    airflow_task_duration_seconds: [1.0, 60.5, 3600.0]\n"
         "\n"
         "# The names change so:\n"
-        "#   failures -> airflow_ti_failures_total{dag_id, task_id}\n"
-        "#   task_duration{dag, task} -> airflow_task_duration_seconds{dag_id, task_id}\n"
-        "#   waited -> airflow_task_scheduled_duration_seconds{dag_id, task_id, queue}\n"
+        "#   failures -> airflow_ti_failures_total{dag_id, task_id, run_type}\n"
+        "#   task_duration{dag, task} -> airflow_task_duration_seconds{dag_id, task_id, run_type}\n"
+        "#   waited -> airflow_task_scheduled_duration_seconds{dag_id, task_id, run_type, queue}\n"
         "\n"
         "# What can't be kept:\n"
         "#   m.yml:6: mappings[2].histogram_options.native_histogram_max_buckets: native histograms have no form in"
@@ -174,12 +174,14 @@ def test_what_the_catalogue_does_not_know_needs_the_file(tmp_path):
         "#   airflow.my.*\n"
         "\n"
         "# With `naming: prometheus` the names would change so:\n"
-        "#   f -> airflow_ti_failures_total{dag_id, task_id}\n"
+        "#   f -> airflow_ti_failures_total{dag_id, task_id, run_type}\n"
     )
     facts = json.loads(windsock("import-mapping", "--json", "m.yml", folder=tmp_path).stdout)
     assert facts == {
         "exporter": {"mapping_config": "m.yml"},
-        "known": [{"match": "airflow.ti_failures", "old": "f", "new": "airflow_ti_failures_total{dag_id, task_id}"}],
+        "known": [
+            {"match": "airflow.ti_failures", "old": "f", "new": "airflow_ti_failures_total{dag_id, task_id, run_type}"}
+        ],
         "unknown": ["airflow.my.*"],
         "lost": [],
     }

@@ -107,7 +107,7 @@ class Bench:
         (alert,) = [alert for alert in found if alert["labels"]["alertname"] != "WindsockReconciling"]
         return alert["annotations"]
 
-    def told(self, wanted: dict[str, tuple[int, int]], seconds: float = 10) -> None:
+    def told(self, wanted: dict[str, tuple[int, int]], seconds: float = 60) -> None:
         """By DAG: how often its failures were newly firing, and newly resolved; waits until it is so, and stays so."""
         end = time.monotonic() + seconds
         while (found := self._told()) != wanted and time.monotonic() < end:

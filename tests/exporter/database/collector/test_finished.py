@@ -149,7 +149,7 @@ def test_a_task_instance_that_ends_after_its_run_still_counts(pg_database, look,
     assert counted(eye()) == {("dag_runs", "d", "failed"): 1, ("task_instances", "d", "failed"): 1}
     clock(NOW + 120)
     eye()
-    assert eye.collector._queries[2]._ledger.followed == {}
+    assert eye.collector._schedule.queries[2]._ledger.followed == {}
 
 
 def test_a_failure_that_two_components_write_counts_once(pg_database, look, clock):

@@ -61,7 +61,7 @@ def test_no_plan_has_a_sequential_scan_of_task_instance(large, postgres, look):
 def test_the_task_instances_of_very_many_runs_come_by_the_index_too(large, postgres, look):
     eye = look(large)
     eye()
-    ledger = eye.collector._queries[2]._ledger
+    ledger = eye.collector._schedule.queries[2]._ledger
     runs = postgres.admin("large").connect().execute(sa.text("SELECT id, dag_id, run_id FROM dag_run LIMIT 4000")).all()
     for number, dag_id, run_id in runs:
         ledger.followed[number] = Followed(Run(number, dag_id, run_id, "running", 0, 0, 0, None), None)
