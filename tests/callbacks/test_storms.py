@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 
 import pytest
+from real.alertmanager import Alertmanager, Messages
 
 from windsock import storms
 from windsock.callbacks.delivery import deliver, flush, resolve
+from windsock.settings import Settings
 
 REFUSED = "OperationalError: connection to server at {} failed: Connection refused"
 
@@ -18,11 +21,11 @@ REFUSED = "OperationalError: connection to server at {} failed: Connection refus
 def fail(event, to_alertmanager, soon):
     """`fail("orders")` as a callback does; `others` are more Alertmanagers, asked before the real one."""
 
-    def send(dag_id, exception=None, others=(), **given):
+    def send(dag_id, exception=None, others=(), seconds=9.0, **given):
         exception = exception or REFUSED.format(f"{dag_id}.example.org")
         one = event(dag_id=dag_id, annotations={"exception": exception}, **given)
         urls = (*others, *to_alertmanager().alertmanager.urls)
-        return deliver(one, to_alertmanager(*urls), soon())
+        return deliver(one, to_alertmanager(*urls), soon(seconds))
 
     return send
 
@@ -90,8 +93,8 @@ def test_where_the_look_fails_a_failure_is_told_by_itself_and_in_time(alertmanag
         fail(dag_id)
     started = time.monotonic()
     # The first peer takes whatever it is sent and says nothing.
-    assert fail("late", others=[hostile("hanging")]).problem == ""
-    assert time.monotonic() - started < 10
+    assert fail("late", others=[hostile("hanging")], seconds=3).problem == ""
+    assert time.monotonic() - started < 4
     assert "late" in {alert["labels"]["dag_id"] for alert in alertmanager.alerts()}
 
 
@@ -119,3 +122,47 @@ def test_without_an_alertmanager_nothing_is_looked_for(event, settings, inbox, s
     monkeypatch.setattr(storms, "beacons", None)
     assert deliver(event(), settings(), soon()).problem == ""
     assert inbox.messages()
+
+
+def test_with_the_generated_routes_a_storm_is_one_group_and_what_comes_later_another(
+    event, soon, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(storms, "QUIET", timedelta(seconds=4))
+    monkeypatch.setattr(storms, "WINDOW", timedelta(seconds=4))
+    messages = Messages()
+    server = Alertmanager(Settings(), messages)
+    config = {"alertmanager": {"urls": [server.url]}, "callbacks": {"spool": {"dir": str(tmp_path / "spool")}}}
+    settings = Settings.model_validate(config)
+
+    def fail(dag_id, exception=REFUSED):
+        one = event(dag_id=dag_id, team="default", annotations={"exception": exception})
+        assert deliver(one, settings, soon()).problem == ""
+
+    def groups():
+        """DAGs by group, as they were told."""
+        found = {}
+        for post in messages.posts:
+            found.setdefault(post["groupKey"], set()).update(alert["labels"]["dag_id"] for alert in post["alerts"])
+        return sorted(sorted(dags) for dags in found.values())
+
+    def wait_for(wanted):
+        end = time.monotonic() + 20
+        while groups() != wanted and time.monotonic() < end:
+            time.sleep(0.05)
+        assert groups() == wanted
+
+    try:
+        for dag_id in names(9):
+            fail(dag_id)
+        fail("customers", "KeyError: 'price'")
+        told = [["customers"], ["dag_0"], ["dag_1"], names(9)[2:]]
+        wait_for(told)
+        end = time.monotonic() + 20
+        while server.signs() and time.monotonic() < end:
+            time.sleep(0.05)
+        fail("dag_9")
+        wait_for(sorted([*told, ["dag_9"]]))
+        assert "WindsockFailing" not in str(messages.posts)
+    finally:
+        server.remove()
+        messages.close()

@@ -119,11 +119,18 @@ class Alertmanager(Server):
 
     def alerts(self, **labels: str) -> list[dict[str, Any]]:
         """What fires, without what senders say to each other."""
-        filters = [f'{name}="{value}"' for name, value in labels.items()]
+        found = self._all([f'{name}="{value}"' for name, value in labels.items()])
+        return [alert for alert in found if alert["labels"]["alertname"] not in SIGNS]
+
+    def signs(self) -> list[dict[str, Any]]:
+        """What senders say to each other."""
+        return self._all([f'alertname=~"{"|".join(SIGNS)}"'])
+
+    def _all(self, filters: list[str]) -> list[dict[str, Any]]:
         answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=5)
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
-        return [alert for alert in found if alert["labels"]["alertname"] not in SIGNS]
+        return found
 
     def post(self, *alerts: dict[str, Any]) -> None:
         """Send alerts as another sender does."""
