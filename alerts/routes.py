@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from windsock import teams
 from windsock.destinations import destinations
 from windsock.events import ALERTNAMES, DAG_RUN_FAILED, TASK_FAILED
+from windsock.storms import BESIDE
 
 from . import receivers
 
@@ -39,6 +40,8 @@ class Timing:
     repeat_interval: str = "12h"
     storm_wait: str = "8s"
     """The same for failures of one cause, of which more come for some seconds: a telephone rings once for them."""
+    beside_wait: str = "10s"
+    """The same for what fails beside them: so much longer that it is told in another second."""
 
 
 def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, Any]:
@@ -66,7 +69,7 @@ def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, 
                     if config.match.dag
                 ),
                 _critical(teams.UNKNOWN, timing),
-                _storms(timing),
+                *_storms(timing),
             ],
         },
         "inhibit_rules": _inhibitions(),
@@ -109,7 +112,7 @@ def _to(team: str, timing: Timing, *matchers: str) -> dict[str, Any]:
     return {
         "matchers": list(matchers),
         "receiver": receivers.name(team, "warning"),
-        "routes": [_critical(team, timing), _storms(timing)],
+        "routes": [_critical(team, timing), *_storms(timing)],
     }
 
 
@@ -117,17 +120,17 @@ def _critical(team: str, timing: Timing) -> dict[str, Any]:
     return {
         "matchers": [_is("severity", "critical")],
         "receiver": receivers.name(team, "critical"),
-        "routes": [_storms(timing)],
+        "routes": _storms(timing),
     }
 
 
-def _storms(timing: Timing) -> dict[str, Any]:
-    """What several DAGs fail of together is one group of the receiver above."""
-    return {
-        "matchers": ['storm!=""'],
-        "group_by": ["cluster", "team", "storm"],
-        "group_wait": timing.storm_wait,
-    }
+def _storms(timing: Timing) -> list[dict[str, Any]]:
+    """What several DAGs fail of together is one group of the receiver above, and so is what fails beside it."""
+    waits = {f'storm=~".*/{BESIDE}"': timing.beside_wait, 'storm!=""': timing.storm_wait}
+    return [
+        {"matchers": [matcher], "group_by": ["cluster", "team", "storm"], "group_wait": wait}
+        for matcher, wait in waits.items()
+    ]
 
 
 def _inhibitions() -> list[dict[str, Any]]:

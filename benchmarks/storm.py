@@ -61,7 +61,7 @@ OTHERS = {
 }
 LATER = "much_later"
 _SINGLE = re.compile(r"AirflowTaskFailed (\S+) \(")
-_JOINED = re.compile(r"(?:(\d+) DAGs of|(\S+) failed as others did)")
+_JOINED = re.compile(r"^(?:(\d+) DAGs of|(\S+) failed as others did).*OperationalError")
 _BAR = 60
 
 
@@ -176,7 +176,11 @@ def read(inbox: Inbox, since: float) -> Told:
         single, joined = _SINGLE.search(title), _JOINED.search(title)
         if single:
             told.named.setdefault(single[1], message.received_at)
-        elif joined:
+        elif not joined:
+            # What fails beside it: its first line has the names.
+            for dag_id in message.payload["attachments"][0]["text"].splitlines()[0].split(", "):
+                told.named.setdefault(dag_id, message.received_at)
+        else:
             told.storm = told.storm or message.received_at
             told.joined = max(told.joined, int(joined[1] or 1))
             sizes.append((message.received_at, told.joined))

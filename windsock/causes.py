@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, TASK_SKIPPED
+from windsock.events import DEADLINE_MISSED, TASK_SKIPPED
 from windsock.text import line
 
 if TYPE_CHECKING:
@@ -18,12 +18,7 @@ _READ = 400
 _LAST_LINES = 10
 """Of a log, in which the exception is looked for."""
 _BLANK = "…"
-_WORDS = {
-    DAG_RUN_FAILED: "a task failed",
-    DEADLINE_MISSED: "a deadline was missed",
-    TASK_SKIPPED: "a task was skipped",
-}
-"""Where nothing else is known. A run whose task failed has no other cause, and must not pass for one of many."""
+_WORDS = {DEADLINE_MISSED: "a deadline was missed", TASK_SKIPPED: "a task was skipped"}
 _SAYS_NOTHING = ("task_failure",)
 """Airflow's reason for a failed run that only repeats that it failed."""
 

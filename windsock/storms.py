@@ -21,7 +21,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from windsock import causes
-from windsock.events import rfc3339, unix
+from windsock.events import DAG_RUN_FAILED, rfc3339, unix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -33,9 +33,9 @@ MARK = "WindsockStorm"
 SIGNS = (BEACON, MARK)
 """The alerts by which senders find each other; severity `info`, shown nowhere, told to nobody."""
 
-DAGS = 3
-"""DAGs that fail of one cause within `WINDOW`: two may be a coincidence. Each that is told before is a message of its
-own, and Slack takes one a second, so no more than need be."""
+DAGS = 2
+"""DAGs that fail of one cause within `WINDOW`. What is told before is a message of its own, and of two such within a
+second Alertmanager before 0.35 loses one at Slack for a minute: so the second one begins the storm."""
 CAUSES = 8
 """DAGs that fail of as many different causes, or of none that is known: something is wrong with all of them, whatever
 they say. More than the failures that a storm of one cause and some others beside it bring together."""
@@ -43,7 +43,15 @@ WINDOW = timedelta(seconds=30)
 """How long a beacon is lit: a scheduler's loop, a worker's heartbeat and a task's time-outs lie within it."""
 QUIET = timedelta(seconds=45)
 """After so long without a failure that joins it a storm is over: what fails then is a message of its own."""
+BESIDE = "beside"
+"""In place of a cause: what fails meanwhile of something else. It is told together, and not in the second in which the
+storm is: before Alertmanager 0.35 Slack's limit would cost one of them a minute."""
+TOGETHER = timedelta(seconds=8)
+"""Of these, those of so many seconds are one message, and the next ones another: nobody waits for a storm's end."""
 _UNKNOWN = "unknown"
+_OF_TASKS = "tasks"
+"""In place of a cause: runs whose tasks failed. Their alerts are held back by those of the tasks, where these are told:
+they are together, and nothing is beside them."""
 _SLOTS = 32
 """Beacons of one cause at most, however many DAGs fail: a look stays small."""
 
@@ -83,29 +91,34 @@ def gather(events: Sequence[Event], seen: Sequence[Mapping[str, Any]], now: date
         beacon = _Beacon(now.timestamp(), event.annotations.get("failed_at", ""), event.dag_id)
         for cause, slot in _places(event):
             _join(crowds, (event.team, cause), slot, beacon)
-    return [_placed(event, storms, crowds) for event in events]
+    return [_placed(event, storms, crowds, now) for event in events]
 
 
 def marks(events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:
     """Return the alerts to post together with `events`, so that what follows joins their storms."""
     found = {(event.team, event.storm): event for event in events if event.storm}
-    return [
-        _sign(
-            event,
-            {"alertname": MARK, "storm": event.storm, "cause": event.storm.partition("/")[2]},
-            {"first": event.annotations.get("first", "")},
-            now,
-            QUIET,
-        )
-        for event in found.values()
-    ]
+    return [_mark(event, now) for event in found.values()]
+
+
+def _mark(event: Event, now: datetime) -> dict[str, Any]:
+    began, _, cause = event.storm.partition("/")
+    mark = _sign(
+        event, {"alertname": MARK, "storm": event.storm}, {"first": event.annotations.get("first", "")}, now, QUIET
+    )
+    if cause == BESIDE:
+        # Whoever joins it does not make it last longer.
+        mark["endsAt"] = rfc3339(datetime.fromtimestamp(unix(began), timezone.utc) + TOGETHER)
+    return mark
 
 
 def _placed(
     event: Event,
-    storms: Mapping[tuple[str, str], tuple[str, str]],
+    storms: dict[tuple[str, str], tuple[str, str]],
     crowds: Mapping[tuple[str, str], Mapping[str, _Beacon]],
+    now: datetime,
 ) -> Event:
+    """The event with its storm, which is in `storms` then."""
+    said = {"cause": causes.of(event.alertname, event.annotations)}
     needed = CAUSES if _cause(event) == _UNKNOWN else DAGS
     for (cause, _), enough in zip(_places(event), (needed, CAUSES), strict=True):
         storm, first = storms.get((event.team, cause), ("", ""))
@@ -116,8 +129,11 @@ def _placed(
             storm = f"{rfc3339(began)}/{cause}".removesuffix("/")
             first = f"{earliest.dag_id} at {(earliest.failed_at or rfc3339(began))[11:19]} UTC"
         if storm:
-            said = {"cause": causes.of(event.alertname, event.annotations), "first": first}
-            return replace(event, storm=storm, annotations={**event.annotations, **said})
+            storms[event.team, cause] = storm, first
+            return replace(event, storm=storm, annotations={**event.annotations, **said, "first": first})
+    if any(team == event.team and cause != _OF_TASKS for team, cause in storms):
+        storm, _ = storms.setdefault((event.team, BESIDE), (f"{rfc3339(now)}/{BESIDE}", ""))
+        return replace(event, storm=storm, annotations={**event.annotations, **said})
     return event
 
 
@@ -129,10 +145,10 @@ def _read(
     crowds: dict[tuple[str, str], dict[str, _Beacon]] = {}
     for alert in seen:
         labels, said = alert.get("labels", {}), alert.get("annotations", {})
-        key = labels.get("team", ""), labels.get("cause", "")
+        team, key = labels.get("team", ""), (labels.get("team", ""), labels.get("cause", ""))
         if labels.get("alertname") == MARK and labels.get("storm"):
-            mark = labels["storm"], said.get("first", "")
-            storms[key] = min(mark, storms.get(key, mark))
+            mark, cause = (labels["storm"], said.get("first", "")), labels["storm"].partition("/")[2]
+            storms[team, cause] = min(mark, storms.get((team, cause), mark))
         elif labels.get("alertname") == BEACON:
             with contextlib.suppress(KeyError, ValueError):
                 beacon = _Beacon(_lit(alert), said.get("failed_at", ""), said["dag_id"])
@@ -176,7 +192,9 @@ def _places(event: Event) -> list[tuple[str, str]]:
 def _cause(event: Event) -> str:
     """The cause as a label."""
     text = causes.of(event.alertname, event.annotations)
-    return _hash(text).hex() if text else _UNKNOWN
+    if text:
+        return _hash(text).hex()
+    return _OF_TASKS if event.alertname == DAG_RUN_FAILED else _UNKNOWN
 
 
 def _slot(text: str) -> str:

@@ -294,7 +294,9 @@ def windsock(tmp_path):
 @contextlib.contextmanager
 def _alertmanager(folder, config, secrets=None, program=None):
     """An Alertmanager with what `build` makes of the settings, only faster; `program` is the path of another one."""
-    for name, text in build.files(config, Timing(group_wait="200ms", group_interval="1s", storm_wait="200ms")).items():
+    for name, text in build.files(
+        config, Timing(group_wait="200ms", group_interval="1s", storm_wait="200ms", beside_wait="200ms")
+    ).items():
         (folder / name).write_text(text)
     for path, reference in build.secrets(config).items():
         Path(path).parent.mkdir(exist_ok=True)

@@ -8,7 +8,8 @@ _NAMED = 20
 _WORDS = r"""
 {{- /* Which storm, for as long as it lasts. */ -}}
 {{ define "PREFIX.storm.name" -}}
-Many DAGs{{ with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed
+{{ if match "/beside$" .GroupLabels.storm }}Other{{ else }}Many{{ end }} DAGs
+{{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed
 {{- with .CommonAnnotations.cause }}: {{ reReplaceAll PLAIN (printf "%.150s" .) }}{{ end }}
 {{- with .GroupLabels.cluster }} ({{ reReplaceAll PLAIN . }}){{ end }}
 {{- end }}
@@ -25,7 +26,8 @@ DAG takes one off $rest, and what is missing there at the end is their number. *
 {{- end }}
 {{- $dags := len (slice $alerts (len $rest)) }}{{ $span := $last.StartsAt.Sub $first.StartsAt }}
 {{- if not .Alerts.Firing }}Over: {{ end }}
-{{- if eq $dags 1 }}{{ reReplaceAll PLAIN (printf "%.120s" $dag) }} failed as others did
+{{- if eq $dags 1 }}{{ reReplaceAll PLAIN (printf "%.120s" $dag) }} failed
+{{- if not (match "/beside$" .GroupLabels.storm) }} as others did{{ end }}
 {{- else }}{{ $dags }} DAGs
 {{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed within
 {{- if lt $span.Seconds 100.0 }} {{ printf "%.0f s" (or (and (gt $span.Seconds 1.0) $span.Seconds) 1.0) }}

@@ -101,7 +101,9 @@ def place(version, tmp_path_factory):
         (folder / "secrets").mkdir()
         (folder / "secrets" / "slack_token").write_text("xoxb-test")
         settings = Settings.model_validate(values)
-        for name, text in build.files(settings, Timing(group_wait="1s", group_interval="2s", storm_wait="1s")).items():
+        for name, text in build.files(
+            settings, Timing(group_wait="1s", group_interval="2s", storm_wait="1s", beside_wait="1s")
+        ).items():
             (folder / name).write_text(text)
         program = find("prometheus-alertmanager", "prometheus-alertmanager")
         with (folder / "log").open("w") as log:

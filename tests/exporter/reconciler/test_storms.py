@@ -64,12 +64,13 @@ def test_failures_of_one_pass_are_one_storm_and_keep_it_until_they_end(database,
     assert labelled(made) == {}
 
 
-def test_two_dags_that_fail_together_are_two_messages(database, bench):
+def test_one_dag_whose_tasks_fail_together_is_no_storm(database, bench):
     lose(database, 1)
-    lose(database, 2)
+    fail(database, 2, "d0", "other")
+    note(database, "heartbeat timeout", id=2, dag_id="d0", run_id="run_2", task_id="other")
     made = bench(database)
     made.step(2)
-    assert labelled(made) == {"": ["d0", "d1"]}
+    assert labelled(made) == {"": ["d0", "d0"]}
 
 
 def test_failures_whose_cause_nobody_knows_share_none(database, bench):
@@ -83,7 +84,7 @@ def test_failures_whose_cause_nobody_knows_share_none(database, bench):
 def test_what_callbacks_told_in_a_storm_and_before_it_is_adopted_as_it_is(database, bench):
     made = bench(database)
     storm = in_a_storm(made, 5)
-    before = {"": ["d0", "d1"], storm: ["d2", "d3", "d4"]}
+    before = {"": ["d0"], storm: ["d1", "d2", "d3", "d4"]}
     assert labelled(made) == before
     for number in range(5):
         fail(database, number + 1, f"d{number}")
