@@ -83,10 +83,13 @@ def test_an_alert_goes_to_its_team_by_severity(routed, labels, expected):
 
 @pytest.mark.parametrize("team", ["payments", "growth", "night", "silent", "default", "nobody knows it"])
 @pytest.mark.parametrize("severity", ["critical", "warning", "info"])
-def test_a_storm_goes_where_each_of_its_failures_would(routed, team, severity):
+@pytest.mark.parametrize("cause", ["3fa9c1d2", storms.BESIDE])
+def test_a_storm_goes_where_each_of_its_failures_would(routed, team, severity, cause):
     settings = Settings(channels=CHANNELS, teams=TEAMS, defaults=DEFAULTS, alertmanager={"secrets_dir": "/s"})
     alone = routed(settings, team=team, severity=severity, dag_id="a")
-    assert routed(settings, team=team, severity=severity, dag_id="a", storm="2026-11-28T04:35:02.120Z/3fa9") == alone
+    assert (
+        routed(settings, team=team, severity=severity, dag_id="a", storm=f"2026-11-28T04:35:02.120Z/{cause}") == alone
+    )
 
 
 @pytest.mark.parametrize("sign", storms.SIGNS)

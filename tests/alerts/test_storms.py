@@ -7,6 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from windsock import storms
 from windsock.demo.inbox import Inbox
 from windsock.settings import Settings
 
@@ -56,7 +57,7 @@ def told(inbox):
 def storm(failed_task):
     """`storm(60)`: so many DAGs that fail within eight seconds, each with two tasks; the alerts to post."""
 
-    def make(count, **given):
+    def make(count, label=STORM, **given):
         now = datetime.now(timezone.utc)
         for number in range(count):
             at = now - timedelta(seconds=8 * (count - 1 - number) / max(1, count - 1))
@@ -65,11 +66,11 @@ def storm(failed_task):
                 "exception": f"OperationalError: connection to server at {number} failed: Connection refused",
                 "failed_at": f"{at:%Y-%m-%dT%H:%M:%S}.{number % 1000:03}Z",
                 "cause": given.get("cause", CAUSE).format(number),
-                "first": FIRST,
+                "first": FIRST if label == STORM else "",
             }
             for task in ("load", "clean"):
                 one = failed_task(
-                    task, dag_id=f"dag_{number:04}", severity="critical", storm=STORM, annotations=annotations
+                    task, dag_id=f"dag_{number:04}", severity="critical", storm=label, annotations=annotations
                 )
                 yield dataclasses.replace(one), at
 
@@ -113,6 +114,17 @@ def test_one_that_joins_alone_and_causes_that_differ(alertmanager, storm, told):
     assert f"dag_0000 failed as others did: {CAUSE}; first {FIRST}" in told("slack", "as others did").text
     fire(alertmanager, storm(3, cause="Error{}"))
     assert "3 DAGs of payments failed within 8 s, of different causes; first" in told("slack", "3 DAGs").text
+
+
+def test_what_fails_beside_a_storm_is_told_by_name(alertmanager, storm, told):
+    beside = STORM.replace("3fa9c1d2", storms.BESIDE)
+    fire(alertmanager, storm(1, beside))
+    title = told("slack", "dag_0000 failed").payload["attachments"][0]["title"]
+    assert title == f"dag_0000 failed: {CAUSE} (prod)"
+    assert "Other DAGs of payments failed" in told("pagerduty", "dag_0000").text
+    fire(alertmanager, storm(3, beside, cause="Error{}"))
+    message = told("slack", "3 DAGs of payments failed within 8 s, of different causes (prod)")
+    assert message.payload["attachments"][0]["text"].splitlines()[0] == "dag_0000, dag_0001, dag_0002"
 
 
 def test_five_thousand_are_within_the_limits(alertmanager, storm, told, inbox):
