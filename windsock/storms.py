@@ -119,7 +119,7 @@ def _placed(
 ) -> Event:
     """The event with its storm, which is in `storms` then."""
     said = {"cause": causes.of(event.alertname, event.annotations)}
-    needed = CAUSES if _cause(event) == _UNKNOWN else DAGS
+    needed = CAUSES if _cause(event) in {_UNKNOWN, _OF_TASKS} else DAGS
     for (cause, _), enough in zip(_places(event), (needed, CAUSES), strict=True):
         storm, first = storms.get((event.team, cause), ("", ""))
         crowd = crowds[event.team, cause].values()
