@@ -265,7 +265,7 @@ def test_failures_whose_cause_nobody_knows_are_a_storm_only_where_there_are_many
 
 
 def test_runs_that_fail_of_their_tasks_are_no_different_causes(sky):
-    runs = [sky.tell(Event(DAG_RUN_FAILED, "prod", f"dag_{n}", "r1", team="data"), NOW).storm for n in range(20)]
+    runs = [sky.tell(Event(DAG_RUN_FAILED, "prod", f"dag_{n}", "r1", team="data"), NOW).storm for n in range(30)]
     assert set(runs[: storms.CAUSES - 1]) == {""}
     assert len(set(runs[-10:])) == 1
     # A storm of runs is held back where their tasks are told: nothing is beside it.
