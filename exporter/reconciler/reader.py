@@ -127,8 +127,8 @@ class Failures(Query):
     def collect(self, look: Pass) -> tuple[()]:
         look.needs("dags", "runs", "finished")
         view = View(look.facts, self._successes)
-        self._follow(view)
         self._note(view, look.facts.runs)
+        self._follow(view)
         swept = self._sweep(view, look)
         self._judge(view, look)
         self._latest_successes(view, look, swept)
@@ -139,9 +139,7 @@ class Failures(Query):
 
     @staticmethod
     def _follow(view: View) -> None:
-        """What the pass found of the runs that are followed, and of deadlines."""
-        for run in view.facts.runs:
-            view.dues[run.dag_id, run.run_id] = run.due
+        """What the pass found of the tasks of runs that are followed, and of deadlines."""
         for (dag_id, run_id, task_id), (number, ended) in view.facts.failed.items():
             key = Key(TASK_FAILED, dag_id, run_id, task_id)
             view.failures[key] = Failure(key, ended, view.dues.get((dag_id, run_id)), number)

@@ -38,6 +38,13 @@ def silenced(alertmanager, cluster, eventually):
                 labels = {"cluster": cluster, "severity": "warning", **alert}
                 alertmanager.post({"labels": {name: value for name, value in labels.items() if value}})
                 plain.append(alert)
+        # Alertmanager takes alerts in, and hears of them for inhibition, one after the other: this pair comes last.
+        last = f"{cluster}-last"
+        for name in ("WindsockDatabaseDown", "WindsockReconcilerStopped"):
+            alertmanager.post({"labels": {"cluster": last, "severity": "warning", "alertname": name}})
+        eventually(
+            lambda: any(one["status"]["inhibitedBy"] for one in alertmanager.alerts(cluster=last)), "the last is heard"
+        )
         found = eventually(
             lambda: len(held := alertmanager.alerts(cluster=cluster)) == len(plain) and held, "all alerts are there"
         )

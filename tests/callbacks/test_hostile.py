@@ -12,8 +12,8 @@ from windsock.airflow import compat
 from windsock.callbacks import check, on_failure, on_success, spool
 
 TEAMS = {"payments": {"match": {"tag": ["team:payments"]}}}
-BUDGET = 1.0
-TOO_LONG = BUDGET + 1.0
+BUDGET = 2.5
+TOO_LONG = BUDGET + 5.0
 """The budget, and what two busy cores may add to it."""
 
 

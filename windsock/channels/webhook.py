@@ -27,7 +27,7 @@ class _Webhook(Channel[WebhookChannel]):
     receiver = "webhook_configs"
 
     def central(self, to: str, version: str) -> bool:
-        """Alertmanager has the URL in its own file, or in another one: `url_file`, which crashes before 0.28."""
+        """Alertmanager has the URL in its own file, or in another one: `url_file`, which works from 0.28 on."""
         return _is_open(to) or (bool(to) and at_least(version, "0.28"))
 
     def references(self, section: WebhookChannel, to: str) -> tuple[str | None, ...]:

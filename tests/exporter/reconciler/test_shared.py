@@ -16,7 +16,7 @@ from windsock.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-APART = 27
+APART = 26
 """Statements of a pass of each of the two, added, when each had a connection and a reader of its own."""
 
 
