@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from windsock import teams
 from windsock.destinations import destinations
 from windsock.events import ALERTNAMES, DAG_RUN_FAILED, TASK_FAILED
+from windsock.recurrence import AGAIN
 from windsock.storms import BESIDE
 
 from . import receivers
@@ -42,6 +43,8 @@ class Timing:
     """The same for failures of one cause, of which more come for some seconds: a telephone rings once for them."""
     beside_wait: str = "10s"
     """The same for what fails beside them: so much longer that it is told in another second."""
+    again_interval: str = "1h"
+    """Between messages of what fails again and again."""
 
 
 def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, Any]:
@@ -125,11 +128,14 @@ def _critical(team: str, timing: Timing) -> dict[str, Any]:
 
 
 def _storms(timing: Timing) -> list[dict[str, Any]]:
-    """What several DAGs fail of together is one group of the receiver above, and so is what fails beside it."""
-    waits = {f'storm=~".*/{BESIDE}"': timing.beside_wait, 'storm!=""': timing.storm_wait}
+    """What several DAGs fail of together is a group of the receiver above; so are what fails beside it, what recurs."""
+    timings = {
+        f'storm=~".*/{AGAIN}"': {"group_interval": timing.again_interval},
+        f'storm=~".*/{BESIDE}"': {"group_wait": timing.beside_wait},
+        'storm!=""': {"group_wait": timing.storm_wait},
+    }
     return [
-        {"matchers": [matcher], "group_by": ["cluster", "team", "storm"], "group_wait": wait}
-        for matcher, wait in waits.items()
+        {"matchers": [matcher], "group_by": ["cluster", "team", "storm"], **times} for matcher, times in timings.items()
     ]
 
 

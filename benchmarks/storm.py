@@ -294,12 +294,12 @@ def cost(program: str, looks: int = 200) -> dict[str, float]:
                 TASK_FAILED, "prod", f"dag_{number}", "r1", task_id="load", annotations={"exception": "Error"}
             )
             started = time.perf_counter()
-            placed = alertmanager.place(event, client, 1.0, 1)
+            placed, signs = alertmanager.place(event, client, 1.0, 1)
             middle = time.perf_counter()
             client.find(event.identity, 1.0)
             times["before"].append(time.perf_counter() - middle)
             times["look"].append(middle - started)
-            client.post(alertmanager.alerts(placed), 1.0)
+            client.post([placed.alert(datetime.now(timezone.utc)), *signs], 1.0)
         return {name: round(statistics.median(taken) * 1000, 1) for name, taken in times.items()}
     finally:
         server.remove()

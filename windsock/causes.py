@@ -22,6 +22,12 @@ _WORDS = {DEADLINE_MISSED: "a deadline was missed", TASK_SKIPPED: "a task was sk
 _SAYS_NOTHING = ("task_failure",)
 """Airflow's reason for a failed run that only repeats that it failed."""
 
+_VAGUE = re.compile(
+    r"(?:[\w.]+:)?[\W_]*$|.*\b(?:exit(?:ed)? (?:with )?(?:code|status)|returned a failure|container failed)\b",
+    re.IGNORECASE,
+)
+"""Nothing but a type, as of `KeyError: 'price'`; or that some program failed, which is no cause."""
+
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]{0,100}(?:Error|Exception|Timeout|Exit|Interrupt|Failure)\b(?::|$)")
 _QUOTED = r"(?<!\w)'[^'\n]{0,200}'(?!\w)|\"[^\"\n]{0,200}\"|`[^`\n]{0,200}`"
 _URL = r"[a-z][a-z0-9+.-]{1,20}://\S+"
@@ -55,6 +61,11 @@ def fingerprint(text: str) -> str:
         name, colon, message = "", "", first
     plain = _DIFFERS.sub(lambda found: found["keep"] or _BLANK, message)
     return line(f"{name}{colon}{_REPEATED.sub(_BLANK, plain)}", LIMIT)
+
+
+def is_vague(cause: str) -> bool:
+    """Whether failures for different reasons say the same words: `KeyError: …`, a command's exit code."""
+    return _VAGUE.match(cause) is not None
 
 
 def _of_log(tail: str) -> str:

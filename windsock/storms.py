@@ -20,7 +20,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from windsock import causes
+from windsock import causes, recurrence
 from windsock.events import DAG_RUN_FAILED, rfc3339, unix
 
 if TYPE_CHECKING:
@@ -30,19 +30,24 @@ if TYPE_CHECKING:
 
 BEACON = "WindsockFailing"
 MARK = "WindsockStorm"
-SIGNS = (BEACON, MARK)
+SIGNS = (BEACON, MARK, recurrence.SIGN)
 """The alerts by which senders find each other; severity `info`, shown nowhere, told to nobody."""
+NOTES = ("cause", "first", recurrence.NOTE)
+"""The annotations that `gather` gives."""
 
 DAGS = 2
 """DAGs that fail of one cause within `WINDOW`. What is told before is a message of its own, and of two such within a
 second Alertmanager before 0.35 loses one at Slack for a minute: so the second one begins the storm."""
 CAUSES = 8
-"""DAGs that fail of as many different causes, or of none that is known: something is wrong with all of them, whatever
-they say. More than the failures that a storm of one cause and some others beside it bring together."""
+"""DAGs that fail of as many different causes, of none that is known, or of words that say little (`causes.is_vague`):
+something is wrong with all of them, whatever they say. More than the failures that a storm of one cause and some others
+beside it bring together."""
 WINDOW = timedelta(seconds=30)
 """How long a beacon is lit: a scheduler's loop, a worker's heartbeat and a task's time-outs lie within it."""
 QUIET = timedelta(seconds=45)
 """After so long without a failure that joins it a storm is over: what fails then is a message of its own."""
+LASTING = timedelta(minutes=10)
+"""What joins a storm that is older is told now and then: everybody knows by then."""
 BESIDE = "beside"
 """In place of a cause: what fails meanwhile of something else. It is told together, and not in the second in which the
 storm is: before Alertmanager 0.35 Slack's limit would cost one of them a minute."""
@@ -78,7 +83,8 @@ def patterns(event: Event) -> dict[str, str]:
     """Return what to look for, by label, as regular expressions: the signs, and alerts for the same failure."""
     same = {name: f"|{re.escape(value)}" for name, value in event.identity.items()}
     names = "|".join((event.alertname, *SIGNS))
-    return {**same, "cluster": re.escape(event.cluster), "alertname": names, "cause": f"|{_cause(event)}"}
+    causes_of = f"|{_cause(event)}|{_key(event)}"
+    return {**same, "cluster": re.escape(event.cluster), "alertname": names, "cause": causes_of}
 
 
 def gather(events: Sequence[Event], seen: Sequence[Mapping[str, Any]], now: datetime) -> list[Event]:
@@ -87,21 +93,31 @@ def gather(events: Sequence[Event], seen: Sequence[Mapping[str, Any]], now: date
     `seen` are the alerts of `SIGNS` that are lit, as Alertmanager's API gives them; others among them are passed over.
     """
     storms, crowds = _read(seen)
+    times = recurrence.read(seen)
     for event in events:
         beacon = _Beacon(now.timestamp(), event.annotations.get("failed_at", ""), event.dag_id)
         for cause, slot in _places(event):
             _join(crowds, (event.team, cause), slot, beacon)
-    return [_placed(event, storms, crowds, now) for event in events]
+    return [_placed(event, storms, crowds, times, now) for event in events]
 
 
 def marks(events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:
-    """Return the alerts to post together with `events`, so that what follows joins their storms."""
-    found = {(event.team, event.storm): event for event in events if event.storm}
-    return [_mark(event, now) for event in found.values()]
+    """Return the alerts to post together with `events`, so that what follows joins their storms, or recurs."""
+    found = {(event.team, event.storm): event for event in events if event.storm and not _alone(event)}
+    counted = {(event.team, _what(event)): event for event in events if recurrence.NOTE in event.annotations}
+    return [
+        *(_mark(event, now) for event in found.values()),
+        *(_count(event, what, now) for (_, what), event in counted.items()),
+    ]
+
+
+def _count(event: Event, what: str, now: datetime) -> dict[str, Any]:
+    said = {recurrence.NOTE: event.annotations[recurrence.NOTE]}
+    return _sign(event, {"alertname": recurrence.SIGN, "cause": what}, said, now, recurrence.WITHIN)
 
 
 def _mark(event: Event, now: datetime) -> dict[str, Any]:
-    began, _, cause = event.storm.partition("/")
+    began, cause = _parts(event.storm)
     mark = _sign(
         event, {"alertname": MARK, "storm": event.storm}, {"first": event.annotations.get("first", "")}, now, QUIET
     )
@@ -115,26 +131,36 @@ def _placed(
     event: Event,
     storms: dict[tuple[str, str], tuple[str, str]],
     crowds: Mapping[tuple[str, str], Mapping[str, _Beacon]],
+    times: recurrence.Times,
     now: datetime,
 ) -> Event:
     """The event with its storm, which is in `storms` then."""
-    said = {"cause": causes.of(event.alertname, event.annotations)}
-    needed = CAUSES if _cause(event) in {_UNKNOWN, _OF_TASKS} else DAGS
+    text = causes.of(event.alertname, event.annotations)
+    said = {**event.annotations, "cause": text}
+    needed = CAUSES if not text or causes.is_vague(text) else DAGS
     for (cause, _), enough in zip(_places(event), (needed, CAUSES), strict=True):
         storm, first = storms.get((event.team, cause), ("", ""))
         crowd = crowds[event.team, cause].values()
         if not storm and len({one.dag_id for one in crowd}) >= enough:
             earliest = min(crowd)
             began = datetime.fromtimestamp(earliest.at, timezone.utc)
-            storm = f"{rfc3339(began)}/{cause}".removesuffix("/")
+            said[recurrence.NOTE], again = recurrence.count(times, event.team, cause, began)
+            storm = again or f"{rfc3339(began)}/{cause}".removesuffix("/")
             first = f"{earliest.dag_id} at {(earliest.failed_at or rfc3339(began))[11:19]} UTC"
         if storm:
             storms[event.team, cause] = storm, first
-            return replace(event, storm=storm, annotations={**event.annotations, **said, "first": first})
-    if any(team == event.team and cause != _OF_TASKS for team, cause in storms):
+            if not _recurs(storm) and now - datetime.fromtimestamp(unix(_parts(storm)[0]), timezone.utc) > LASTING:
+                storm = f"{_parts(storm)[0]}/{cause}/{recurrence.AGAIN}"
+            return _labelled(event, storm, {**said, "first": first})
+    said[recurrence.NOTE], storm = recurrence.count(times, event.team, _key(event), now)
+    if not storm and any(team == event.team and cause != _OF_TASKS for team, cause in storms):
         storm, _ = storms.setdefault((event.team, BESIDE), (f"{rfc3339(now)}/{BESIDE}", ""))
-        return replace(event, storm=storm, annotations={**event.annotations, **said})
-    return event
+    return _labelled(event, storm, said)
+
+
+def _labelled(event: Event, storm: str, said: Mapping[str, str]) -> Event:
+    """As Alertmanager will show it: without what is empty."""
+    return replace(event, storm=storm, annotations={name: text for name, text in said.items() if text})
 
 
 def _read(
@@ -147,7 +173,7 @@ def _read(
         labels, said = alert.get("labels", {}), alert.get("annotations", {})
         team, key = labels.get("team", ""), (labels.get("team", ""), labels.get("cause", ""))
         if labels.get("alertname") == MARK and labels.get("storm"):
-            mark, cause = (labels["storm"], said.get("first", "")), labels["storm"].partition("/")[2]
+            mark, cause = (labels["storm"], said.get("first", "")), _parts(labels["storm"])[1]
             storms[team, cause] = min(mark, storms.get((team, cause), mark))
         elif labels.get("alertname") == BEACON:
             with contextlib.suppress(KeyError, ValueError):
@@ -195,6 +221,32 @@ def _cause(event: Event) -> str:
     if text:
         return _hash(text).hex()
     return _OF_TASKS if event.alertname == DAG_RUN_FAILED else _UNKNOWN
+
+
+def _key(event: Event) -> str:
+    """Which task fails, or which DAG, whatever the run: what recurs where it is no storm's cause."""
+    return _hash(f"{event.alertname} {event.dag_id} {event.task_id} {event.check}").hex()
+
+
+def _what(event: Event) -> str:
+    """What has happened once more with this event: its storm began, or it failed."""
+    cause = _parts(event.storm)[1]
+    return cause if event.storm and cause != BESIDE else _key(event)
+
+
+def _alone(event: Event) -> bool:
+    """Whether it recurs by itself, and nothing joins it."""
+    return _parts(event.storm)[1] == _key(event)
+
+
+def _recurs(storm: str) -> bool:
+    return storm.endswith(f"/{recurrence.AGAIN}")
+
+
+def _parts(storm: str) -> tuple[str, str]:
+    """When a storm began, and its cause, of a label."""
+    began, _, cause = storm.partition("/")
+    return began, cause.removesuffix(recurrence.AGAIN).removesuffix("/")
 
 
 def _slot(text: str) -> str:

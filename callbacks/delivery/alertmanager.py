@@ -55,8 +55,8 @@ def fire(event: Event, settings: Settings, deadline: float, template: str | None
     except SettingsError as error:
         return conclude(claim, settings, event, [("", error.problems[0])], "settings")
     started = time.monotonic()
-    event = place(event, client, (deadline - started) * _LOOK_UP, len(settings.alertmanager.urls))
-    results = post(client, alerts(event), deadline)
+    event, signs = place(event, client, (deadline - started) * _LOOK_UP, len(settings.alertmanager.urls))
+    results = post(client, [event.alert(datetime.now(timezone.utc)), *signs], deadline)
     seconds = time.monotonic() - started
     found = conclude(claim, settings, event, results)
     took(seconds, CHANNEL, event.team)
@@ -106,12 +106,6 @@ def resolve(event: Event, settings: Settings, deadline: float, before: float) ->
     done = bounded.side_by_side([lambda url=url: at(url) for url in urls], deadline)  # type: ignore[misc]  # mypy's lambdas
     late = [found or ((url, "no answer in time"), 0) for url, found in zip(urls, done, strict=True)]
     return [result for result, _ in late], max((ended for _, ended in late), default=0)
-
-
-def alerts(event: Event) -> list[dict[str, Any]]:
-    """Return what to post of a failure: its alert, and the sign of the storm that it is part of."""
-    now = datetime.now(timezone.utc)
-    return [event.alert(now), *storms.marks([event], now)]
 
 
 def post(client: Alertmanager, alerts: list[dict[str, Any]], deadline: float) -> list[PeerResult]:
@@ -186,12 +180,15 @@ def word(results: list[PeerResult]) -> str:
     return "unreachable"
 
 
-def place(event: Event, client: Alertmanager, seconds: float, peers: int) -> Event:
-    """Give the failure the labels of an alert for it that is there, or the storm that it is part of, or neither."""
+def place(event: Event, client: Alertmanager, seconds: float, peers: int) -> tuple[Event, list[dict[str, Any]]]:
+    """Give the failure the labels of an alert for it that is there, or the storm that it is part of, or neither.
+
+    The second value is what to post beside its alert, so that others find out what they share with it.
+    """
     try:
         return bounded.run(lambda: _placed(event, client, seconds, peers), seconds)
     except Exception:  # noqa: BLE001  nothing that goes wrong here is worth an alert that is not sent
-        return event
+        return event, []
 
 
 def adopt(event: Event, alert: Mapping[str, Any]) -> Event:
@@ -204,12 +201,12 @@ def adopt(event: Event, alert: Mapping[str, Any]) -> Event:
     same = own.get("try") and all(said.get(name) == own.get(name) for name in ("try", "map_index"))
     if same and said.get("exception") and not own.get("exception"):
         own = said
-    storm = {name: said[name] for name in ("cause", "first") if "storm" in labels and name in said}
+    found = {name: said[name] for name in storms.NOTES if name in said}
     routing = {name: labels.get(name, getattr(event, name)) for name in ("team", "severity")}
-    return replace(event, **routing, storm=labels.get("storm", ""), annotations={**own, **storm})
+    return replace(event, **routing, storm=labels.get("storm", ""), annotations={**own, **found})
 
 
-def _placed(event: Event, client: Alertmanager, seconds: float, peers: int) -> Event:
+def _placed(event: Event, client: Alertmanager, seconds: float, peers: int) -> tuple[Event, list[dict[str, Any]]]:
     """Raises OSError."""
     now = datetime.now(timezone.utc)
     # Lit before the look, so that of two that fail at the same moment one sees the other.
@@ -218,7 +215,10 @@ def _placed(event: Event, client: Alertmanager, seconds: float, peers: int) -> E
     found = client.match(storms.patterns(event), seconds / peers)
     identity = event.identity.items()
     told = next((alert for alert in found if identity <= alert["labels"].items()), None)
-    return adopt(event, told) if told is not None else storms.gather([event], found, now)[0]
+    if told is not None:
+        return adopt(event, told), []
+    placed = storms.gather([event], found, now)
+    return placed[0], storms.marks(placed, now)
 
 
 def _described(event: Event, settings: Settings, template: str) -> Event:

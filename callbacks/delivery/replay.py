@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Literal
 
 from windsock import events
 from windsock.alertmanager import Alertmanager, credentials
@@ -109,14 +110,16 @@ class _Replay:
         client = Alertmanager(config, credentials(config.http))
         seconds = max(0.1, (self._deadline - time.monotonic()) / (2 * max(1, len(config.urls))))
         firing = client.find(entry.event.identity, seconds)
+        signs: list[dict[str, Any]] = []
         if firing:
             event = alertmanager.adopt(entry.event, firing[0])
         elif self._reconciled(client, seconds, entry):
             return self._superseded(claim) if time.time() - entry.created > _SOON else "waiting"
         else:
             # While nobody could be told, many may have failed: they are one message here, too.
-            event = alertmanager.place(self._late(entry), client, seconds, len(config.urls))
-        return self._concluded(claim, alertmanager.post(client, alertmanager.alerts(event), self._deadline))
+            event, signs = alertmanager.place(self._late(entry), client, seconds, len(config.urls))
+        alerts = [event.alert(datetime.now(timezone.utc)), *signs]
+        return self._concluded(claim, alertmanager.post(client, alerts, self._deadline))
 
     def _concluded(self, claim: spool.Claim, results: list[PeerResult]) -> Result:
         found = alertmanager.conclude(claim, self._settings, claim.entry.event, results)

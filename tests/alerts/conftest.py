@@ -295,7 +295,8 @@ def windsock(tmp_path):
 def _alertmanager(folder, config, secrets=None, program=None):
     """An Alertmanager with what `build` makes of the settings, only faster; `program` is the path of another one."""
     for name, text in build.files(
-        config, Timing(group_wait="200ms", group_interval="1s", storm_wait="200ms", beside_wait="200ms")
+        config,
+        Timing(group_wait="200ms", group_interval="1s", storm_wait="200ms", beside_wait="200ms", again_interval="1s"),
     ).items():
         (folder / name).write_text(text)
     for path, reference in build.secrets(config).items():

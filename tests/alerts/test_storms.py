@@ -127,6 +127,27 @@ def test_what_fails_beside_a_storm_is_told_by_name(alertmanager, storm, told):
     assert message.payload["attachments"][0]["text"].splitlines()[0] == "dag_0000, dag_0001, dag_0002"
 
 
+def test_what_recurs_says_how_often_and_since_when(alertmanager, failed_task, told):
+    """The newest says the number."""
+    now = datetime.now(timezone.utc)
+    for number in (3, 40):
+        said = {"cause": "KeyError: …", "again": f"{number} since 2026-11-28T04:35:02.120Z"}
+        one = failed_task(
+            "load",
+            dag_id="orders",
+            run_id=f"r{number}",
+            severity="critical",
+            storm="2026-11-28T04:35:02.120Z/3fa9c1d2/again",
+            annotations=said,
+        )
+        fire(alertmanager, [(one, now - timedelta(seconds=60 - number))])
+        title = f"orders failed again and again since 04:35 UTC, {number} times: KeyError: … (prod)"
+        assert told("slack", f"{number} times").payload["attachments"][0]["title"] == title
+    assert "orders failed again and again: KeyError: … (prod)" in told("pagerduty", "again and again").text
+    fire(alertmanager, [(dataclasses.replace(one, dag_id="bills"), now)])
+    assert "2 DAGs of payments failed again and again since 04:35 UTC: KeyError" in told("slack", "2 DAGs").text
+
+
 def test_five_thousand_are_within_the_limits(alertmanager, storm, told, inbox):
     alerts = list(storm(2500))
     for start in range(0, len(alerts), 500):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from real.alertmanager import Alertmanager, Messages
+from real.alertmanager import FAST, Alertmanager, Messages
 
 from windsock import storms
 from windsock.callbacks.delivery import deliver, flush, resolve
@@ -125,6 +125,36 @@ def test_without_an_alertmanager_nothing_is_looked_for(event, settings, inbox, s
     monkeypatch.setattr(storms, "beacons", None)
     assert deliver(event(), settings(), soon()).problem == ""
     assert inbox.messages()
+
+
+def test_a_task_that_fails_and_succeeds_in_turns_is_told_so_from_the_third_time_on(event, soon, tmp_path):
+    messages = Messages()
+    server = Alertmanager(Settings(), messages, timing=dataclasses.replace(FAST, again_interval="1h"))
+    config = {"alertmanager": {"urls": [server.url]}, "callbacks": {"spool": {"dir": str(tmp_path / "spool")}}}
+    settings = Settings.model_validate(config)
+
+    def wait_for(status, number):
+        end = time.monotonic() + 20
+        while not any(post["status"] == status and f"r{number}" in str(post) for post in messages.posts):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    try:
+        for number in range(10):
+            failed = event(run_id=f"r{number}", team="default", annotations={"exception": REFUSED})
+            assert deliver(failed, settings, soon()).problem == ""
+            if number < 3:
+                wait_for("firing", number)
+            assert resolve(dataclasses.replace(failed, annotations={}), settings, soon()).problem == ""
+            if number < 2:
+                wait_for("resolved", number)
+        groups = [post["groupLabels"].get("storm", "") for post in messages.posts]
+        assert len(groups) == 5
+        assert groups[-1].endswith("/again")
+        assert groups[:-1] == [""] * 4
+    finally:
+        server.remove()
+        messages.close()
 
 
 def test_with_the_generated_routes_a_storm_is_one_group_and_what_comes_later_another(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from windsock import causes, storms
+from windsock import causes, recurrence, storms
 from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, TASK_FAILED, Event, rfc3339
 
 NOW = datetime(2026, 11, 28, 4, 35, 2, 120_000, tzinfo=timezone.utc)
@@ -156,8 +157,73 @@ def test_those_that_fail_at_the_same_moment_see_each_other(sky):
     assert placed[0].storm
 
 
-def test_one_dag_is_no_storm_however_often_it_fails(sky):
-    assert {sky.tell(failed("orders"), after(number)).storm for number in range(120)} == {""}
+def test_a_dag_that_fails_every_minute_for_a_day_is_told_twice_and_then_as_one_that_recurs(sky):
+    told = [sky.tell(failed("orders"), after(60 * number)) for number in range(1440)]
+    assert [event.storm for event in told[:2]] == ["", ""]
+    (again,) = {event.storm for event in told[2:]}
+    assert again.startswith("2026-11-28T04:35:02.120Z/")
+    assert again.endswith("/again")
+    assert told[-1].annotations["again"] == "1440 since 2026-11-28T04:35:02.120Z"
+    # Nobody joins it, and another task of the DAG has not failed before.
+    assert sky.tell(replace(failed("orders", "KeyError"), task_id="clean"), after(86_400)).storm == ""
+
+
+def test_what_fails_every_hour_or_anew_after_half_an_hour_is_told_as_ever(sky):
+    told = [sky.tell(failed("orders"), after(1801 * number)).storm for number in range(5)]
+    assert set(told) == {""}
+
+
+def test_a_storm_that_comes_every_minute_is_one_from_the_third_on(sky):
+    rounds = [[sky.tell(failed(f"dag_{n}"), after(60 * minute + n)) for n in range(12)] for minute in range(60)]
+    labels = {event.storm for told in rounds[2:] for event in told}
+    # The first of each round is told by itself: twice, and then as one that recurs.
+    assert len(labels) == 2
+    assert all(one.endswith("/again") for one in labels)
+    assert len(labels | {event.storm for told in rounds for event in told}) == 5
+
+
+def test_what_joins_a_storm_of_ten_minutes_is_told_now_and_then(sky):
+    told = [sky.tell(failed(f"dag_{number}"), after(10 * number)).storm for number in range(360)]
+    first, lasting = told[1], told[-1]
+    assert told[0] == ""
+    assert lasting == f"{first}/again"
+    assert told.index(lasting) == 61
+    assert set(told[1:]) == {first, lasting}
+
+
+def test_what_fails_beside_a_storm_every_minute_recurs_too(sky):
+    labels = set()
+    for minute in range(10):
+        for number in range(4):
+            sky.tell(failed(f"dag_{number}"), after(60 * minute + number))
+        labels.add(sky.tell(failed("customers", "ImportError: no pandas"), after(60 * minute + 5)).storm)
+    assert sum(one.endswith("/beside") for one in labels) == 2
+    assert sum(one.endswith("/again") for one in labels) == 1
+    assert len(labels) == 3
+
+
+def test_a_batch_counts_each_failure(sky):
+    runs = [replace(failed("orders"), run_id=f"r{number}") for number in range(5)]
+    placed = storms.gather(runs, [], NOW)
+    assert [bool(event.storm) for event in placed] == [False, False, True, True, True]
+    sky.post(storms.marks(placed, NOW), NOW)
+    assert sky.tell(failed("orders"), after(60)).annotations["again"].startswith("6 since")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "KeyError: 'price'",
+        "AirflowException: Bash command failed. The command returned a non-zero exit code 1.",
+        "Pod load-x7f2 returned a failure.",
+    ],
+)
+def test_words_that_say_little_are_a_storm_only_where_there_are_many(sky, text):
+    told = [sky.tell(failed(f"dag_{number}", text), NOW).storm for number in range(20)]
+    assert set(told[: storms.CAUSES - 1]) == {""}
+    # Two names may take the same slot.
+    assert len(set(told[storms.CAUSES + 3 :])) == 1
+    assert told[-1]
 
 
 def test_other_causes_other_teams_and_other_clusters_stay_apart(sky):
@@ -169,7 +235,7 @@ def test_other_causes_other_teams_and_other_clusters_stay_apart(sky):
     assert others[-1].storm.startswith("2026-11-28T04:35:03.120Z/")
     query = storms.patterns(failed("orders"))
     assert query["cluster"] == "prod"
-    assert query["alertname"] == "AirflowTaskFailed|WindsockFailing|WindsockStorm"
+    assert query["alertname"] == "AirflowTaskFailed|WindsockFailing|WindsockStorm|WindsockRecurring"
     assert query["dag_id"] == "|orders"
 
 
@@ -203,7 +269,10 @@ def test_a_batch_is_a_storm_as_a_whole_and_others_join_it(sky):
     (storm,) = {event.storm for event in placed[:-1]}
     assert placed[-1].storm == "2026-11-28T04:35:02.120Z/beside"
     sky.post(storms.marks(placed, NOW), NOW)
-    assert len(sky.alerts) == 2
+    assert sorted(alert["labels"]["alertname"] for alert in sky.alerts.values()) == [
+        *["WindsockRecurring"] * 2,
+        *["WindsockStorm"] * 2,
+    ]
     assert sky.tell(failed("next"), after(20)).storm == storm
 
 
@@ -220,7 +289,6 @@ def test_signs_are_for_nobody_and_end_soon():
         assert sign["labels"]["severity"] == "info"
         assert "dag_id" not in sign["labels"]
         assert sign["endsAt"] == "2026-11-28T04:35:32.120Z"
-    assert storms.marks([failed("orders")], NOW) == []
 
 
 @pytest.mark.parametrize(
@@ -235,10 +303,11 @@ def test_signs_are_for_nobody_and_end_soon():
             "endsAt": "?",
         },
         {"labels": {"alertname": storms.MARK}},
+        {"labels": {"alertname": recurrence.SIGN}, "annotations": {"again": "x since y"}},
     ],
 )
 def test_what_is_not_understood_is_passed_over(alert):
-    assert storms.gather([failed("orders")], [alert] * 5, NOW) == [failed("orders")]
+    assert storms.gather([failed("orders")], [alert] * 5, NOW) == storms.gather([failed("orders")], [], NOW)
 
 
 @pytest.mark.parametrize("dag_id", ['a "b"', "a|b", "a.b*", "ü\\n", "\ud800"])

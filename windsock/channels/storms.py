@@ -8,8 +8,11 @@ _NAMED = 20
 _WORDS = r"""
 {{- /* Which storm, for as long as it lasts. */ -}}
 {{ define "PREFIX.storm.name" -}}
-{{ if match "/beside$" .GroupLabels.storm }}Other{{ else }}Many{{ end }} DAGs
-{{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed
+{{- $again := match "/again$" .GroupLabels.storm }}
+{{- if and $again .CommonLabels.dag_id }}{{ reReplaceAll PLAIN (printf "%.120s" .CommonLabels.dag_id) }}
+{{- else }}{{ if match "/beside$" .GroupLabels.storm }}Other{{ else }}Many{{ end }} DAGs
+{{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }}
+{{- end }} failed{{ if $again }} again and again{{ end }}
 {{- with .CommonAnnotations.cause }}: {{ reReplaceAll PLAIN (printf "%.150s" .) }}{{ end }}
 {{- with .GroupLabels.cluster }} ({{ reReplaceAll PLAIN . }}){{ end }}
 {{- end }}
@@ -26,10 +29,15 @@ DAG takes one off $rest, and what is missing there at the end is their number. *
 {{- end }}
 {{- $dags := len (slice $alerts (len $rest)) }}{{ $span := $last.StartsAt.Sub $first.StartsAt }}
 {{- if not .Alerts.Firing }}Over: {{ end }}
+{{- $again := match "/again$" .GroupLabels.storm }}
 {{- if eq $dags 1 }}{{ reReplaceAll PLAIN (printf "%.120s" $dag) }} failed
-{{- if not (match "/beside$" .GroupLabels.storm) }} as others did{{ end }}
+{{- if not (or $again (match "/beside$" .GroupLabels.storm)) }} as others did{{ end }}
 {{- else }}{{ $dags }} DAGs
-{{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed within
+{{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed
+{{- end }}
+{{- if $again }} again and again since {{ reReplaceAll "^.{11}(.{5}).*" "$1 UTC" .GroupLabels.storm }}
+{{- if eq $dags 1 }}{{ with $last.Annotations.again }}, {{ reReplaceAll " .*" "" . }} times{{ end }}{{ end }}
+{{- else if gt $dags 1 }} within
 {{- if lt $span.Seconds 100.0 }} {{ printf "%.0f s" (or (and (gt $span.Seconds 1.0) $span.Seconds) 1.0) }}
 {{- else }} {{ printf "%.0f min" $span.Minutes }}{{ end }}
 {{- end }}

@@ -102,7 +102,8 @@ def place(version, tmp_path_factory):
         (folder / "secrets" / "slack_token").write_text("xoxb-test")
         settings = Settings.model_validate(values)
         for name, text in build.files(
-            settings, Timing(group_wait="1s", group_interval="2s", storm_wait="1s", beside_wait="1s")
+            settings,
+            Timing(group_wait="1s", group_interval="2s", storm_wait="1s", beside_wait="1s", again_interval="2s"),
         ).items():
             (folder / name).write_text(text)
         program = find("prometheus-alertmanager", "prometheus-alertmanager")
