@@ -135,7 +135,7 @@ def test_a_task_that_fails_and_succeeds_in_turns_is_told_so_from_the_third_time_
 
     def wait_for(status, number):
         end = time.monotonic() + 20
-        while not any(post["status"] == status and f"r{number}" in str(post) for post in messages.posts):
+        while not any(post["status"] == status and f"'r{number}'" in str(post) for post in messages.posts):
             assert time.monotonic() < end
             time.sleep(0.05)
 
