@@ -15,9 +15,15 @@ from windsock import channels, links
 from windsock.channels.entries import COUNT, ENDED, REPEATS, RESOLVED, entries
 from windsock.channels.storms import words
 from windsock.events import ALERTNAMES
+from windsock.versions import at_least
 
 if TYPE_CHECKING:
     from windsock.settings import Links
+
+_REASON = "0.32"
+"""The Alertmanager that says why it sends a message."""
+_STILL = '{{ if eq .NotificationReason "repeat interval elapsed" }}Still: {{ end }}'
+"""The beginning of a message in which nothing is new: it is sent since nothing has changed for `repeat_interval`."""
 
 _HEADER = "{{- /* Made by `windsock alerts build`: what is changed here is lost with the next build. */ -}}\n"
 
@@ -32,7 +38,7 @@ _COMMON = r"""
 {{- end }}
 
 {{ define "windsock.title" -}}
-{{ if .GroupLabels.storm }}{{ template "windsock.storm.title" . }}{{ else -}}
+STILL{{ if .GroupLabels.storm }}{{ template "windsock.storm.title" . }}{{ else -}}
 [{{ .Status | toUpper }}{{ if gt (len .Alerts.Firing) 1 }}:{{ len .Alerts.Firing }}{{ end }}]
 {{- " " }}{{ template "windsock.name" . }}
 {{- end }}
@@ -124,8 +130,8 @@ Runbook: {{ printf "%.1000s" . }}{{ end }}
 )
 
 
-def templates(base: Links) -> str:
-    """Return the content of windsock.tmpl; `base` is where runbooks are."""
+def templates(base: Links, version: str) -> str:
+    """Return the content of windsock.tmpl for an Alertmanager; `base` is where runbooks are."""
     text = (
         _HEADER
         + _COMMON
@@ -133,6 +139,7 @@ def templates(base: Links) -> str:
         + _TEXT
         + "".join(channels.of(name).templates for name in channels.NAMES)
     )
+    text = text.replace("STILL", _STILL if at_least(version, _REASON) else "")
     text = text.replace("COMMON_RUNBOOK", _runbook(base, ".CommonAnnotations", ".GroupLabels"))
     return text.replace("RUNBOOK", _runbook(base, ".Annotations", ".Labels"))
 

@@ -1,12 +1,14 @@
 """One cause, many DAGs: how many messages Slack gets, and when the one that names the cause is there.
 
-    python benchmarks/storm.py [--dags 12 60 500] [--alertmanager PROGRAM ...] [--later SECONDS] [--killed SHARE]
+    python benchmarks/storm.py [--dags 12 60 500 5000] [--alertmanager PROGRAM ...] [--later SECONDS] [--killed SHARE]
+                               [--peers 3]
 
 DAGs of one team fail of one cause within `--within` seconds, three others of three causes meanwhile. Sixteen
 processes tell of them as callbacks do; with `--killed`, that share of the DAGs is told by the reconciler alone, which
 finds them in a PostgreSQL. Alertmanager has the generated routes, and Slack is the inbox with its limit of one message
 a second. Beside each, in the same run: the same failures and the same Alertmanager without the routes for storms, as it
-was before there were any. `--later` seconds after all was told one more DAG fails of the same cause.
+was before there were any. `--later` seconds after all was told one more DAG fails of the same cause. `--peers`: so many
+Alertmanagers know each other, and the last of them is away.
 
 Printed: messages; messages that Slack refused for its rate; seconds from the fifth failure to the first message that
 names the cause of a storm; seconds from its failure until the last of the three is told by name; seconds from the last
@@ -28,6 +30,7 @@ import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -47,7 +50,7 @@ from windsock.teams import UNKNOWN
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from real.server import Server  # noqa: E402  the servers that tests run
+from real.server import Server, free_port  # noqa: E402  the servers that tests run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -88,9 +91,9 @@ class Told:
 
 
 class Alertmanager(Server):
-    """`program` with the generated routes; `grouped`: with those for storms."""
+    """`program` with the generated routes; `grouped`: with those for storms. `peers` are ports, its own the first."""
 
-    def __init__(self, program: str, settings: Settings, *, grouped: bool) -> None:
+    def __init__(self, program: str, settings: Settings, peers: Sequence[int] = (), *, grouped: bool) -> None:
         super().__init__("")
         self.url = f"http://127.0.0.1:{self.port}"
         for name, text in build.files(settings).items():
@@ -101,8 +104,33 @@ class Alertmanager(Server):
                 content = yaml.safe_dump(config)
             (self.folder / name).write_text(content)
         address = f"--web.listen-address=127.0.0.1:{self.port}"
-        given = ("--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address=")
-        self.start(program, address, *given)
+        own, *others = [f"127.0.0.1:{port}" for port in peers] or [""]
+        cluster = [f"--cluster.listen-address={own}", *(f"--cluster.peer={other}" for other in others)]
+        self.start(program, address, "--config.file=alertmanager.yml", "--storage.path=data", *cluster)
+
+    def knows(self) -> int:
+        """Peers that are there, with itself."""
+        with urllib.request.urlopen(f"{self.url}/api/v2/status", timeout=5) as answer:
+            return len(json.load(answer)["cluster"]["peers"])
+
+
+def several(stack: contextlib.ExitStack, program: str, settings: Settings, count: int, *, grouped: bool) -> list[str]:
+    """So many Alertmanagers that know each other, of which the last one is away; returns the URLs of all."""
+    ports = [free_port() for _ in range(count)] if count > 1 else []
+    servers = []
+    for number in range(count):
+        servers.append(Alertmanager(program, settings, ports[number:] + ports[:number], grouped=grouped))
+        stack.callback(servers[-1].remove)
+    if count > 1:
+        _wait(servers, count)
+        servers[-1].stop()
+        _wait(servers[:-1], count - 1)
+    return [server.url for server in servers]
+
+
+def _wait(servers: Sequence[Alertmanager], count: int) -> None:
+    while any(server.knows() != count for server in servers):
+        time.sleep(0.2)
 
 
 def _ungroup(route: dict[str, Any]) -> None:
@@ -204,9 +232,8 @@ def measure(options: argparse.Namespace, program: str, dags: int, *, grouped: bo
             "callbacks": {"spool": {"dir": str(folder / "spool")}},
             "metadata": {"interval": "5s"},
         }
-        server = Alertmanager(program, Settings.model_validate(sections), grouped=grouped)
-        stack.callback(server.remove)
-        sections["alertmanager"]["urls"] = [server.url]
+        given = Settings.model_validate(sections)
+        sections["alertmanager"]["urls"] = several(stack, program, given, options.peers, grouped=grouped)
         senders = Senders(sections)
         stack.callback(senders.close)
 
@@ -329,11 +356,12 @@ def main() -> None:
         shutil.which("prometheus-alertmanager"),
         *map(str, sorted(ROOT.glob(".windsock/alertmanager-*/alertmanager"))),
     ]
-    parser.add_argument("--dags", type=int, nargs="+", default=[12, 60, 500])
+    parser.add_argument("--dags", type=int, nargs="+", default=[12, 60, 500, 5000])
     parser.add_argument("--alertmanager", nargs="+", default=[one for one in found if one], help="paths of programs")
     parser.add_argument("--within", type=float, default=8.0, help="seconds in which they fail")
     parser.add_argument("--later", type=float, default=300.0, help="seconds until one more fails; 0: none does")
     parser.add_argument("--killed", type=float, default=0.0, help="share of the DAGs of which no callback tells")
+    parser.add_argument("--peers", type=int, default=1, help="Alertmanagers; of several the last is away")
     parser.add_argument("--patience", type=float, default=150.0, help="seconds in which everything is to be told")
     parser.add_argument("--only", choices=("now", "before"), help="not both")
     parser.add_argument("--seed", type=int, default=17)

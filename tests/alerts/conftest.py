@@ -292,12 +292,10 @@ def windsock(tmp_path):
 
 
 @contextlib.contextmanager
-def _alertmanager(folder, config, secrets=None, program=None):
+def _alertmanager(folder, config, secrets=None, program=None, repeat_interval="12h"):
     """An Alertmanager with what `build` makes of the settings, only faster; `program` is the path of another one."""
-    for name, text in build.files(
-        config,
-        Timing(group_wait="200ms", group_interval="1s", storm_wait="200ms", beside_wait="200ms", again_interval="1s"),
-    ).items():
+    timing = Timing("200ms", "1s", repeat_interval, storm_wait="200ms", beside_wait="200ms", again_interval="1s")
+    for name, text in build.files(config, timing).items():
         (folder / name).write_text(text)
     for path, reference in build.secrets(config).items():
         Path(path).parent.mkdir(exist_ok=True)
@@ -309,7 +307,7 @@ def _alertmanager(folder, config, secrets=None, program=None):
 
 @pytest.fixture(scope="session")
 def alertmanagers():
-    """`with alertmanagers(folder, settings, secrets=None, program=None) as alertmanager`."""
+    """`with alertmanagers(folder, settings, secrets=None, program=None, repeat_interval="12h") as alertmanager`."""
     return _alertmanager
 
 

@@ -158,6 +158,26 @@ def test_five_thousand_are_within_the_limits(alertmanager, storm, told, inbox):
     assert "2500 DAGs of payments" in told("slack", "2500 DAGs").text
 
 
+def test_a_repeat_in_which_nothing_is_new_says_so(inbox, alertmanagers, newest, failed_task, storm, told, tmp_path):
+    config = Settings.model_validate(
+        {
+            "alertmanager": {"secrets_dir": str(tmp_path / "secrets"), "version": "0.35"},
+            "channels": {"slack": {"api_url": inbox.addresses["slack_api"], "token": "${SLACK_TOKEN}"}},
+            "teams": {"payments": {"slack": "#pay", "msteams": "${TEAMS_HOOK}"}},
+        }
+    )
+    folder = tmp_path / "alertmanager"
+    folder.mkdir()
+    secrets = {"${TEAMS_HOOK}": inbox.addresses["msteams"], "${SLACK_TOKEN}": "xoxb-test"}
+    with alertmanagers(folder, config, secrets=secrets, program=newest, repeat_interval="2s") as running:
+        fire(running, [*storm(2), (failed_task("load"), datetime.now(timezone.utc))])
+        for platform in ("slack", "msteams"):
+            first, still = told(platform, "2 DAGs"), told(platform, "Still: 2 DAGs of payments failed")
+            assert "Still" not in first.text
+            assert still.received_at - first.received_at > 1
+            assert told(platform, "Still: [FIRING")
+
+
 def test_teams_reads_the_same_sentence(inbox, alertmanagers, newest, storm, told, tmp_path):
     hook = {"${TEAMS_HOOK}": inbox.addresses["msteams"]}
     config = Settings.model_validate(

@@ -25,7 +25,7 @@ message, of which Go's JSON gives a < or an & six bytes: texts are shorter than 
 {{- end }}
 
 {{ define "windsock.msteams.title" -}}
-{{ if .GroupLabels.storm }}{{ template "windsock.msteams.storm.title" . }}{{ else -}}
+STILL{{ if .GroupLabels.storm }}{{ template "windsock.msteams.storm.title" . }}{{ else -}}
 [{{ .Status | toUpper }}{{ if gt (len .Alerts.Firing) 1 }}:{{ len .Alerts.Firing }}{{ end }}]
 {{- " " }}{{ template "windsock.msteams.plain" (printf "%.60s" .GroupLabels.alertname) }}
 {{- with .GroupLabels.dag_id }} {{ template "windsock.msteams.plain" (printf "%.250s" .) }}{{ end }}
