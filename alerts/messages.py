@@ -96,6 +96,7 @@ Runbook: {{ printf "%.1000s" . }}{{ end }}
 
 {{ define "windsock.text.firing" -}}
 {{ if and .GroupLabels.storm .Alerts.Firing }}{{ template "windsock.storm.dags" .Alerts.Firing }}
+{{- template "windsock.storm.shared" . }}
 
 {{ end }}
 """

@@ -46,4 +46,9 @@ def count(times: Times, team: str, what: str, now: datetime) -> tuple[str, str]:
     """Count it once more; return the annotation `NOTE`, and the label `storm`: empty before the third time."""
     number, since = times.get((team, what), (0, rfc3339(now)))
     times[team, what] = number + 1, since
-    return f"{number + 1} since {since}", f"{since}/{what}/{AGAIN}" if number + 1 >= TIMES else ""
+    return note(number + 1, since), f"{since}/{what}/{AGAIN}" if number + 1 >= TIMES else ""
+
+
+def note(number: int, since: str) -> str:
+    """Return the annotation `NOTE`."""
+    return f"{number} since {since}"

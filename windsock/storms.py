@@ -104,7 +104,10 @@ def gather(events: Sequence[Event], seen: Sequence[Mapping[str, Any]], now: date
 def marks(events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:
     """Return the alerts to post together with `events`, so that what follows joins their storms, or recurs."""
     found = {(event.team, event.storm): event for event in events if event.storm and not _alone(event)}
-    counted = {(event.team, _what(event)): event for event in events if recurrence.NOTE in event.annotations}
+    # Who joins a storm counts nothing.
+    counted = {
+        (event.team, _what(event)): event for event in events if not event.storm or recurrence.NOTE in event.annotations
+    }
     return [
         *(_mark(event, now) for event in found.values()),
         *(_count(event, what, now) for (_, what), event in counted.items()),
@@ -112,7 +115,7 @@ def marks(events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:
 
 
 def _count(event: Event, what: str, now: datetime) -> dict[str, Any]:
-    said = {recurrence.NOTE: event.annotations[recurrence.NOTE]}
+    said = {recurrence.NOTE: event.annotations.get(recurrence.NOTE) or recurrence.note(1, rfc3339(now))}
     return _sign(event, {"alertname": recurrence.SIGN, "cause": what}, said, now, recurrence.WITHIN)
 
 
@@ -152,10 +155,13 @@ def _placed(
             if not _recurs(storm) and now - datetime.fromtimestamp(unix(_parts(storm)[0]), timezone.utc) > LASTING:
                 storm = f"{_parts(storm)[0]}/{cause}/{recurrence.AGAIN}"
             return _labelled(event, storm, {**said, "first": first})
-    said[recurrence.NOTE], storm = recurrence.count(times, event.team, _key(event), now)
+    note, storm = recurrence.count(times, event.team, _key(event), now)
     if not storm and any(team == event.team and cause != _OF_TASKS for team, cause in storms):
         storm, _ = storms.setdefault((event.team, BESIDE), (f"{rfc3339(now)}/{BESIDE}", ""))
-    return _labelled(event, storm, said)
+    if storm:
+        return _labelled(event, storm, {**said, recurrence.NOTE: note})
+    known = times[event.team, _key(event)][0] > 1
+    return replace(event, annotations={**event.annotations, recurrence.NOTE: note}) if known else event
 
 
 def _labelled(event: Event, storm: str, said: Mapping[str, str]) -> Event:

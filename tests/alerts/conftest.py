@@ -292,10 +292,11 @@ def windsock(tmp_path):
 
 
 @contextlib.contextmanager
-def _alertmanager(folder, config, secrets=None, program=None, repeat_interval="12h"):
+def _alertmanager(folder, config, secrets=None, program=None, **timing):
     """An Alertmanager with what `build` makes of the settings, only faster; `program` is the path of another one."""
-    timing = Timing("200ms", "1s", repeat_interval, storm_wait="200ms", beside_wait="200ms", again_interval="1s")
-    for name, text in build.files(config, timing).items():
+    waits = dict.fromkeys(("group_wait", "storm_wait", "beside_wait"), "200ms")
+    fast = Timing(**{**waits, **dict.fromkeys(("group_interval", "again_interval"), "1s"), **timing})
+    for name, text in build.files(config, fast).items():
         (folder / name).write_text(text)
     for path, reference in build.secrets(config).items():
         Path(path).parent.mkdir(exist_ok=True)
@@ -307,7 +308,7 @@ def _alertmanager(folder, config, secrets=None, program=None, repeat_interval="1
 
 @pytest.fixture(scope="session")
 def alertmanagers():
-    """`with alertmanagers(folder, settings, secrets=None, program=None, repeat_interval="12h") as alertmanager`."""
+    """`with alertmanagers(folder, settings, secrets=None, program=None, **timing) as alertmanager`."""
     return _alertmanager
 
 

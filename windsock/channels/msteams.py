@@ -98,6 +98,7 @@ STILL{{ if .GroupLabels.storm }}{{ template "windsock.msteams.storm.title" . }}{
 {{- /* The newest in full, others in a line each. */ -}}
 {{ define "windsock.msteams.text" -}}
 {{ if and .GroupLabels.storm .Alerts.Firing }}{{ template "windsock.msteams.storm.dags" .Alerts.Firing }}
+{{- template "windsock.msteams.storm.shared" . }}
 
 {{ end }}
 """

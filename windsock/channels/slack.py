@@ -152,6 +152,7 @@ _TEMPLATES = (
 {{- /* The newest in full, others in a line each: who reads it again wants to know what is new. */ -}}
 {{ define "windsock.slack.text" -}}
 {{ if and .GroupLabels.storm .Alerts.Firing }}{{ template "windsock.storm.dags" .Alerts.Firing }}
+{{- template "windsock.storm.shared" . }}
 {{ end }}
 """
     + entries(

@@ -58,13 +58,22 @@ DAG takes one off $rest, and what is missing there at the end is their number. *
 {{- end }}{{ end }}
 {{- if $more }}, …{{ end }}
 {{- end }}
+
+{{- /* What all of them share beside the cause, behind their names: one worker, one kind of operator. */ -}}
+{{ define "PREFIX.storm.shared" -}}
+{{ $host := .CommonAnnotations.hostname }}{{ $operator := .CommonAnnotations.operator }}
+{{- if and (gt (len .Alerts) 1) (or $host $operator) }} (
+{{- with $host }}all on {{ reReplaceAll PLAIN (printf "%.100s" .) }}{{ if $operator }}, {{ end }}{{ end }}
+{{- with $operator }}all of {{ reReplaceAll PLAIN (printf "%.100s" .) }}{{ end }})
+{{- end }}
+{{- end }}
 """
 
 
 def words(prefix: str, plain: str) -> str:
-    """Return the templates PREFIX.storm.name, .title and .dags; `plain` are reReplaceAll's arguments for any text.
+    """Return the templates PREFIX.storm.name, .title, .dags and .shared; `plain` are reReplaceAll's arguments for text.
 
-    The first two take a message's data, the last one a list of alerts.
+    They take a message's data, `.dags` a list of alerts.
     """
     parts = {"PREFIX": prefix, "PLAIN": plain, "ROOM": " ".join(['""'] * _NAMED)}
     text = _WORDS
