@@ -8,10 +8,11 @@ which speaks once an hour.
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from windsock.events import rfc3339
+from windsock.events import rfc3339, unix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -37,8 +38,11 @@ def read(seen: Iterable[Mapping[str, Any]]) -> Times:
     for alert in seen:
         labels = alert.get("labels", {})
         number, _, since = alert.get("annotations", {}).get(NOTE, "").partition(" since ")
-        if labels.get("alertname") == SIGN and number.isdecimal() and since:
-            times[labels.get("team", ""), labels.get("cause", "")] = int(number), since
+        if labels.get("alertname") == SIGN:
+            # What is not as it should be is nobody's sign.
+            with contextlib.suppress(ValueError):
+                unix(since)
+                times[labels.get("team", ""), labels.get("cause", "")] = int(number), since
     return times
 
 

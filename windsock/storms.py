@@ -178,11 +178,14 @@ def _read(
     for alert in seen:
         labels, said = alert.get("labels", {}), alert.get("annotations", {})
         team, key = labels.get("team", ""), (labels.get("team", ""), labels.get("cause", ""))
-        if labels.get("alertname") == MARK and labels.get("storm"):
-            mark, cause = (labels["storm"], said.get("first", "")), _parts(labels["storm"])[1]
-            storms[team, cause] = min(mark, storms.get((team, cause), mark))
-        elif labels.get("alertname") == BEACON:
-            with contextlib.suppress(KeyError, ValueError):
+        # What is not as it should be is nobody's sign.
+        with contextlib.suppress(KeyError, ValueError):
+            if labels.get("alertname") == MARK:
+                began, cause = _parts(labels["storm"])
+                unix(began)
+                mark = labels["storm"], said.get("first", "")
+                storms[team, cause] = min(mark, storms.get((team, cause), mark))
+            elif labels.get("alertname") == BEACON:
                 beacon = _Beacon(_lit(alert), said.get("failed_at", ""), said["dag_id"])
                 _join(crowds, key, labels["slot"], beacon)
     return storms, crowds

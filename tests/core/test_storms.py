@@ -303,10 +303,19 @@ def test_signs_are_for_nobody_and_end_soon():
             "endsAt": "?",
         },
         {"labels": {"alertname": storms.MARK}},
-        {"labels": {"alertname": recurrence.SIGN}, "annotations": {"again": "x since y"}},
+        {"labels": {"alertname": storms.MARK, "storm": "yesterday/beside", "team": "data"}},
+        {"labels": {"alertname": recurrence.SIGN, "team": "data"}, "annotations": {"again": "x since y"}},
+        {
+            "labels": {"alertname": recurrence.SIGN, "team": "data", "cause": "KEY"},
+            "annotations": {"again": f"{'9' * 5000} since 2026-11-28T04:35:02Z"},
+        },
     ],
 )
-def test_what_is_not_understood_is_passed_over(alert):
+def test_what_is_not_understood_is_passed_over(sky, alert):
+    sky.tell(failed("orders"), NOW)
+    key = next(one["labels"]["cause"] for one in sky.seen(NOW) if one["labels"]["alertname"] == recurrence.SIGN)
+    if alert.get("labels", {}).get("cause"):
+        alert["labels"]["cause"] = key
     assert storms.gather([failed("orders")], [alert] * 5, NOW) == [failed("orders")]
 
 
