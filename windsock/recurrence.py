@@ -46,11 +46,11 @@ def read(seen: Iterable[Mapping[str, Any]]) -> Times:
     return times
 
 
-def count(times: Times, team: str, what: str, now: datetime) -> tuple[str, str]:
-    """Count it once more; return the annotation `NOTE`, and the label `storm`: empty before the third time."""
+def count(times: Times, team: str, what: str, now: datetime) -> tuple[int, str]:
+    """Count it once more; return how often it has happened, and when first."""
     number, since = times.get((team, what), (0, rfc3339(now)))
     times[team, what] = number + 1, since
-    return note(number + 1, since), f"{since}/{what}/{AGAIN}" if number + 1 >= TIMES else ""
+    return number + 1, since
 
 
 def note(number: int, since: str) -> str:

@@ -147,21 +147,27 @@ def _placed(
         if not storm and len({one.dag_id for one in crowd}) >= enough:
             earliest = min(crowd)
             began = datetime.fromtimestamp(earliest.at, timezone.utc)
-            said[recurrence.NOTE], again = recurrence.count(times, event.team, cause, began)
-            storm = again or f"{rfc3339(began)}/{cause}".removesuffix("/")
+            number, since = recurrence.count(times, event.team, cause, began)
+            said[recurrence.NOTE] = recurrence.note(number, since)
+            storm = f"{rfc3339(began)}/{cause}".removesuffix("/")
+            if number >= recurrence.TIMES:
+                storm = f"{since}/{cause}/{recurrence.AGAIN}"
             first = f"{earliest.dag_id} at {(earliest.failed_at or rfc3339(began))[11:19]} UTC"
         if storm:
             storms[event.team, cause] = storm, first
             if not _recurs(storm) and now - datetime.fromtimestamp(unix(_parts(storm)[0]), timezone.utc) > LASTING:
                 storm = f"{_parts(storm)[0]}/{cause}/{recurrence.AGAIN}"
             return _labelled(event, storm, {**said, "first": first})
-    note, storm = recurrence.count(times, event.team, _key(event), now)
-    if not storm and any(team == event.team and cause != _OF_TASKS for team, cause in storms):
+    number, since = recurrence.count(times, event.team, _key(event), now)
+    note, storm = recurrence.note(number, since), ""
+    if number >= recurrence.TIMES:
+        # The tasks of a DAG are together.
+        storm = f"/{_hash(event.dag_id).hex()}/{recurrence.AGAIN}"
+    elif any(team == event.team and cause != _OF_TASKS for team, cause in storms):
         storm, _ = storms.setdefault((event.team, BESIDE), (f"{rfc3339(now)}/{BESIDE}", ""))
     if storm:
         return _labelled(event, storm, {**said, recurrence.NOTE: note})
-    known = times[event.team, _key(event)][0] > 1
-    return replace(event, annotations={**event.annotations, recurrence.NOTE: note}) if known else event
+    return replace(event, annotations={**event.annotations, recurrence.NOTE: note}) if number > 1 else event
 
 
 def _labelled(event: Event, storm: str, said: Mapping[str, str]) -> Event:
@@ -240,12 +246,12 @@ def _key(event: Event) -> str:
 def _what(event: Event) -> str:
     """What has happened once more with this event: its storm began, or it failed."""
     cause = _parts(event.storm)[1]
-    return cause if event.storm and cause != BESIDE else _key(event)
+    return cause if event.storm and cause != BESIDE and not _alone(event) else _key(event)
 
 
 def _alone(event: Event) -> bool:
     """Whether it recurs by itself, and nothing joins it."""
-    return _parts(event.storm)[1] == _key(event)
+    return event.storm.startswith("/")
 
 
 def _recurs(storm: str) -> bool:
