@@ -61,7 +61,8 @@ def run(airflow: Airflow, count: int) -> dict[str, int]:
     """Let every DAG run once; returns how many runs ended in which state."""
     runs = {f"orders_{number:02}": "" for number in range(count)}
     for dag_id in runs:
-        runs[dag_id] = airflow.trigger(dag_id)
+        # Airflow's SQLite is locked now and then while tasks start.
+        runs[dag_id] = airflow.wait(lambda dag_id=dag_id: airflow.trigger(dag_id), 120, f"a run of {dag_id}")
     ends = [airflow.finish(dag_id, run_id, 900) for dag_id, run_id in runs.items()]
     return {state: ends.count(state) for state in set(ends)}
 
