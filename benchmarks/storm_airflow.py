@@ -1,9 +1,9 @@
 """A storm in a real Airflow: DAGs that share a connection, before it is refused, while it is, and after the repair.
 
-    python benchmarks/storm_airflow.py [--dags 40] [--alertmanager PROGRAM]
+    python benchmarks/storm_airflow.py [--dags 40] [--parallelism 16] [--alertmanager PROGRAM]
 
 Each DAG of an Airflow of the newest version opens the connection `orders_db`. Its port is open, then it is closed, then
-open again; each time every DAG runs once, sixteen at a time. Callbacks are attached by windsock.yaml, Alertmanager has
+open again; each time every DAG runs once, so many at a time. Callbacks are attached by windsock.yaml, Alertmanager has
 the generated routes with their waits, and Slack is the inbox with its limit of one message a second.
 
 Printed: what Slack has got by the end of each of the three, with the seconds since its beginning.
@@ -62,7 +62,8 @@ def run(airflow: Airflow, count: int) -> dict[str, int]:
     """Let every DAG run once; returns how many runs ended in which state."""
     runs = {f"orders_{number:02}": "" for number in range(count)}
     for dag_id in runs:
-        runs[dag_id] = airflow.trigger(dag_id)
+        # Tasks that start leave its API little time.
+        runs[dag_id] = airflow.wait(lambda dag_id=dag_id: airflow.trigger(dag_id), 300, f"a run of {dag_id}")
     ends = [airflow.finish(dag_id, run_id, 900) for dag_id, run_id in runs.items()]
     return {state: ends.count(state) for state in set(ends)}
 
@@ -93,6 +94,7 @@ def listening(port: int) -> Iterator[None]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dags", type=int, default=40)
+    parser.add_argument("--parallelism", type=int, default=16, help="tasks at a time")
     parser.add_argument("--alertmanager", default=shutil.which("prometheus-alertmanager"), help="path of the program")
     options = parser.parse_args()
     port = free_port()
@@ -116,6 +118,7 @@ def main() -> None:
         (folder / "windsock.yaml").write_text(json.dumps(sections))
         variables = {
             "WINDSOCK_CONFIG": str(folder / "windsock.yaml"),
+            "AIRFLOW__CORE__PARALLELISM": str(options.parallelism),
             "AIRFLOW_CONN_ORDERS_DB": f"postgres://someone@127.0.0.1:{port}/orders",
         }
         # On SQLite its API answers 500 while tasks write.
