@@ -11,7 +11,7 @@ import contextlib
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from windsock import events
 from windsock.alertmanager import Alertmanager, credentials
@@ -138,12 +138,16 @@ class _Replay:
         client = Alertmanager(config, credentials(config.http))
         seconds = max(0.1, (self._deadline - time.monotonic()) / (2 * max(1, len(config.urls))))
         firing = client.find(entry.event.identity, seconds)
-        event, labels = self._late(entry) if not firing else entry.event, firing[0]["labels"] if firing else {}
-        if not firing and self._reconciled(client, seconds, entry):
+        signs: list[dict[str, Any]] = []
+        if firing:
+            event = alertmanager.adopt(entry.event, firing[0])
+        elif self._reconciled(client, seconds, entry):
             return self._superseded(claim) if time.time() - entry.created > _SOON else "waiting"
-        event = replace(event, team=labels.get("team", event.team), severity=labels.get("severity", event.severity))
-        alert = event.alert(datetime.now(timezone.utc))
-        return self._concluded(claim, alertmanager.post(client, [alert], self._deadline))
+        else:
+            # While nobody could be told, many may have failed: they are one message here, too.
+            event, signs = alertmanager.place(self._late(entry), client, seconds, len(config.urls))
+        alerts = [event.alert(datetime.now(timezone.utc)), *signs]
+        return self._concluded(claim, alertmanager.post(client, alerts, self._deadline))
 
     def _concluded(self, claim: spool.Claim, results: list[PeerResult]) -> Result:
         found = alertmanager.conclude(claim, self._settings, claim.entry.event, results)

@@ -222,6 +222,7 @@ class Reconciler:
         for failure in new:
             dag = self._tracker.dag(failure.key.dag_id, view)
             self._tracker.admit(failure, self._enrichment.write(failure, dag), look, view)
+        self._tracker.gather(look, datetime.fromtimestamp(now, timezone.utc))
         self._works("database")
         self._memory.state["passed"] = now
         self.own.set("windsock_reconcile_last_pass_timestamp_seconds", round(now, 3))

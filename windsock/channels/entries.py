@@ -26,7 +26,7 @@ _LOOP = r"""
 {{- range $turn := stringSlice TURNS }}{{ if or $told1 (eq $turn "0") }}
   {{- $before := $left }}{{ $next := false }}{{ $name := "" }}{{ $latest := "" }}
   {{- range $all }}
-    {{- $entry := or (and .Labels.run_id (print "task " .Labels.task_id)) .Fingerprint }}
+    {{- $entry := or (and .Labels.run_id (print .Labels.dag_id " task " .Labels.task_id)) .Fingerprint }}
     {{- if eq $entry $told1 }}{{ $left = slice $left 1 }}
     {{- else if not (eq $entry TOLD) }}
       {{- $at := MOMENT }}

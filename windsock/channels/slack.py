@@ -80,6 +80,7 @@ _TEMPLATES = (
 
 {{- /* Which failure: the task and its run, or what a rule says. */ -}}
 {{ define "windsock.slack.what" -}}
+{{ if .Labels.storm }}*{{ template "windsock.slack.plain" (printf "%.120s" .Labels.dag_id) }}*: {{ end -}}
 {{ if .Labels.run_id -}}
 {{ with .Labels.task_id }}*{{ template "windsock.slack.plain" (printf "%.120s" .) }}* in run{{ else }}Run{{ end }}
 {{- with .Labels.run_id }} `{{ template "windsock.slack.plain" (printf "%.120s" .) }}`{{ end }}
@@ -150,6 +151,9 @@ _TEMPLATES = (
 
 {{- /* The newest in full, others in a line each: who reads it again wants to know what is new. */ -}}
 {{ define "windsock.slack.text" -}}
+{{ if and .GroupLabels.storm .Alerts.Firing }}{{ template "windsock.storm.dags" .Alerts.Firing }}
+{{- template "windsock.storm.shared" . }}
+{{ end }}
 """
     + entries(
         ".Alerts.Firing",
