@@ -12,8 +12,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .series.budget import refused_by
 from .series.kinds import Counter, Histogram
-from .series.store import is_overflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,7 +121,7 @@ def _row(family: Any, labels: Any, shown: Any, value: Any, *rest: Any) -> Row:
 def _labels(given: list[tuple[str, str]]) -> Labels:
     names = [name for name, _ in given]
     labels = tuple(given)
-    if names != sorted(set(names)) or ("overflow" in names and not is_overflow(labels)):
+    if names != sorted(set(names)) or ("overflow" in names and refused_by(labels) is None):
         raise ValueError(f"no labels of one series: {', '.join(names)[:200]!r}")
     for name in names:
         if not _LABEL.fullmatch(name) or name.startswith("__") or name in _RESERVED:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from windsock.settings.document import regular
 
 from . import saved
+from .series.budget import refused_by
 from .series.kinds import Counter, Histogram
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ def _restore(state: saved.Saved, store: SeriesStore, translator: Translator, met
 
 
 def _add(row: saved.Row, metric: Metric, store: SeriesStore) -> None:
-    series = store.series(metric, row.labels)
+    refusal = refused_by(row.labels)
+    series = store.series(metric, row.labels) if refusal is None else store.shared(metric, refusal)
     if isinstance(series, Counter):
         series.value += row.value
     elif isinstance(series, Histogram) and row.bounds == series.bounds and len(row.counts) == len(series.counts):

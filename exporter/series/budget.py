@@ -87,6 +87,16 @@ class Budget:
         return None
 
 
+def overflow(refusal: str) -> Labels:
+    """The labels of the series that all of a metric share which a budget keeps out."""
+    return (("overflow", refusal),)
+
+
+def refused_by(labels: Labels) -> str | None:
+    """The budget whose `overflow` these are, if they are."""
+    return next((refusal for refusal in _BUDGETS if labels == overflow(refusal)), None)
+
+
 def _size(metric: Metric, labels: Labels) -> int:
     text = _width(metric.family) + _LINE
     for name, value in labels:

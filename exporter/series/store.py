@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from .budget import overflow
 from .kinds import Counter, Gauge, Histogram
 from .labels import render
 from .summary import Summary
@@ -71,14 +72,19 @@ class SeriesStore:
         refusal = self.budget.admit(metric, labels)
         if refusal is not None and (metric.kind == "gauge" or (family is None and metric.source in _ENDLESS)):
             return None
+        if refusal is not None:
+            return self.shared(metric, refusal)
         if family is None:
             family = self.families[metric.family] = Family(metric)
-        if refusal is None:
-            return family.add(labels)
-        shared = (("overflow", refusal),)
-        if shared not in family.series:
-            family.beyond.add(shared)
-        return family.series.get(shared) or family.add(shared)
+        return family.add(labels)
+
+    def shared(self, metric: Metric, refusal: str) -> Series:
+        """Return the series of all that a budget keeps out, which no budget counts; made where it is new."""
+        family = self.families.setdefault(metric.family, Family(metric))
+        labels = overflow(refusal)
+        if labels not in family.series:
+            family.beyond.add(labels)
+        return family.series.get(labels) or family.add(labels)
 
     def labels(self, metric: Metric) -> list[Labels]:
         """Those of each series that a metric has now, but for what is beyond a budget."""
