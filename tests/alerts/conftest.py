@@ -281,9 +281,11 @@ def windsock(tmp_path):
 
 
 @contextlib.contextmanager
-def _alertmanager(folder, config, secrets=None, program=None):
+def _alertmanager(folder, config, secrets=None, program=None, **timing):
     """An Alertmanager with what `build` makes of the settings, only faster; `program` is the path of another one."""
-    for name, text in build.files(config, Timing(group_wait="200ms", group_interval="1s")).items():
+    waits = dict.fromkeys(("group_wait", "storm_wait", "beside_wait"), "200ms")
+    fast = Timing(**{**waits, **dict.fromkeys(("group_interval", "again_interval"), "1s"), **timing})
+    for name, text in build.files(config, fast).items():
         (folder / name).write_text(text)
     for path, reference in build.secrets(config).items():
         Path(path).parent.mkdir(exist_ok=True)
@@ -295,7 +297,7 @@ def _alertmanager(folder, config, secrets=None, program=None):
 
 @pytest.fixture(scope="session")
 def alertmanagers():
-    """`with alertmanagers(folder, settings, secrets=None, program=None) as alertmanager`."""
+    """`with alertmanagers(folder, settings, secrets=None, program=None, **timing) as alertmanager`."""
     return _alertmanager
 
 

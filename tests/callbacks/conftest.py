@@ -26,6 +26,7 @@ from windsock.channels import NAMES
 from windsock.demo.inbox import Inbox
 from windsock.events import Event, rfc3339
 from windsock.settings import Settings
+from windsock.storms import SIGNS
 
 RUN_ID = "manual__2026-11-22T09:51:06.965451+00:00"
 START = datetime(2026, 11, 22, 9, 51, 12, 947624, tzinfo=timezone.utc)
@@ -222,6 +223,10 @@ class RealAlertmanager:
         self.url = url
 
     def alerts(self):
+        """Without what senders say to each other."""
+        return [alert for alert in self.all() if alert["labels"]["alertname"] not in SIGNS]
+
+    def all(self):
         with urllib.request.urlopen(f"{self.url}/api/v2/alerts", timeout=60) as answer:
             return json.load(answer)
 

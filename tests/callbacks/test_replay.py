@@ -304,7 +304,7 @@ def test_a_full_spool_costs_no_alert_that_arrives(to_alertmanager, event, soon, 
     assert deliver(event(), full, soon()).problem == ""
     gone = to_alertmanager(GONE, spool={"dir": str(tmp_path / "s"), "max_files": 0})
     found = deliver(event(), gone, soon(3))
-    assert "not kept: the spool has no room or is switched off" in found.detail
+    assert "not kept: callbacks.spool.max_files is 0" in found.detail
     assert not (tmp_path / "s").exists()
 
 

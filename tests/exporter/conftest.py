@@ -43,7 +43,7 @@ def configure(**exporter: Any) -> settings.Settings:
     """Settings of an exporter; without listeners and on a free port where nothing else is said."""
     chosen = {"statsd": {"listen": []}, "web": {"listen": "127.0.0.1:0"}}
     for section, given in exporter.items():
-        chosen[section] = {**chosen.get(section, {}), **given}
+        chosen[section] = {**chosen.get(section, {}), **given} if isinstance(given, dict) else given
     return settings.Settings.model_validate({"exporter": chosen})
 
 

@@ -36,7 +36,7 @@ WITH_PROTOBUF = (
     [
         (PROMETHEUS_2_42, OPENMETRICS),
         (PROMETHEUS_3, OPENMETRICS),
-        (WITH_PROTOBUF, OPENMETRICS),
+        (WITH_PROTOBUF, TEXT),
         ("application/openmetrics-text; version=1.0.0; charset=utf-8", OPENMETRICS),
         ("application/openmetrics-text", OPENMETRICS),
         ("application/openmetrics-text;version=0.0.1,text/plain;version=0.0.4;q=0.5,*/*;q=0.1", TEXT),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import grp
+import os
 import socket
 import stat
 import time
@@ -145,6 +147,10 @@ class TestUdp:
 
 
 class TestStreams:
+    @pytest.fixture
+    def few_places(self, monkeypatch):
+        monkeypatch.setattr(receiver, "_CONNECTIONS", 3)
+
     @pytest.fixture(params=["tcp", "unix"])
     def service(self, request, serve, short):
         return serve("tcp://127.0.0.1:0" if request.param == "tcp" else f"unix://{short}/statsd.sock")
@@ -200,12 +206,12 @@ class TestStreams:
             other.sendall(LINE + b"\n")
             becomes(service, 2)
 
-    def test_too_many_connections_are_refused_and_counted(self, service, becomes, monkeypatch, eventually):
-        monkeypatch.setattr(receiver, "_CONNECTIONS", 3)
-        clients = [self.connect(service) for _ in range(5)]
-        for client in clients[:3]:
+    def test_too_many_connections_are_refused_and_counted(self, few_places, service, becomes, eventually):
+        clients = [self.connect(service) for _ in range(3)]
+        for client in clients:
             client.sendall(LINE + b"\n")
         becomes(service, 3)
+        clients += [self.connect(service) for _ in range(2)]
         becomes(service, 2, 'windsock_sample_errors_total{reason="too_many_connections"}')
         clients.pop(0).close()
         eventually(lambda: len(service._receiver._streams) == 2)
@@ -254,6 +260,31 @@ class TestSocketFiles:
             client.connect(str(short / "statsd.sock"))
             client.sendall(LINE + b"\n")
         becomes(first, 1)
+
+    @pytest.mark.parametrize("kind", ["unix", "unixgram"])
+    def test_its_owner_and_group_may_send(self, kind, serve, short):
+        serve(f"{kind}://{short}/a")
+        assert stat.S_IMODE((short / "a").stat().st_mode) == 0o660
+
+    @pytest.mark.parametrize("kind", ["unix", "unixgram"])
+    def test_who_may_send_can_be_configured(self, kind, serve, short):
+        group = grp.getgrgid(os.getgid()).gr_name
+        serve(f"{kind}://{short}/a", statsd={"socket_mode": "0622", "socket_group": group})
+        serve(f"{kind}://{short}/b", statsd={"socket_mode": "777", "socket_group": str(os.getgid())})
+        assert [stat.S_IMODE((short / name).stat().st_mode) for name in "ab"] == [0o622, 0o777]
+        assert {(short / name).stat().st_gid for name in "ab"} == {os.getgid()}
+
+    def test_a_group_that_is_not_there(self, serve, short):
+        with pytest.raises(WindsockError, match=r"there is no group nobodys \(exporter\.statsd\.socket_group\)"):
+            serve(f"unix://{short}/a", statsd={"socket_group": "nobodys"})
+        assert list(short.iterdir()) == []
+
+    @pytest.mark.parametrize("mode", [432, "rw-rw----", "0066", "1660", ""])
+    def test_modes_that_are_none(self, mode, read):
+        with pytest.raises(
+            ValueError, match='expected a mode in quotes that lets the owner read and write, such as "0660"'
+        ):
+            read.configure(statsd={"socket_mode": mode})
 
     @pytest.mark.parametrize("kind", ["unix", "unixgram"])
     def test_a_file_that_is_no_socket_is_left_alone(self, kind, serve, short):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from real import programs
 from real.waiting import until
 
 from windsock.exporter.compat.file import load
@@ -35,8 +35,6 @@ from windsock.settings.exporter import Budgets, Expiry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-ROOT = Path(__file__).resolve().parents[3]
-INSTALL = f"go install github.com/prometheus/statsd_exporter@v{STATSD_EXPORTER.current}"
 # What the two say about themselves.
 SELF = ("go_", "process_", "promhttp_", "statsd_exporter_", "statsd_metric_mapper_", "windsock_")
 
@@ -211,18 +209,8 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def statsd_exporter() -> str:
-    """The program; where it is not installed, Go builds it into .windsock/tools."""
-    tools = ROOT / ".windsock" / "tools"
-    found = shutil.which("statsd_exporter") or shutil.which("statsd_exporter", path=str(tools))
-    if found is None and shutil.which("go"):
-        built = subprocess.run(
-            INSTALL.split(), env={**os.environ, "GOBIN": str(tools)}, capture_output=True, text=True, check=False
-        )
-        assert built.returncode == 0, f"{INSTALL}: {built.stderr[-2000:]}"
-        found = str(tools / "statsd_exporter")
-    if found is None:
-        pytest.fail(f"statsd_exporter is not installed: {INSTALL} (with Go from https://go.dev/dl/)")
-    return found
+    """The program in the version that is compared with."""
+    return str(programs.find("statsd_exporter", STATSD_EXPORTER.current))
 
 
 @pytest.fixture

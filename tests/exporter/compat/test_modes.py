@@ -84,6 +84,13 @@ def test_a_changed_file_is_taken_over_on_sighup(program, eventually, tmp_path):
     eventually(lambda: 'after{id="y"} 1' in requests.get(exporter.metrics, timeout=60).text)
 
 
+def test_a_name_that_almost_matches_stops_nothing(program, eventually, tmp_path):
+    (tmp_path / "m.yml").write_text("mappings:\n- {match: '^((\\w+)*\\.)*end$', match_type: regex, name: found}\n")
+    exporter = program(*LISTEN, "--mapping-config", "m.yml")
+    send(exporter.port("udp"), b"a" * 37 + b"!:1|c", b"a." * 2000 + b"b:1|c", b"after.end:1|c")
+    eventually(lambda: "\nfound 1\n" in requests.get(exporter.metrics, timeout=10).text)
+
+
 def test_a_state_of_the_catalogue_does_no_harm(program, eventually, tmp_path):
     (tmp_path / "windsock.yaml").write_text(f"exporter: {{state_file: {tmp_path / 'state'}}}\n")
     before = program(*LISTEN)

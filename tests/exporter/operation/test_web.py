@@ -81,7 +81,7 @@ class TestManyConnections:
             stack.callback(service.rendering.release)
             for sock in connect(service, 3, stack):
                 sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
-            eventually(lambda: len(service.web.connections._working) == 3)
+            eventually(lambda: service.web.connections.working() == 3)
             answer = requests.get(f"http://{service.web.address}/-/healthy", timeout=60)
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
 

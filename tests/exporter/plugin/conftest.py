@@ -83,6 +83,7 @@ def alertmanager() -> Iterator[Alertmanager]:
     server = Alertmanager()
     server.fire("team.orders", "AirflowTaskFailed", "load failed: <b>no such table</b>", task_id="load")
     server.fire("fails", "AirflowTaskFailed", "breaks failed")
+    server.fire("", "WindsockFailing", "")
     yield server
     server.remove()
 

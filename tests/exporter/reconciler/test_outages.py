@@ -267,7 +267,9 @@ def test_two_reconcilers_and_three_alertmanagers_of_which_one_each_is_killed_in_
     try:
         ports = free_port(), free_port(), free_port()
         # A peer waits for those before it: a machine that stalls for a moment must not make it speak up.
-        timing = Timing(group_wait="500ms", group_interval="4s")
+        timing = Timing(
+            group_wait="500ms", group_interval="4s", storm_wait="500ms", beside_wait="500ms", again_interval="4s"
+        )
         peers += [Alertmanager(Settings(), own_messages, port, ports, timing, "700ms") for port in ports]
         urls = [peer.url for peer in peers]
         reconcilers = [process(name, database.url, urls) for name in ("one", "two")]
