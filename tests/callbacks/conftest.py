@@ -18,6 +18,7 @@ from types import SimpleNamespace
 
 import pytest
 from real.hostile import Hostile, Silent
+from real.server import free_port
 from real.waiting import until
 
 from windsock.airflow.versions import NEWEST, OLDEST
@@ -212,12 +213,6 @@ def lines(caplog):
     return read
 
 
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class RealAlertmanager:
     def __init__(self, url):
         self.url = url
@@ -245,7 +240,7 @@ def alertmanager(tmp_path):
     home = tmp_path / "alertmanager"
     home.mkdir()
     (home / "alertmanager.yml").write_text("route: {receiver: none}\nreceivers: [{name: none}]\n")
-    url = f"http://127.0.0.1:{_free_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     command = [program, "--config.file=alertmanager.yml", "--storage.path=data", "--cluster.listen-address="]
     with (home / "log").open("w") as log:
         process = subprocess.Popen(
@@ -301,7 +296,7 @@ def never_accepting():
 
 @pytest.fixture
 def refusing():
-    return f"http://127.0.0.1:{_free_port()}"
+    return f"http://127.0.0.1:{free_port()}"
 
 
 @pytest.fixture
