@@ -123,6 +123,6 @@ def test_what_statsd_exporter_refuses_is_refused(write, statsd_exporter):
     good_there = []
     for text in BAD:
         command = [statsd_exporter, "--check-config", f"--statsd.mapping-config={write(text)}"]
-        if subprocess.run(command, capture_output=True, check=False, timeout=20).returncode == 0:
+        if subprocess.run(command, capture_output=True, check=False, timeout=120).returncode == 0:
             good_there.append(text)
     assert good_there == [text for text in BAD if any(part in text for part in ONLY_HERE)]

@@ -49,8 +49,26 @@ CASES = {
     "the exporter's own names": (
         "",
         ["windsock.lines.total:5|c", "windsock_series:1|g", "airflow.db.task-instances:1|g", "a:1|c"],
-        {"a": 1},
-        {"type_conflict": 3},
+        {"a": 1, "statsd_windsock_lines_total": 5, "statsd_windsock_series": 1},
+        {"type_conflict": 1},
+    ),
+    "the names of what Prometheus says of a target, and of rules": (
+        "mappings:\n- {match: down, name: up}\n- {match: a.b, name: scrape_$1}\n",
+        ["up:0|g", "down:1|c", "ALERTS,alertname=x:1|g", "scrape.duration.seconds:9|g", "upper:1|c", "alerts:1|c"],
+        {
+            "statsd_up": 0,
+            'statsd_ALERTS{alertname="x"}': 1,
+            "statsd_scrape_duration_seconds": 9,
+            "upper": 1,
+            "alerts": 1,
+        },
+        {"type_conflict": 1},
+    ),
+    "the names of what the exporter says of its process": (
+        "",
+        ["process.cpu.seconds.total:7|c", "python_info:7|g", "process.orders:7|c"],
+        {"statsd_process_cpu_seconds_total": 7, "statsd_python_info": 7},
+        {},
     ),
     "a name that becomes empty": (
         "mappings:\n- {match: a.*, name: $9}\n",
