@@ -18,6 +18,7 @@ from windsock import teams
 from windsock.exporter.series.own import OwnMetrics
 
 from . import metrics, schema
+from .deadline import UnansweredError
 from .engine import open_engine, parse
 from .facts import Facts
 from .faults import Faults
@@ -293,6 +294,8 @@ class Collector:
             if self.faults.reason(error) == "connection" and not look.reconnected:
                 # The database was restarted since the last pass: once more, on a new connection.
                 look.reconnected = True
+                if isinstance(error, UnansweredError):  # it hung, which is a fault
+                    self.faults.count(query.name, error)
                 self.session.close()
                 return self._lead() and self._ask(query, look)
             return self._failed(query, look, error)
