@@ -65,7 +65,7 @@ class Session:
         return self.leads
 
     def execute(self, statement: sa.sql.Executable) -> Sequence[Any]:
-        """Return all rows of a statement. Raises UnansweredError where the server is silent, and the driver's errors."""
+        """Return all rows of a statement. Raises UnansweredError where the server falls silent; the driver's errors."""
         self.statements += 1
         connection = self._open()
         with self._bounded(self._limit):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 BOUND = 10.0
-"""Seconds that a pass may take on a busy machine, with a timeout of 1 s: it is some 3 s, half of it for a connection."""
+"""Seconds that a pass with a timeout of 1 s may take on a busy machine: it is some 3, of which 2 for a connection."""
 SETTINGS = Settings.model_validate({"metadata": {"interval": 10, "timeout": 1}})
 DRIVERS = {"psycopg2": "postgresql+psycopg2", "psycopg": "postgresql+psycopg", "pymysql": "mysql+pymysql"}
 
