@@ -342,6 +342,7 @@ class Collector:
     def _drop_stale(self, now: float) -> None:
         for query in self._schedule.queries:
             succeeded = self._succeeded.get(query.name)
-            if succeeded is not None and now - succeeded > KEPT_INTERVALS * self.interval * query.every:
+            # Either way: a clock that was ahead must not keep it.
+            if succeeded is not None and abs(now - succeeded) > KEPT_INTERVALS * self.interval * query.every:
                 del self._succeeded[query.name]
                 self._snapshot.replace(query.gauges, ())
