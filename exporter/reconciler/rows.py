@@ -94,7 +94,8 @@ _CHECKS: dict[str, Callable[[str, object], Any]] = {
     "failed": _number,
     "first": _seconds,
     "posted": _seconds,
+    "storm": _text,
     "over": _perhaps,
     "told": _flag,
 }
-"""By column of the table `alert`, each an attribute of Alert."""
+"""By column that the table `alert` may have, each an attribute of Alert."""
