@@ -92,6 +92,10 @@ class Store:
             memory.state.update(self._read("state", rows.state))
             for one in self._read("alert", rows.alert):
                 memory.alerts[one.key] = one
+            # What can be read may yet be damaged where the next rows go.
+            ((found,),) = self._file.execute("PRAGMA integrity_check(1)")
+            if found != "ok":
+                raise sqlite3.DatabaseError(f"malformed: {found}")
         except _ERRORS as error:
             self._file = self._set_aside(error, self._file)
             for one in memory.alerts.values():
