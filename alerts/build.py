@@ -33,7 +33,7 @@ def files(settings: Settings, timing: routes.Timing | None = None) -> dict[str, 
         + yaml_dump.dump({"groups": [{**group.render(base), **_query_offset(settings)} for group in rules.GROUPS]}),
         ALERTMANAGER: versions.header(versions.ALERTMANAGER, settings)
         + yaml_dump.dump(routes.alertmanager(settings, timing)),
-        TEMPLATES: messages.templates(base),
+        TEMPLATES: messages.templates(base, settings.alertmanager.version),
     }
 
 

@@ -13,28 +13,39 @@ from typing import TYPE_CHECKING
 
 from windsock import channels, links
 from windsock.channels.entries import COUNT, ENDED, REPEATS, RESOLVED, entries
+from windsock.channels.storms import words
 from windsock.events import ALERTNAMES
+from windsock.versions import at_least
 
 if TYPE_CHECKING:
     from windsock.settings import Links
+
+_REASON = "0.32"
+"""The Alertmanager that says why it sends a message."""
+_STILL = '{{ if eq .NotificationReason "repeat interval elapsed" }}Still: {{ end }}'
+"""The beginning of a message in which nothing is new: it is sent since nothing has changed for `repeat_interval`."""
 
 _HEADER = "{{- /* Made by `windsock alerts build`: what is changed here is lost with the next build. */ -}}\n"
 
 _COMMON = r"""
 {{- /* Which incident: the alert, the DAG, the installation. */ -}}
 {{ define "windsock.name" -}}
+{{ if .GroupLabels.storm }}{{ template "windsock.storm.name" . }}{{ else -}}
 {{ reReplaceAll "[<>&]" "" .GroupLabels.alertname }}
 {{- with .GroupLabels.dag_id }} {{ reReplaceAll "[<>&]" "" . }}{{ end }}
 {{- with .GroupLabels.cluster }} ({{ reReplaceAll "[<>&]" "" . }}){{ end }}
 {{- end }}
+{{- end }}
 
 {{ define "windsock.title" -}}
+STILL{{ if .GroupLabels.storm }}{{ template "windsock.storm.title" . }}{{ else -}}
 [{{ .Status | toUpper }}{{ if gt (len .Alerts.Firing) 1 }}:{{ len .Alerts.Firing }}{{ end }}]
 {{- " " }}{{ template "windsock.name" . }}
 {{- end }}
+{{- end }}
 
 {{ define "windsock.url" -}}
-{{ or .CommonAnnotations.run_url .CommonAnnotations.dashboard_url "" }}
+{{ or (COMMON_RUN_URL) (COMMON_DASHBOARD_URL) "" }}
 {{- end }}
 
 {{ define "windsock.since" -}}
@@ -73,17 +84,21 @@ Downstream: {{ printf "%.500s" . }}{{ end }}
 
 {{ printf "%.2000s" . }}
 {{ end }}
-{{- with .Annotations.log_url }}
+{{- with LOG_URL }}
 Log: {{ printf "%.1000s" . }}{{ end }}
-{{- with .Annotations.run_url }}
+{{- with RUN_URL }}
 Airflow: {{ printf "%.1000s" . }}{{ end }}
-{{- with .Annotations.dashboard_url }}
+{{- with DASHBOARD_URL }}
 Dashboard: {{ printf "%.1000s" . }}{{ end }}
 {{- with RUNBOOK }}
 Runbook: {{ printf "%.1000s" . }}{{ end }}
 {{ end }}
 
 {{ define "windsock.text.firing" -}}
+{{ if and .GroupLabels.storm .Alerts.Firing }}{{ template "windsock.storm.dags" .Alerts.Firing }}
+{{- template "windsock.storm.shared" . }}
+
+{{ end }}
 """
     + entries(
         ".Alerts.Firing",
@@ -101,7 +116,8 @@ Runbook: {{ printf "%.1000s" . }}{{ end }}
     + entries(
         ".Alerts.Resolved",
         10,
-        """{{ with .Labels.task_id }}{{ printf "%.250s" . }} {{ end -}}
+        """{{ if .Labels.storm }}{{ printf "%.250s" .Labels.dag_id }}: {{ end -}}
+{{ with .Labels.task_id }}{{ printf "%.250s" . }} {{ end -}}
 {{ with .Labels.run_id }}in run {{ printf "%.250s" . }} {{ end -}}
 {{ if not .Labels.run_id }}{{ printf "%.500s" (or .Annotations.summary .Labels.alertname) }}: {{ end -}}
 """
@@ -115,18 +131,37 @@ Runbook: {{ printf "%.1000s" . }}{{ end }}
 )
 
 
-def templates(base: Links) -> str:
-    """Return the content of windsock.tmpl; `base` is where runbooks are."""
-    text = _HEADER + _COMMON + _TEXT + "".join(channels.of(name).templates for name in channels.NAMES)
+def templates(base: Links, version: str) -> str:
+    """Return the content of windsock.tmpl for an Alertmanager; `base` is where runbooks are."""
+    text = (
+        _HEADER
+        + _COMMON
+        + words("windsock", '"[<>&]" ""')
+        + _TEXT
+        + "".join(channels.of(name).templates for name in channels.NAMES)
+    )
+    text = text.replace("STILL", _STILL if at_least(version, _REASON) else "")
     text = text.replace("COMMON_RUNBOOK", _runbook(base, ".CommonAnnotations", ".GroupLabels"))
-    return text.replace("RUNBOOK", _runbook(base, ".Annotations", ".Labels"))
+    text = text.replace("RUNBOOK", _runbook(base, ".Annotations", ".Labels"))
+    for name in ("log_url", "run_url", "dashboard_url"):
+        text = text.replace(f"COMMON_{name.upper()}", _link(f".CommonAnnotations.{name}"))
+        text = text.replace(name.upper(), _link(f".Annotations.{name}"))
+    return text
+
+
+def _link(address: str) -> str:
+    """An expression: the address where it is one of the web. A task may say anything, and Slack takes `<!channel|Log>`
+    for a mention, a browser `javascript:…` for a program.
+    """
+    return f'and (match "(?i)^https?://" {address}) {address}'
 
 
 def _runbook(base: Links, annotations: str, labels: str) -> str:
     """An expression: the runbook's address that the alert brings, else that of an event whose sender knew none."""
+    own = _link(f"{annotations}.runbook_url")
     before, name, after = links.runbook(base, "ALERTNAME").rpartition("ALERTNAME")
     if not name:
-        return f"{annotations}.runbook_url"
+        return own
     events = " ".join(map(json.dumps, ALERTNAMES))
     address = f"(print {json.dumps(before)} {labels}.alertname {json.dumps(after)})"
-    return f"or {annotations}.runbook_url (and (eq {labels}.alertname {events}) {address})"
+    return f"or ({own}) (and (eq {labels}.alertname {events}) {address})"

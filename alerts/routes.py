@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 from windsock import teams
 from windsock.destinations import destinations
 from windsock.events import ALERTNAMES, DAG_RUN_FAILED, TASK_FAILED
+from windsock.recurrence import AGAIN
+from windsock.storms import BESIDE
 
 from . import receivers
 
@@ -37,6 +39,12 @@ class Timing:
     group_wait: str = "5s"
     group_interval: str = "1m"
     repeat_interval: str = "12h"
+    storm_wait: str = "8s"
+    """The same for failures of one cause, of which more come for some seconds: a telephone rings once for them."""
+    beside_wait: str = "10s"
+    """The same for what fails beside them: so much longer that it is told in another second."""
+    again_interval: str = "1h"
+    """Between messages of what fails again and again."""
 
 
 def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, Any]:
@@ -56,14 +64,15 @@ def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, 
             "routes": [
                 {"matchers": [_is("alertname", "Watchdog")], "receiver": WATCHDOG, "repeat_interval": "5m"},
                 {"matchers": [_is("severity", "info")], "receiver": RECORDED},
-                *(_to(team, _is("team", team)) for team in settings.teams),
+                *(_to(team, timing, _is("team", team)) for team in settings.teams),
                 # A rule knows the team where the exporter reads Airflow's database; elsewhere the DAG's id alone.
                 *(
-                    _to(team, 'team=""', 'dag_id!=""', f'dag_id=~"{_quoted(_ids(config.match.dag))}"')
+                    _to(team, timing, 'team=""', 'dag_id!=""', f'dag_id=~"{_quoted(_ids(config.match.dag))}"')
                     for team, config in settings.teams.items()
                     if config.match.dag
                 ),
-                _critical(teams.UNKNOWN),
+                _critical(teams.UNKNOWN, timing),
+                *_storms(timing),
             ],
         },
         "inhibit_rules": _inhibitions(),
@@ -102,16 +111,32 @@ def notes(settings: Settings) -> list[str]:
     return lines
 
 
-def _to(team: str, *matchers: str) -> dict[str, Any]:
+def _to(team: str, timing: Timing, *matchers: str) -> dict[str, Any]:
     return {
         "matchers": list(matchers),
         "receiver": receivers.name(team, "warning"),
-        "routes": [_critical(team)],
+        "routes": [_critical(team, timing), *_storms(timing)],
     }
 
 
-def _critical(team: str) -> dict[str, Any]:
-    return {"matchers": [_is("severity", "critical")], "receiver": receivers.name(team, "critical")}
+def _critical(team: str, timing: Timing) -> dict[str, Any]:
+    return {
+        "matchers": [_is("severity", "critical")],
+        "receiver": receivers.name(team, "critical"),
+        "routes": _storms(timing),
+    }
+
+
+def _storms(timing: Timing) -> list[dict[str, Any]]:
+    """What several DAGs fail of together is a group of the receiver above; so are what fails beside it, what recurs."""
+    timings = {
+        f'storm=~".*/{AGAIN}"': {"group_interval": timing.again_interval},
+        f'storm=~".*/{BESIDE}"': {"group_wait": timing.beside_wait},
+        'storm!=""': {"group_wait": timing.storm_wait},
+    }
+    return [
+        {"matchers": [matcher], "group_by": ["cluster", "team", "storm"], **times} for matcher, times in timings.items()
+    ]
 
 
 def _inhibitions() -> list[dict[str, Any]]:

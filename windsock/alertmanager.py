@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 _LIMIT = 64 << 20
 """Bytes of an answer: thousands of alerts with all that their annotations may hold."""
+_TRUSTED = 10.0
+"""Seconds for which certificates that were read are used."""
 PeerResult = tuple[str, str | None]
 """A peer's URL, and None where it accepted, else what went wrong, in words."""
 
@@ -44,10 +46,12 @@ PeerResult = tuple[str, str | None]
 class Alertmanager:
     """The peers of one installation. Holds no connection: it is used once or twice in a task's process."""
 
-    def __init__(self, config: Peers, known: Mapping[str, str] | None = None) -> None:
+    def __init__(self, config: Peers, headers: Mapping[str, str] | None = None) -> None:
+        """`headers` are what `credentials` returns."""
         self._urls = config.urls
         self._http = config.http
-        self._secrets = known or {}
+        self._headers = headers or {}
+        self._context: tuple[float, ssl.SSLContext] | None = None
 
     def post(self, alerts: Sequence[Mapping[str, Any]], timeout: float) -> list[PeerResult]:
         """Send `alerts` to all peers side by side; returns after `timeout` seconds at the latest, and never raises."""
@@ -61,10 +65,17 @@ class Alertmanager:
 
     def find(self, labels: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
         """Return the firing alerts that carry all of `labels`, from the first peer that answers. Raises OSError."""
+        return self._first(_query(labels), timeout)
+
+    def match(self, patterns: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
+        """As `find`, with an anchored regular expression of Go's for each label."""
+        return self._first(_query(patterns, "=~"), timeout)
+
+    def _first(self, path: str, timeout: float) -> list[dict[str, Any]]:
         error: OSError = ConnectionError("no Alertmanager is configured")
         for url in self._urls:
             try:
-                found: list[dict[str, Any]] = self._get(url, _query(labels), timeout)
+                found: list[dict[str, Any]] = self._get(url, path, timeout)
             except OSError as problem:
                 error = ConnectionError(f"{url}: {problem}")
             else:
@@ -122,30 +133,37 @@ class Alertmanager:
 
     def _request(self, url: str, path: str, body: bytes | None, timeout: float) -> Reply:
         """Raises NoReplyError. No proxy is used: $HTTP_PROXY is for what is outside of the network."""
-        headers = {"Accept": "application/json", "Content-Type": "application/json", **self._http.headers}
-        if self._http.username:
-            headers["Authorization"] = basic(self._http.username, self._secrets.get("password", ""))
-        if "bearer" in self._secrets:
-            headers["Authorization"] = f"Bearer {self._secrets['bearer']}"
+        headers = {"Accept": "application/json", "Content-Type": "application/json", **self._headers}
         return Client(self._tls, limit=_LIMIT).request(url + path, body, headers, timeout)
 
     def _tls(self) -> ssl.SSLContext:
-        context = ssl.create_default_context(cafile=self._http.ca_file)
-        if self._http.cert_file:
-            context.load_cert_chain(self._http.cert_file, self._http.key_file)
+        """Made anew after a while: reading the machine's certificates takes long, and they are renewed."""
+        made, context = self._context or (0.0, None)
+        now = time.monotonic()
+        if context is None or now - made > _TRUSTED:
+            context = ssl.create_default_context(cafile=self._http.ca_file)
+            if self._http.cert_file:
+                context.load_cert_chain(self._http.cert_file, self._http.key_file)
+            self._context = now, context
         return context
 
 
 def credentials(http: Http, section: str = "alertmanager") -> dict[str, str]:
-    """Return the values of the secrets that `http` names. Raises SettingsError for one that can't be had here."""
+    """Return the headers that `http` asks for, with its secrets. Raises SettingsError for one that can't be had."""
     given = {"password": http.password, "bearer": http.bearer}
-    return {
+    known = {
         name: secrets.variable(reference, f"{section}.http.{name}") for name, reference in given.items() if reference
     }
+    headers = secrets.filled(http.headers, f"{section}.http.headers")
+    if http.username:
+        headers["Authorization"] = basic(http.username, known.get("password", ""))
+    if "bearer" in known:
+        headers["Authorization"] = f"Bearer {known['bearer']}"
+    return headers
 
 
-def _query(labels: Mapping[str, str]) -> str:
-    filters = [("filter", f'{name}="{_escape(value)}"') for name, value in labels.items()]
+def _query(labels: Mapping[str, str], operator: str = "=") -> str:
+    filters = [("filter", f'{name}{operator}"{_escape(value)}"') for name, value in labels.items()]
     return f"/api/v2/alerts?{urlencode(filters, quote_via=quote)}"
 
 

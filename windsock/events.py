@@ -57,6 +57,8 @@ class Event:
     annotations: Mapping[str, str] = field(default_factory=dict)
     check: str | None = None
     """The author's name for a check of data."""
+    storm: str = ""
+    """What failed of the same cause at the same time has it in common (`windsock.storms`); chosen once."""
 
     @property
     def identity(self) -> dict[str, str]:
@@ -74,8 +76,8 @@ class Event:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The identity and the two labels that Alertmanager routes by."""
-        routing = {"team": self.team, "severity": self.severity}
+        """The identity and the labels that Alertmanager routes and groups by."""
+        routing = {"team": self.team, "severity": self.severity, "storm": self.storm}
         return {**self.identity, **{name: value for name, value in routing.items() if value}}
 
     def alert(self, now: datetime, *, resolved: bool = False, generator_url: str = "") -> dict[str, Any]:

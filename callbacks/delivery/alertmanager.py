@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
+from windsock import storms
 from windsock.alertmanager import Alertmanager, credentials
 from windsock.callbacks import bounded, spool, success
 from windsock.events import RECONCILING, TASK_FAILED, TASK_RETRYING, rfc3339, unix
@@ -21,6 +22,8 @@ from windsock.redaction import redact
 from .result import Delivery, count, took
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from windsock.alertmanager import PeerResult
     from windsock.events import Event
     from windsock.settings import Settings
@@ -30,16 +33,20 @@ PENDING = ((CHANNEL, ""),)
 
 _LOOK_UP = 0.2
 """The share of the time that asking for an earlier alert may take: the post is what counts."""
+_LIGHTING = 0.3
+"""The share of that time that the beacon may take."""
 _KEEPING = 0.1
 """The share that putting it down may take: a disk that hangs costs no alert."""
+_RENDERING = 0.4
+"""The share that a template may take."""
 _PAUSES = (0.3, 1.0)
 """Seconds before a further attempt, where the first failed at once: a peer that restarts is back soon."""
 
 
 def fire(event: Event, settings: Settings, deadline: float, template: str | None = None) -> Delivery:
-    """Post `event` to all peers; adopts the labels of an alert for the same failure."""
+    """Post `event` to all peers; adopts the labels of an alert for the same failure, or joins a storm."""
     if template is not None:
-        event = _described(event, settings, template)
+        event = _described(event, settings, template, (deadline - time.monotonic()) * _RENDERING)
     entry = spool.Entry("failed", event, PENDING, created=time.time())
     try:
         claim = bounded.run(lambda: keep(settings, entry), (deadline - time.monotonic()) * _KEEPING)
@@ -50,8 +57,8 @@ def fire(event: Event, settings: Settings, deadline: float, template: str | None
     except SettingsError as error:
         return conclude(claim, settings, event, [("", error.problems[0])], "settings")
     started = time.monotonic()
-    event = _adopt(event, client, (deadline - started) * _LOOK_UP, len(settings.alertmanager.urls))
-    results = post(client, [event.alert(datetime.now(timezone.utc))], deadline)
+    event, signs = place(event, client, (deadline - started) * _LOOK_UP, len(settings.alertmanager.urls))
+    results = post(client, [event.alert(datetime.now(timezone.utc)), *signs], deadline)
     seconds = time.monotonic() - started
     found = conclude(claim, settings, event, results)
     took(seconds, CHANNEL, event.team)
@@ -146,7 +153,7 @@ def put_off(claim: spool.Claim | None, settings: Settings, event: Event, problem
     """Keep what was not taken, or bury what never will be; returns that in words."""
     if claim is None:
         count("dead", CHANNEL, event.team, "no_spool")
-        return "not kept: the spool has no room or is switched off"
+        return f"not kept: {spool.of(settings).obstacle() or 'the disk did not take it'}"
     if problem == "rejected":
         spool.of(settings).bury(claim.entry, detail)
         claim.remove()
@@ -175,32 +182,53 @@ def word(results: list[PeerResult]) -> str:
     return "unreachable"
 
 
-def _adopt(event: Event, client: Alertmanager, seconds: float, peers: int) -> Event:
-    """Take over team and severity of an alert for the same failure: with other labels there would be two.
+def place(event: Event, client: Alertmanager, seconds: float, peers: int) -> tuple[Event, list[dict[str, Any]]]:
+    """Give the failure the labels of an alert for it that is there, or the storm that it is part of, or neither.
+
+    The second value is what to post beside its alert, so that others find out what they share with it.
+    """
+    try:
+        return bounded.run(lambda: _placed(event, client, seconds, peers), seconds)
+    except Exception:  # noqa: BLE001  nothing that goes wrong here is worth an alert that is not sent
+        return event, []
+
+
+def adopt(event: Event, alert: Mapping[str, Any]) -> Event:
+    """Take over what an alert for the same failure is routed and grouped by: with other labels there would be two.
 
     And its text, where that is of the same try and knows the exception: Airflow's second call for a try does not.
     """
-    try:
-        # Peers are asked in turn, so that one that hangs leaves time for the next.
-        alerts = bounded.run(lambda: client.find(event.identity, seconds / peers), seconds)
-        if not alerts:
-            return event
-        labels, said = alerts[0]["labels"], alerts[0]["annotations"]
-        own = event.annotations
-        same = own.get("try") and all(said.get(name) == own.get(name) for name in ("try", "map_index"))
-        if same and said.get("exception") and not own.get("exception"):
-            event = replace(event, annotations=said)
-        return replace(event, team=labels.get("team", event.team), severity=labels.get("severity", event.severity))
-    except Exception:  # noqa: BLE001  nothing that goes wrong here is worth an alert that is not sent
-        return event
+    labels, said = alert["labels"], alert["annotations"]
+    own = event.annotations
+    same = own.get("try") and all(said.get(name) == own.get(name) for name in ("try", "map_index"))
+    if same and said.get("exception") and not own.get("exception"):
+        own = said
+    found = {name: said[name] for name in storms.NOTES if name in said}
+    routing = {name: labels.get(name, getattr(event, name)) for name in ("team", "severity")}
+    return replace(event, **routing, storm=labels.get("storm", ""), annotations={**own, **found})
 
 
-def _described(event: Event, settings: Settings, template: str) -> Event:
+def _placed(event: Event, client: Alertmanager, seconds: float, peers: int) -> tuple[Event, list[dict[str, Any]]]:
+    """Raises OSError."""
+    now = datetime.now(timezone.utc)
+    # Lit before the look, so that of two that fail at the same moment one sees the other.
+    client.post(storms.beacons(event, now), seconds * _LIGHTING)
+    # Peers are asked in turn, so that one that hangs leaves time for the next.
+    found = client.match(storms.patterns(event), seconds / peers)
+    identity = event.identity.items()
+    told = next((alert for alert in found if identity <= alert["labels"].items()), None)
+    if told is not None:
+        return adopt(event, told), []
+    placed = storms.gather([event], found, now)
+    return placed[0], storms.marks(placed, now)
+
+
+def _described(event: Event, settings: Settings, template: str, seconds: float) -> Event:
     """Let the template say the description: the message itself is made by Alertmanager."""
     from windsock.callbacks.rendering.message import Message  # noqa: PLC0415  only where an author chose a template
     from windsock.callbacks.rendering.template import render  # noqa: PLC0415
 
-    text = render(settings.callbacks.templates.get(template, template), Message(event))
+    text = render(settings.callbacks.templates.get(template, template), Message(event), seconds)
     return replace(event, annotations={**event.annotations, **({"description": text} if text else {})})
 
 
@@ -215,7 +243,7 @@ def _ended(event: Event, client: Alertmanager, before: float, seconds: float) ->
     others: list[dict[str, Any]] = []
     for alert in client.find(_ends(event), seconds):
         labels, began = alert["labels"], unix(alert["startsAt"])
-        if labels.get("alertname") not in _names(event) or began > before:
+        if labels.get("alertname") not in _names(event) or before < began <= time.time():
             continue
         run_id = labels.get("run_id", "")
         if ending.ends(run_id, alert["annotations"], began):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from windsock.storms import SIGNS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -52,7 +54,8 @@ class Watch:
         found = self._get(f"{self._alertmanager}/api/v2/alerts")
         if found is None:
             return
-        alerts = {alert["fingerprint"]: _named(alert["labels"]) for alert in found}
+        told = [alert for alert in found if alert["labels"].get("alertname") not in SIGNS]
+        alerts = {alert["fingerprint"]: _named(alert["labels"]) for alert in told}
         for fingerprint, text in alerts.items():
             if fingerprint not in self._alerts:
                 yield f"alert fires   {text}"

@@ -16,6 +16,7 @@ from windsock.alertmanager import Alertmanager, credentials
 from windsock.database import find_url
 from windsock.exceptions import SettingsError, WindsockError
 from windsock.exporter.series.exposition import TEXT
+from windsock.storms import SIGNS
 
 from . import page
 from .published import Exposition, UnavailableError
@@ -105,6 +106,7 @@ class Site:
         except (OSError, WindsockError) as error:
             log.warning("no alerts: %s", error)
             return page.Firing([], "Alertmanager does not answer.")
+        found = [one for one in found if one["labels"].get("alertname") not in SIGNS]
         return page.Firing(sorted(found, key=lambda one: str(one.get("startsAt")), reverse=True))
 
 

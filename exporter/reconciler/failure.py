@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+ROUTING = ("team", "severity", "storm")
+"""The labels that two senders of one failure may choose differently."""
+
+
 class Key(NamedTuple):
     """Which failure: an alert event's identity without the cluster; what it is not on the level of is empty."""
 
@@ -57,6 +61,8 @@ class Alert:
     """When it was first posted, or found in Alertmanager; 0: not yet."""
     posted: float = 0.0
     """When an Alertmanager last took it."""
+    storm: str = ""
+    """What it is grouped by, together with failures of the same cause (`windsock.storms`)."""
     over: float | None = None
     """When it was found to be over; None: it lasts."""
     told: bool = False
@@ -79,8 +85,10 @@ class Alert:
             team=self.team,
             severity=self.severity,
             annotations=self.annotations,
+            storm=self.storm,
         )
 
     def variant(self, cluster: str, labels: Mapping[str, str]) -> Event:
         """The same failure as another sender labelled it."""
-        return replace(self.event(cluster), team=labels.get("team", ""), severity=labels.get("severity", ""))
+        team, severity, storm = (labels.get(name, "") for name in ROUTING)
+        return replace(self.event(cluster), team=team, severity=severity, storm=storm)

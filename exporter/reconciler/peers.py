@@ -19,6 +19,7 @@ from windsock.events import (
     rfc3339,
     unix,
 )
+from windsock.storms import SIGNS
 
 from .failure import Key
 
@@ -52,6 +53,8 @@ class Look:
     complete: dict[str, set[Key]] = field(default_factory=dict)
     """By Alertmanager that answered: all that it shows."""
     problems: dict[str, str] = field(default_factory=dict)
+    storms: list[dict[str, Any]] = field(default_factory=list)
+    """The signs by which senders find failures of the same cause."""
     signed: set[str] = field(default_factory=set)
     """Those that show that a reconciler works: they were not restarted since its last pass."""
     other: bool = False
@@ -88,6 +91,8 @@ class Peers:
                 if labels.get("alertname") in _KNOWN and labels.get("dag_id") and labels.get("run_id"):
                     keys.add(Key.of(labels))
                     look.alerts.setdefault(Key.of(labels), []).append(_shown(alert))
+                elif labels.get("alertname") in SIGNS:
+                    look.storms.append(alert)
                 elif labels.get("alertname") == RECONCILING:
                     look.signed.add(url)
                     look.other |= alert.get("annotations", {}).get(_INSTANCE) not in (None, self.instance)

@@ -18,6 +18,7 @@ from windsock.exporter.database.faults import said
 from windsock.exporter.database.query import Inquiry
 from windsock.exporter.database.snapshot import Snapshot
 from windsock.exporter.series.own import OwnMetrics
+from windsock.exporter.worker import Worker
 
 from . import clock
 from .definitions import Definitions
@@ -88,7 +89,7 @@ class Reconciler:
         self.status: Literal["starts", "leads", "follows"] = "starts"
         """Whether it acts, or leaves that to another one; `starts` while it does not know."""
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+        self.thread = Worker("reconciler", self._run)
 
     def use(self, settings: Settings) -> None:
         """Go on with `settings` from the next pass on; the database, the store and the Alertmanagers stay."""
@@ -96,13 +97,13 @@ class Reconciler:
 
     def start(self) -> None:
         """Begin to work."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """End after the pass that may be going on."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(self.database.timeout + 1)
+        if self.thread.is_alive():
+            self.thread.join(self.database.timeout + 1)
 
     def close(self) -> None:
         """Give up the store, and the connection where nobody else uses it."""
@@ -235,6 +236,7 @@ class Reconciler:
         for failure in new:
             dag = self._tracker.dag(failure.key.dag_id, view)
             self._tracker.admit(failure, self._enrichment.write(failure, dag), look, view)
+        self._tracker.gather(look, datetime.fromtimestamp(now, timezone.utc))
         self._works("database")
         self._memory.state["passed"] = now
         self.own.set("windsock_reconcile_last_pass_timestamp_seconds", round(now, 3))

@@ -31,13 +31,13 @@ KEPT = 7 * 86_400.0
 MOST = 20_000
 """And of so many failures at most, those that were over last."""
 
-_FORMAT = 1
+_FORMAT = 2
 _TABLES = """
 CREATE TABLE IF NOT EXISTS state (name TEXT PRIMARY KEY, value REAL NOT NULL);
 CREATE TABLE IF NOT EXISTS alert (
     key TEXT PRIMARY KEY, team TEXT NOT NULL, severity TEXT NOT NULL, annotations TEXT NOT NULL,
     failed_at REAL NOT NULL, due REAL, failed INTEGER NOT NULL, first REAL NOT NULL, posted REAL NOT NULL,
-    over REAL, told INTEGER NOT NULL
+    storm TEXT NOT NULL, over REAL, told INTEGER NOT NULL
 );
 """
 _Row = TypeVar("_Row")
@@ -114,7 +114,8 @@ class Store:
         with self._file:
             self._file.execute("BEGIN IMMEDIATE")
             self._file.executemany(
-                "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", [_row(one) for one in alerts]
+                "INSERT OR REPLACE INTO alert VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [_row(one) for one in alerts],
             )
             self._file.executemany("DELETE FROM alert WHERE key = ?", [(json.dumps(key),) for key in forgotten])
             self._file.executemany("INSERT OR REPLACE INTO state VALUES (?, ?)", list(state.items()))
@@ -217,6 +218,7 @@ def _row(one: Alert) -> tuple[object, ...]:
         one.failed,
         one.first,
         one.posted,
+        one.storm,
         one.over,
         int(one.told),
     )

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any
 
+from windsock import storms
 from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, LIFETIME, TASK_FAILED, TASK_RETRYING
 from windsock.teams import DagFacts, owners_of, route
 
 from . import rules, texts
-from .failure import Alert, Failure, Key
+from .failure import ROUTING, Alert, Failure, Key
 from .peers import labels_of, parse
 
 if TYPE_CHECKING:
@@ -44,6 +45,10 @@ class Tracker:
         self._interval = interval
         self._waiting: dict[Key, tuple[Failure, float]] = {}
         """New failures that a callback may still report, and when they were seen first."""
+        self._gathering: list[Alert] = []
+        """What was admitted in this pass, and nobody has told."""
+        self._signs: list[dict[str, Any]] = []
+        """What lets others join the storms of these."""
         self._strangers: dict[Key, list[Shown]] = {}
         """What fires in Alertmanager, though it is over."""
         self.due_at = _NEVER
@@ -57,6 +62,7 @@ class Tracker:
         """Forget all but `alerts`."""
         self.alerts = dict(alerts)
         self._waiting, self.due_at = {}, _NEVER
+        self._gathering, self._signs = [], []
 
     def asked(self, look: Look) -> set[Key]:
         """What the database has to be asked for: what lasts as far as is known, and whatever an Alertmanager shows."""
@@ -119,6 +125,17 @@ class Tracker:
         one.annotations = texts.stop(texts.merge(ours, one.annotations), stopped=stopped)
         self.alerts[key] = one
         self._waiting.pop(key, None)
+        if not shown:
+            self._gathering.append(one)
+
+    def gather(self, look: Look, now: datetime) -> None:
+        """Find out which of the alerts that were admitted in this pass are part of a storm."""
+        cluster = self._settings.cluster
+        events = storms.gather([one.event(cluster) for one in self._gathering], look.storms, now)
+        for one, event in zip(self._gathering, events, strict=True):
+            one.storm, one.annotations = event.storm, dict(event.annotations)
+        self._signs = [sign for event in events for sign in storms.beacons(event, now)] + storms.marks(events, now)
+        self._gathering = []
 
     def due(self, look: Look, now: datetime) -> tuple[list[dict[str, Any]], Callable[[], list[str]]]:
         """Return what to post, and what to call once it was taken: it notes so, and returns the silent ones' DAGs."""
@@ -130,7 +147,8 @@ class Tracker:
         ended = [
             one for key, one in self.alerts.items() if one.over is not None and (not one.told or key in self._strangers)
         ]
-        posts = [one.event(cluster).alert(now) for one in firing]
+        posts = [*self._signs, *(one.event(cluster).alert(now) for one in firing)]
+        self._signs = []
         for one in ended:
             posts += _resolved(one, look.alerts.get(one.key, []), cluster, now)
         fired = sum(not one.posted for one in firing)
@@ -253,6 +271,7 @@ def _adopted(failure: Failure, shown: list[Shown]) -> Alert:
         failure.due,
         failure.failed,
         first=since,
+        storm=labels.get("storm", ""),
     )
 
 
@@ -263,7 +282,7 @@ def _is_due(one: Alert, look: Look, at: float) -> bool:
     same = [
         there
         for there in look.alerts.get(one.key, ())
-        if (there.labels.get("team", ""), there.labels.get("severity", "")) == (one.team, one.severity)
+        if all(there.labels.get(name, "") == getattr(one, name) for name in ROUTING)
     ]
     poorer = any(one.annotations != there.annotations for there in same)
     return not one.posted or look.lacking(one.key) or poorer or at - one.posted > _RENEW

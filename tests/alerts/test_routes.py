@@ -7,6 +7,7 @@ import json
 import pytest
 import yaml
 
+from windsock import storms
 from windsock.alerts import build
 from windsock.exceptions import SettingsError
 from windsock.settings import Settings
@@ -78,6 +79,24 @@ def told(receiver):
 def test_an_alert_goes_to_its_team_by_severity(routed, labels, expected):
     settings = Settings(channels=CHANNELS, teams=TEAMS, defaults=DEFAULTS, alertmanager={"secrets_dir": "/s"})
     assert told(routed(settings, **labels)) == expected
+
+
+@pytest.mark.parametrize("team", ["payments", "growth", "night", "silent", "default", "nobody knows it"])
+@pytest.mark.parametrize("severity", ["critical", "warning", "info"])
+@pytest.mark.parametrize("cause", ["3fa9c1d2", storms.BESIDE])
+def test_a_storm_goes_where_each_of_its_failures_would(routed, team, severity, cause):
+    settings = Settings(channels=CHANNELS, teams=TEAMS, defaults=DEFAULTS, alertmanager={"secrets_dir": "/s"})
+    alone = routed(settings, team=team, severity=severity, dag_id="a")
+    assert (
+        routed(settings, team=team, severity=severity, dag_id="a", storm=f"2026-11-28T04:35:02.120Z/{cause}") == alone
+    )
+
+
+@pytest.mark.parametrize("sign", storms.SIGNS)
+def test_what_senders_say_to_each_other_is_told_to_nobody(routed, sign):
+    settings = Settings(channels=CHANNELS, teams=TEAMS, defaults=DEFAULTS)
+    labels = {"team": "payments", "severity": "info", "storm": "2026-11-28T04:35:02.120Z/3fa9"}
+    assert told(routed(settings, alertname=sign, **labels)) == []
 
 
 @pytest.mark.parametrize(
@@ -180,6 +199,11 @@ def test_groups_and_times_are_those_of_the_design():
     route = yaml.safe_load(build.files(Settings())[build.ALERTMANAGER])["route"]
     assert route["group_by"] == ["cluster", "alertname", "dag_id"]
     assert (route["group_wait"], route["group_interval"], route["repeat_interval"]) == ("5s", "1m", "12h")
+    beside, storm = route["routes"][-2:]
+    assert beside["group_by"] == storm["group_by"] == ["cluster", "team", "storm"]
+    # It begins with the second failure, and is told within ten seconds of the fifth.
+    assert (storm["group_wait"], beside["group_wait"]) == ("8s", "10s")
+    assert "beside" in beside["matchers"][0]
 
 
 def test_secrets_are_files_named_like_their_variables():

@@ -48,7 +48,7 @@ def test_what_differs_between_tries_is_not_part_of_it(annotation):
 def test_no_field_could_carry_a_map_index_a_try_a_host_or_a_time():
     assert set(inspect.signature(Event).parameters) == {
         "alertname", "cluster", "dag_id", "run_id", "task_id", "deadline", "team", "severity", "annotations",
-        "check",
+        "check", "storm",
     }  # fmt: skip
 
 

@@ -13,13 +13,14 @@ import yaml
 
 from windsock.alerts import build
 from windsock.alerts.routes import RECORDED, WATCHDOG, Timing
+from windsock.storms import SIGNS
 
 from .server import Server, find
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
 
-FAST = Timing(group_wait="400ms", group_interval="1s")
+FAST = Timing(group_wait="400ms", group_interval="1s", storm_wait="400ms", beside_wait="400ms", again_interval="1s")
 
 
 class Messages:
@@ -117,13 +118,20 @@ class Alertmanager(Server):
         )
 
     def alerts(self, **labels: str) -> list[dict[str, Any]]:
-        """What fires."""
-        filters = [f'{name}="{value}"' for name, value in labels.items()]
-        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=5)
+        """What fires, without what senders say to each other."""
+        found = self._all([f'{name}="{value}"' for name, value in labels.items()])
+        return [alert for alert in found if alert["labels"]["alertname"] not in SIGNS]
+
+    def signs(self) -> list[dict[str, Any]]:
+        """What senders say to each other."""
+        return self._all([f'alertname=~"{"|".join(SIGNS)}"'])
+
+    def _all(self, filters: list[str]) -> list[dict[str, Any]]:
+        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=60)
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return found
 
     def post(self, *alerts: dict[str, Any]) -> None:
         """Send alerts as another sender does."""
-        requests.post(f"{self.url}/api/v2/alerts", json=list(alerts), timeout=5).raise_for_status()
+        requests.post(f"{self.url}/api/v2/alerts", json=list(alerts), timeout=60).raise_for_status()

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import Channel
 from .entries import ENDED, REPEATS, entries
+from .storms import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 _RESOLVED = """\
 resolved {{ template "windsock.until" . }}{{ with .Annotations.resolution }}: \
 {{ template "windsock.msteams.plain" (printf "%.100s" .) }}{{ end }}"""
+_ESCAPE = r'"([\\\\`*_\\[\\]])" "\\$1"'
+"""What makes text of any text: reReplaceAll's arguments."""
 _TEMPLATES = (
     r"""
 {{- /* What comes from a DAG is text: no link, nothing bold; and only an empty line ends a line. Teams takes 28 KB a
@@ -22,10 +25,12 @@ message, of which Go's JSON gives a < or an & six bytes: texts are shorter than 
 {{- end }}
 
 {{ define "windsock.msteams.title" -}}
+STILL{{ if .GroupLabels.storm }}{{ template "windsock.msteams.storm.title" . }}{{ else -}}
 [{{ .Status | toUpper }}{{ if gt (len .Alerts.Firing) 1 }}:{{ len .Alerts.Firing }}{{ end }}]
 {{- " " }}{{ template "windsock.msteams.plain" (printf "%.60s" .GroupLabels.alertname) }}
 {{- with .GroupLabels.dag_id }} {{ template "windsock.msteams.plain" (printf "%.250s" .) }}{{ end }}
 {{- with .GroupLabels.cluster }} ({{ template "windsock.msteams.plain" . }}){{ end }}
+{{- end }}
 {{- end }}
 
 {{ define "windsock.msteams.since" -}}
@@ -35,6 +40,7 @@ message, of which Go's JSON gives a < or an & six bytes: texts are shorter than 
 
 {{- /* Which failure: the task and its run, or what a rule says. */ -}}
 {{ define "windsock.msteams.what" -}}
+{{ if .Labels.storm }}**{{ template "windsock.msteams.plain" (printf "%.100s" .Labels.dag_id) }}**: {{ end -}}
 {{ if .Labels.run_id -}}
 {{ with .Labels.task_id }}**{{ template "windsock.msteams.plain" (printf "%.100s" .) }}** in run{{ else }}Run{{ end }}
 {{- with .Labels.run_id }} {{ template "windsock.msteams.plain" (printf "%.100s" .) }}{{ end }}
@@ -51,11 +57,11 @@ message, of which Go's JSON gives a < or an & six bytes: texts are shorter than 
 
 {{ define "windsock.msteams.links" -}}
 {{ $dot := "" -}}
-{{ with .Annotations.log_url }}{{ if lt (len .) 400 -}}
+{{ with LOG_URL }}{{ if lt (len .) 400 -}}
 [Log]({{ template "windsock.msteams.address" . }}){{ $dot = " · " }}{{ end }}{{ end -}}
-{{ with .Annotations.run_url }}{{ if lt (len .) 400 -}}
+{{ with RUN_URL }}{{ if lt (len .) 400 -}}
 {{ $dot }}[Airflow]({{ template "windsock.msteams.address" . }}){{ $dot = " · " }}{{ end }}{{ end -}}
-{{ with .Annotations.dashboard_url }}{{ if lt (len .) 400 -}}
+{{ with DASHBOARD_URL }}{{ if lt (len .) 400 -}}
 {{ $dot }}[Dashboard]({{ template "windsock.msteams.address" . }}){{ $dot = " · " }}{{ end }}{{ end -}}
 {{ with RUNBOOK }}{{ if lt (len .) 400 -}}
 {{ $dot }}[Runbook]({{ template "windsock.msteams.address" . }}){{ $dot = " · " }}{{ end }}{{ end -}}
@@ -91,6 +97,10 @@ message, of which Go's JSON gives a < or an & six bytes: texts are shorter than 
 
 {{- /* The newest in full, others in a line each. */ -}}
 {{ define "windsock.msteams.text" -}}
+{{ if and .GroupLabels.storm .Alerts.Firing }}{{ template "windsock.msteams.storm.dags" .Alerts.Firing }}
+{{- template "windsock.msteams.storm.shared" . }}
+
+{{ end }}
 """
     + entries(
         ".Alerts.Firing",
@@ -112,6 +122,7 @@ message, of which Go's JSON gives a < or an & six bytes: texts are shorter than 
     + r"""
 {{- end }}
 """
+    + words("windsock.msteams", _ESCAPE)
 )
 
 

@@ -74,12 +74,13 @@ _TEMPLATES = (
 {{- end }}
 
 {{ define "windsock.slack.footer" -}}
-{{ .CommonLabels.severity }}
+{{ template "windsock.slack.plain" (printf "%.60s" .CommonLabels.severity) }}
 {{- with .CommonLabels.team }} · {{ template "windsock.slack.plain" (printf "%.60s" .) }}{{ end }}
 {{- end }}
 
 {{- /* Which failure: the task and its run, or what a rule says. */ -}}
 {{ define "windsock.slack.what" -}}
+{{ if .Labels.storm }}*{{ template "windsock.slack.plain" (printf "%.120s" .Labels.dag_id) }}*: {{ end -}}
 {{ if .Labels.run_id -}}
 {{ with .Labels.task_id }}*{{ template "windsock.slack.plain" (printf "%.120s" .) }}* in run{{ else }}Run{{ end }}
 {{- with .Labels.run_id }} `{{ template "windsock.slack.plain" (printf "%.120s" .) }}`{{ end }}
@@ -96,11 +97,11 @@ _TEMPLATES = (
 {{- /* Above the exception: Slack folds long texts, and the links must stay in sight. */ -}}
 {{ define "windsock.slack.links" -}}
 {{ $dot := "" -}}
-{{ with .Annotations.log_url }}{{ if lt (len .) 400 -}}
+{{ with LOG_URL }}{{ if lt (len .) 400 -}}
 <{{ template "windsock.slack.address" . }}|Log>{{ $dot = " · " }}{{ end }}{{ end -}}
-{{ with .Annotations.run_url }}{{ if lt (len .) 400 -}}
+{{ with RUN_URL }}{{ if lt (len .) 400 -}}
 {{ $dot }}<{{ template "windsock.slack.address" . }}|Airflow>{{ $dot = " · " }}{{ end }}{{ end -}}
-{{ with .Annotations.dashboard_url }}{{ if lt (len .) 400 -}}
+{{ with DASHBOARD_URL }}{{ if lt (len .) 400 -}}
 {{ $dot }}<{{ template "windsock.slack.address" . }}|Dashboard>{{ $dot = " · " }}{{ end }}{{ end -}}
 {{ with RUNBOOK }}{{ if lt (len .) 400 -}}
 {{ $dot }}<{{ template "windsock.slack.address" . }}|Runbook>{{ $dot = " · " }}{{ end }}{{ end -}}
@@ -144,12 +145,15 @@ _TEMPLATES = (
 {{ with or .Annotations.exception (and .Labels.run_id .Annotations.summary) -}}
 : {{ template "windsock.slack.plain" (reReplaceAll "(?s)\\n.*" "" (printf "%.150s" .)) }}
 {{- end }}
-{{- with .Annotations.log_url }}{{ if lt (len .) 400 }} · <{{ template "windsock.slack.address" . }}|Log>{{ end }}
+{{- with LOG_URL }}{{ if lt (len .) 400 }} · <{{ template "windsock.slack.address" . }}|Log>{{ end }}
 {{- end }}
 {{- end }}
 
 {{- /* The newest in full, others in a line each: who reads it again wants to know what is new. */ -}}
 {{ define "windsock.slack.text" -}}
+{{ if and .GroupLabels.storm .Alerts.Firing }}{{ template "windsock.storm.dags" .Alerts.Firing }}
+{{- template "windsock.storm.shared" . }}
+{{ end }}
 """
     + entries(
         ".Alerts.Firing",

@@ -16,12 +16,14 @@ import pytest
 import requests
 from real.airflow import Airflow
 from real.server import find, free_port
+from real.waiting import until
 
 from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.alerts import build
 from windsock.alerts.routes import Timing
 from windsock.demo.inbox import Inbox
 from windsock.settings import Settings
+from windsock.storms import SIGNS
 
 DAGS = Path(__file__).parent / "dags"
 
@@ -39,9 +41,9 @@ class Place:
     def alerts(self, **labels):
         """What fires, as Alertmanager's API gives it."""
         filters = [f'{name}="{value}"' for name, value in labels.items()]
-        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=5)
+        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=60)
         answer.raise_for_status()
-        return answer.json()
+        return [alert for alert in answer.json() if alert["labels"]["alertname"] not in SIGNS]
 
     def wait(self, count=1, timeout=200, **labels):
         """Wait until so many alerts fire with these labels; returns them."""
@@ -100,7 +102,10 @@ def place(version, tmp_path_factory):
         (folder / "secrets").mkdir()
         (folder / "secrets" / "slack_token").write_text("xoxb-test")
         settings = Settings.model_validate(values)
-        for name, text in build.files(settings, Timing(group_wait="1s", group_interval="2s")).items():
+        for name, text in build.files(
+            settings,
+            Timing(group_wait="1s", group_interval="2s", storm_wait="1s", beside_wait="1s", again_interval="2s"),
+        ).items():
             (folder / name).write_text(text)
         program = find("prometheus-alertmanager", "prometheus-alertmanager")
         with (folder / "log").open("w") as log:
@@ -120,17 +125,11 @@ def place(version, tmp_path_factory):
         try:
             here = Place(folder, inbox, url, folder / "notes.txt", config)
             here.notes.touch()
-            end = time.monotonic() + 20
-            while time.monotonic() < end:
-                try:
-                    here.alerts()
-                    break
-                except requests.RequestException:
-                    time.sleep(0.1)
+            until(lambda: here.alerts() == [])
             yield here
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 @pytest.fixture(scope="session")

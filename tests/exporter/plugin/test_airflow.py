@@ -90,6 +90,7 @@ class TestPages:
         status, text = here.get("/windsock/", **here.known("ada"))
         assert status == 200
         assert "breaks failed" in text
+        assert "WindsockFailing" not in text
         assert '<a href="dags/team.orders">team.orders</a>' in text
 
     def test_a_dag_that_there_is_not(self, here):
