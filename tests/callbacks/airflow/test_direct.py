@@ -14,7 +14,7 @@ from windsock.demo.inbox import Inbox
 
 DAGS = Path(__file__).parent / "dags"
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")

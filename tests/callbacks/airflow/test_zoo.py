@@ -20,7 +20,7 @@ DAGS = Path(__file__).parent / "dags"
 FILES = {NEWEST: ("zoo.py", "late3.py"), OLDEST: ("zoo.py", "late2.py")}
 FAILING = ("pay.fail", "pay.mapped", "two.fail", "policy.fail", "policy.off", "skips", "chosen", "slow", "checks")
 
-pytestmark = pytest.mark.timeout(420)
+pytestmark = pytest.mark.timeout(1200)
 
 
 class Zoo:
