@@ -158,7 +158,8 @@ def test_deadlines(zoo):
         zoo.golden("deadline-sync", zoo.one(alertname="AirflowDeadlineMissed", dag_id="late.sync"))
         return
     end = time.monotonic() + 90
-    while not (found := zoo.place.alerts(alertname="AirflowDeadlineMissed", dag_id="late.sla")):
+    # It misses one every few seconds: the first is told as ever.
+    while not (found := [one for one in zoo.place.alerts(dag_id="late.sla") if "again" not in one["annotations"]]):
         assert time.monotonic() < end, zoo.airflow.output("scheduler")[-3000:]
         time.sleep(1)
     zoo.golden("sla", found[0])
