@@ -59,9 +59,9 @@ shipping: test-programs $(AIRFLOW)/installed
 
 # So are the newest programs that tests of rules and routes take.
 tools: test-programs .venv/installed
-	@$(BIN)/python tests/real/programs.py promtool amtool alertmanager
+	@$(BIN)/python tests/real/programs.py promtool amtool alertmanager statsd_exporter
 
-current: test-programs .venv/installed ## Build the newest Prometheus, Alertmanager and VictoriaMetrics; the matrix takes them
+current: test-programs .venv/installed ## Build the newest Prometheus, Alertmanager, VictoriaMetrics and statsd_exporter; the matrix takes them
 	@$(BIN)/python tests/real/programs.py
 	@echo "Next: make matrix"
 

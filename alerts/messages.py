@@ -45,7 +45,7 @@ STILL{{ if .GroupLabels.storm }}{{ template "windsock.storm.title" . }}{{ else -
 {{- end }}
 
 {{ define "windsock.url" -}}
-{{ or .CommonAnnotations.run_url .CommonAnnotations.dashboard_url "" }}
+{{ or (COMMON_RUN_URL) (COMMON_DASHBOARD_URL) "" }}
 {{- end }}
 
 {{ define "windsock.since" -}}
@@ -84,11 +84,11 @@ Downstream: {{ printf "%.500s" . }}{{ end }}
 
 {{ printf "%.2000s" . }}
 {{ end }}
-{{- with .Annotations.log_url }}
+{{- with LOG_URL }}
 Log: {{ printf "%.1000s" . }}{{ end }}
-{{- with .Annotations.run_url }}
+{{- with RUN_URL }}
 Airflow: {{ printf "%.1000s" . }}{{ end }}
-{{- with .Annotations.dashboard_url }}
+{{- with DASHBOARD_URL }}
 Dashboard: {{ printf "%.1000s" . }}{{ end }}
 {{- with RUNBOOK }}
 Runbook: {{ printf "%.1000s" . }}{{ end }}
@@ -142,14 +142,26 @@ def templates(base: Links, version: str) -> str:
     )
     text = text.replace("STILL", _STILL if at_least(version, _REASON) else "")
     text = text.replace("COMMON_RUNBOOK", _runbook(base, ".CommonAnnotations", ".GroupLabels"))
-    return text.replace("RUNBOOK", _runbook(base, ".Annotations", ".Labels"))
+    text = text.replace("RUNBOOK", _runbook(base, ".Annotations", ".Labels"))
+    for name in ("log_url", "run_url", "dashboard_url"):
+        text = text.replace(f"COMMON_{name.upper()}", _link(f".CommonAnnotations.{name}"))
+        text = text.replace(name.upper(), _link(f".Annotations.{name}"))
+    return text
+
+
+def _link(address: str) -> str:
+    """An expression: the address where it is one of the web. A task may say anything, and Slack takes `<!channel|Log>`
+    for a mention, a browser `javascript:…` for a program.
+    """
+    return f'and (match "(?i)^https?://" {address}) {address}'
 
 
 def _runbook(base: Links, annotations: str, labels: str) -> str:
     """An expression: the runbook's address that the alert brings, else that of an event whose sender knew none."""
+    own = _link(f"{annotations}.runbook_url")
     before, name, after = links.runbook(base, "ALERTNAME").rpartition("ALERTNAME")
     if not name:
-        return f"{annotations}.runbook_url"
+        return own
     events = " ".join(map(json.dumps, ALERTNAMES))
     address = f"(print {json.dumps(before)} {labels}.alertname {json.dumps(after)})"
-    return f"or {annotations}.runbook_url (and (eq {labels}.alertname {events}) {address})"
+    return f"or ({own}) (and (eq {labels}.alertname {events}) {address})"

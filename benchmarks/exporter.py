@@ -16,7 +16,6 @@ import json
 import multiprocessing
 import os
 import platform
-import shutil
 import signal
 import socket
 import statistics
@@ -28,7 +27,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from real import programs
+
 from windsock.airflow.versions import NEWEST
+from windsock.exceptions import StackError
 from windsock.exporter.statsd.send import BATCH, Sender
 from windsock.parts import STATSD_EXPORTER
 
@@ -37,8 +40,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 CAPTURE = ROOT / "tests" / "data" / "captures" / f"airflow-{NEWEST}-influxdb.txt.gz"
-TOOLS = ROOT / ".windsock" / "tools"
-PEER = f"github.com/prometheus/statsd_exporter@v{STATSD_EXPORTER.current}"
 READ_BUFFER = 32 << 20
 RMEM_MAX = Path("/proc/sys/net/core/rmem_max")
 TICK = os.sysconf("SC_CLK_TCK")
@@ -121,7 +122,7 @@ def running(name: str) -> Iterator[Contender]:
     commands = {
         "windsock": f"{sys.executable} -m windsock exporter"
         f" --statsd-listen=udp://{statsd} --web-listen={metrics} --read-buffer={size}",
-        "statsd_exporter": f"{TOOLS}/statsd_exporter --statsd.listen-udp={statsd} --statsd.listen-tcp="
+        "statsd_exporter": f"{peer()} --statsd.listen-udp={statsd} --statsd.listen-tcp="
         f" --web.listen-address={metrics} --statsd.read-buffer={size}",
     }
     clean = {key: value for key, value in os.environ.items() if not key.startswith("WINDSOCK")}
@@ -237,18 +238,17 @@ def machine() -> dict[str, Any]:
         "cpu": models[0].partition(": ")[2] if models else platform.machine(),
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "peer": PEER.rpartition("/")[2],
+        "peer": f"statsd_exporter {STATSD_EXPORTER.current}",
         "load": os.getloadavg()[0],
     }
 
 
-def install_peer() -> None:
-    if (TOOLS / "statsd_exporter").exists():
-        return
-    if shutil.which("go") is None:
-        sys.exit("go is not installed: it builds statsd_exporter, to compare with (apt-get install golang-go)")
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    subprocess.run(["go", "install", PEER], check=True, env={**os.environ, "GOBIN": str(TOOLS)})
+def peer() -> Path:
+    """The program to compare with, built where it is not there yet."""
+    try:
+        return programs.find("statsd_exporter", STATSD_EXPORTER.current)
+    except StackError as error:
+        sys.exit(str(error))
 
 
 def row(label: str, ours: float, peer: float | None, form: str = ",.0f", bar: str = "") -> str:
@@ -288,7 +288,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON document")
     options = parser.parse_args()
 
-    install_peer()
+    peer()
     lines = gzip.decompress(CAPTURE.read_bytes()).splitlines()
     about, runs = machine(), []
     if not options.json:

@@ -12,12 +12,13 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from windsock.events import DAG_RUN_FAILED, TASK_FAILED, TASK_RETRYING, Event
 
-from . import spool
+from . import clock, record, spool
+from .entry import Entry  # noqa: TC001  `record` reads the annotations at run time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,9 +54,9 @@ class Told:
     """The run's failures that its messages tell of."""
     held: bool = False
     """An entry of the spool is to tell of the failures since."""
-    latest: spool.Entry | None = None
+    latest: Entry | None = None
     """The newest failure that they do not tell of: whatever waits for this destination tells that one."""
-    first: dict[str, Any] | None = None
+    first: Event | None = None
     """The event of the first message, which a resolve edits."""
     state: dict[str, str] = field(default_factory=dict)
     """What the platform calls its first message: Slack's `channel` and `ts`."""
@@ -118,6 +119,19 @@ class Incident:
         found = (told[destination] for told in self.final.values() if destination in told)
         return any(_LOUDNESS.get(one, 0) >= least for one in found)
 
+    def believe(self) -> None:
+        """Take no time for true that is yet to come, and say so where there is one."""
+        latest = max([self.failed, *self.mended.values(), *(told.at for told in self.told.values())])
+        if not clock.is_ahead(latest):
+            return
+        clock.complain(f"what this host remembers of {self.dag_id} {self.run_id}", latest)
+        self.failed = clock.believed(self.failed)
+        self.mended = {subject: at for subject, at in self.mended.items() if not clock.is_ahead(at)}
+        for told in self.told.values():
+            told.at = 0.0 if clock.is_ahead(told.at) else told.at
+            if told.latest is not None:
+                told.latest = replace(told.latest, created=clock.believed(told.latest.created))
+
     def known(self, destination: str) -> Told:
         """What `destination` knows."""
         return self.told.setdefault(destination, Told())
@@ -136,6 +150,7 @@ def of(store: spool.Spool, event: Event, patience: float) -> Iterator[Incident]:
             prune(store)
         incident = _read(store.runs / name)
         incident.dag_id, incident.run_id = event.dag_id, event.run_id
+        incident.believe()
         yield incident
         spool.replace_file(store.runs / name, json.dumps(asdict(incident)))
 
@@ -167,27 +182,11 @@ def prune(store: spool.Spool) -> None:
                     file.unlink()
 
 
-def event_of(values: dict[str, Any] | None) -> Event | None:
-    """The event that `spool.plain` was made of; None for anything else."""
-    try:
-        return Event(**values) if values else None
-    except TypeError:
-        return None
-
-
 def _read(path: Path) -> Incident:
     try:
-        values = json.loads(path.read_text())
-        told = {str(name): _told(value) for name, value in values.pop("told").items()}
-        failing = {str(name): Failing(**value) for name, value in values.pop("open").items()}
-        return Incident(told=told, open=failing, **values)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return record.parse(Incident, path.read_bytes())
+    except (OSError, ValueError):
         return Incident()
-
-
-def _told(values: dict[str, Any]) -> Told:
-    latest = values.pop("latest")
-    return Told(**values, latest=spool.entry_from(latest) if latest else None)
 
 
 @contextlib.contextmanager

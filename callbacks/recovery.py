@@ -14,15 +14,14 @@ import hashlib
 import json
 import os
 import time
-import uuid
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from windsock.events import DAG_RUN_FAILED, DATA_CHECK_FAILED, TASK_FAILED, TASK_RETRYING
 
-from . import bounded, folder, occurrence
+from . import bounded, clock, folder, occurrence, record
 from . import success as successes
-from .success import Success
+from .success import Success  # noqa: TC001  `record` reads the annotations at run time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -173,14 +172,26 @@ def _path(cluster: str, *key: str) -> Path:
 def _read(path: Path) -> Mark:
     try:
         with path.open("rb") as file:
-            values: dict[str, Any] = json.loads(file.read(_LARGEST))
-        times = {name: float(values.get(name, 0)) for name in ("failed", "told", "told_retry", "resolved")}
-        kept = tuple(Success(str(one[0]), float(one[1]), *one[2:]) for one in values.get("successes", ()))
-        run_id, since, due_at = (str(values.get(name, "")) for name in ("run_id", "since", "due_at"))
-        tries = {str(name): bool(delivered) for name, delivered in dict(values.get("tries", {})).items()}
-        return Mark(run_id, since, due_at, **times, successes=kept, tries=tries)
-    except (OSError, ValueError, TypeError, AttributeError, LookupError):
+            return _believed(record.parse(Mark, file.read(_LARGEST)))
+    except (OSError, ValueError):
         return Mark()
+
+
+def _believed(mark: Mark) -> Mark:
+    """Return the mark without times that are yet to come."""
+    latest = max([mark.failed, mark.told, mark.told_retry, mark.resolved, *(one.at for one in mark.successes)])
+    if not clock.is_ahead(latest):
+        return mark
+    clock.complain(f"what this host remembers of the run {mark.run_id}", latest)
+    return replace(
+        mark,
+        failed=clock.believed(mark.failed),
+        told=0.0 if clock.is_ahead(mark.told) else mark.told,
+        told_retry=0.0 if clock.is_ahead(mark.told_retry) else mark.told_retry,
+        # What came last stays last.
+        resolved=0.0 if mark.open else clock.believed(mark.resolved),
+        successes=tuple(one for one in mark.successes if not clock.is_ahead(one.at)),
+    )
 
 
 def _with(tries: Mapping[str, bool], event: Event, *, delivered: bool) -> dict[str, bool]:
@@ -192,18 +203,12 @@ def _with(tries: Mapping[str, bool], event: Event, *, delivered: bool) -> dict[s
 
 
 def _write(path: Path, mark: Mark) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
-    from .spool import private  # noqa: PLC0415  only where something failed
+    from .spool import private, replace_file  # noqa: PLC0415  only where something failed
 
-    try:
+    with contextlib.suppress(OSError):
         private(path.parent)
-        with temporary.open("x") as file:
-            json.dump(asdict(mark), file)
-        temporary.replace(path)
+        replace_file(path, json.dumps(asdict(mark)))
         _prune(path.parent)
-    except OSError:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
 
 
 def _prune(marks: Path) -> None:

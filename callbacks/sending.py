@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from windsock.airflow import compat
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
-from windsock.text import clean, line
+from windsock.text import line
 
 from . import bounded, occurrence, recovery
 from .options import DEFAULT
@@ -103,7 +103,8 @@ def _report(
         if settings is not None and outcome is not None:
             problem, detail, counts = _one(outcome, settings, options, enrich, (started, budget))
         if problem == _WITHHELD:
-            log.info("%s of %s %s withheld: %s", *_what(outcome), outcome.task_id or "" if outcome else "", detail)
+            what = f"{' of '.join(_what(outcome))} {outcome.task_id or '' if outcome else ''}"
+            log.info("%s withheld: %s", line(what, _LINE), line(detail, _LINE))
             continue
         failed |= bool(problem)
         _tell(outcome, problem, detail, time.monotonic() - started)
@@ -230,7 +231,7 @@ def _what(outcome: Outcome | None) -> tuple[str, str]:
 def _tell(outcome: Outcome | None, problem: str, detail: str, seconds: float) -> None:
     name, dag_id = _what(outcome)
     end = "the end of " if outcome and (outcome.kind == "success" or outcome.passed) else ""
-    what = line(clean(f"{end}{name} of {dag_id} {outcome.task_id or ''}"), _LINE) if outcome else "an alert"
+    what = line(f"{end}{name} of {dag_id} {outcome.task_id or ''}", _LINE) if outcome else "an alert"
     if problem:
         log.warning("%s not delivered (%s): %s", what, problem, line(redact(detail), _LINE))
     else:

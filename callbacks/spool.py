@@ -12,21 +12,23 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
+import pwd
 import stat
 import time
-from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-from windsock.events import Event
-
+from . import clock
 from . import folder as folders
+from .entry import Entry, entry_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from windsock.settings import Settings
+
+__all__ = ["Claim", "Entry", "Spool", "SpoolFullError", "folder", "of", "private", "replace_file"]
 
 _ORPHAN = 60.0
 """Seconds after which a half-written file that nobody holds was left by a process that died."""
@@ -34,63 +36,8 @@ _LARGEST = 1 << 20
 """Bytes that are read of an entry; our own are some 30 kB at most."""
 
 
-def new_id() -> str:
-    """A name that no other message has."""
-    return os.urandom(16).hex()
-
-
 class SpoolFullError(OSError):
     """The spool's bounds are reached."""
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One thing to tell, and to whom."""
-
-    kind: Literal["failed", "resolved"]
-    event: Event
-    pending: tuple[tuple[str, str], ...]
-    """Destinations (channel, to) that have not accepted it."""
-    begun: tuple[tuple[str, str], ...] = ()
-    """Those that are being tried, or of which nobody knows whether they have it."""
-    template: str | None = None
-    created: float = 0.0
-    """Unix time of the failure's delivery."""
-    not_before: float = 0.0
-    attempts: int = 0
-    serial: int = 0
-    """The run's failures on this host when it was written: what was told with a higher count says this too."""
-    problem: str = ""
-    id: str = field(default_factory=new_id)
-
-    def text(self) -> str:
-        """The file's content."""
-        values = {item.name: getattr(self, item.name) for item in fields(self)}
-        return json.dumps({**values, "event": plain(self.event)}, indent=1)
-
-
-def plain(event: Event) -> dict[str, Any]:
-    """An event as JSON's values."""
-    return {item.name: getattr(event, item.name) for item in fields(event)} | {"annotations": dict(event.annotations)}
-
-
-def entry_of(text: str) -> Entry:
-    """What a file holds. Raises ValueError."""
-    try:
-        return entry_from(json.loads(text))
-    except RecursionError as error:
-        raise ValueError(f"no entry of the spool: {error}") from None
-
-
-def entry_from(values: dict[str, Any]) -> Entry:
-    """The entry that has these `values`. Raises ValueError."""
-    try:
-        pairs = {name: tuple((str(c), str(to)) for c, to in values[name]) for name in ("pending", "begun")}
-        event = dict(values["event"])
-        event["annotations"] = {str(name): str(value) for name, value in event.get("annotations", {}).items()}
-        return Entry(**{**values, **pairs, "event": Event(**event)})
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"no entry of the spool: {error}") from None
 
 
 class Claim:
@@ -135,13 +82,41 @@ class Spool:
 
         Without `sync` it survives the end of this process but maybe not that of the machine, and costs no wait.
         """
-        private(self.queue)
-        files, size = _weight(self.queue)
         text = entry.text()
-        if files >= self._max_files or size + len(text) > self._max_bytes:
-            raise SpoolFullError(f"the spool {self.queue} is full: {files} files, {size} bytes")
+        self._make_room(len(text))
         path = self.queue / _name(entry)
         return Claim(path, _write(path, text, sync=sync), entry)
+
+    def foreign(self) -> str:
+        """Whose the folder is, and what to do, in words; empty where it is ours, or not there yet."""
+        try:
+            self.folder.lstat()
+        except FileNotFoundError:
+            return ""
+        except OSError:
+            pass  # a folder above it is closed: `private` has better words
+        try:
+            private(self.queue)
+        except OSError as error:
+            return str(error)
+        return ""
+
+    def obstacle(self) -> str:
+        """Why nothing can be kept here now, in words; empty where nothing is known to be in the way."""
+        if not self._max_files:
+            return "callbacks.spool.max_files is 0"
+        try:
+            self._make_room(0)
+        except OSError as error:
+            return str(error)
+        return ""
+
+    def _make_room(self, size: int) -> None:
+        """Make the folder, and look whether it takes so many bytes more. Raises OSError."""
+        private(self.queue)
+        files, found = _weight(self.queue)
+        if files >= self._max_files or found + size > self._max_bytes:
+            raise SpoolFullError(f"the spool {self.queue} is full: {files} files, {found} bytes")
 
     def names(self) -> list[str]:
         """The waiting entries, oldest first."""
@@ -152,16 +127,23 @@ class Spool:
         return _names(self.dead)
 
     def claim(self, name: str) -> Claim | None:
-        """Take an entry; None: another process has it, or had it. Raises ValueError for a file that is no entry."""
+        """Take an entry; None: another process has it, or had it. Raises ValueError for a file that is no entry.
+
+        One that was written at a time that is yet to come waits no longer.
+        """
         path = self.queue / name
         descriptor = _lock(path)
         if descriptor is None:
             return None
         try:
-            entry = entry_of(os.pread(descriptor, _LARGEST, 0).decode())
+            entry = entry_of(os.pread(descriptor, _LARGEST, 0))
         except ValueError:
             os.close(descriptor)
             raise
+        written = max(entry.created, os.fstat(descriptor).st_mtime)
+        if clock.is_ahead(written):
+            clock.complain(f"{path}, which waits to be delivered,", written)
+            entry = replace(entry, created=clock.believed(entry.created), not_before=0.0)
         return Claim(path, descriptor, entry)
 
     def bury(self, entry: Entry, reason: str) -> None:
@@ -185,7 +167,7 @@ class Spool:
     def revive(self, name: str) -> bool:
         """Let a dead letter be tried again; False: it is no entry, or gone, or there is no room."""
         try:
-            entry = entry_of((self.dead / name).read_text())
+            entry = entry_of((self.dead / name).read_bytes())
             # Without its number: what was told since must not stand for it.
             fresh = replace(entry, created=time.time(), not_before=0.0, attempts=0, serial=0)
             self.put(fresh, sync=True).release()
@@ -217,14 +199,27 @@ def folder(settings: Settings) -> Path:
 
 
 def private(path: Path) -> None:
-    """Make a folder that nobody else can read, or look whether it is one. Raises OSError."""
+    """Make a folder that nobody else can read, or look whether it is one. Raises OSError, which says whose it is."""
     for place, ours in ((path.parent.parent, False), (path.parent, True), (path, True)):
         place.mkdir(mode=0o700, exist_ok=True, parents=True)
         found = place.lstat() if ours else place.stat()
         # The folder that is configured may be a volume of root's, shared with a group.
         owners, writable = ((os.getuid(),), 0o022) if ours else ((os.getuid(), 0), 0o002)
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in owners or found.st_mode & writable:
-            raise PermissionError(f"{place} is not a folder that only this user may write to")
+        if not stat.S_ISDIR(found.st_mode):
+            raise PermissionError(f"{place} is no folder; remove it, or name another one in callbacks.spool.dir")
+        if found.st_uid not in owners:
+            raise PermissionError(
+                f"{place} belongs to {_user(found.st_uid)}, and this process runs as {_user(os.getuid())}:"
+                " run both as one user, or name another folder in callbacks.spool.dir"
+            )
+        if found.st_mode & writable:
+            raise PermissionError(f"others may write to {place}: chmod go-w {place}")
+
+
+def _user(uid: int) -> str:
+    with contextlib.suppress(KeyError):  # a container's user may have no name
+        return f"user {pwd.getpwuid(uid).pw_name}"
+    return f"user {uid}"
 
 
 def replace_file(path: Path, text: str) -> None:

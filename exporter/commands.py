@@ -17,6 +17,7 @@ from click.core import ParameterSource
 
 from windsock import cli
 from windsock.exceptions import WindsockError
+from windsock.redaction import logs
 from windsock.settings.exporter import Naming
 
 from .compat.commands import import_mapping
@@ -89,7 +90,7 @@ def exporter(  # noqa: PLR0913  one for each option
         return
     from .service import Service  # noqa: PLC0415  --help and --check-config need no sockets
 
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logs.configure()
     _allow_files()
     inherited = systemd.sockets(settings.exporter.web.listen)
     made = parts.make(settings)

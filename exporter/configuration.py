@@ -33,7 +33,8 @@ _AT_START = frozenset(
         "alertmanager.http",
         *(f"reconcile.{key}" for key in ("enabled", "store", "window", "logs")),
         *(f"exporter.{key}" for key in ("naming", "mapping_config", "expiry", "state_file", "gauges", "buckets")),
-        *(f"exporter.statsd.{key}" for key in ("listen", "read_buffer", "prefix", "airflow", "timer_unit_consistency")),
+        *(f"exporter.statsd.{key}" for key in ("listen", "socket_mode", "socket_group", "read_buffer", "prefix")),
+        *(f"exporter.statsd.{key}" for key in ("airflow", "timer_unit_consistency")),
         "exporter.statsd.unmapped",
         "exporter.web.listen",
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from windsock.text import clean
+
 from .statsd.legacy import Held
 from .statsd.line import LineError, parse, split
 from .statsd.prefix import advice, foreign_prefix
@@ -29,7 +31,15 @@ _LEFT_OUT = {
 
 def explain(line: bytes, translator: Translator) -> list[dict[str, Any]]:
     """One entry for each sample that `line` holds: `sample`, `stored`, and either `series` or `reason`."""
-    return [{"sample": part.decode(errors="replace"), **_explain(part, translator)} for part in split(line)]
+    found = ({"sample": part.decode(errors="replace"), **_explain(part, translator)} for part in split(line))
+    return [{name: _shown(value) for name, value in entry.items()} for entry in found]
+
+
+def _shown(value: Any) -> Any:
+    """What a terminal may show of a text, or of several: the line may be anybody's."""
+    if isinstance(value, list):
+        return [clean(text) for text in value]
+    return clean(value) if isinstance(value, str) else value
 
 
 def _explain(part: bytes, translator: Translator) -> dict[str, Any]:

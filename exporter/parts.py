@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .database.collector import Collector
     from .reconciler.reconciler import Reconciler
     from .series.store import SeriesStore
+    from .worker import Worker
 
 DATABASE = "Metadata database"
 RECONCILER = "Reconciler"
@@ -81,6 +82,13 @@ class Parts:
             self.collector.use(settings)
         if self.reconciler is not None:
             self.reconciler.use(settings)
+
+    def workers(self) -> Iterator[Worker]:
+        """Their threads."""
+        if self.collector is not None:
+            yield self.collector.thread
+        if self.reconciler is not None:
+            yield self.reconciler.thread
 
     def stores(self) -> Iterator[SeriesStore]:
         """What they expose."""

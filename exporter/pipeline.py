@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from windsock import __version__
 from windsock.exceptions import WindsockError
 
-from . import configuration, state, systemd
+from . import configuration, systemd
 from .compat.choice import choose, chosen_mapping
 from .compat.translate import MappedTranslator
 from .parts import Parts
@@ -22,6 +22,7 @@ from .series.metrics import metrics
 from .series.own import OwnMetrics
 from .series.rate import RateWindow
 from .series.store import SeriesStore
+from .state import State
 from .statsd.listener import Listener
 from .statsd.receiver import Receiver
 from .statsd.relay import Relay
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
     from windsock.settings import Settings
     from windsock.settings.exporter import Exporter as ExporterSettings
+    from windsock.settings.exporter import StatsD
+
+    from .worker import Worker
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +68,7 @@ class Pipeline:
         self._reread = reread or (lambda: self.settings)
         self._reloading = threading.Lock()
         self._bad_timers = 0
+        self._state: State | None = None
         inherited = inherited or systemd.Sockets()
         exporter = settings.exporter
         self.own = OwnMetrics()
@@ -80,7 +85,7 @@ class Pipeline:
             listeners = [Listener.inherit(sock, exporter.statsd.read_buffer) for sock in inherited.statsd]
             for url in exporter.statsd.listen:
                 if urlsplit(url).scheme not in inherited.kinds():
-                    listeners.append(Listener(url, exporter.statsd.read_buffer))
+                    listeners.append(_listener(url, exporter.statsd))
                     undo.callback(listeners[-1].close)
             self._receiver = Receiver(listeners, self._ingest, self.own, self.rates)
             undo.pop_all()
@@ -93,7 +98,8 @@ class Pipeline:
         """Receive, and let the parts work."""
         exporter = self.settings.exporter
         if exporter.state_file:
-            state.load(exporter.state_file, self.store, self.translator, self._metrics)
+            self._state = State(exporter.state_file)
+            self._state.load(self.store, self.translator, self._metrics)
         self._receiver.relay = self._relay(exporter)
         self._receiver.start()
         self.parts.start(self.translator.ids.learn)
@@ -104,8 +110,9 @@ class Pipeline:
         if self._receiver.relay is not None:
             self._receiver.relay.stop()
         self.parts.stop()
-        if self.settings.exporter.state_file:
-            state.save(self.settings.exporter.state_file, self.store, self.translator)
+        if self._state is not None:
+            self._state.save(self.store, self.translator)
+            self._state.close()
 
     def close(self) -> None:
         """Give up the sockets of one that was never started."""
@@ -134,7 +141,7 @@ class Pipeline:
 
     def alive(self) -> bool:
         """Whether lines are still being received."""
-        return self._receiver.is_alive() and time.monotonic() - self._receiver.woke < _STUCK_AFTER
+        return self._receiver.well() and time.monotonic() - self._receiver.woke < _STUCK_AFTER
 
     def ready(self) -> tuple[bool, str]:
         """Whether it receives, and has read the database that it is to read; and in words, what is missing."""
@@ -148,6 +155,13 @@ class Pipeline:
             self.settings.metadata.url is None,
             f"the metadata database was not read yet: {self.parts.database()}",
         )
+
+    def workers(self) -> Iterator[Worker]:
+        """The threads that must not be gone."""
+        yield self._receiver
+        if self._receiver.relay is not None:
+            yield self._receiver.relay
+        yield from self.parts.workers()
 
     def stores(self) -> Iterator[SeriesStore]:
         """The stores to expose; rendering Airflow's changes figures of the last, windsock's own."""
@@ -163,6 +177,8 @@ class Pipeline:
         bad, self._bad_timers = self.store.bad_values - self._bad_timers, self.store.bad_values
         own.counter("windsock_sample_errors_total", reason="bad_value").value += bad
         own.counter("windsock_corrections_total", reason="seconds_as_milliseconds").value = self.store.corrected
+        for worker in self.workers():
+            own.counter("windsock_thread_restarts_total", thread=worker.name).value = worker.deaths
         if self.translator.major or self.translator.dialect:
             dialect, major = self.translator.dialect or "plain", self.translator.major
             own.set("windsock_airflow_version_info", 1, major=major, dialect=dialect)
@@ -186,6 +202,11 @@ class Pipeline:
                 self._note_reload(good=False)
                 log.error("the configuration stays as it was: %s", error)  # noqa: TRY400  no traceback for users
                 raise
+            except Exception as error:
+                self.reloaded = f"failed: {type(error).__name__}: that is a bug, the log shows its traceback"
+                self._note_reload(good=False)
+                log.exception("the configuration stays as it was")
+                raise WindsockError(self.reloaded) from error
             finally:
                 systemd.notify("READY=1")
             told = configuration.told(outcome)
@@ -240,3 +261,7 @@ class Pipeline:
                     granted,
                     asked,
                 )
+
+
+def _listener(url: str, statsd: StatsD) -> Listener:
+    return Listener(url, statsd.read_buffer, mode=int(statsd.socket_mode, 8), group=statsd.socket_group)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -11,8 +10,10 @@ from . import systemd
 from .pipeline import Pipeline
 from .web.access import Access
 from .web.server import Server
+from .worker import Worker
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
     from typing_extensions import Self
@@ -32,7 +33,7 @@ class Service(Pipeline):
         except BaseException:
             self.close()
             raise
-        self._serving = threading.Thread(target=self.web.run, name="web", daemon=True)
+        self._serving = Worker("web", self.web.run)
 
     def __enter__(self) -> Self:
         self.start()
@@ -45,6 +46,11 @@ class Service(Pipeline):
         self.stop()
         self.web.shutdown()
         self.web.server_close()
+
+    @override
+    def workers(self) -> Iterator[Worker]:
+        yield from super().workers()
+        yield self._serving
 
     @override
     def use(self, settings: Settings) -> None:

@@ -300,12 +300,73 @@ function deeper(value, room) {
     return false;
 }
 
+// As windsock.redaction does it: words are looked for, and a form is tried at each of them and nowhere else.
 function mask(value) {
-    if (!HINT.test(value)) { return value; }
-    for (var i = 0; i < SECRETS.length; i++) { value = value.replace(SECRETS[i].look, masked(SECRETS[i])); }
+    var spans = [], lower = value.replace(/\u0130/g, "i").toLowerCase(), i;
+    for (i = 0; i < TABLES.length; i++) {
+        if (TABLES[i].needs.test(value)) { seek(value, TABLES[i].lower ? lower : value, TABLES[i].words, spans); }
+    }
+    if (spans.length) { value = masked(value, spans); }
+    for (i = 0; i < OWN_SECRETS.length; i++) { value = without(value, OWN_SECRETS[i]); }
     return value;
 }
 
-function masked(secret) {
-    return function () { return (secret.keep && arguments[secret.keep] || "") + (secret.quote && arguments[secret.quote] || "") + "***"; };
+function seek(value, within, words, spans) {
+    var i, j, at, first, word, span;
+    for (i = 0; i < words.length; i++) {
+        word = words[i][0];
+        first = within.indexOf(word);
+        if (first < 0) { continue; }
+        for (j = 0; j < words[i][1].length; j++) {
+            for (at = first; at >= 0; at = within.indexOf(word, Math.max(span ? span[1] : 0, at + word.length))) {
+                span = secret(value, at, FORMS[words[i][1][j]]);
+                if (span) { spans.push(span); }
+            }
+        }
+    }
+}
+
+function secret(value, at, form) {
+    var found = form.look.exec(value.substr(at, form.window)), begin, end, opening, stands, i, rest;
+    if (found === null) { return null; }
+    begin = at + found[1].length;
+    end = begin + found[2].length;
+    opening = OPENING.exec(found[2]);
+    if (opening !== null) { begin += opening[0].length; }
+    rest = value.slice(begin, end);
+    if (begin === end || (form.unless && form.unless.test(rest)) || (form.code && opening === null && form.code.test(rest))
+        || (form.harmless && form.harmless.test(found[1]))) { return null; }
+    for (i = 0; i < form.before.length; i++) {
+        stands = form.before[i].exec(value.slice(Math.max(at - BEHIND, 0), at));
+        if (stands === null) { return null; }
+        if (stands.length > 1) { begin = at - stands[1].length; }
+    }
+    if (end === at + form.window) { end += REST.exec(value.slice(end))[0].length; }
+    return [begin, end];
+}
+
+function masked(value, spans) {
+    var parts = [], done = 0, i;
+    spans.sort(function (one, other) { return one[0] - other[0]; });
+    for (i = 0; i < spans.length; i++) {
+        if (spans[i][0] > done || i === 0) { parts.push(value.slice(done, spans[i][0]), "***"); }
+        done = Math.max(done, spans[i][1]);
+    }
+    return parts.join("") + value.slice(done);
+}
+
+// Patterns of one's own, in pieces: what takes a square of time takes it of a piece.
+function without(value, own) {
+    var parts = [], done = 0, start = 0, found, begin, end;
+    while (start < value.length) {
+        found = own.look.exec(value.substr(start, PIECE));
+        if (found === null) { start += start + PIECE < value.length ? PIECE - OVERLAP : PIECE; continue; }
+        begin = start + found.index;
+        end = begin + found[0].length;
+        if (end === start + PIECE && end < value.length && begin > start) { start = begin; continue; } // may go on behind the piece
+        parts.push(value.slice(done, begin), own.keep && found[own.keep] || "", "***");
+        done = end;
+        start = Math.max(end, begin + 1);
+    }
+    return parts.join("") + value.slice(done);
 }

@@ -24,6 +24,8 @@ from windsock.airflow import compat
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+LONGEST = 1 << 17
+"""Characters of a text: line.js lets no more through, and secrets are looked for in all of them."""
 _FRAMES = 50
 """Of an exception: the last ones, as structlog keeps them."""
 _CAUSES = 20
@@ -106,7 +108,7 @@ def _text(value: Any) -> str:
 def _redacted(text: str) -> str:
     from windsock.redaction import redact  # noqa: PLC0415  not before there is a line
 
-    return redact(text)
+    return redact(text[:LONGEST])
 
 
 def _chain(error: BaseException) -> list[BaseException]:

@@ -1,4 +1,4 @@
-"""The patterns of `windsock.redaction`, as Filebeat's JavaScript (ECMAScript 5.1) reads them.
+"""The forms of `windsock.redaction`, as Filebeat's JavaScript (ECMAScript 5.1) reads them.
 
 Filebeat is where a line is masked: it is the one door that every line goes through, whoever wrote it and whatever
 Airflow version; what Airflow's own masker knows is masked before, in the file.
@@ -11,50 +11,67 @@ import re
 from typing import TYPE_CHECKING
 
 from windsock import redaction
+from windsock.redaction.form import BEHIND, OPENING, REST
+from windsock.redaction.forms import FORMS
+from windsock.regex_cost import PIECE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from windsock.redaction.form import Form
     from windsock.settings import Settings
 
-HINT = (
-    r"passw|pwd|passphrase|passcode|secret|token|credential|signature|fernet|dsn|key|shared|sig|psk|bearer|basic|"
-    r"authorization|cookie|:\/\/|@|\s-u\s|--user|a(?:kia|sia|bia|cca|roa|ida)[a-z0-9]|aiza|ya29|gocspx|1\/\/0|gh[pousr]_|"
-    r"github_pat|gl[a-z]+-|xox|xapp|[srp]k_|whsec|sg\.|(?:sk|ac)[0-9a-f]{32}|npm_|pypi-|sk-|hf_|hv[sbr]\.|do[opr]_v1|"
-    r"dapi|gl(?:sa|c)_|nrak|shp|sq0|pmak|lin_api|dt0|:aa|[78]q~|eyj|hooks\.|webhook"
-)
-"""Only a text in which this is found can hold a secret: one cheap look for each line, instead of a dozen."""
 NAME = r"passw(or)?d|pwd|passphrase|passcode|secret|token|credential|fernet|dsn|(api|access|account|private)[_-]?key"
 """A field of this name holds a secret, whatever its value looks like."""
+_NUMBERS = {form: number for number, form in enumerate(FORMS)}
 
 
 def javascript(settings: Settings) -> str:
     """The constants that line.js masks with. Raises ValueError for a pattern that it can't say."""
-    own = [re.compile(pattern) for pattern in settings.redaction.patterns]
-    hint = "" if own else HINT  # nobody knows what one's own secrets look like
-    secrets = ",\n".join(f"    {_literal(pattern)}" for pattern in (*redaction.PATTERNS, *own))
-    looks = (f"var {name} = new RegExp({json.dumps(text)}, 'i');\n" for name, text in (("HINT", hint), ("NAME", NAME)))
-    return f"{''.join(looks)}var SECRETS = [\n{secrets}\n];\n"
+    own = [_own(re.compile(pattern)) for pattern in settings.redaction.patterns]
+    looks = {"NAME": (NAME, "i"), "OPENING": (f"^(?:{OPENING.pattern})", "i"), "REST": (f"^(?:{REST.pattern})", "")}
+    lines = [
+        *(f"var {name} = {_expression(text, flags)};" for name, (text, flags) in looks.items()),
+        f"var BEHIND = {BEHIND}, PIECE = {PIECE}, OVERLAP = {redaction.OVERLAP};",
+        f"var FORMS = [\n    {_joined(_form(form) for form in FORMS)}\n];",
+        f"var TABLES = [\n    {_joined(_tables())}\n];",
+        f"var OWN_SECRETS = [\n    {_joined(own)}\n];",
+    ]
+    return "".join(f"{line}\n" for line in lines)
 
 
-def _literal(pattern: re.Pattern[str]) -> str:
-    """As `{look: …, keep: 1, quote: 2}`: an expression, and the numbers of the groups that stay; 0: there is none."""
-    text = pattern.pattern
-    # There is no look-behind: what stands before is kept instead.
-    text = re.sub(r"\(\?P<keep>\)\(\?<!\[([^\]]+)\]\)", r"(?P<keep>^|[^\1])", text)
-    text = re.sub(r"\(\?<!\[([^\]]+)\]\)", r"(?:^|[^\1])", text)
-    text = re.sub(r"\(\?i:([a-z|]+)\)", lambda found: f"(?:{_any_case(found[1])})", text)
-    text = text.replace(r"\Z", r"(?![\s\S])")
-    # Go's own expressions, which Filebeat prefers, count to 1,000 only; they take no longer for a text without an end.
-    text = re.sub(r"\{(\d+),\d{4,}\}", r"{\1,}", text)
-    groups = pattern.groupindex
-    text = text.replace("(?P=quote)", f"\\{groups.get('quote', 0)}")
-    text = re.sub(r"\(\?P<\w+>", "(", text)
-    if pattern.flags & re.DOTALL:
-        text = re.sub(r"(?<!\\)\.(?=[{*+?])", r"[\\s\\S]", text)
-    if unknown := re.search(r"\(\?(?![:=!])|\\A|[*+}]\+", text):
+def _form(form: Form) -> str:
+    flags = "i" if form.any_case else ""
+    parts = {
+        "look": _expression(f"^({form.keep})({form.secret}){form.rest}", flags),
+        "before": f"[{', '.join(_expression(f'(?:{one})$', 'i') for one in form.before)}]",
+        "unless": _expression(f"^(?:{form.unless})$", "i") if form.unless else "null",
+        "code": _expression(f"^(?:{form.code})$", "i") if form.code else "null",
+        "harmless": _expression(form.harmless, "i") if form.harmless else "null",
+        "window": str(form.window),
+    }
+    return f"{{{', '.join(f'{name}: {value}' for name, value in parts.items())}}}"
+
+
+def _tables() -> Iterator[str]:
+    for (needs, any_case), table in redaction.tables().items():
+        words = json.dumps([[word, [_NUMBERS[form] for form in forms]] for word, forms in table.items()])
+        yield f"{{needs: {_expression(needs, '')}, lower: {json.dumps(any_case)}, words: {words}}}"
+
+
+def _expression(text: str, flags: str) -> str:
+    return f"new RegExp({json.dumps(text)}, '{flags}')"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return ",\n    ".join(parts)
+
+
+def _own(pattern: re.Pattern[str]) -> str:
+    """As `{look: …, keep: 1}`: an expression, and the number of the group that stays; 0: there is none."""
+    text = re.sub(r"\(\?P<\w+>", "(", pattern.pattern)
+    flags = "i" if pattern.flags & re.IGNORECASE else ""
+    text = text.removeprefix("(?i)")
+    if unknown := re.search(r"\(\?(?![:=!])|\\[AZ]|[*+}]\+", text):
         raise ValueError(f"{unknown[0]} in the pattern {pattern.pattern}: JavaScript has no such thing")
-    look = f"new RegExp({json.dumps(text)}, '{'gi' if pattern.flags & re.IGNORECASE else 'g'}')"
-    return f"{{look: {look}, keep: {groups.get('keep', 0)}, quote: {groups.get('quote', 0)}}}"
-
-
-def _any_case(words: str) -> str:
-    return "".join(f"[{letter.upper()}{letter}]" if letter.isalpha() else letter for letter in words)
+    return f"{{look: {_expression(text, flags)}, keep: {pattern.groupindex.get('keep', 0)}}}"

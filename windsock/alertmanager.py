@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 _LIMIT = 64 << 20
 """Bytes of an answer: thousands of alerts with all that their annotations may hold."""
+_BUSY = "Limit of concurrent GET requests"
+"""What Alertmanager answers at once where more ask than it has processors, eight at least, as they do in a storm."""
+_PAUSE = 0.05
+"""Seconds until it is asked again."""
 _TRUSTED = 10.0
 """Seconds for which certificates that were read are used."""
 PeerResult = tuple[str, str | None]
@@ -46,10 +50,11 @@ PeerResult = tuple[str, str | None]
 class Alertmanager:
     """The peers of one installation. Holds no connection: it is used once or twice in a task's process."""
 
-    def __init__(self, config: Peers, known: Mapping[str, str] | None = None) -> None:
+    def __init__(self, config: Peers, headers: Mapping[str, str] | None = None) -> None:
+        """`headers` are what `credentials` returns."""
         self._urls = config.urls
         self._http = config.http
-        self._secrets = known or {}
+        self._headers = headers or {}
         self._context: tuple[float, ssl.SSLContext] | None = None
 
     def post(self, alerts: Sequence[Mapping[str, Any]], timeout: float) -> list[PeerResult]:
@@ -113,7 +118,13 @@ class Alertmanager:
 
     def _get(self, url: str, path: str, timeout: float) -> Any:
         """Raises OSError, whose message is what went wrong, in words."""
+        end = time.monotonic() + timeout
         reply = self._request(url, path, None, timeout)
+        while reply.status == HTTPStatus.SERVICE_UNAVAILABLE and _BUSY in reply.text:
+            if (left := end - time.monotonic() - _PAUSE) <= 0:
+                break
+            time.sleep(_PAUSE)
+            reply = self._request(url, path, None, left)
         if reply.status != HTTPStatus.OK:
             raise ConnectionError(f"{reply.status} {reply.text}")
         if not reply.whole:
@@ -132,11 +143,7 @@ class Alertmanager:
 
     def _request(self, url: str, path: str, body: bytes | None, timeout: float) -> Reply:
         """Raises NoReplyError. No proxy is used: $HTTP_PROXY is for what is outside of the network."""
-        headers = {"Accept": "application/json", "Content-Type": "application/json", **self._http.headers}
-        if self._http.username:
-            headers["Authorization"] = basic(self._http.username, self._secrets.get("password", ""))
-        if "bearer" in self._secrets:
-            headers["Authorization"] = f"Bearer {self._secrets['bearer']}"
+        headers = {"Accept": "application/json", "Content-Type": "application/json", **self._headers}
         return Client(self._tls, limit=_LIMIT).request(url + path, body, headers, timeout)
 
     def _tls(self) -> ssl.SSLContext:
@@ -152,11 +159,17 @@ class Alertmanager:
 
 
 def credentials(http: Http, section: str = "alertmanager") -> dict[str, str]:
-    """Return the values of the secrets that `http` names. Raises SettingsError for one that can't be had here."""
+    """Return the headers that `http` asks for, with its secrets. Raises SettingsError for one that can't be had."""
     given = {"password": http.password, "bearer": http.bearer}
-    return {
+    known = {
         name: secrets.variable(reference, f"{section}.http.{name}") for name, reference in given.items() if reference
     }
+    headers = secrets.filled(http.headers, f"{section}.http.headers")
+    if http.username:
+        headers["Authorization"] = basic(http.username, known.get("password", ""))
+    if "bearer" in known:
+        headers["Authorization"] = f"Bearer {known['bearer']}"
+    return headers
 
 
 def _query(labels: Mapping[str, str], operator: str = "=") -> str:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
+from windsock.text import clean
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -43,8 +45,8 @@ class Reply:
 
     @property
     def text(self) -> str:
-        """The beginning of the body."""
-        return self.body[:200].decode(errors="replace").strip()
+        """The beginning of the body, as a terminal may show it."""
+        return clean(self.body[:200].decode(errors="replace")).strip()
 
 
 class NoReplyError(OSError):
@@ -54,7 +56,7 @@ class NoReplyError(OSError):
         """`sent`: the server was reached, so that it may have taken the request."""
         self.sent = sent
         self.timed_out = isinstance(cause, TimeoutError)
-        super().__init__(f"{type(cause).__name__}: {_reason(cause)}".removesuffix(": "))
+        super().__init__(clean(f"{type(cause).__name__}: {_reason(cause)}").removesuffix(": "))
 
 
 @dataclass(frozen=True)

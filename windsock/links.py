@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-import yaml
+from windsock.exceptions import SettingsError
+from windsock.settings import document
 
 if TYPE_CHECKING:
     from windsock.settings import Links, Settings
@@ -53,8 +54,8 @@ def _exporter(web: Web) -> str | None:
 def _has_tls(config_file: str | None) -> bool:
     """Whether the web configuration file names a certificate; one that is on another machine can't say."""
     try:
-        content = yaml.safe_load(Path(config_file).read_text(encoding="utf-8")) if config_file else None
-    except (OSError, ValueError, yaml.YAMLError):
+        content, _ = document.read(Path(config_file)) if config_file else (None, None)
+    except SettingsError:
         return False
     tls = content.get("tls_server_config") if isinstance(content, dict) else None
     return isinstance(tls, dict) and bool(tls.get("cert_file"))

@@ -46,6 +46,14 @@ def variable(reference: str, key: str, environ: Mapping[str, str] = os.environ) 
     return found
 
 
+def filled(texts: Mapping[str, str], key: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Return `texts` with the variables' values in place of each `${VARIABLE}`. Raises SettingsError naming `key`."""
+    return {
+        name: _VARIABLE.sub(lambda found, name=name: variable(found[0], f"{key}.{name}", environ), text)  # type: ignore[misc]
+        for name, text in texts.items()
+    }
+
+
 def address(found: Any) -> str:
     """The URL that a connection stands for: its host, with what was given as schema and password behind it."""
     host = str(found.host or "")

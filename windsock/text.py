@@ -55,5 +55,5 @@ def shorten(text: str, limit: int) -> str:
 
 
 def line(text: str, limit: int) -> str:
-    """Return `text` on one line of at most `limit` characters."""
-    return shorten(" ".join(text.split()), limit)
+    """Return `text` on one line of at most `limit` characters, and `clean`."""
+    return shorten(" ".join(clean(text).split()), limit)

@@ -32,7 +32,7 @@ def send(to: str, message: Message, settings: Settings, seconds: float, state: M
     payload = rendering.payload(message)
     if config.token:
         token = secrets.value(config.token, "channels.slack.token")
-        if not state.get("ts"):
+        if not (state.get("channel") and state.get("ts")):
             return _call("chat.postMessage", token, {"channel": to, **payload}, settings, seconds)
         # chat.update takes no channel's name: the id comes from the first answer.
         first = {"channel": state["channel"], "ts": state["ts"]}

@@ -30,7 +30,7 @@ def send(to: str, message: Message, settings: Settings, seconds: float, state: M
     config = settings.channels.webhook
     url = to if "://" in to else secrets.value(to, "webhook", secrets.address)
     data = json.dumps(body(message)).encode()
-    headers = dict(config.headers)
+    headers = secrets.filled(config.headers, "channels.webhook.headers")
     if config.secret:
         headers["X-Windsock-Signature"] = sign(data, secrets.value(config.secret, "channels.webhook.secret"))
     reply = web.post(url, data, settings, seconds, headers)

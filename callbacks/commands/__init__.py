@@ -19,6 +19,7 @@ from windsock.exceptions import SettingsError, UsageError, WindsockError
 from windsock.redaction import redact
 from windsock.settings.matching import Severity
 from windsock.teams import UNKNOWN, DagFacts, route
+from windsock.text import clean
 
 from . import preview, waiting
 
@@ -77,7 +78,8 @@ def test(
         click.echo(json.dumps({"run_id": event.run_id, "team": event.team, "answers": facts}, indent=2))
     else:
         for to, accepted, said in answers:
-            click.echo(redact(f"{to}: {said if not accepted or said == 'accepted' else f'accepted ({said})'}"))
+            words = f"{to}: {said if not accepted or said == 'accepted' else f'accepted ({said})'}"
+            click.echo(clean(redact(words)))
     if not all(accepted for _, accepted, _ in answers):
         raise WindsockError(f"not every {'Alertmanager' if central else 'channel'} accepted the test alert")
     if not as_json:

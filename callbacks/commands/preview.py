@@ -19,6 +19,7 @@ from windsock.destinations import template
 from windsock.events import TASK_FAILED, Event
 from windsock.exceptions import UsageError, WindsockError
 from windsock.teams import UNKNOWN
+from windsock.text import clean
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
@@ -75,7 +76,7 @@ def preview(  # noqa: PLR0913, PLR0917  an argument an option
         return
     for name, (_, text) in shown.items():
         if text:
-            click.echo(f"{channels.of(name).title}\n{_indented(text)}\n")
+            click.echo(clean(f"{channels.of(name).title}\n{_indented(text)}\n"))
 
 
 def _indented(text: str) -> str:

@@ -13,14 +13,17 @@ import click
 from windsock import cli
 from windsock.callbacks import delivery
 from windsock.callbacks import spool as spools
+from windsock.callbacks.entry import entry_of
 from windsock.events import rfc3339
 from windsock.exceptions import UsageError, WindsockError
 from windsock.redaction import redact
 from windsock.settings.units import format_duration
-from windsock.text import line
+from windsock.text import clean, line
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from windsock.settings import Settings
 
 
 @click.command(epilog="Example: windsock notify spool --json")
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
 @cli.config_option
 def spool(config: Path | None, *, as_json: bool) -> None:
     """List what waits on this host to be delivered, oldest first."""
-    store = spools.of(cli.load(config))
+    store = _own(cli.load(config))
     _show(store.queue, store.names(), as_json=as_json, none=f"nothing waits in {store.queue}")
 
 
@@ -40,10 +43,12 @@ def spool(config: Path | None, *, as_json: bool) -> None:
 def flush(config: Path | None, limit: int, timeout: float, *, as_json: bool) -> None:
     """Deliver what waits on this host and is due. Exit code 1 where something was due and is still there."""
     settings = cli.load(config)
+    store = _own(settings)
     found = delivery.flush(settings, time.monotonic() + timeout, limit)
-    store = spools.of(settings)
     now = time.time()
-    entries = [entry for _, entry in _entries(store.queue, store.names()) if entry is not None]
+    listed = _entries(store.queue, store.names())
+    unreadable = [name for name, entry in listed if entry is None]
+    entries = [entry for _, entry in listed if entry is not None]
     due = sum(1 for entry in entries if entry.not_before <= now or entry.problem)
     if as_json:
         click.echo(json.dumps({**asdict(found), "due": due}, indent=2))
@@ -52,6 +57,9 @@ def flush(config: Path | None, limit: int, timeout: float, *, as_json: bool) -> 
             f"{found.delivered} delivered, {found.superseded} dropped (over, or told since), {found.dead} dead,"
             f" {found.waiting} waiting"
         )
+    if unreadable:
+        first = store.queue / unreadable[0]
+        raise WindsockError(f"{len(unreadable)} can't be read, the first: {first}; look whose file it is")
     if due:
         raise WindsockError(f"{due} could not be delivered yet; `windsock notify spool` says why")
 
@@ -63,7 +71,7 @@ def flush(config: Path | None, limit: int, timeout: float, *, as_json: bool) -> 
 @cli.config_option
 def dead(config: Path | None, names: tuple[str, ...], *, retry_all: bool, as_json: bool) -> None:
     """List what can't be delivered, with the reason; or let it be tried again."""
-    store = spools.of(cli.load(config))
+    store = _own(cli.load(config))
     there = store.dead_names()
     if not names and not retry_all:
         _show(store.dead, there, as_json=as_json, none=f"no dead letters in {store.dead}")
@@ -77,11 +85,20 @@ def dead(config: Path | None, names: tuple[str, ...], *, retry_all: bool, as_jso
         raise WindsockError(f"{len(failed)} can't be put back (unreadable, or no room), the first: {failed[0]}")
 
 
+def _own(settings: Settings) -> spools.Spool:
+    """The spool, which must be this user's: what root writes there, Airflow's processes can't take out again."""
+    store = spools.of(settings)
+    problem = store.foreign()
+    if problem:
+        raise WindsockError(problem)
+    return store
+
+
 def _entries(folder: Path, names: list[str]) -> list[tuple[str, spools.Entry | None]]:
     found: list[tuple[str, spools.Entry | None]] = []
     for name in names:
         try:
-            found.append((name, spools.entry_of((folder / name).read_text())))
+            found.append((name, entry_of((folder / name).read_bytes())))
         except FileNotFoundError:
             continue
         except (OSError, ValueError):
@@ -105,7 +122,7 @@ def _show(folder: Path, names: list[str], *, as_json: bool, none: str) -> None:
         age = format_duration(max(0, round(time.time() - entry.created)))
         why = f": {line(redact(entry.problem), 200)}" if entry.problem else ""
         resolved = ", resolved" if entry.kind == "resolved" else ""
-        click.echo(f"{name}  {about}{resolved}, {age} old, {entry.attempts} attempts, to {to}{why}")
+        click.echo(clean(f"{name}  {about}{resolved}, {age} old, {entry.attempts} attempts, to {to}{why}"))
 
 
 def _facts(name: str, entry: spools.Entry | None) -> dict[str, Any]:

@@ -37,6 +37,8 @@ _LIGHTING = 0.3
 """The share of that time that the beacon may take."""
 _KEEPING = 0.1
 """The share that putting it down may take: a disk that hangs costs no alert."""
+_RENDERING = 0.4
+"""The share that a template may take."""
 _PAUSES = (0.3, 1.0)
 """Seconds before a further attempt, where the first failed at once: a peer that restarts is back soon."""
 
@@ -44,7 +46,7 @@ _PAUSES = (0.3, 1.0)
 def fire(event: Event, settings: Settings, deadline: float, template: str | None = None) -> Delivery:
     """Post `event` to all peers; adopts the labels of an alert for the same failure, or joins a storm."""
     if template is not None:
-        event = _described(event, settings, template)
+        event = _described(event, settings, template, (deadline - time.monotonic()) * _RENDERING)
     entry = spool.Entry("failed", event, PENDING, created=time.time())
     try:
         claim = bounded.run(lambda: keep(settings, entry), (deadline - time.monotonic()) * _KEEPING)
@@ -151,7 +153,7 @@ def put_off(claim: spool.Claim | None, settings: Settings, event: Event, problem
     """Keep what was not taken, or bury what never will be; returns that in words."""
     if claim is None:
         count("dead", CHANNEL, event.team, "no_spool")
-        return "not kept: the spool has no room or is switched off"
+        return f"not kept: {spool.of(settings).obstacle() or 'the disk did not take it'}"
     if problem == "rejected":
         spool.of(settings).bury(claim.entry, detail)
         claim.remove()
@@ -221,12 +223,12 @@ def _placed(event: Event, client: Alertmanager, seconds: float, peers: int) -> t
     return placed[0], storms.marks(placed, now)
 
 
-def _described(event: Event, settings: Settings, template: str) -> Event:
+def _described(event: Event, settings: Settings, template: str, seconds: float) -> Event:
     """Let the template say the description: the message itself is made by Alertmanager."""
     from windsock.callbacks.rendering.message import Message  # noqa: PLC0415  only where an author chose a template
     from windsock.callbacks.rendering.template import render  # noqa: PLC0415
 
-    text = render(settings.callbacks.templates.get(template, template), Message(event))
+    text = render(settings.callbacks.templates.get(template, template), Message(event), seconds)
     return replace(event, annotations={**event.annotations, **({"description": text} if text else {})})
 
 
@@ -241,7 +243,7 @@ def _ended(event: Event, client: Alertmanager, before: float, seconds: float) ->
     others: list[dict[str, Any]] = []
     for alert in client.find(_ends(event), seconds):
         labels, began = alert["labels"], unix(alert["startsAt"])
-        if labels.get("alertname") not in _names(event) or began > before:
+        if labels.get("alertname") not in _names(event) or before < began <= time.time():
             continue
         run_id = labels.get("run_id", "")
         if ending.ends(run_id, alert["annotations"], began):

@@ -35,6 +35,8 @@ _LEAST = 0.5
 """Seconds that a further attempt must have."""
 _BACKOFF = (15.0, 600.0)
 """Seconds until a spooled message is tried again: doubled each time, up to the second."""
+_RENDERING = 0.4
+"""The part of what is left that a template may take."""
 _SAFE = 0.15
 """Seconds of the deadline that are left for the disk."""
 _LATE = Answer("timeout", "no answer in time", uncertain=True)
@@ -176,6 +178,15 @@ class DirectDelivery:
             claim.release()
         return claim
 
+    def until(self, entry: spool.Entry, wait: float) -> float:
+        """The Unix time at which to try `entry` again, which is to be left alone for `wait` seconds.
+
+        That is no more than half of the time until it expires: whatever a platform asks for, it is asked again.
+        """
+        now = time.time()
+        left = max(0.0, entry.created + self.settings.callbacks.spool.expire - now)
+        return now + min(wait, left / 2)
+
     @staticmethod
     def _count_held(held: list[Destination], event: Event) -> None:
         for to in held:
@@ -208,7 +219,7 @@ class DirectDelivery:
                     told.latest = told.latest if told.latest and told.latest.serial > told.serial else None
                     told.ended = message.resolved
                     if told.first is None and not message.resolved:
-                        told.first, told.state = spool.plain(message.event), dict(answer.state)
+                        told.first, told.state = message.event, dict(answer.state)
         delivery = self._settle(claim, entry, answers)
         self.tally(works, found)
         return delivery
@@ -236,8 +247,13 @@ class DirectDelivery:
         if not failed:
             return Delivery("", _names(list(answers)))
         problem = next((answer.problem for answer in failed.values() if not answer.final), "rejected")
-        kept = " (kept in the spool)" if left and isinstance(claim, spool.Claim) else ""
+        kept = f" ({self._kept(claim)})" if left else ""
         return Delivery(problem, detail + kept + (" (a dead letter: see `windsock notify dead`)" if final else ""))
+
+    def _kept(self, claim: spool.Claim | spool.Entry) -> str:
+        if isinstance(claim, spool.Claim):
+            return "kept in the spool"
+        return f"not kept: {self.store.obstacle() or 'the disk did not take it'}"
 
     def _put_off(
         self, claim: spool.Claim, left: tuple[Pair, ...], failed: dict[Destination, Answer], detail: str
@@ -249,7 +265,7 @@ class DirectDelivery:
         for channel, _ in left:
             count("spooled", channel, claim.entry.event.team)
         with contextlib.suppress(OSError):
-            until = time.time() + later
+            until = self.until(claim.entry, later)
             claim.update(pending=left, begun=begun, attempts=attempts + 1, not_before=until, problem=detail[:500])
         claim.release()
 
@@ -271,9 +287,9 @@ class DirectDelivery:
             return message
         from windsock.callbacks.rendering.template import render  # noqa: PLC0415  jinja is for those who use it
 
-        return replace(
-            message, body=render(self.settings.callbacks.templates.get(entry.template, entry.template), message)
-        )
+        text = self.settings.callbacks.templates.get(entry.template, entry.template)
+        seconds = (self.deadline - time.monotonic()) * _RENDERING
+        return replace(message, body=render(text, message, seconds))
 
 
 def _later(entry: spool.Entry, to: Destination, until: float) -> spool.Entry:

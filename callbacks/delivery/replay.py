@@ -7,6 +7,7 @@ say whether the task has succeeded since.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from windsock import events
 from windsock.alertmanager import Alertmanager, credentials
-from windsock.callbacks import recovery, spool
+from windsock.callbacks import bounded, recovery, spool
 from windsock.exceptions import SettingsError
+from windsock.redaction import redact
+from windsock.text import line
 
 from . import alertmanager
 from .alertmanager import CHANNEL, PENDING
@@ -27,6 +30,12 @@ if TYPE_CHECKING:
 
 _LEAST = 0.3
 """No further entry is begun where fewer seconds are left."""
+_SHARE = 0.5
+"""The part of what is left that one entry may take, and no more than `callbacks.budget`: the others have the rest."""
+_DELIVERED = 0.9
+"""The part of its time after which an entry's delivery ends by itself; the rest is for the disk."""
+_PROBLEM = 500
+"""Characters of what went wrong."""
 _LOOKED_AT = 20
 """Entries that may be looked at for each that may be delivered: not all that wait are due."""
 
@@ -42,7 +51,7 @@ def flush(settings: Settings, deadline: float, limit: int) -> Flushed:
     store = spool.of(settings)
     store.sweep()
     counts: dict[Result, int] = dict.fromkeys(("delivered", "superseded", "dead", "waiting"), 0)
-    replay = _Replay(settings, store, deadline)
+    replay = _Replay(settings, store)
     names = store.names()
     for name in names[: limit * _LOOKED_AT]:
         done = counts["delivered"] + counts["superseded"] + counts["dead"]
@@ -56,10 +65,8 @@ def flush(settings: Settings, deadline: float, limit: int) -> Flushed:
             counts["dead"] += 1
             continue
         if claim is not None:
-            try:
-                counts[replay.one(claim)] += 1
-            finally:
-                claim.release()
+            left = deadline - time.monotonic()
+            counts[replay.alone(claim, max(_LEAST, min(left * _SHARE, settings.callbacks.budget)))] += 1
     waiting = len(store.names())
     return Flushed(counts["delivered"], counts["superseded"], counts["dead"], waiting)
 
@@ -67,25 +74,46 @@ def flush(settings: Settings, deadline: float, limit: int) -> Flushed:
 class _Replay:
     """The entries of one flush, and what was learned from those before."""
 
-    def __init__(self, settings: Settings, store: spool.Spool, deadline: float) -> None:
+    def __init__(self, settings: Settings, store: spool.Spool) -> None:
         self._settings = settings
         self._store = store
-        self._deadline = deadline
+        self._deadline = 0.0
         self._broken: set[str] = set()
         self._covered: float | None = None
         self._asked = False
 
-    def one(self, claim: spool.Claim) -> Result:
-        entry, now = claim.entry, time.time()
-        channels = [f"{channel} {to}" for channel, to in entry.pending]
-        if entry.not_before > now or any(channel in self._broken for channel in channels):
+    def alone(self, claim: spool.Claim, seconds: float) -> Result:
+        """What becomes of an entry within `seconds`; whatever it does, those behind it have their turn."""
+        self._deadline = time.monotonic() + seconds * _DELIVERED
+        try:
+            return bounded.run(lambda: self._released(claim), seconds)
+        except TimeoutError:
+            # It stays claimed while it works on; where it hangs, others would too.
+            self._broken |= set(_channels(claim.entry))
             return "waiting"
+
+    def _released(self, claim: spool.Claim) -> Result:
+        try:
+            return self._one(claim)
+        except Exception as error:  # noqa: BLE001  a peer's answer that makes no sense, or what we have not thought of
+            said = line(redact(f"{type(error).__name__}: {error}"), _PROBLEM)
+            with contextlib.suppress(OSError):
+                claim.update(attempts=claim.entry.attempts + 1, problem=said)
+            return "waiting"
+        finally:
+            claim.release()
+
+    def _one(self, claim: spool.Claim) -> Result:
+        entry, now = claim.entry, time.time()
+        channels = _channels(entry)
         if now - entry.created > self._settings.callbacks.spool.expire:
             self._store.bury(entry, f"not delivered in time; the last problem was: {entry.problem or 'none'}")
             claim.remove()
             for channel, _ in entry.pending:
                 count("dead", channel, entry.event.team, "expired")
             return "dead"
+        if entry.not_before > now or any(channel in self._broken for channel in channels):
+            return "waiting"
         if entry.kind == "failed" and self._recovered(entry):
             return self._superseded(claim)
         if entry.pending == PENDING:
@@ -158,6 +186,10 @@ class _Replay:
         said = entry.event.annotations
         summary = f"delivered late, {age / 60:.0f} minutes after it happened: {said.get('summary', '')}"
         return replace(entry.event, annotations={**said, "summary": summary})
+
+
+def _channels(entry: spool.Entry) -> list[str]:
+    return [f"{channel} {to}" for channel, to in entry.pending]
 
 
 def _in_the_database(event: events.Event) -> bool:

@@ -53,21 +53,21 @@ def end(direct: DirectDelivery, event: Event, destinations: tuple[Destination, .
         if answer.problem:
             problems.append((answer.problem, f"{to}: {answer.detail}"))
         if claim is not None:
-            _settle(claim, answer)
+            _settle(direct, claim, answer)
     direct.tally(messages, answers)
     if problems:
         return Delivery(problems[0][0], "; ".join(detail for _, detail in problems))
     return Delivery("", f"{', '.join(dict.fromkeys(str(to) for to, _, _ in works))}: it is over")
 
 
-def _settle(claim: spool.Claim, answer: Answer) -> None:
+def _settle(direct: DirectDelivery, claim: spool.Claim, answer: Answer) -> None:
     """Remove what was told, or never will be; keep the rest. A second message of an end does no harm."""
     channel, team = claim.entry.pending[0][0], claim.entry.event.team
     if not answer.problem or answer.final:
         claim.remove()
     else:
         with contextlib.suppress(OSError):
-            later = claim.entry.created + answer.wait
+            later = direct.until(claim.entry, answer.wait)
             claim.update(attempts=1, not_before=later, problem=f"{channel}: {answer.detail}")
         claim.release()
     if answer.problem:
@@ -90,8 +90,8 @@ def _told(
             else:
                 spared = spared or about in incident.open
         for name, told in known.items() if done else ():
-            first = incidents.event_of(told.first)
-            to = Destination(*name.split(" ", 1))
+            first = told.first
+            to = Destination(*name.partition(" ")[::2])
             if first is None or told.ended or to.pages or (name in seen and not told.state):
                 continue
             seen.add(name)

@@ -63,7 +63,7 @@ class Message:
     def name(self) -> str:
         """Which incident: the alert, the DAG, the installation."""
         event = self.event
-        return re.sub(r"[<>&]", "", f"{event.alertname} {line(clean(event.dag_id), 250)} ({event.cluster})")
+        return re.sub(r"[<>&]", "", clean(f"{event.alertname} {line(clean(event.dag_id), 250)} ({event.cluster})"))
 
     @property
     def title(self) -> str:

@@ -152,6 +152,8 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0")
         if not self._is_local():
             self._send(text_response("the inbox answers to loopback names only\n", 403))
+        elif not self._is_own():
+            self._send(text_response("the inbox does not answer to a page of another site\n", 403))
         elif "Transfer-Encoding" in self.headers or not length.isdecimal():
             self._send(text_response("a Content-Length is needed\n", 411))
         elif int(length) > MAX_BODY:
@@ -168,6 +170,13 @@ class _Handler(BaseHTTPRequestHandler):
             return host == "localhost" or ipaddress.ip_address(host).is_loopback
         except ValueError:
             return False
+
+    def _is_own(self) -> bool:
+        """Whether the request is a program's or its own page's. To look at that page, others may lead there."""
+        origin = self.headers.get("Origin", f"http://{self.headers.get('Host')}")
+        site = self.headers.get("Sec-Fetch-Site", "none")
+        own = origin == f"http://{self.headers.get('Host')}" and site in ("same-origin", "none")
+        return own or (self.command == "GET" and self.path == "/")
 
     def _exchange(self, name: Platform, request: Request) -> None:
         """Let a platform answer, or a fault that was asked for."""

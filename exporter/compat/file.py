@@ -1,4 +1,4 @@
-"""statsd_exporter's mapping file, as version 0.30 reads it."""
+"""statsd_exporter's mapping file, as version 0.31 reads it, and the spellings that it no longer takes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from math import inf, isfinite, isinf
 from typing import TYPE_CHECKING, Literal
 
 from windsock.exceptions import SettingsError
+from windsock.extras import MissingPackageError
 
 from .document import read
+from .globs import PARTS
 from .mapping import Mapping
-from .regex import compile_go
+from .regex import RegexError, compile_go
 from .rule import LineKind, Observer, Rule
 
 if TYPE_CHECKING:
     from .document import Section
 
-_REFERENCE = r"\$\{?\d+\}?"
-_NAME = re.compile(rf"(?:[a-zA-Z_]|{_REFERENCE})(?:[a-zA-Z0-9_]|{_REFERENCE})*")
-_LABEL = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+_REFERENCE = re.compile(r"\$\{?[0-9]+\}?")
+_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _GLOB = re.compile(r"(?:\*|[a-zA-Z_][a-zA-Z0-9_-]*)(?:\.(?:\*|[a-zA-Z0-9_][a-zA-Z0-9_-]*))*")
 
 _OBSERVERS: dict[str, Literal["summary", "histogram"]] = {
@@ -37,6 +38,9 @@ _COMMON: tuple[str, ...] = ("observer_type", "timer_type", "match_type", "ttl")
 _COMMON += ("summary_options", "histogram_options", "buckets", "quantiles")
 _OF_MAPPING = (*_COMMON, "match", "name", "labels", "honor_labels", "help", "action", "match_metric_type", "scale")
 _NATIVE = ("native_histogram_bucket_factor", "native_histogram_max_buckets")
+
+AGE_BUCKETS = 100
+"""Of a summary: each series holds a list for each."""
 
 
 @dataclass(frozen=True)
@@ -101,20 +105,22 @@ def _rule(section: Section, defaults: _Defaults) -> Rule:
 def _check(section: Section, rule: Rule) -> None:
     if not rule.name:
         section.problem("name", "expected the metric's name; a mapping that drops needs one too")
-    elif not _NAME.fullmatch(rule.name):
+    elif not _NAME.fullmatch(_REFERENCE.sub("_", rule.name)):
         section.problem("name", "expected letters, digits, _ and references such as ${1}")
     for label, _ in rule.labels:
-        if not _LABEL.fullmatch(label):
+        if not _NAME.fullmatch(label):
             section.problem("labels", f"{label!r}: expected letters, digits and _, the first no digit")
     if not isfinite(rule.scale):
         section.problem("scale", "expected a finite number")
     if rule.regex:
         try:
             compile_go(rule.match)
-        except re.error as error:
-            section.problem("match", f"expected a regular expression that Python can read too: {error}")
+        except (RegexError, MissingPackageError) as error:
+            section.problem("match", str(error))
     elif not _GLOB.fullmatch(rule.match):
         section.problem("match", "expected parts of letters, digits, _ and -, or a lone *, with dots between them")
+    elif rule.match.count(".") >= PARTS:
+        section.problem("match", f"expected at most {PARTS} parts")
 
 
 def _observer_kind(section: Section) -> Literal["summary", "histogram"] | None:
@@ -150,14 +156,15 @@ def _options(section: Section, base: Observer) -> Observer:
             histogram.number(name)
             histogram.remark(name, "native histograms have no form in Prometheus' text formats")
     age_buckets = summary.number("age_buckets") or base.age_buckets
-    if age_buckets < 1 or age_buckets % 1:
-        summary.problem("age_buckets", "expected a whole number above 0")
+    if not 1 <= age_buckets <= AGE_BUCKETS or age_buckets % 1:
+        summary.problem("age_buckets", f"expected a whole number from 1 to {AGE_BUCKETS}")
+        age_buckets = base.age_buckets
     return replace(
         base,
         quantiles=_quantiles(summary, replace(base, quantiles=_quantiles(section, base))),
         buckets=_buckets(histogram) or _buckets(section) or base.buckets,
         max_age=summary.seconds("max_age") or base.max_age,
-        age_buckets=max(1, int(age_buckets)),
+        age_buckets=int(age_buckets),
     )
 
 

@@ -16,15 +16,19 @@ if TYPE_CHECKING:
 
 _Rule = TypeVar("_Rule")
 
+PARTS = 250
+"""Of the longest glob: no name of Airflow's has half as many."""
+
 
 class _Node(Generic[_Rule]):
     """One part of names; `shortest` and `longest` are the numbers of parts that may follow it."""
 
-    __slots__ = ("children", "longest", "priority", "rule", "shortest")
+    __slots__ = ("children", "longest", "priority", "rule", "shortest", "stars")
 
     def __init__(self, following: int) -> None:
         self.children: dict[str, _Node[_Rule]] = {}
         self.rule: _Rule | None = None
+        self.stars: tuple[int, ...] = ()
         self.priority = 0
         self.shortest = self.longest = following
 
@@ -46,7 +50,9 @@ class Globs(Generic[_Rule]):
             child = node.children.get(part)
             if child is None:
                 child = node.children[part] = _Node(following)
-                child.rule = rule if not following else None
+                if not following:
+                    child.rule = rule
+                    child.stars = tuple(index for index, part in enumerate(parts) if part == "*")
             child.shortest = min(child.shortest, following)
             child.longest = max(child.longest, following)
             node = child
@@ -54,24 +60,27 @@ class Globs(Generic[_Rule]):
         self._count += 1
 
     def find(self, name: str) -> tuple[_Rule, tuple[str, ...]] | None:
-        """The rule that a name belongs to, and what its `*` stand for."""
-        found = self._walk(self._root, name.split("."), 0, ())
-        best = min(found, key=lambda end: end[0].priority, default=None) if self._ordered else next(found, None)
-        return None if best is None or best[0].rule is None else (best[0].rule, best[1])
+        """The rule that a name belongs to, and what its globs captured: the whole name, then what each `*` stands for.
 
-    def _walk(
-        self, node: _Node[_Rule], parts: list[str], at: int, captures: tuple[str, ...]
-    ) -> Iterator[tuple[_Node[_Rule], tuple[str, ...]]]:
-        if at == len(parts):
-            if node.rule is not None:
-                yield node, captures
-            return
-        for key, taken in ((parts[at], captures), ("*", (*captures, parts[at]))):
-            child = node.children.get(key)
-            if child is not None and child.shortest <= len(parts) - at - 1 <= child.longest:
-                yield from self._walk(child, parts, at + 1, taken)
-                if not self._backtracking:
-                    return
+        All nodes that a beginning of the name leads to are followed at once, part by part, the most specific first: no
+        node is visited twice, whatever the name.
+        """
+        parts = name.split(".")
+        reached = [self._root]
+        for following, part in zip(reversed(range(len(parts))), parts, strict=True):
+            # What is a `*` itself is no second way to the same node; statsd_exporter does not capture it.
+            keys = (part,) if part == "*" else (part, "*")
+            children = (node.children.get(key) for node in reached for key in keys)
+            reached = [child for child in children if child and child.shortest <= following <= child.longest]
+            if not self._backtracking:
+                del reached[1:]
+            if not reached:
+                return None
+        ends = [(node, node.rule) for node in reached if node.rule is not None]
+        if not ends:
+            return None
+        node, rule = min(ends, key=lambda end: end[0].priority) if self._ordered else ends[0]
+        return rule, (name, *(parts[index] for index in node.stars if parts[index] != "*"))
 
 
 def needs_backtracking(globs: Iterable[str]) -> bool:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
 
 from .globs import Globs, needs_backtracking
-from .regex import compile_go
+from .regex import Pattern, compile_go
 from .rule import LineKind, Rule
 from .template import fill_glob, fill_regex
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 @dataclass(frozen=True)
@@ -26,10 +26,17 @@ class Match:
 class Mapping:
     """Globs go before regular expressions, wherever they stand; among the latter the first in the file wins."""
 
-    def __init__(self, rules: Sequence[Rule], default: Rule | None = None, *, ordered: bool = True) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        default: Rule | None = None,
+        *,
+        ordered: bool = True,
+        engine: Callable[[str], Pattern] = compile_go,
+    ) -> None:
         self.rules = rules
         self.default = default or Rule()
-        self._regexes = [(compile_go(rule.match), rule) for rule in rules if rule.regex]
+        self._regexes = [(engine(rule.match), rule) for rule in rules if rule.regex]
         globs = [rule for rule in rules if not rule.regex]
         backtracking = ordered or needs_backtracking(rule.match for rule in globs)
         self._globs: dict[LineKind, Globs[Rule]] = {}

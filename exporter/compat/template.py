@@ -8,32 +8,40 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Of a glob: `$1_x` and `$1$2` ask for captures of those names, which do not exist; `${1}_x` is right.
+    from .regex import Found
+
+# Of a glob: `$1_x` and `$1$2` ask for captures of those names, which do not exist; `${1}_x` is right. `$0` is the name.
 _OF_GLOB = re.compile(r"\$\{?([a-zA-Z0-9_$]+)\}?")
 # Of a regular expression, as Go's regexp.Expand reads it; `$$` is a dollar sign.
 _OF_REGEX = re.compile(r"\$(?:(\$)|(\w+)|\{(\w+)\})")
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 
 def fill_glob(template: str, captures: Sequence[str]) -> str:
-    """Put the captures of a glob in; one that does not exist is empty."""
+    """Put in what a glob captured, the whole name first; what does not exist is empty."""
 
     def value(reference: re.Match[str]) -> str:
-        number = int(reference[1]) if reference[1].isdigit() else 0
-        return captures[number - 1] if 1 <= number <= len(captures) else ""
+        number = _number(reference[1])
+        return captures[number] if number is not None and number < len(captures) else ""
 
     return _OF_GLOB.sub(value, template) if "$" in template else template
 
 
-def fill_regex(template: str, match: re.Match[str]) -> str:
+def fill_regex(template: str, match: Found) -> str:
     """Put the groups of a regular expression in, by number or name; one that does not exist is empty."""
 
     def value(reference: re.Match[str]) -> str:
         if reference[1]:
             return "$"
         name = reference[2] or reference[3]
-        if not name.isdigit():
+        number = _number(name) if name == "0" or not name.startswith("0") else None
+        if number is None:
             return match.groupdict().get(name) or ""
-        number = int(name) if name == "0" or not name.startswith("0") else -1
-        return (match[number] or "") if 0 <= number <= len(match.groups()) else ""
+        return (match[number] or "") if number <= len(match.groups()) else ""
 
     return _OF_REGEX.sub(value, template) if "$" in template else template
+
+
+def _number(name: str) -> int | None:
+    """The number of a capture; one of ten digits and more is that of none."""
+    return int(name) if _NUMBER.fullmatch(name) else None

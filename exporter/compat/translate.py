@@ -9,7 +9,7 @@ from windsock import catalog
 from windsock.exporter.statsd.translate import Operation, Rejected, Target, Translator
 from windsock.settings.exporter import StatsD
 
-from .escape import escape, escape_label
+from .escape import escape, escape_label, escape_metric
 
 if TYPE_CHECKING:
     from windsock.catalog import Kind
@@ -55,7 +55,7 @@ class MappedTranslator(Translator):
         rule = match.rule
         if rule.drop:
             return Rejected("ignored", "dropped_by_mapping")
-        name = escape(match.name)
+        name = escape_metric(match.name)
         if not name:
             return Rejected("sample_errors", "empty_name")
         kind = rule.observer.kind if line == "observer" else line

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Literal
 
 from windsock import teams
 from windsock.exporter.series.own import OwnMetrics
+from windsock.exporter.worker import Worker
+from windsock.redaction import redact
 
 from . import metrics, schema
 from .engine import open_engine, parse
@@ -66,7 +68,7 @@ class Collector:
         self.timeout = max(0.1, settings.metadata.timeout)
         engine, dialect = open_engine(url, self.timeout)
         self.purpose = purposes[0]
-        self.where = parse(url).render_as_string(hide_password=True)
+        self.where = redact(parse(url).render_as_string(hide_password=True))
         self._behind = min(_BEHIND, self.interval / 10) if len(purposes) > 1 else 0.0
         self.session = Session(engine, dialect, self.interval + self._behind + grace, self.timeout, purposes)
         self.turn = threading.RLock()
@@ -84,7 +86,7 @@ class Collector:
         self._route = lru_cache(_FACTS_CACHED)(lambda facts: teams.route(facts, settings))
         self.faults = Faults(self.where, dialect, self.own)
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="metadata", daemon=True)
+        self.thread = Worker("metadata", self._run)
         self._woke = time.monotonic()
         self._due_at = self._woke
         self.schema: schema.Schema | None = None
@@ -111,13 +113,13 @@ class Collector:
 
     def start(self) -> None:
         """Begin to collect."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """End after the pass that may be going on, or leave the thread alone where the database holds it."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(self.timeout + 1)
+        if self.thread.is_alive():
+            self.thread.join(self.timeout + 1)
 
     def stores(self) -> Iterator[SeriesStore]:
         """What to expose: the database's series where this exporter leads, and how the collector is."""

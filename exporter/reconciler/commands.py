@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import signal
-import sys
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ import click
 
 from windsock import cli
 from windsock.exceptions import UsageError, WindsockError
+from windsock.redaction import logs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ def reconcile(config: Path | None, url: str | None, *, once: bool, as_json: bool
     lets it read the configuration again.
     """
     settings = cli.load(config)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logs.configure()
     reconciler = _make(settings, url)
     try:
         if once:

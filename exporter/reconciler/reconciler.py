@@ -19,6 +19,7 @@ from windsock.exporter.database.faults import said
 from windsock.exporter.database.query import Inquiry
 from windsock.exporter.database.snapshot import Snapshot
 from windsock.exporter.series.own import OwnMetrics
+from windsock.exporter.worker import Worker
 
 from .definitions import Definitions
 from .enrichment import Enrichment
@@ -86,7 +87,7 @@ class Reconciler:
         self.status: Literal["starts", "leads", "follows"] = "starts"
         """Whether it acts, or leaves that to another one; `starts` while it does not know."""
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="reconciler", daemon=True)
+        self.thread = Worker("reconciler", self._run)
 
     def use(self, settings: Settings) -> None:
         """Go on with `settings` from the next pass on; the database, the store and the Alertmanagers stay."""
@@ -94,13 +95,13 @@ class Reconciler:
 
     def start(self) -> None:
         """Begin to work."""
-        self._thread.start()
+        self.thread.start()
 
     def stop(self) -> None:
         """End after the pass that may be going on."""
         self._stopping.set()
-        if self._thread.is_alive():
-            self._thread.join(self.database.timeout + 1)
+        if self.thread.is_alive():
+            self.thread.join(self.database.timeout + 1)
 
     def close(self) -> None:
         """Give up the store, and the connection where nobody else uses it."""

@@ -1,4 +1,4 @@
-"""Who may still be stored: upper bounds of the series in all, of one metric, of one DAG, and of one label's values."""
+"""Who may still be stored: upper bounds of all series and their bytes, of a metric's, of a DAG's, and of labels."""
 
 from __future__ import annotations
 
@@ -6,11 +6,18 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from windsock.catalog import Metric
     from windsock.settings.exporter import Budgets
 
     from .labels import Labels
 
-_BUDGETS = ("series", "metric", "dag", "label")
+_BUDGETS = ("series", "bytes", "metric", "dag", "label_names", "label")
+# What stands in a line beside the metric's name, the labels' names and their values: braces, quotes, `le`, the number.
+_LINE, _LABEL = 30, 4
+# A series holds its labels, its text and what they were made of; a histogram's lines are more than that.
+_HELD = 3
+# A metric's heading names it twice; and what Python needs for a metric of its own.
+_HEADING, _METRIC = 2, 1000
 
 
 class Budget:
@@ -21,45 +28,91 @@ class Budget:
         self.overflows: Counter[str] = Counter(dict.fromkeys(_BUDGETS, 0))
         """How often each budget kept a new series out."""
         self.series = 0
+        self.bytes = 0
         self.metrics: Counter[str] = Counter()
         self.dags: Counter[str] = Counter()
         self.labels: dict[str, Counter[str]] = {}
 
-    def admit(self, family: str, labels: Labels) -> str | None:
+    def admit(self, metric: Metric, labels: Labels) -> str | None:
         """Count a new series in, or return the budget that keeps it out."""
-        refusal = self._refusal(family, labels)
+        size = _size(metric, labels) + (0 if metric.family in self.metrics else _heading(metric))
+        refusal = self._refusal(metric.family, labels, size)
         if refusal is not None:
             self.overflows[refusal] += 1
             return refusal
         self.series += 1
-        self.metrics[family] += 1
+        self.bytes += size
+        self.metrics[metric.family] += 1
         for name, value in labels:
             self.labels.setdefault(name, Counter())[value] += 1
             if name == "dag_id":
                 self.dags[value] += 1
         return None
 
-    def release(self, family: str, labels: Labels) -> None:
+    def release(self, metric: Metric, labels: Labels) -> None:
         """Count a series out that was admitted."""
         self.series -= 1
-        _take(self.metrics, family)
+        self.bytes -= _size(metric, labels)
+        _take(self.metrics, metric.family)
+        if metric.family not in self.metrics:
+            self.bytes -= _heading(metric)
         for name, value in labels:
             _take(self.labels[name], value)
+            if not self.labels[name]:
+                del self.labels[name]
             if name == "dag_id":
                 _take(self.dags, value)
 
-    def _refusal(self, family: str, labels: Labels) -> str | None:
+    def _refusal(self, family: str, labels: Labels, size: int) -> str | None:
         if self.series >= self.limits.series:
             return "series"
+        if self.bytes + size > self.limits.bytes:
+            return "bytes"
         if self.metrics[family] >= self.limits.metric:
             return "metric"
+        return self._refusal_of_labels(labels)
+
+    def _refusal_of_labels(self, labels: Labels) -> str | None:
+        names = len(self.labels)
         for name, value in labels:
             if name == "dag_id" and self.dags[value] >= self.limits.dag:
                 return "dag"
-            values = self.labels.get(name, ())
-            if len(values) >= self.limits.label and value not in values:
+            values = self.labels.get(name)
+            if values is None:
+                names += 1
+                if names > self.limits.label_names:
+                    return "label_names"
+            elif len(values) >= self.limits.label and value not in values:
                 return "label"
         return None
+
+
+def overflow(refusal: str) -> Labels:
+    """The labels of the series that all of a metric share which a budget keeps out."""
+    return (("overflow", refusal),)
+
+
+def refused_by(labels: Labels) -> str | None:
+    """The budget whose `overflow` these are, if they are."""
+    return next((refusal for refusal in _BUDGETS if labels == overflow(refusal)), None)
+
+
+def _size(metric: Metric, labels: Labels) -> int:
+    text = _width(metric.family) + _LINE
+    for name, value in labels:
+        text += _width(name) + _width(value) + _LABEL
+    # The buckets with +Inf, or the quantiles; the sum and the count.
+    lines = {"histogram": len(metric.buckets) + 3, "summary": len(metric.quantiles.shown) + 2}.get(metric.kind, 1)
+    return text * max(lines, _HELD)
+
+
+def _heading(metric: Metric) -> int:
+    return _HEADING * _width(metric.family) + _METRIC
+
+
+def _width(text: str) -> int:
+    """Bytes of a text in memory, at most."""
+    return len(text) * (1 if text.isascii() else 4)
 
 
 def _take(counter: Counter[str], key: str) -> None:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from windsock.settings.exporter import Policy
 
+# Sampling rates of one histogram: a client has one, and each keeps a list of its own.
+_MOST_INBOXES = 32
 _DIGITS = b"0123456789.+-eE"
 _MILLISECONDS = 0.001
 _POLICIES: dict[str, Callable[[Iterable[float]], float]] = {"max": max, "min": min, "sum": sum}
@@ -97,9 +99,15 @@ class Histogram:
         """Add a duration."""
         self.durations.append(seconds)
 
-    def inbox(self, factor: float, times: int) -> list[bytes]:
-        """Where to append raw values: each times `factor` is milliseconds, and counts `times` times (sampling)."""
-        return self.pending.setdefault((factor, times), [])
+    def inbox(self, factor: float, times: int) -> list[bytes] | None:
+        """Where to append raw values: each times `factor` is milliseconds, and counts `times` times (sampling).
+
+        None where that would be one inbox too many.
+        """
+        found = self.pending.get((factor, times))
+        if found is None and len(self.pending) < _MOST_INBOXES:
+            found = self.pending[factor, times] = []
+        return found
 
     def fold(self) -> tuple[int, int]:
         """Take the raw values in; returns how many were no numbers, and how many had their unit corrected."""

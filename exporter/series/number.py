@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+LONGEST = 64
+"""Characters of a number: no client writes more than some twenty."""
 _NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d{1,3})?|[+-]?inf")
 
 
 def parse_number(text: str) -> float | None:
-    """A decimal number or an infinity; None for all else, `nan`, `1_000` and blanks too."""
-    return float(text) if _NUMBER.fullmatch(text) else None
+    """A decimal number or an infinity; None for all else, `nan`, `1_000`, blanks and endless digits too."""
+    return float(text) if len(text) <= LONGEST and _NUMBER.fullmatch(text) else None
 
 
 def go_float(value: float) -> str:

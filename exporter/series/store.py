@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from .budget import overflow
 from .kinds import Counter, Gauge, Histogram
 from .labels import render
 from .summary import Summary
@@ -19,16 +20,22 @@ if TYPE_CHECKING:
     from .labels import Labels
 
 
+# Metrics that lines name, so that there may be ever new ones.
+_ENDLESS = ("mapping", "custom", "unmapped")
+
+
 class Family:
     """All series of one metric."""
 
-    __slots__ = ("metric", "series", "unborn")
+    __slots__ = ("beyond", "metric", "series", "unborn")
 
     def __init__(self, metric: Metric) -> None:
         self.metric = metric
         self.series: dict[Labels, Series] = {}
         self.unborn: dict[Series, float | None] = {}
         """Counters and histograms that no scrape has shown as 0 yet, or only since the time given."""
+        self.beyond: set[Labels] = set()
+        """Series that no budget counts: what is beyond a budget shares them."""
 
     def add(self, labels: Labels) -> Series:
         """Make a series that is not there."""
@@ -56,25 +63,33 @@ class SeriesStore:
         """Return the series, made where it is new.
 
         Where a budget keeps it out, counters and histograms get the series that all of their metric share then, so that
-        sums stay right; a gauge gets None.
+        sums stay right; a gauge gets None, and so does a metric that is new and of which there may be ever more.
         """
         family = self.families.get(metric.family)
+        series = family.series.get(labels) if family is not None else None
+        if series is not None:
+            return series
+        refusal = self.budget.admit(metric, labels)
+        if refusal is not None and (metric.kind == "gauge" or (family is None and metric.source in _ENDLESS)):
+            return None
+        if refusal is not None:
+            return self.shared(metric, refusal)
         if family is None:
             family = self.families[metric.family] = Family(metric)
-        series = family.series.get(labels)
-        if series is None:
-            refusal = self.budget.admit(metric.family, labels)
-            if refusal is not None:
-                if metric.kind == "gauge":
-                    return None
-                labels = (("overflow", refusal),)
-            series = family.series.get(labels) or family.add(labels)
-        return series
+        return family.add(labels)
+
+    def shared(self, metric: Metric, refusal: str) -> Series:
+        """Return the series of all that a budget keeps out, which no budget counts; made where it is new."""
+        family = self.families.setdefault(metric.family, Family(metric))
+        labels = overflow(refusal)
+        if labels not in family.series:
+            family.beyond.add(labels)
+        return family.series.get(labels) or family.add(labels)
 
     def labels(self, metric: Metric) -> list[Labels]:
-        """Those of each series that a metric has now."""
+        """Those of each series that a metric has now, but for what is beyond a budget."""
         family = self.families.get(metric.family)
-        return list(family.series) if family is not None else []
+        return [labels for labels in family.series if labels not in family.beyond] if family is not None else []
 
     def drop(self, metric: Metric, labels: Labels) -> None:
         """Forget one series, if it is there."""
@@ -82,13 +97,15 @@ class SeriesStore:
         series = family.series.pop(labels, None) if family is not None else None
         if family is not None and series is not None:
             family.unborn.pop(series, None)
-            if not is_overflow(labels):
-                self.budget.release(metric.family, labels)
+            if labels in family.beyond:
+                family.beyond.discard(labels)
+            else:
+                self.budget.release(family.metric, labels)
 
     def forget_empty(self, name: str) -> bool:
         """Forget a family without series that a line named, for there may be ever new ones; returns whether it was."""
         family = self.families[name]
-        empty = not family.series and family.metric.source in ("mapping", "custom", "unmapped")
+        empty = not family.series and family.metric.source in _ENDLESS
         if empty:
             del self.families[name]
         return empty
@@ -111,11 +128,6 @@ class SeriesStore:
                 for series in list(family.series.values()):
                     if isinstance(series, Histogram):
                         yield series
-
-
-def is_overflow(labels: Labels) -> bool:
-    """Whether a series is what its metric's series beyond a budget share."""
-    return len(labels) == 1 and labels[0][0] == "overflow"
 
 
 def _new(metric: Metric, labels: Labels) -> Series:

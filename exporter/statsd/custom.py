@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PREFIX = "custom."
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,99}")
 # The plain dialect has no tags: windsock.metrics lets them follow the name.
-_PLAIN = re.compile(r"(?P<name>[^.]+)\.(?P<unit>[^.]+)\.(?P<team>[^.]+)\.(?P<ids>[^.].*\..*[^.])")
+_PLAIN = re.compile(r"(?P<name>[^.]+)\.(?P<unit>[^.]+)\.(?P<team>[^.]+)\.(?P<ids>[^.](?:.*[^.])?)")
 _TAKEN = re.compile(r"_(?:total|seconds_(?:bucket|count|sum))$")
 _NONE = "none"
 
@@ -40,7 +40,7 @@ class Custom:
         labels: dict[str, str] = {}
         ambiguous = False
         plain = None if "dag_id" in tags else _PLAIN.fullmatch(name)
-        if plain is not None:
+        if plain is not None and "." in plain["ids"]:
             name = plain["name"]
             dag_id, task_id, ambiguous = ids.split(plain["ids"])
             labels = {"dag_id": dag_id, "task_id": task_id, "team": plain["team"]}

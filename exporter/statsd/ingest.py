@@ -13,6 +13,7 @@ from collections import Counter as Tally
 from typing import TYPE_CHECKING
 
 from windsock.exporter.series.expiry import Expiry
+from windsock.exporter.series.number import LONGEST
 
 from .learn import ADD, SET, SKIP, Learner
 
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FOLD_AFTER = 50_000
+# What each sender says of a gauge is kept, and UDP's addresses can be made up. Airflow's components are some ten; of
+# what its pods say, the last is shown.
+_MOST_SENDERS = 100
+_OTHERS = "others"
 
 
 class Ingest:
@@ -38,6 +43,9 @@ class Ingest:
         self._store = store
         self._learner = Learner(store, translator, own, self._feed)
         self._expiry = Expiry(store, expiry, time.monotonic())
+        self._senders: set[Hashable] = set()
+        self._forget_senders = expiry.gauges
+        self._forgot_senders = time.monotonic()
         self._unfolded = 0
         self._lines = own.counter("windsock_lines_total")
         self._timers = own.counter("windsock_samples_total", type="timer")
@@ -60,6 +68,8 @@ class Ingest:
     def feed(self, datagrams: Sequence[bytes], sender: Hashable = None) -> None:
         """Store what one sender's datagrams say. Never raises: what can't be stored is counted."""
         self._lines.value += len(datagrams)
+        if sender not in self._senders:
+            sender = self._meet(sender)
         try:
             self._feed(datagrams, sender)
         except Exception as error:  # noqa: BLE001  the thread goes on; what failed is counted and logged
@@ -67,9 +77,21 @@ class Ingest:
 
     def tick(self) -> None:
         """Do what waits for time to pass; about once a second."""
+        now = time.monotonic()
+        if now - self._forgot_senders > self._forget_senders:
+            self._forgot_senders = now
+            self._senders.clear()
+        dropped = self._expiry.step(now)
+        if dropped:
+            self._learner.forget(dropped)
         self._learner.tick()
-        if self._expiry.step(time.monotonic()):
-            self._learner.forget()
+
+    def _meet(self, sender: Hashable) -> Hashable:
+        """Who a new sender is taken for: itself, or one of the others where there are many."""
+        if len(self._senders) >= _MOST_SENDERS:
+            return _OTHERS
+        self._senders.add(sender)
+        return sender
 
     @property
     def examples(self) -> dict[str, str]:
@@ -82,15 +104,15 @@ class Ingest:
         return self._learner.rejected
 
     def _feed(self, datagrams: Sequence[bytes], sender: Hashable) -> None:
-        actions, timers = self._learner.actions, self._learner.timers
+        find, find_timer = self._learner.actions.get, self._learner.timers.get
         counted = gauged = timed = 0
         for datagram, times in _tally(datagrams):
-            action = actions.get(datagram)
+            action = find(datagram)
             if action is None:
                 head, _, rest = datagram.partition(b":")
                 value, _, tail = rest.partition(b"|")
-                append = timers.get((head, tail))
-                if append is not None:
+                append = find_timer((head, tail))
+                if append is not None and len(value) <= LONGEST:
                     timed += times
                     for _ in range(times):
                         append(value)

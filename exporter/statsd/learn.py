@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.exporter.series.kinds import Histogram
 from windsock.exporter.series.number import parse_number
-from windsock.exporter.series.store import is_overflow
 
 from .legacy import Held, carries
 from .line import LineError, parse, split
+from .memory import Memory
 from .prefix import foreign_prefix
 from .translate import Rejected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from windsock.exporter.series.own import OwnMetrics
     from windsock.exporter.series.store import SeriesStore
@@ -32,7 +32,11 @@ _KNOWN_DATAGRAMS = 65_536
 _KNOWN_HEADS = 262_144
 # Airflow's names have 250 characters at most; what is far longer is not worth its memory.
 _KNOWN_BYTES = 1024
+# Bytes that one of the memories may take, and what Python needs for an entry beside its text.
+_MEMORY = 32 << 20
+_ENTRY, _TARGET = 300, 800
 _HELD_DATAGRAMS = 1000
+_HELD_BYTES = 8 << 20
 _TWIN_DUE = 1.0
 _REVIEW_EVERY = 60.0
 
@@ -47,13 +51,14 @@ class Learner:
         own: OwnMetrics,
         feed: Callable[[Sequence[bytes], Hashable], None],
     ) -> None:
-        self.actions: dict[bytes, Action] = {}
-        self.timers: dict[tuple[bytes, bytes], Callable[[bytes], None]] = {}
+        self.actions: Memory[bytes, Action] = Memory(_KNOWN_DATAGRAMS, _MEMORY)
+        self.timers: Memory[tuple[bytes, bytes], Callable[[bytes], None]] = Memory(_KNOWN_HEADS, _MEMORY)
         self.examples: dict[str, str] = {}
         self.rejected: dict[str, str] = {}
-        self._targets: dict[tuple[bytes, bytes], tuple[Target, float]] = {}
+        self._targets: Memory[tuple[bytes, bytes], tuple[Target, float]] = Memory(_KNOWN_HEADS, _MEMORY)
         self._once: dict[tuple[Histogram, float, int], _Once] = {}
         self._held: dict[Key, tuple[float, list[tuple[bytes, Hashable]]]] = {}
+        self._held_bytes = 0
         self._store = store
         self._translator = translator
         self._own = own
@@ -76,16 +81,17 @@ class Learner:
             return None
         action = self._action(datagram, line, times, sender)
         if action is not None and len(datagram) <= _KNOWN_BYTES:
-            if len(self.actions) >= _KNOWN_DATAGRAMS:
-                self.actions.clear()
-            self.actions[datagram] = action
+            self.actions.keep(datagram, action, _ENTRY + len(datagram))
         return action
 
-    def forget(self) -> None:
-        """Series were dropped: what refers to them must be looked up anew."""
+    def forget(self, families: Iterable[str] = ()) -> None:
+        """Series were dropped, of these exposed names: what refers to them must be looked up anew."""
+        if sum(self._translator.forget(name, self._store.families.get(name)) for name in families):
+            self._targets.clear()
         self.actions.clear()
         self.timers.clear()
         self._once.clear()
+        self._say_unmapped()
 
     def tick(self) -> None:
         """Give up waiting for twins that did not come, and have contradicted decisions made anew."""
@@ -117,8 +123,8 @@ class Learner:
             if isinstance(verdict, Rejected):
                 return self._reject(verdict, line)
             target, number, signed, rate = verdict, sample.value, sample.signed, sample.head.rate
-            if target.metric.source == "unmapped" and self._translator.unmapped is not None:
-                self._own.set("windsock_unmapped_metrics", len(self._translator.unmapped.metrics))
+            if target.metric.source == "unmapped":
+                self._say_unmapped()
             for _, why in target.left_out:
                 self._own.counter("windsock_tags_left_out_total", reason=why).value += 1
             # The sample of a line whose tags hold colons begins elsewhere: such a line is known only as a whole.
@@ -129,7 +135,7 @@ class Learner:
                 )
                 return None
             if simple:
-                self._bound(self._targets)[head, tail] = target, rate
+                self._targets.keep((head, tail), (target, rate), _TARGET + len(line))
         if target.judged:
             file = target.labels, sender
             factor = self._translator.parse_times.factor(file, number, time.monotonic())
@@ -156,10 +162,14 @@ class Learner:
     def _observe(self, target: Target, key: tuple[bytes, bytes] | None, value: bytes, times: int, rate: float) -> None:
         series = self._series(target)
         if not isinstance(series, Histogram):
-            self._own.counter("windsock_sample_errors_total", reason="type_conflict").value += times
+            self._own.counter("windsock_sample_errors_total", reason="over_budget").value += times
             return
         times_each = round(1 / rate)
-        append = series.inbox(target.factor, times_each).append
+        inbox = series.inbox(target.factor, times_each)
+        if inbox is None:
+            self._own.counter("windsock_sample_errors_total", reason="too_many_rates").value += times
+            return
+        append = inbox.append
         if target.once:
             # Shared by all spellings of the series: the two lines differ where the DAG's id has dots.
             append = self._once.setdefault((series, target.factor, times_each), _Once(append))
@@ -167,12 +177,19 @@ class Learner:
             append(value)
         self._own.counter("windsock_samples_total", type="timer").value += times
         if key is not None:
-            self._bound(self.timers)[key] = append
+            self.timers.keep(key, append, _ENTRY + len(key[0]) + len(key[1]))
 
     def _series(self, target: Target) -> Any:
         if target.ambiguous:
             self._ambiguous.value += 1
-        return self._store.series(target.metric, target.labels)
+        series = self._store.series(target.metric, target.labels)
+        if series is None and target.metric.family not in self._store.families:
+            self._translator.forget(target.metric.family, None)
+        return series
+
+    def _say_unmapped(self) -> None:
+        if self._translator.unmapped is not None:
+            self._own.set("windsock_unmapped_metrics", len(self._translator.unmapped.metrics))
 
     def _reject(self, why: Rejected, line: bytes) -> Action:
         label = {"unmapped": "prefix", "duplicates": "form"}.get(why.kind, "reason")
@@ -195,9 +212,10 @@ class Learner:
     def _hold(self, key: Key, datagram: bytes, times: int, sender: Hashable) -> None:
         _, waiting = self._held.setdefault(key, (time.monotonic() + _TWIN_DUE, []))
         waiting += [(datagram, sender)] * times
-        if len(self._held) > _HELD_DATAGRAMS:
+        self._held_bytes += len(datagram) * times
+        if len(self._held) > _HELD_DATAGRAMS or self._held_bytes > _HELD_BYTES:
             self._release_met()
-        if len(waiting) >= _HELD_DATAGRAMS or len(self._held) > _HELD_DATAGRAMS:
+        if len(waiting) >= _HELD_DATAGRAMS or len(self._held) > _HELD_DATAGRAMS or self._held_bytes > _HELD_BYTES:
             self._settle(key)
 
     def _settle(self, key: Key) -> None:
@@ -214,6 +232,7 @@ class Learner:
 
     def _release(self, key: Key) -> None:
         _, waiting = self._held.pop(key)
+        self._held_bytes -= sum(len(datagram) for datagram, _ in waiting)
         for datagram, sender in waiting:
             self._feed((datagram,), sender)
 
@@ -226,15 +245,9 @@ class Learner:
         self._targets.clear()
         for metric in self._translator.forms.take_abandoned():
             for labels in self._store.labels(metric):
-                if not carries(metric, dict(labels)) and not is_overflow(labels):
+                if not carries(metric, dict(labels)):
                     self._store.drop(metric, labels)
         self._release_met()
-
-    @staticmethod
-    def _bound(memory: dict[Any, Any]) -> dict[Any, Any]:
-        if len(memory) >= _KNOWN_HEADS:
-            memory.clear()
-        return memory
 
 
 class _Once:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from .names import Found
 
 Form = Literal["legacy", "modern", "untagged"]
-Key = tuple[Literal["metric", "name"], str]
+Key = str | int
+"""What a held line waits for: its metric's form, or, as `_twin` has it, its modern twin."""
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
 # Airflow's default of `statsd_disabled_tags`: legacy names hold them, tags do not.
@@ -43,9 +44,9 @@ class LegacyForms:
         self._waiting: set[str] = set()
         self._doubted: set[str] = set()
         self._abandoned: list[Metric] = []
-        # Legacy names, with their dots restored, whose modern twin came, and those whose twin did not.
-        self._twins: set[str] = set()
-        self._single: set[str] = set()
+        # Legacy names, as `_twin` has them, whose modern twin came, and those whose twin did not.
+        self._twins: set[int] = set()
+        self._single: set[int] = set()
 
     def choose(self, found: Found, labels: dict[str, str]) -> Form | Held | None:
         """None: store the line. A form: the line repeats, in that form, what is stored. Held: that is not known yet."""
@@ -68,20 +69,18 @@ class LegacyForms:
 
     def is_open(self, key: Key) -> bool:
         """Whether what a held line waits for is still to come."""
-        kind, name = key
-        if kind == "metric":
-            return name not in self.decided
-        return len(self._twins) < _LIMIT and name not in self._twins and name not in self._single
+        if isinstance(key, str):
+            return key not in self.decided
+        return len(self._twins) < _LIMIT and key not in self._twins and key not in self._single
 
     def settle(self, key: Key) -> None:
         """No modern twin came: the legacy form is all that there is."""
-        kind, name = key
-        if kind == "metric":
-            self.decided.setdefault(name, "legacy")
+        if isinstance(key, str):
+            self.decided.setdefault(key, "legacy")
         elif len(self._single) < _LIMIT:
-            self._single.add(name)
+            self._single.add(key)
         else:
-            self._twins.add(name)
+            self._twins.add(key)
 
     def review(self) -> None:
         """Once a minute: forget decisions that later lines contradicted, so that the next lines decide anew."""
@@ -96,11 +95,11 @@ class LegacyForms:
         taken, self._abandoned = self._abandoned, []
         return taken
 
-    def _choose_legacy(self, metric: Metric, bare: str) -> Form | Held | None:
+    def _choose_legacy(self, metric: Metric, bare: int) -> Form | Held | None:
         decided = self.decided.get(metric.name)
         if decided is None:
             self._waiting.add(metric.name)
-            return Held(("metric", metric.name))
+            return Held(metric.name)
         if decided == "untagged":
             self._decide(metric, "legacy")
             self._abandoned.append(metric)
@@ -109,7 +108,7 @@ class LegacyForms:
         if bare in self._single:
             return None
         # Beyond the limit no twin is remembered: a fact that is lost is better than all facts counted twice.
-        return "legacy" if bare in self._twins or len(self._twins) >= _LIMIT else Held(("name", bare))
+        return "legacy" if bare in self._twins or len(self._twins) >= _LIMIT else Held(bare)
 
     def _meet_twins(self, metric: Metric, labels: dict[str, str]) -> None:
         for form in metric.legacy:
@@ -138,11 +137,8 @@ def _variables(form: str) -> frozenset[str]:
     return frozenset(_VARIABLE.findall(form)) - _DISABLED
 
 
-def _twin(form: str, labels: dict[str, str]) -> str:
-    """What the two names of one fact have in common."""
-    return _bare(form.format_map({**labels, **dict.fromkeys(_DISABLED, "*")}))
-
-
-def _bare(name: str) -> str:
+def _twin(form: str, labels: dict[str, str]) -> int:
+    """What the two names of one fact have in common, as a number: however long they are, so many can be remembered."""
+    name = form.format_map({**labels, **dict.fromkeys(_DISABLED, "*")})
     # Airflow 3 writes the dots of an id as `__` in legacy names, Airflow 2 keeps them: compared alike.
-    return name.replace("__", ".")
+    return hash(name.replace("__", "."))

@@ -25,7 +25,16 @@ _NAME_DIALECTS: dict[str, Dialect] = {",": "influxdb", "#": "librato", "[": "sig
 # DogStatsD's container id, time stamp, external data and cardinality: accepted, of no meaning here.
 _IGNORED_FIELDS = ("c:", "T", "e:", "card:")
 _SMALLEST_RATE = 1e-9
-_FIELDS_WITH_COLON = (b"c", b"e", b"card")
+_FIELDS_WITH_COLON = frozenset({b"c", b"e", b"card"})
+# What Airflow can send fits in with room to spare: its ids, and by default its names, have 250 characters at most.
+LONGEST_ID = 250
+_LONGEST_LINE = 8192  # bytes
+_LONGEST_NAME = 1024
+_LONGEST_KEY = 250
+_LONGEST_VALUE = 512
+_MOST_TAGS = 100
+# Bytes that the samples of one line may have, each written out as a line of its own.
+_MOST_UNPACKED = 4 << 20
 
 
 class LineError(ValueError):
@@ -61,10 +70,13 @@ class Sample:
 def split(text: bytes) -> list[bytes]:
     """Take a datagram apart into lines of one sample each; most are one already.
 
-    `a:1|c:2|ms` packs samples, `a:1:2|ms|@0.5|#k:v` values. A part that makes no sense is returned as it is.
+    `a:1|c:2|ms` packs samples, `a:1:2|ms|@0.5|#k:v` values. A part that makes no sense, or is too much, is returned
+    as it is: `parse` says so.
     """
     if b"\n" in text:
         return [part for line in text.splitlines() if line.strip() for part in split(line)]
+    if _excess(text):
+        return [text]
     name, rest = _split(text)
     value, bar, tail = rest.partition(b"|")
     if b":" in value:
@@ -76,6 +88,8 @@ def split(text: bytes) -> list[bytes]:
 
 def parse(line: bytes) -> Sample:
     """Return the sample of a line that holds one. Raises LineError."""
+    if excess := _excess(line):
+        raise LineError(excess)
     raw_name, raw = _split(line)
     try:
         name, value, fields = raw_name.decode(), *raw.decode().partition("|")[::2]
@@ -86,6 +100,8 @@ def parse(line: bytes) -> Sample:
     name, tags, odd, dialect = _name_tags(name)
     if not name:
         raise LineError("no_name")
+    if len(name) > _LONGEST_NAME:
+        raise LineError("name_too_long")
     head = _head(name, fields.split("|"), tags, odd, dialect)
     number = parse_number(value)
     if number is None:
@@ -93,16 +109,26 @@ def parse(line: bytes) -> Sample:
     return Sample(head, number, value[0] in "+-")
 
 
+def _excess(line: bytes) -> str:
+    """Why a line is not looked at; empty where it is."""
+    if len(line) > _LONGEST_LINE:
+        return "line_too_long"
+    return "too_many_samples" if line.count(b":") * len(line) > _MOST_UNPACKED else ""
+
+
 def _samples(packed: bytes) -> list[bytes]:
-    samples: list[bytes] = []
+    samples: list[list[bytes]] = []
+    bars, field = 0, b""
     for part in packed.split(b":"):
-        *before, field = samples[-1].split(b"|") if samples else [b""]
         # Behind a value and a type `|c:` begins a container id, no further sample.
-        if len(before) > 1 and field in _FIELDS_WITH_COLON:
-            samples[-1] += b":" + part
+        if bars > 1 and field in _FIELDS_WITH_COLON:
+            samples[-1].append(part)
+            bars += part.count(b"|")
+            field = part.rpartition(b"|")[2] if b"|" in part else b""
         else:
-            samples.append(part)
-    return samples
+            samples.append([part])
+            bars, field = part.count(b"|"), part.rpartition(b"|")[2]
+    return [b":".join(parts) for parts in samples]
 
 
 def _split(line: bytes) -> tuple[bytes, bytes]:
@@ -130,6 +156,8 @@ def _head(name: str, fields: list[str], name_tags: Tags, name_odd: tuple[str, ..
                 raise LineError("mixed_tags")
             more, more_odd = _pairs((tag.removeprefix("#") for tag in field[1:].split(",")), ":")
             tags, odd, dialect = (*tags, *more), (*odd, *more_odd), "datadog"
+            if len(tags) + len(odd) > _MOST_TAGS:
+                raise LineError("too_many_tags")
         elif not field.startswith(_IGNORED_FIELDS):
             raise LineError("unknown_field" if field else "empty_field")
     return Head(name, cast("Type", type_), rate, tags, dialect, odd)
@@ -153,8 +181,12 @@ def _pairs(texts: Iterable[str], separator: str) -> tuple[Tags, tuple[str, ...]]
     tags, odd = [], []
     for text in texts:
         key, separated, value = text.partition(separator)
+        if len(key) > _LONGEST_KEY or len(value) > _LONGEST_VALUE:
+            raise LineError("tag_too_long")
         if key and value:
             tags.append((key, value))
         elif value or (key and not separated):
             odd.append(text)
+    if len(tags) + len(odd) > _MOST_TAGS:
+        raise LineError("too_many_tags")
     return tuple(tags), tuple(odd)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import grp
 import os
 import socket
 import stat
@@ -27,10 +28,22 @@ _KINDS = {
 
 
 class Listener:
-    """One address; `kind` is udp, unixgram, tcp or unix. Raises WindsockError where it can't be had."""
+    """One address; `kind` is udp, unixgram, tcp or unix. Raises WindsockError where it can't be had.
 
-    def __init__(self, url: str, read_buffer: int, inherited: socket.socket | None = None) -> None:
+    `mode` and `group` are those of a socket's file: who may write to it may send.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        read_buffer: int,
+        inherited: socket.socket | None = None,
+        *,
+        mode: int = 0o660,
+        group: str | None = None,
+    ) -> None:
         self.url = url
+        self._mode, self._group = mode, group
         self.kind = urlsplit(url).scheme
         self.remote = self.kind in {"udp", "tcp"}
         self.read_buffer = read_buffer
@@ -70,9 +83,7 @@ class Listener:
         try:
             if not self.remote:
                 _remove_stale(parts.path, kind)
-                sock = socket.socket(socket.AF_UNIX, kind)
-                sock.bind(parts.path)
-                return sock
+                return self._bind_file(parts.path, kind)
             family, _, _, _, address = socket.getaddrinfo(
                 parts.hostname or None, parts.port or 0, type=kind, flags=socket.AI_PASSIVE
             )[0]
@@ -86,12 +97,43 @@ class Listener:
             raise WindsockError(f"can't listen on {self.url}: {error.strerror or error}{in_use}") from None
         return sock
 
+    def _bind_file(self, path: str, kind: socket.SocketKind) -> socket.socket:
+        sock = socket.socket(socket.AF_UNIX, kind)
+        try:
+            group = _group_id(self._group) if self._group is not None else None
+            os.fchmod(sock.fileno(), 0o600)  # the file's first mode: nobody else comes in before it is set
+            sock.bind(path)
+            if group is not None:
+                self._give(path, group)
+            Path(path).chmod(self._mode)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _give(self, path: str, group: int) -> None:
+        try:
+            os.chown(path, -1, group)
+        except OSError as error:
+            Path(path).unlink()
+            raise WindsockError(
+                f"{self.url}: can't be given to the group {self._group}: {error.strerror}; "
+                "the exporter's user must be in it (exporter.statsd.socket_group)"
+            ) from None
+
     def _ask_for_buffer(self, size: int) -> None:
         try:
             # Beyond net.core.rmem_max only with CAP_NET_ADMIN.
             self.sock.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, size)
         except OSError:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, size)
+
+
+def _group_id(name: str) -> int:
+    try:
+        return int(name) if name.isdecimal() else grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise WindsockError(f"there is no group {name} (exporter.statsd.socket_group)") from None
 
 
 def kind_of(sock: socket.socket) -> str:

@@ -9,9 +9,13 @@ from typing import TYPE_CHECKING
 
 from windsock import catalog
 
+from .line import LONGEST_ID
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+# Bytes of all the ids that are remembered: those of 100,000 DAGs, at some 80 each.
+_MOST_BYTES = 8 << 20
 _VARIABLE = re.compile(r"\{(\w+)\}")
 # What each variable can look like. An id may hold dots; what can't, helps to take a name apart.
 _SHAPES = {
@@ -51,10 +55,11 @@ class Ids:
     restored: int = 0
     """Grows whenever an id turns out to be that of a legacy name that was read before."""
     limit: int = 100_000
+    _room: int = _MOST_BYTES
 
     def learn(self, dag_id: str) -> None:
         """Remember an id that is known to be whole."""
-        if dag_id not in self.known and len(self.known) < self.limit:
+        if dag_id not in self.known and len(self.known) < self.limit and self._has_room(dag_id):
             self.known.add(dag_id)
             if "." in dag_id:
                 # Airflow 3 writes the dots of an id as `__` in legacy names.
@@ -67,19 +72,26 @@ class Ids:
     def restore(self, dag_id: str) -> str:
         """The true id of one that may have its dots replaced."""
         known = self.mangled.get(dag_id)
-        if known is None and "__" in dag_id and len(self.unresolved) < self.limit:
+        new = known is None and "__" in dag_id and dag_id not in self.unresolved
+        if new and len(self.unresolved) < self.limit and self._has_room(dag_id):
             self.unresolved.add(dag_id)
         return known or dag_id
 
+    def _has_room(self, dag_id: str) -> bool:
+        """Take the room for an id; not for what is longer than any id."""
+        fits = len(dag_id) <= min(LONGEST_ID, self._room)
+        self._room -= len(dag_id) * fits
+        return fits
+
     def split(self, text: str) -> tuple[str, str, bool]:
         """Take `dag.task` apart: the DAG id, the task id, and whether another reading is as good."""
-        parts = text.split(".")
-        readings = [(".".join(parts[:cut]), ".".join(parts[cut:])) for cut in range(1, len(parts))]
-        if len(readings) == 1:
-            return self.restore(readings[0][0]), readings[0][1], False
-        fitting = [reading for reading in readings if reading[0] in self.known]
-        dag_id, task_id = fitting[-1] if fitting else readings[0]
-        return dag_id, task_id, len(fitting) != 1
+        first, _, rest = text.partition(".")
+        if "." not in rest:
+            return self.restore(first), rest, False
+        dots = [cut for cut, letter in enumerate(text[: LONGEST_ID + 1]) if letter == "."]
+        fitting = [cut for cut in dots if text[:cut] in self.known]
+        cut = fitting[-1] if fitting else len(first)
+        return text[:cut], text[cut + 1 :], len(fitting) != 1
 
 
 @cache
@@ -112,19 +124,23 @@ class Names:
             return Found(metric, {}, "modern")
         for start, pattern, form, candidate in self._patterns:
             match = pattern.fullmatch(name) if name.startswith(start) else None
-            if match is not None:
-                return self._found(candidate, match.groupdict(), form)
+            found = self._found(candidate, match.groupdict(), form) if match is not None else None
+            if found is not None:
+                return found
         return None
 
     def _add(self, form: str, kind: str, metric: catalog.Metric) -> None:
         expression = re.escape(form).replace(r"\{", "{").replace(r"\}", "}")
-        expression = expression.replace(r"{dag_id}\.{task_id}", r"(?P<ids>.+\..+)")
+        # `_found` asks for the dot between the two: a pattern would try each of a name's dots with each other.
+        expression = expression.replace(r"{dag_id}\.{task_id}", "(?P<ids>.+)")
         expression = _VARIABLE.sub(lambda found: f"(?P<{found[1]}>{_SHAPES.get(found[1], '.+')})", expression)
         self._patterns.append((form.partition("{")[0], re.compile(expression), kind, metric))
 
-    def _found(self, metric: catalog.Metric, labels: dict[str, str], form: str) -> Found:
+    def _found(self, metric: catalog.Metric, labels: dict[str, str], form: str) -> Found | None:
         ids = labels.pop("ids", None)
         if ids is not None:
+            if "." not in ids[1:-1]:
+                return None
             dag_id, task_id, ambiguous = self._ids.split(ids)
             return Found(metric, {"dag_id": dag_id, "task_id": task_id, **labels}, form, ambiguous)
         if "dag_id" in labels:

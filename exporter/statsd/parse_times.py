@@ -33,7 +33,8 @@ class ParseTimes:
         self.milliseconds = False
         """Whether values of 10 and more are; once true, it stays: two installations can't turn it back and forth."""
         self._impossible = 0
-        self._last: dict[Hashable, float] = {}
+        # By the hash of the file: what tells files apart may be long.
+        self._last: dict[int, float] = {}
 
     def factor(self, file: Hashable, value: float, now: float) -> float:
         """What turns `value` into milliseconds; `file` is one of one sender, `now` when it came, in seconds."""
@@ -45,10 +46,11 @@ class ParseTimes:
         return _MILLISECONDS if self.milliseconds else _SECONDS
 
     def _weigh(self, file: Hashable, value: float, now: float) -> None:
-        before = self._last.get(file)
+        key = hash(file)
+        before = self._last.get(key)
         if len(self._last) >= _KNOWN_FILES:
             self._last.clear()
-        self._last[file] = now
+        self._last[key] = now
         if before is None or now - before < _APART:
             return
         self._impossible += 1 if value > now - before else -min(1, self._impossible)

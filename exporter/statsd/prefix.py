@@ -8,6 +8,8 @@ from functools import lru_cache
 
 from .names import known_names
 
+# Words of a prefix, at most: what has more is not looked through for a name.
+_MOST_WORDS = 8
 _NAME_ENDS = re.compile(r"[:,#\[|]")
 
 
@@ -23,7 +25,7 @@ def foreign_prefix(line: str, prefix: str) -> str | None:
 @lru_cache(maxsize=4096)
 def _beginning(name: str) -> str | None:
     parts = name.split(".")
-    for cut in range(len(parts)):
+    for cut in range(min(len(parts), _MOST_WORDS + 1)):
         found = known_names().find(".".join(parts[cut:]))
         # Of a plugin's own `…job_start` one word would be all that speaks for Airflow.
         if found is not None and "{job_name}" not in found.metric.name:

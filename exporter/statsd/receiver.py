@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import resource
 import selectors
 import socket
 import threading
 import time
 from typing import TYPE_CHECKING, cast
+
+from windsock.exporter.crowd import Crowd
+from windsock.exporter.worker import Worker
 
 from .datagrams import BATCH, Datagrams
 from .stream import Stream
@@ -33,14 +38,24 @@ _DRAIN = 1.0
 _STREAM_READ = 65_536
 _LONGEST_LINE = 65_536
 _CONNECTIONS = 1000
+_RESERVED_FILES = 200
+"""Of those that the process may open: for scrapes, the database, Alertmanager and the state."""
+_QUIET, _UNHEARD = 10.0, 1.0
+"""Seconds of silence after which a connection may have to make room for another one; of one that never said anything,
+and of whose first words none may wait in the kernel."""
+_IDLE = 3600.0
+"""Seconds of silence after which it is taken for dead: Airflow's schedulers send every few seconds."""
+_REST = 1.0
+"""Seconds for which nobody is let in where the process has no files left; trying on would take a core."""
+_NO_FILES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 _COMPLAIN_EVERY = 60.0
 
 
-class Receiver(threading.Thread):
+class Receiver(Worker):
     """Receives on all listeners until `stop`. `senders` and `relay` may be exchanged while it runs."""
 
     def __init__(self, listeners: Iterable[Listener], ingest: Ingest, own: OwnMetrics, rates: RateWindow) -> None:
-        super().__init__(name="receiver", daemon=True)
+        super().__init__("receiver", self._receive)
         self.listeners = tuple(listeners)
         self.senders: Senders | None = None
         """Who is listened to; None: everyone."""
@@ -55,6 +70,9 @@ class Receiver(threading.Thread):
         self._alarm, self._bell = socket.socketpair()
         self._selector.register(self._alarm, selectors.EVENT_READ)
         self._streams: dict[socket.socket, Stream] = {}
+        """In the order in which they spoke: the first has been silent for longest."""
+        self._crowd = Crowd(_places())
+        self._resting: dict[Listener, float] = {}
         self._complained: dict[str, float] = {}
         self._received = self._counters("windsock_datagrams_total")
         self._refused = self._counters("windsock_refused_total")
@@ -62,8 +80,8 @@ class Receiver(threading.Thread):
         for listener in self.listeners:
             self._selector.register(listener.sock, selectors.EVENT_READ, listener)
 
-    def run(self) -> None:
-        """Receive; an error of one socket is logged and does not end the others."""
+    def _receive(self) -> None:
+        """An error of one socket is logged and does not end the others."""
         ticked = time.monotonic()
         while not self._stopping.is_set():
             asked = time.monotonic()
@@ -80,6 +98,8 @@ class Receiver(threading.Thread):
                     more = self._serve(listener, cast("socket.socket", key.fileobj))
                 except OSError as error:
                     self._complain(listener, error)
+                    if error.errno in _NO_FILES and key.fileobj is listener.sock:
+                        self._rest(listener)
                     continue
                 listener.lag.note(since, time.monotonic(), more=more)
                 busy |= more
@@ -121,6 +141,11 @@ class Receiver(threading.Thread):
         self._ingest.tick()
         self.report()
         self._rates.tick(now)
+        self._hang_up_idle()
+        for listener, since in list(self._resting.items()):
+            if now - since >= _REST:
+                del self._resting[listener]
+                self._selector.register(listener.sock, selectors.EVENT_READ, listener)
         for listener in self.listeners:
             listener.lag.tick()
 
@@ -140,13 +165,14 @@ class Receiver(threading.Thread):
             self._refused[listener.url].value += 1
             connection.close()
             return
-        if len(self._streams) >= _CONNECTIONS:
+        if not self._make_room(sender):
             self._own.counter("windsock_sample_errors_total", reason="too_many_connections").value += 1
             connection.close()
             return
         connection.setblocking(False)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._streams[connection] = Stream(sender)
+        self._crowd.add(connection, sender)
         self._selector.register(connection, selectors.EVENT_READ, listener)
 
     def _read_batch(self, listener: Listener, source: Datagrams) -> bool:
@@ -174,7 +200,7 @@ class Receiver(threading.Thread):
         if not data:
             self._hang_up(sock)
             return False
-        stream = self._streams[sock]
+        stream = self._streams[sock] = self._streams.pop(sock)
         self._received[listener.url].value += 1
         lines = stream.take(data)
         if len(stream.rest) > _LONGEST_LINE:
@@ -194,9 +220,39 @@ class Receiver(threading.Thread):
     def _refuses(self, listener: Listener, sender: Hashable) -> bool:
         return self.senders is not None and listener.remote and not self.senders.allows(sender)
 
-    def _hang_up(self, sock: socket.socket) -> None:
+    def _make_room(self, sender: Hashable) -> bool:
+        """Whether there is a place for one more of `sender`; who said nothing for a while gives way."""
+        while not self._crowd.has_room(sender):
+            sock = self._crowd.first_to_go(self._quiet(), sender)
+            if sock is None:
+                return False
+            self._hang_up(sock, "crowded")
+        return True
+
+    def _quiet(self) -> list[socket.socket]:
+        return [
+            sock for sock, one in self._streams.items() if one.silent() > (_UNHEARD if one.heard is None else _QUIET)
+        ]
+
+    def _hang_up_idle(self) -> None:
+        for sock, stream in list(self._streams.items()):
+            if stream.silent() > _IDLE:
+                self._hang_up(sock, "idle")
+
+    def _rest(self, listener: Listener) -> None:
+        """Let nobody in for a while, and have one file more for what is more important."""
+        self._resting[listener] = time.monotonic()
+        self._selector.unregister(listener.sock)
+        sock = self._crowd.first_to_go(self._quiet())
+        if sock is not None:
+            self._hang_up(sock, "no_files")
+
+    def _hang_up(self, sock: socket.socket, why: str = "") -> None:
+        if why:
+            self._own.counter("windsock_connections_hung_up_total", reason=why).value += 1
         listener: Listener = self._selector.unregister(sock).data
         stream = self._streams.pop(sock)
+        self._crowd.remove(sock)
         if stream.rest:
             self._take(listener, [stream.rest], stream.sender)
         sock.close()
@@ -217,3 +273,9 @@ class Receiver(threading.Thread):
         if now - self._complained.get(listener.url, -_COMPLAIN_EVERY) >= _COMPLAIN_EVERY:
             self._complained[listener.url] = now
             log.warning("%s: %s", listener.url, error.strerror or error)
+
+
+def _places() -> int:
+    """How many connections there may be, with files left for everything else."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return _CONNECTIONS if files == resource.RLIM_INFINITY else max(1, min(_CONNECTIONS, files - _RESERVED_FILES))

@@ -10,10 +10,11 @@ import errno
 import logging
 import queue
 import socket
-import threading
 import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from windsock.exporter.worker import Worker
 
 from .send import BATCH, Sender
 
@@ -34,14 +35,14 @@ _FULL_PAUSES = 50
 _FLUSH = 0.5
 
 
-class Relay(threading.Thread):
+class Relay(Worker):
     """Sends to udp://HOST:PORT until `stop`. `listening` are the UDP ports of this exporter: it never sends to itself.
 
     `problem` says in words why nothing gets through; it is empty while all is well.
     """
 
     def __init__(self, url: str, own: OwnMetrics, listening: Collection[int] = ()) -> None:
-        super().__init__(name="relay", daemon=True)
+        super().__init__("relay", self._relay)
         self.url = url
         self.problem = ""
         self._listening = listening
@@ -69,16 +70,19 @@ class Relay(threading.Thread):
         self._queue.put(None)
         self.join(_FLUSH)
 
-    def run(self) -> None:
-        """Send; what can't be sent is dropped and counted."""
+    def _relay(self) -> None:
+        """What can't be sent is dropped and counted, whatever stands against it."""
         while (queued := self._queue.get()) is not None:
             datagrams, size = queued
-            sent = self._send(datagrams)
-            overflowed = self._overflowed
-            self._relayed.value += sent
-            self._dropped.value += len(datagrams) - sent + overflowed - self._counted
-            self._counted = overflowed
-            self._taken += size
+            sent = 0
+            try:
+                sent = self._send(datagrams)
+            finally:
+                overflowed = self._overflowed
+                self._relayed.value += sent
+                self._dropped.value += len(datagrams) - sent + overflowed - self._counted
+                self._counted = overflowed
+                self._taken += size
         if self._sender is not None:
             self._sender.close()
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from windsock.catalog import Kind, Metric
     from windsock.exporter.series.labels import Labels
+    from windsock.exporter.series.store import Family
     from windsock.settings.exporter import Budgets
 
     from .line import Head
@@ -156,6 +157,13 @@ class Translator:
                 metrics.limits = budgets
             self._changes += 1
 
+    def forget(self, name: str, family: Family | None) -> bool:
+        """Give back what series that went had of the budgets of names; `family` is what an exposed name has left.
+
+        Returns whether there was any: what was translated before must not come back without being admitted.
+        """
+        return any(metrics.forget(name, family) for metrics in self._newcomers())
+
     def restore(self, name: str, kind: Kind) -> Metric | None:
         """A metric that lines brought along before a restart; None where they would not today."""
         custom = name.startswith(PREFIX)
@@ -246,7 +254,7 @@ def _labels(head: Head, metric: Metric) -> tuple[dict[str, str], list[tuple[str,
     """The labels that the tags are, and the tags that are none."""
     tags, left_out = list(head.tags), []
     for odd in head.odd:
-        if head.dialect == "datadog" and ":" not in odd:
+        if head.dialect == "datadog" and odd[:1] not in ("", ":", "=") and ":" not in odd:
             # A DAG's tag in Airflow 3.4's `dag_tags_in_metrics`; in InfluxDB's dialect it writes `tag=true` itself.
             tags.append((odd, "true"))
         else:
@@ -263,7 +271,7 @@ def _labels(head: Head, metric: Metric) -> tuple[dict[str, str], list[tuple[str,
 @lru_cache(maxsize=4096)
 def _label(key: str) -> str:
     name = _LABEL.sub("_", key)
-    if name[0].isdigit() or name.startswith("__"):
+    if name[:1].isdigit() or name.startswith("__"):
         name = f"_{name.lstrip('_')}"
     return f"tag_{name}" if name in _RESERVED else name
 

@@ -90,6 +90,9 @@ class Access:
         except SettingsError as error:
             log.error("the web configuration stays as it was: %s", error)  # noqa: TRY400  no traceback
             return
+        except Exception:
+            log.exception("%s: the web configuration stays as it was; that is a bug", self._path)
+            return
         if rules.files != self.rules.files:
             self._signature = _sign(rules.files)
         self.rules = rules

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import http.client
 import logging
 import socket
@@ -19,12 +20,14 @@ from windsock.exporter.series.process import Process
 
 from . import page, runbooks, tls
 from .connections import Connections
-from .request import Head
+from .request import Head, ambiguity, has_body
+from .turns import BusyError
 
 if TYPE_CHECKING:
     from windsock.exporter.pipeline import Pipeline
 
     from .access import Access
+    from .users import Users
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +37,8 @@ _CONNECTIONS = 64
 _SENDING = 16
 _PATIENCE = 90.0
 _POLL = 0.2
+_REST = 0.2
+"""Seconds for which nobody is let in where the process has no files left; trying on would take a core."""
 _BUSY = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -86,8 +91,14 @@ class Server(ThreadingHTTPServer):
         self.server_address = self.socket.getsockname()
 
     def get_request(self) -> tuple[socket.socket, Any]:
-        """Accept a connection; of TLS nothing has been spoken yet."""
-        connection, address = super().get_request()
+        """Accept a connection; of TLS nothing has been spoken yet. Raises OSError."""
+        try:
+            connection, address = super().get_request()
+        except OSError as error:
+            if error.errno in {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}:
+                self.connections.make_room()
+                time.sleep(_REST)
+            raise
         connection.settimeout(_PATIENCE)
         context = self.access.refresh().context
         if context is not None:
@@ -96,7 +107,7 @@ class Server(ThreadingHTTPServer):
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Answer in a thread of its own, where there is a place."""
-        if self.connections.open(request):
+        if self.connections.open(request, client_address[0]):
             super().process_request(request, client_address)
             return
         if not isinstance(request, ssl.SSLSocket):
@@ -158,18 +169,31 @@ class _Handler(BaseHTTPRequestHandler):
         """Read the head; a request that may not be answered is answered here."""
         if not super().parse_request():
             return False
-        if "Transfer-Encoding" in self.headers or self.headers.get("Content-Length", "0") != "0":
-            self.close_connection = True  # nobody reads the body
+        problem = ambiguity(self.headers)
+        if problem:
+            self.close_connection = True
+            self._answer(400, f"{problem}\n")
+            return False
+        if has_body(self.headers):
+            self.close_connection = True  # nobody reads it
         rules = self.server.access.rules
         if rules.limit is not None and not rules.limit.take():
             self._answer(429, "too many requests\n")
             return False
-        given = self.headers.get("Authorization", "")
-        if rules.users is not None and not (given and rules.users.admits(given)):
-            self._answer(401, "who are you?\n", headers={"WWW-Authenticate": 'Basic realm="windsock"'})
-            return False
         self.server.connections.works(self.connection)
-        return True
+        return rules.users is None or self._is_user(rules.users)
+
+    def _is_user(self, users: Users) -> bool:
+        """Whether a user asks; who is none is answered here."""
+        given = self.headers.get("Authorization", "")
+        try:
+            if given and users.admits(given, self.client_address[0]):
+                return True
+        except BusyError:
+            self._answer(503, "too many passwords to check: come again\n", headers={"Retry-After": "1"})
+            return False
+        self._answer(401, "who are you?\n", headers={"WWW-Authenticate": 'Basic realm="windsock"'})
+        return False
 
     def do_GET(self) -> None:
         try:

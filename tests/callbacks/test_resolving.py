@@ -66,7 +66,7 @@ def test_a_resolve_that_nobody_took_is_replayed_and_spares_what_failed_later(
 ):
     deliver(event(run_id="monday", annotations=NOW), to_alertmanager(), soon())
     time.sleep(0.05)
-    assert resolve(event(run_id="tuesday", annotations=NOW), to_alertmanager(GONE), soon(2)).problem == "unreachable"
+    assert resolve(event(run_id="tuesday", annotations=NOW), to_alertmanager(GONE), soon(3)).problem == "unreachable"
     time.sleep(0.05)
     deliver(event(run_id="wednesday", annotations=NOW), to_alertmanager(), soon())
     assert flush(to_alertmanager(), soon()).delivered == 1
@@ -102,8 +102,8 @@ def test_other_runs_are_the_reconcilers_business(to_alertmanager, event, soon, a
 
 
 def test_what_waits_is_still_told_where_only_an_earlier_run_has_succeeded(to_alertmanager, event, soon, alertmanager):
-    deliver(event(run_id="today", annotations=LATER), to_alertmanager(GONE), soon(2))
-    deliver(event(run_id="backfill", annotations=NOW), to_alertmanager(GONE), soon(2))
+    deliver(event(run_id="today", annotations=LATER), to_alertmanager(GONE), soon(3))
+    deliver(event(run_id="backfill", annotations=NOW), to_alertmanager(GONE), soon(3))
     recovery.mark_resolved(event(run_id="backfill", annotations=NOW))
     flush(to_alertmanager(), soon())
     assert runs_left(alertmanager) == ["today"]
@@ -112,7 +112,7 @@ def test_what_waits_is_still_told_where_only_an_earlier_run_has_succeeded(to_ale
 def test_each_peer_is_asked_and_told(to_alertmanager, event, soon, alertmanager, hostile):
     """An alert that only the second peer has is ended there, whatever the first one does."""
     deliver(event(), to_alertmanager(), soon())
-    found = resolve(event(), to_alertmanager(hostile("answering 500"), alertmanager.url), soon(3))
+    found = resolve(event(), to_alertmanager(hostile("answering 500"), alertmanager.url), soon())
     assert failures(alertmanager) == []
     assert "kept in the spool" in found.detail
     assert found.problem == ""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from real.waiting import until
 
 from windsock import catalog
 from windsock.dashboards import build
@@ -107,7 +106,7 @@ def prometheus(tmp_path_factory) -> Iterator[str]:
         yield url
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 def _program(name: str) -> str:
@@ -115,14 +114,11 @@ def _program(name: str) -> str:
 
 
 def _await(url: str, process: subprocess.Popen[bytes], log) -> None:
-    for _ in range(300):
-        with contextlib.suppress(requests.ConnectionError):
-            if requests.get(url, timeout=5).ok:
-                return
-        if process.poll() is not None:
-            break
-        time.sleep(0.1)
-    pytest.fail(f"Prometheus did not come up: {log.read_text()[-2000:]}")
+    def up() -> bool:
+        assert process.poll() is None, log.read_text()[-2000:]
+        return requests.get(url, timeout=60).ok
+
+    until(up, why=log.read_text)
 
 
 VALUES = {

@@ -105,13 +105,15 @@ def test_no_password_stands_in_a_file(compose_text, services, root):
     for name, service in services.items():
         for key, value in service.get("environment", {}).items():
             if re.search(r"PASSWORD|SECRET|TOKEN|KEY", key):
-                assert value.startswith("given-"), f"{name}: {key} has a value of its own"
+                assert value.startswith("given-") or not value, f"{name}: {key} has a value of its own"
     required = set(re.findall(r"\$\{(\w+):\?", compose_text))
-    assert required == {"GRAFANA_ADMIN_PASSWORD", "ELASTIC_PASSWORD"}
+    assert required == {"GRAFANA_ADMIN_PASSWORD", "ELASTIC_PASSWORD", "WEB_PASSWORD"}
     for file in (root / "deploy").rglob("*"):
         if file.is_file() and file.suffix in (".yml", ".yaml", ".json"):
-            for value in re.findall(r"(?i)(?:password|secret|token)\"?\s*:\s*[\"']?([^\s\"'}]+)", file.read_text()):
-                assert value.startswith(("${", "$__env{")), f"{file}: {value}"
+            for value in re.findall(
+                r"(?i)(?:password|secret|token)\"?\s*:\s*[\"']?((?:ApiKey )?[^\s\"'}]+)", file.read_text()
+            ):
+                assert value.startswith(("${", "$${", "$__env{")), f"{file}: {value}"
 
 
 def test_elasticsearch_asks_who_is_there(services):
@@ -128,10 +130,34 @@ def test_every_service_is_watched_restarted_bounded_and_can_gain_no_privileges(s
     assert service["healthcheck"]["test"][0] in ("CMD", "CMD-SHELL")
     assert {"interval", "timeout", "retries", "start_period"} <= set(service["healthcheck"])
     assert service["restart"] == "unless-stopped"
-    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory"}
+    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    assert service["cap_drop"] == ["ALL"]
+    # Elasticsearch writes its keystore beside its configuration.
+    assert service.get("read_only") is True or name == "elasticsearch"
     assert "no-new-privileges:true" in service["security_opt"]
     assert "privileged" not in service
     assert service["logging"]["options"]["max-size"]
+
+
+def test_the_superuser_is_elasticsearchs_alone(services, root, override):
+    told = {name: set(service.get("environment", {})) for name, service in services.items()}
+    assert [name for name, variables in told.items() if "ELASTIC_PASSWORD" in variables] == ["elasticsearch"]
+    assert "LOGS_API_KEY" in told["filebeat"] & told["log-watch"]
+    for file in (root / "deploy").rglob("*"):
+        if file.is_file() and file.name != "logs-admin.yaml":
+            assert "ELASTIC_PASSWORD" not in file.read_text(), file
+    assert "ELASTIC_PASSWORD" not in str(override)
+
+
+def test_a_task_reaches_no_prometheus_and_no_grafana(compose, services, override):
+    where = {name: set(service["networks"]) for name, service in services.items()}
+    assert {name for name, networks in where.items() if "airflow" in networks} == {
+        "exporter", "alertmanager", "elasticsearch",
+    }  # fmt: skip
+    assert where["filebeat"] == {"logs"}
+    assert where["prometheus"] == {"metrics"}
+    assert set().union(*where.values()) == set(compose["networks"])
+    assert override["networks"]["windsock"]["name"] == compose["networks"]["airflow"]["name"]
 
 
 def test_a_service_waits_until_what_it_needs_is_healthy(services):
@@ -144,7 +170,7 @@ def test_a_service_waits_until_what_it_needs_is_healthy(services):
 
 
 def test_it_does_not_start_without_the_passwords(compose_text):
-    assert compose_text.count("${ELASTIC_PASSWORD:?") == 4
+    assert compose_text.count("${WEB_PASSWORD:?") == 2
     assert "${ELASTIC_PASSWORD}" not in compose_text
     assert "PASSWORD:-" not in compose_text
 

@@ -10,6 +10,8 @@ import sys
 import pytest
 import yaml
 
+from windsock import settings
+
 RUN = "/var/log/airflow/dag_id=team.data/run_id=scheduled__2026-11-22T05:28:52.841238+00:00/task_id=load.a"
 
 
@@ -43,23 +45,24 @@ def test_other_files_are_not(tasks, path):
     assert not any(fnmatch.fnmatchcase(path, pattern) for pattern in tasks["paths"])
 
 
-def test_the_template_is_where_filebeat_looks_and_covers_its_indices(root, filebeat, services, mounted):
-    assert filebeat["setup.template"]["json"]["path"] in {target for _, target, _ in mounted(services["filebeat"])}
-    template = json.loads((root / "deploy/filebeat/template.json").read_text())
+def test_its_template_is_installed_before_with_more_than_its_key_may(root, filebeat):
+    assert filebeat["setup.template.enabled"] is False
+    folder = root / "deploy/filebeat/elasticsearch"
+    template = json.loads((folder / "index_template.airflow-logs.json").read_text())
     for name in ("airflow-logs-2026.11.22", "airflow-logs-undated"):
         assert any(fnmatch.fnmatchcase(name, pattern) for pattern in template["index_patterns"])
-    assert template["template"]["mappings"]["dynamic"] is False
-    assert template["template"]["mappings"]["properties"]["event"] == {"type": "text"}
-    assert "composed_of" not in template
+    admin, ours = (settings.load(root / f"deploy/{name}.yaml", environ={}).logs for name in ("logs-admin", "windsock"))
+    assert (admin.index, admin.replicas, admin.lifecycle) == (ours.index, ours.replicas, ours.lifecycle)
 
 
-def test_it_speaks_to_the_elasticsearch_of_the_stack(filebeat, services):
+def test_it_speaks_to_the_elasticsearch_of_the_stack_with_a_key_of_its_own(filebeat, services):
     output = filebeat["output.elasticsearch"]
     (host,) = output["hosts"]
     assert host == "http://elasticsearch:9200"
     assert "elasticsearch" in services
-    assert (output["username"], output["password"]) == ("elastic", "${ELASTIC_PASSWORD}")
-    assert "ELASTIC_PASSWORD" in services["filebeat"]["environment"]
+    assert output["api_key"] == "${LOGS_API_KEY}"
+    assert "username" not in output
+    assert "LOGS_API_KEY" in services["filebeat"]["environment"]
 
 
 def test_the_logs_of_the_volume_are_where_filebeat_looks(tasks, services, mounted):

@@ -61,12 +61,12 @@ class Up:
     def end(self, number=signal.SIGINT):
         """Send the signal that a user would; returns the exit code."""
         self.process.send_signal(number)
-        return self.wait(30)
+        return self.wait(180)
 
     def wait(self, timeout):
         """The exit code, with all of the output read."""
         code = self.process.wait(timeout)
-        self._reader.join(10)
+        self._reader.join(60)
         return code
 
     def left(self):
@@ -80,7 +80,7 @@ class Up:
                 pass
         return [pid for pid in found if pid != self.process.pid]
 
-    def is_gone(self, within=10.0):
+    def is_gone(self, within=60.0):
         """Whether no process is left after `within` seconds."""
         deadline = time.monotonic() + within
         while self.left() and time.monotonic() < deadline:

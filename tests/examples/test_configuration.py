@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import requests
 import yaml
 from real import command, environments
 from real.server import find, free_port
+from real.waiting import until
 
 from windsock.airflow.versions import NEWEST, OLDEST
 
@@ -127,18 +127,15 @@ def test_the_exporter_of_the_manifest_starts_and_answers_the_probes(tmp_path):
         assert (ready.status_code, "not read yet" in ready.text) == (503, True), ready.text
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def answer(port, path, process, out):
-    end = time.monotonic() + 30
-    while True:
-        try:
-            return requests.get(f"http://127.0.0.1:{port}{path}", timeout=10)
-        except requests.ConnectionError:
-            assert process.poll() is None, out.read_text()
-            assert time.monotonic() < end, out.read_text()
-            time.sleep(0.05)
+    def answers():
+        assert process.poll() is None, out.read_text()
+        return [requests.get(f"http://127.0.0.1:{port}{path}", timeout=60)]  # an answer of 503 is not true
+
+    return until(answers, why=out.read_text)[0]
 
 
 def test_the_service_leads_to_the_ports_that_are_listened_on():

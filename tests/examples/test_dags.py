@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import requests
 from real.airflow import Airflow
+from real.waiting import until
 
 from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.demo.inbox import Inbox
@@ -105,13 +105,11 @@ def ran(request, tmp_path_factory):
 
 def arrived(exporter, name):
     """What is exposed, once the metric is."""
-    end = time.monotonic() + 10
-    while True:
-        text = requests.get(exporter.web.url, timeout=10).text
-        if f"\n{name}{{" in text:
-            return text
-        assert time.monotonic() < end, text[-2000:]
-        time.sleep(0.05)
+
+    def text():
+        return requests.get(exporter.web.url, timeout=60).text
+
+    return until(lambda: f"\n{name}{{" in (found := text()) and found, why=text)
 
 
 def test_every_dag_is_imported_and_runs_to_the_end_that_it_says(ran):

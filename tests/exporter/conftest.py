@@ -9,7 +9,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter as Tally
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from real.tables import Database
+from real.waiting import until
 
 from windsock import settings
 from windsock.exporter.series.exposition import TEXT, render
@@ -43,7 +43,7 @@ def configure(**exporter: Any) -> settings.Settings:
     """Settings of an exporter; without listeners and on a free port where nothing else is said."""
     chosen = {"statsd": {"listen": []}, "web": {"listen": "127.0.0.1:0"}}
     for section, given in exporter.items():
-        chosen[section] = {**chosen.get(section, {}), **given}
+        chosen[section] = {**chosen.get(section, {}), **given} if isinstance(given, dict) else given
     return settings.Settings.model_validate({"exporter": chosen})
 
 
@@ -147,7 +147,7 @@ def scrape() -> Callable[..., dict[str, float]]:
 
     def fetch(service: Service, *, prometheus: bool = False) -> dict[str, float]:
         headers = {"X-Prometheus-Scrape-Timeout-Seconds": "10"} if prometheus else {}
-        answer = requests.get(url(service), headers=headers, timeout=20)
+        answer = requests.get(url(service), headers=headers, timeout=60)
         answer.raise_for_status()
         return values(answer.text)
 
@@ -156,16 +156,8 @@ def scrape() -> Callable[..., dict[str, float]]:
 
 @pytest.fixture
 def eventually() -> Callable[..., Any]:
-    """Ask until the answer is true, ten seconds at most; returns it."""
-
-    def ask(question: Callable[[], Any], seconds: float = 60) -> Any:
-        end = time.monotonic() + seconds
-        while not (answer := question()):
-            assert time.monotonic() < end, f"still {answer!r} after {seconds} s"
-            time.sleep(0.02)
-        return answer
-
-    return ask
+    """Ask until the answer is true; returns it."""
+    return until
 
 
 class Program:
@@ -194,7 +186,7 @@ class Program:
     def end(self, number: int = signal.SIGTERM) -> int:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
-        return self.process.wait(20)
+        return self.process.wait(60)
 
 
 @pytest.fixture

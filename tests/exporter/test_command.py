@@ -37,7 +37,7 @@ class TestExporter:
         )
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
             sender.sendto(LINE, ("127.0.0.1", running.port("udp")))
-        eventually(lambda: "airflow_scheduler_heartbeat_total 1\n" in requests.get(running.metrics, timeout=10).text)
+        eventually(lambda: "airflow_scheduler_heartbeat_total 1\n" in requests.get(running.metrics, timeout=60).text)
 
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_a_signal_ends_it_well(self, number, program):

@@ -47,22 +47,16 @@ def prometheus(tmp_path, eventually):
         )
 
         def ask(query: str) -> list[dict]:
-            answer = requests.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": query}, timeout=10)
+            answer = requests.get(f"http://127.0.0.1:{port}/api/v1/query", params={"query": query}, timeout=60)
             return answer.json()["data"]["result"]
 
-        def up() -> bool:
-            try:
-                return bool(ask("up == 1"))
-            except requests.RequestException:
-                return False
-
-        eventually(up, 30)
+        eventually(lambda: ask("up == 1"))
         return ask
 
     yield start
     for process in started:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 def send(service, *datagrams: bytes) -> None:

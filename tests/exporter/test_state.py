@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 
 import pytest
 
-from windsock.exporter import state
+from windsock.exporter.state import State
 
 LINE = "airflow.ti_failures,dag_id=d,task_id=t:1|c"
 FAILED = 'airflow_ti_failures_total{dag_id="d",task_id="t"}'
@@ -23,11 +24,13 @@ def run(make_pipeline, tmp_path):
         def __enter__(self):
             self.pipeline = make_pipeline()
             service = self.pipeline.service
-            state.load(str(file), service.store, service.translator, service._metrics)
+            self.state = State(str(file))
+            self.state.load(service.store, service.translator, service._metrics)
             return self.pipeline
 
         def __exit__(self, *_):
-            state.save(str(file), self.pipeline.service.store, self.pipeline.service.translator)
+            self.state.save(self.pipeline.service.store, self.pipeline.service.translator)
+            self.state.close()
 
     Run.file = file
     return Run
@@ -71,7 +74,7 @@ def test_what_was_learned_is_kept(run):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", "null", '{"format": "other"}', '{"format": "windsock exporter state 2"}', "\x00" * 100]
+    "text", ["", "{", "[]", "null", '{"format": "other"}', '{"format": "windsock exporter state 3"}', "\x00" * 100]
 )
 def test_a_torn_or_foreign_file_is_set_aside(run, text, caplog):
     run.file.write_text(text)
@@ -82,12 +85,38 @@ def test_a_torn_or_foreign_file_is_set_aside(run, text, caplog):
         assert run.file.with_name("state.json.bad").read_text() == text
 
 
-def test_a_file_with_wrong_values_changes_nothing(run):
+def sealed(body: str) -> str:
+    """A file as the exporter writes it, of any body: whoever can write the file can make a checksum."""
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    return f"{json.dumps({'format': 'windsock exporter state 3', 'sha256': digest})}\n{body}"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("series", ["airflow_ti_failures_total", [["dag_id", "e"]], True, "many"]),
+        ("series", ["airflow_ti_failures_total", [["dag_id", "e"]], True, -1]),
+        ("series", ["airflow_ti_failures_total", [["dag_id", "e"]], True, float("nan")]),
+        ("series", ["airflow_ti_failures_total", [["dag_id", "e"]], True, 10**400]),
+        ("series", ["airflow_ti_failures_total", [["dag-id", "e"]], True, 1]),
+        ("series", ["airflow_ti_failures_total", [["le", "e"]], True, 1]),
+        ("series", ["airflow_ti_failures_total", [["a", "e"], ["a", "f"]], True, 1]),
+        ("series", ["airflow_ti_failures_total", [["a", "\ud800"]], True, 1]),
+        ("series", ["airflow_ti_failures_total", [["dag_id", "d"], ["task_id", "t"]], True, 1]),
+        ("series", ["airflow_ti_failures_total", [["overflow", "dag"], ["task_id", "t"]], True, 1]),
+        ("series", [["airflow_ti_failures_total"], [], True, 1]),
+        ("series", []),
+        ("series", None),
+        ("custom", ["custom.x", "mystery"]),
+        ("custom", [5, "counter"]),
+    ],
+)
+def test_a_file_with_wrong_values_changes_nothing(key, value, run):
     with run() as pipeline:
         pipeline.feed(LINE)
-    content = json.loads(run.file.read_text())
-    content["series"].append([*content["series"][0][:3], "many"])
-    run.file.write_text(json.dumps(content))
+    content = json.loads(run.file.read_text().split("\n")[1])
+    content[key].append(value)
+    run.file.write_text(sealed(json.dumps(content)))
     with run() as pipeline:
         assert pipeline.airflow() == {}
         assert run.file.with_name("state.json.bad").exists()

@@ -15,6 +15,7 @@ import yaml
 from real import command
 from real.elasticsearch import Elasticsearch, Filebeat
 from real.server import free_port
+from real.waiting import until
 
 from windsock.parts import ELASTICSEARCH
 
@@ -82,27 +83,15 @@ class Shipping:
 
     def events(self) -> dict[str, int]:
         """What Filebeat counts of its output: acked, duplicates, dropped …"""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.stats}/stats", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.stats}/stats", timeout=60) as answer:
             return json.load(answer)["libbeat"]["output"]["events"]
 
-    def until(self, ask: Callable[[], Any], timeout: float = 30) -> None:
-        end = time.monotonic() + timeout
-        while True:
-            try:
-                if ask():
-                    return
-            except OSError:
-                pass
-            assert time.monotonic() < end, self.filebeat.log()[-3000:]
-            time.sleep(0.2)
+    def until(self, ask: Callable[[], Any]) -> Any:
+        return until(ask, why=self.filebeat.log)
 
-    def arrived(self, count: int, timeout: float = 60, pattern: str = "-*") -> list[dict[str, Any]]:
+    def arrived(self, count: int, pattern: str = "-*") -> list[dict[str, Any]]:
         """The documents, once there are `count` of them, and no more a moment later."""
-        end = time.monotonic() + timeout
-        while self.server.count(self.index + pattern) < count:
-            there = self.server.count(self.index + pattern)
-            assert time.monotonic() < end, f"{there} of {count}; {self.filebeat.log()[-3000:]}"
-            time.sleep(0.2)
+        self.until(lambda: self.server.count(self.index + pattern) >= count)
         time.sleep(1)
         return self.server.documents(self.index + pattern)
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from urllib.parse import quote
 
 import pytest
+from real.waiting import until
 
 from windsock.airflow.versions import NEWEST, OLDEST
 
@@ -134,6 +135,26 @@ def written(airflow, *which):
     return [line for _, _, line in sorted(found, key=lambda part: part[:2])]
 
 
+def steady(airflow, *which):
+    """What the log API shows, and what the files hold: they did not grow meanwhile."""
+    while True:
+        there = written(airflow, *which)
+        _, lines = shown(airflow, *which)
+        if written(airflow, *which) == there:
+            return lines, there
+
+
+def whole(airflow, run, which):
+    """What 2.11 shows of the files: a task's state is set before the last lines of its log are written."""
+
+    def ended():
+        _, lines = shown(airflow, "zoo", run, *which)
+        over = any(re.search(r"return code [01]$", line) for line in lines)
+        return over and lines[-1].endswith("::endgroup::") and lines
+
+    return until(ended)
+
+
 def same(line):
     """Without how times are spelled, and without what Airflow adds or leaves out as null."""
     kept = {key: value for key, value in line.items() if value is not None and key != "timestamp"}
@@ -190,14 +211,18 @@ def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, br
 
     # At once, with documents still on their way: whatever is shown, is all there is.
     for which in TRIES:
-        _, lines = shown(airflow, "zoo", run, *which)
-        assert [line["event"] for line in lines] == [line["event"] for line in written(airflow, "zoo", run, *which)]
+        lines, there = steady(airflow, "zoo", run, *which)
+        assert [line["event"] for line in lines] == [line["event"] for line in there]
 
+    def all_shipped():
+        sources = [source for which in TRIES for source in shown(airflow, "zoo", run, *which)[0]]
+        return all("lines in Elasticsearch" in source for source in sources)
+
+    shipping.until(all_shipped)
     expected = {which: written(airflow, "zoo", run, *which) for which in TRIES}
     assert len(files_of(airflow, "zoo", run, "wait", -1, 1)) == 2
     total = sum(len(lines) for lines in expected.values())
-    shipping.until(lambda: shipping.server.count(f"{shipping.index}-2*") >= total, 60)
-    time.sleep(1.5)
+    shipping.until(lambda: shipping.server.count(f"{shipping.index}-2*") >= total)
     for which in TRIES:
         sources, lines = shown(airflow, "zoo", run, *which)
         assert all("lines in Elasticsearch" in source for source in sources), sources
@@ -240,15 +265,15 @@ def test_the_log_api_shows_the_lines_of_the_files_each_once_in_order(shipped, br
 
     # While a task runs, no line is there twice, asked each second.
     run = airflow.trigger("runs")
-    seen, end = [], time.monotonic() + 60
-    while airflow.run_state("runs", run) not in {"success", "failed"} and time.monotonic() < end:
+    seen = []
+    while airflow.run_state("runs", run) not in {"success", "failed"}:
         if files_of(airflow, "runs", run, "runs_on", -1, 1):
             _, lines = shown(airflow, "runs", run, "runs_on", -1, 1)
             ticks = [line["event"] for line in lines if line["event"].startswith("tick")]
             assert ticks == [f"tick {n}" for n in range(len(ticks))]
             seen.append(len(ticks))
         time.sleep(1)
-    assert len(set(seen)) > 3, seen
+    assert len(set(seen)) > 2, seen
 
 
 @pytest.mark.parametrize("shipped", [(OLDEST, "text", "elasticsearch")], indirect=True)
@@ -257,17 +282,15 @@ def test_2_11_shows_the_lines_of_the_files_each_once_in_order(shipped, browser):
     airflow.wait_for_dags("zoo", "runs")
     run = airflow.trigger("zoo")
     assert airflow.finish("zoo", run) == "failed"
-    expected = {}
-    for which in TRIES:
-        _, expected[which] = shown(airflow, "zoo", run, *which)
-    shipping.until(lambda: all("Elasticsearch" in str(shown(airflow, "zoo", run, *which)[0]) for which in TRIES), 60)
+    expected = {which: whole(airflow, run, which) for which in TRIES}
+    shipping.until(lambda: all("Elasticsearch" in str(shown(airflow, "zoo", run, *which)[0]) for which in TRIES))
     for which in TRIES:
         _, lines = shown(airflow, "zoo", run, *which)
         assert [line.replace("tiger99", "***") for line in expected[which]] == lines
-    shutil.rmtree(airflow.logs / "dag_id=zoo")
+    shutil.rmtree(airflow.logs / "dag_id=zoo")  # Filebeat reads what it has begun to its end
     for which in TRIES:
-        _, lines = shown(airflow, "zoo", run, *which)
-        assert [line.replace("tiger99", "***") for line in expected[which]] == lines
+        masked = [line.replace("tiger99", "***") for line in expected[which]]
+        shipping.until(lambda which=which, masked=masked: shown(airflow, "zoo", run, *which)[1] == masked)
     there = page(airflow, browser, run)
     assert [there.count(text) for text in ("- printed", "- warned ünïcode", "- loaded")] == [1, 1, 1]
     assert "View Logs in Kibana" in there
@@ -279,9 +302,8 @@ def test_2_11_writes_json_with_the_fields_of_3_and_shows_text(shipped):
     airflow.wait_for_dags("zoo")
     run = airflow.trigger("zoo")
     assert airflow.finish("zoo", run) == "failed"
-    expected = {}
+    expected = {which: whole(airflow, run, which) for which in TRIES}
     for which in TRIES:
-        _, expected[which] = shown(airflow, "zoo", run, *which)
         assert all(line.startswith(("[2", "Traceback", "  File", "ValueError")) for line in expected[which]), which
     assert any(" WARNING - warned ünïcode" in line for line in expected["talk", -1, 1])
     assert "Traceback (most recent call last):" in expected["fails", -1, 1]
@@ -297,7 +319,7 @@ def test_2_11_writes_json_with_the_fields_of_3_and_shows_text(shipped):
     assert errors[0][0]["frames"][-1]["name"] == "fails"
     assert "tiger99" not in "".join(file.read_text() for file in airflow.logs.rglob("*.log"))
 
-    shipping.until(lambda: all("Elasticsearch" in str(shown(airflow, "zoo", run, *which)[0]) for which in TRIES), 60)
+    shipping.until(lambda: all("Elasticsearch" in str(shown(airflow, "zoo", run, *which)[0]) for which in TRIES))
     for which in TRIES:
         assert shown(airflow, "zoo", run, *which)[1] == expected[which]
     hits = [hit["_source"] for hit in shipping.server.documents(f"{shipping.index}-2*")]

@@ -55,7 +55,7 @@ def test_every_hostile_line_arrives_and_the_file_goes_on(ship, elasticsearch):
         assert path.exists(), what
     shipping.filebeat.up()
 
-    hits = shipping.arrived(2 * len(HOSTILE), timeout=90)
+    hits = shipping.arrived(2 * len(HOSTILE))
 
     assert len(hits) == 2 * len(HOSTILE)
     by_task = {}

@@ -106,7 +106,7 @@ def test_every_dag_can_be_chosen_and_is_counted_right(ship, elasticsearch):
         # Never among the first of a day, and yet the first of them all.
         task_file(shipping.logs, "".join(error.format(day, n) for n in range(2)), dag="every_day", run=f"on_{day}")
     shipping.filebeat.up()
-    shipping.arrived(len(days) * (3 * DAGS + 2), timeout=90)
+    shipping.arrived(len(days) * (3 * DAGS + 2))
 
     board = json.loads((shipping.folder / "built" / "grafana.json").read_text())
     kibana = [json.loads(one) for one in (shipping.folder / "built" / "kibana.ndjson").read_text().splitlines()]

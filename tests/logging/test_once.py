@@ -53,7 +53,7 @@ def test_nothing_is_lost_or_doubled_while_both_sides_are_killed(ship, own_elasti
             own_elasticsearch.up()
     writer.join()
     assert done.is_set()
-    hits = shipping.arrived(count, timeout=90)
+    hits = shipping.arrived(count)
     assert events(hits) == expected(count)
     # The lines are of two days: 2 s after the first one, midnight has passed.
     assert {hit["_index"][-10:] for hit in hits} == {"2026.11.22", "2026.11.23"}
@@ -80,7 +80,7 @@ def test_a_file_that_begins_anew_at_the_same_place_is_another_one(ship):
     shipping.filebeat.up()
     shipping.arrived(10)
     path.write_text("")
-    time.sleep(3)
+    shipping.until(lambda: "File was truncated" in shipping.filebeat.log())
     path.write_text(second)
     assert events(shipping.arrived(20)) == expected(20)
 
@@ -94,7 +94,7 @@ def test_the_output_of_a_component_is_rotated(ship, tmp_path):
     for turn in range(4):
         file.write_text("".join(lines(100 * turn, 100)))
         if turn == 1:  # the last turn deletes the first file: until then it must have been read
-            shipping.until(lambda: shipping.server.count(f"{shipping.index}-*") >= 100, 60)
+            shipping.until(lambda: shipping.server.count(f"{shipping.index}-*") >= 100)
         if turn == 2:
             shipping.filebeat.kill()
         time.sleep(0.3)

@@ -90,7 +90,7 @@ def test_elasticsearch_is_asked_first_and_s3_for_what_is_not_there(tmp_path, ela
             end = next(n for n, line in enumerate(content) if line["event"] == "::endgroup::")
             return str(content[:end]), [line["event"] for line in content[end + 1 :]]
 
-        shipping.until(lambda: "lines in Elasticsearch" in shown()[0], 60)
+        shipping.until(lambda: "lines in Elasticsearch" in shown()[0])
         assert shown()[1] == kept, "of both places each line is shown once"
 
         for index in elasticsearch.ask("GET", "beside-s3-2*"):

@@ -6,11 +6,11 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 
 import pytest
 from real.server import free_port
+from real.waiting import until
 
 from windsock import catalog
 
@@ -31,29 +31,24 @@ class Watcher:
         )
 
     def values(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as answer:
             text = answer.read().decode()
         return {
             name: float(value)
             for name, value in (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         }
 
-    def until(self, ask, timeout=60):
-        end = time.monotonic() + timeout
-        while True:
-            try:
-                if ask(self.values()):
-                    return self.values()
-            except OSError:
-                pass
+    def until(self, ask):
+        def answer():
             assert self.process.poll() is None, self.process.stdout.read()
-            assert time.monotonic() < end, self.values()
-            time.sleep(0.5)
+            return ask(self.values()) and self.values()
+
+        return until(answer, why=lambda: str(self.values()))
 
     def stop(self):
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGTERM)
-        self.process.wait(20)
+        self.process.wait(60)
         self.process.stdout.close()
 
 
@@ -112,5 +107,5 @@ def test_a_canary_that_cant_be_written_is_counted(ship, watch):
 
 def test_a_wrong_address_is_one_line(tmp_path):
     command = [sys.executable, "-m", "windsock", "logs", "watch", "--listen", "nowhere"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, cwd=tmp_path, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path, check=False)
     assert (done.returncode, "expected HOST:PORT" in done.stderr) == (2, True)

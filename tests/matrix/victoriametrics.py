@@ -110,7 +110,7 @@ def start():
 
 
 def ask(url, **parameters):
-    answer = requests.get(url, params=parameters, timeout=10)
+    answer = requests.get(url, params=parameters, timeout=60)
     answer.raise_for_status()
     return answer.json()["data"]
 

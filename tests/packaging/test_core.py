@@ -104,3 +104,20 @@ def test_a_database_without_its_extra_is_no_good_configuration(plain, tmp_path):
         "windsock: metadata.url: the metadata database needs the package sqlalchemy: "
         "pip install 'windsock[exporter]' brings it\n"
     )
+
+
+def test_a_mapping_file_without_its_extra_says_which_line_needs_it(plain, tmp_path):
+    (tmp_path / "m.yml").write_text("mappings:\n- {match: a.*, name: a}\n- {match: b, match_type: regex, name: b}\n")
+    done = subprocess.run(
+        [plain / "windsock", "exporter", "--check-config", "--mapping-config", "m.yml"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert done.stderr == (
+        "windsock: m.yml:3: mappings[1].match: a regular expression of a mapping file needs the package re2: "
+        "pip install 'windsock[mappings]' brings it\n"
+    )

@@ -127,11 +127,11 @@ class Alertmanager(Server):
         return self._all([f'alertname=~"{"|".join(SIGNS)}"'])
 
     def _all(self, filters: list[str]) -> list[dict[str, Any]]:
-        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=5)
+        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=60)
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return found
 
     def post(self, *alerts: dict[str, Any]) -> None:
         """Send alerts as another sender does."""
-        requests.post(f"{self.url}/api/v2/alerts", json=list(alerts), timeout=5).raise_for_status()
+        requests.post(f"{self.url}/api/v2/alerts", json=list(alerts), timeout=60).raise_for_status()

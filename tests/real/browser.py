@@ -86,7 +86,7 @@ class Browser:
         """Go on inside a frame."""
         self._call("POST", "/frame", {"id": {_ELEMENT: self._find(selector)}})
 
-    def wait_for(self, text: str, selector: str = "body", seconds: float = 30) -> str:
+    def wait_for(self, text: str, selector: str = "body", seconds: float = 120) -> str:
         """Wait until an element shows a text; returns all that the elements show."""
         end = time.monotonic() + seconds
         while True:
@@ -107,7 +107,7 @@ class Browser:
         self._driver.remove()
         shutil.rmtree(self._profile, ignore_errors=True)
 
-    def _find(self, selector: str, seconds: float = 30) -> str:
+    def _find(self, selector: str, seconds: float = 120) -> str:
         end = time.monotonic() + seconds
         while not (found := self._call("POST", "/elements", {"using": "css selector", "value": selector})):
             assert time.monotonic() < end, f"there is no {selector}"

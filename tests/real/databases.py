@@ -131,7 +131,7 @@ class SQLiteFolder:
 
 
 def wait_for(engine: sa.engine.Engine) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + 180
     while True:
         try:
             engine.connect().close()

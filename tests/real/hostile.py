@@ -24,7 +24,7 @@ def _answer(status: str, *headers: str) -> Callable[[socket.socket], None]:
 
 def _drip(connection: socket.socket) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-    for _ in range(100):
+    for _ in range(600):
         connection.sendall(b"x")
         time.sleep(0.1)
 
@@ -70,15 +70,17 @@ class Hostile:
     def __init__(self) -> None:
         self._sockets: list[socket.socket] = []
 
-    def start(self, name: str) -> str:
-        """Start a server with a behaviour of BEHAVIOURS; returns its URL."""
+    def start(self, name: str, asked: list[str] | None = None) -> str:
+        """Start a server with a behaviour of BEHAVIOURS; returns its URL. Each request is added to `asked`."""
         behave = BEHAVIOURS[name][0]
         server = socket.create_server(("127.0.0.1", 0))
         self._sockets.append(server)
 
         def serve(connection: socket.socket) -> None:
             with contextlib.suppress(OSError), connection:
-                connection.recv(65536)
+                heard = connection.recv(65536).decode(errors="replace")
+                if asked is not None:
+                    asked.append(heard)
                 behave(connection)
 
         def accept() -> None:

@@ -1,4 +1,4 @@
-"""Prometheus, Alertmanager and VictoriaMetrics in the versions of windsock/parts.py: found, or built and kept.
+"""Prometheus, Alertmanager and others in the versions of windsock/parts.py: found, or built and kept.
 
 `python tests/real/programs.py promtool amtool` builds the current ones of these, and without a name all of them, below
 .windsock, from the Go module proxy: as released, but without service discoveries and without their web pages.
@@ -79,6 +79,14 @@ MODULES = (
         f"v{parts.VICTORIAMETRICS.current}",
         f"github.com/VictoriaMetrics/VictoriaMetrics/lib/buildinfo.Version=v{parts.VICTORIAMETRICS.current}",
         {name: f"./app/{name}" for name in ("victoria-metrics", "vmalert", "vmalert-tool")},
+    ),
+    Module(
+        parts.STATSD_EXPORTER,
+        "statsd_exporter",
+        "github.com/prometheus/statsd_exporter",
+        f"v{parts.STATSD_EXPORTER.current}",
+        f"github.com/prometheus/common/version.Version={parts.STATSD_EXPORTER.current}",
+        {"statsd_exporter": "."},
     ),
 )
 PROGRAMS = {program: module for module in MODULES for program in module.commands}

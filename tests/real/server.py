@@ -33,7 +33,7 @@ class Server:
     """A program in a folder and a process group of its own, as a user who may run it: databases refuse root."""
 
     ends = signal.SIGTERM
-    patience = 60.0
+    patience = 180.0
 
     def __init__(self, user: str) -> None:
         self.port = free_port()
@@ -79,7 +79,7 @@ class Server:
                 self.process.wait(30)
             except subprocess.TimeoutExpired:
                 os.killpg(self.process.pid, signal.SIGKILL)
-                self.process.wait(10)
+                self.process.wait(60)
             self.process = None
 
     def remove(self) -> None:

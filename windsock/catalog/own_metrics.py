@@ -38,6 +38,18 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("listener",),
     ),
     (
+        "windsock_connections_hung_up_total",
+        "counter",
+        "StatsD connections that were silent and hung up: for an hour (idle), to make room (crowded, no_files).",
+        ("reason",),
+    ),
+    (
+        "windsock_thread_restarts_total",
+        "counter",
+        "Times that a thread of the exporter died of an error that nobody expected, and began again.",
+        ("thread",),
+    ),
+    (
         "windsock_relay_datagrams_total",
         "counter",
         "Datagrams passed on (relayed), those that could not be (dropped), and answers that nothing listens (refused).",

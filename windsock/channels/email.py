@@ -73,9 +73,9 @@ _TEMPLATES = (
 <pre style="background:#f4f4f4;padding:8px;white-space:pre-wrap">{{ printf "%.2000s" . }}</pre>
 {{ end -}}
 <p>
-{{ with .Annotations.log_url }}<a href="{{ . }}">Log</a>&ensp;{{ end -}}
-{{ with .Annotations.run_url }}<a href="{{ . }}">Airflow</a>&ensp;{{ end -}}
-{{ with .Annotations.dashboard_url }}<a href="{{ . }}">Dashboard</a>&ensp;{{ end -}}
+{{ with LOG_URL }}<a href="{{ . }}">Log</a>&ensp;{{ end -}}
+{{ with RUN_URL }}<a href="{{ . }}">Airflow</a>&ensp;{{ end -}}
+{{ with DASHBOARD_URL }}<a href="{{ . }}">Dashboard</a>&ensp;{{ end -}}
 {{ with RUNBOOK }}<a href="{{ . }}">Runbook</a>{{ end }}
 </p>
 {{ end }}

@@ -1,7 +1,8 @@
 """A group's alerts in Alertmanager's messages: the newest first, and what repeats itself once.
 
 What the templates of all channels share is in alerts/messages.py, which also puts the runbook's address (an expression)
-in place of the words RUNBOOK and COMMON_RUNBOOK: of an alert, and of all alerts of a message.
+in place of the words RUNBOOK and COMMON_RUNBOOK, of an alert and of all alerts of a message, and those of its links in
+place of LOG_URL, RUN_URL, DASHBOARD_URL and COMMON_….
 """
 
 from __future__ import annotations

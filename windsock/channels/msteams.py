@@ -57,11 +57,11 @@ STILL{{ if .GroupLabels.storm }}{{ template "windsock.msteams.storm.title" . }}{
 
 {{ define "windsock.msteams.links" -}}
 {{ $dot := "" -}}
-{{ with .Annotations.log_url }}{{ if lt (len .) 400 -}}
+{{ with LOG_URL }}{{ if lt (len .) 400 -}}
 [Log]({{ template "windsock.msteams.address" . }}){{ $dot = " · " }}{{ end }}{{ end -}}
-{{ with .Annotations.run_url }}{{ if lt (len .) 400 -}}
+{{ with RUN_URL }}{{ if lt (len .) 400 -}}
 {{ $dot }}[Airflow]({{ template "windsock.msteams.address" . }}){{ $dot = " · " }}{{ end }}{{ end -}}
-{{ with .Annotations.dashboard_url }}{{ if lt (len .) 400 -}}
+{{ with DASHBOARD_URL }}{{ if lt (len .) 400 -}}
 {{ $dot }}[Dashboard]({{ template "windsock.msteams.address" . }}){{ $dot = " · " }}{{ end }}{{ end -}}
 {{ with RUNBOOK }}{{ if lt (len .) 400 -}}
 {{ $dot }}[Runbook]({{ template "windsock.msteams.address" . }}){{ $dot = " · " }}{{ end }}{{ end -}}

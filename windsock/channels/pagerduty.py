@@ -41,9 +41,10 @@ _TEMPLATES = (
 {{- end }}
 
 {{- /* Alertmanager leaves a link without an address out. */ -}}
-{{ define "windsock.pagerduty.runbook" -}}
-{{ with COMMON_RUNBOOK }}{{ . }}{{ end }}
-{{- end }}
+{{ define "windsock.pagerduty.log" }}{{ with COMMON_LOG_URL }}{{ . }}{{ end }}{{ end }}
+{{ define "windsock.pagerduty.run" }}{{ with COMMON_RUN_URL }}{{ . }}{{ end }}{{ end }}
+{{ define "windsock.pagerduty.dashboard" }}{{ with COMMON_DASHBOARD_URL }}{{ . }}{{ end }}{{ end }}
+{{ define "windsock.pagerduty.runbook" }}{{ with COMMON_RUNBOOK }}{{ . }}{{ end }}{{ end }}
 """
 )
 
@@ -79,9 +80,9 @@ class _PagerDuty(Channel[PagerDutyChannel]):
             },
             # Alertmanager leaves a link without an address out.
             "links": [
-                {"href": "{{ .CommonAnnotations.log_url }}", "text": "Log"},
-                {"href": "{{ .CommonAnnotations.run_url }}", "text": "Airflow"},
-                {"href": "{{ .CommonAnnotations.dashboard_url }}", "text": "Dashboard"},
+                {"href": '{{ template "windsock.pagerduty.log" . }}', "text": "Log"},
+                {"href": '{{ template "windsock.pagerduty.run" . }}', "text": "Airflow"},
+                {"href": '{{ template "windsock.pagerduty.dashboard" . }}', "text": "Dashboard"},
                 {"href": '{{ template "windsock.pagerduty.runbook" . }}', "text": "Runbook"},
             ],
         }

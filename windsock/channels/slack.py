@@ -74,7 +74,7 @@ _TEMPLATES = (
 {{- end }}
 
 {{ define "windsock.slack.footer" -}}
-{{ .CommonLabels.severity }}
+{{ template "windsock.slack.plain" (printf "%.60s" .CommonLabels.severity) }}
 {{- with .CommonLabels.team }} · {{ template "windsock.slack.plain" (printf "%.60s" .) }}{{ end }}
 {{- end }}
 
@@ -97,11 +97,11 @@ _TEMPLATES = (
 {{- /* Above the exception: Slack folds long texts, and the links must stay in sight. */ -}}
 {{ define "windsock.slack.links" -}}
 {{ $dot := "" -}}
-{{ with .Annotations.log_url }}{{ if lt (len .) 400 -}}
+{{ with LOG_URL }}{{ if lt (len .) 400 -}}
 <{{ template "windsock.slack.address" . }}|Log>{{ $dot = " · " }}{{ end }}{{ end -}}
-{{ with .Annotations.run_url }}{{ if lt (len .) 400 -}}
+{{ with RUN_URL }}{{ if lt (len .) 400 -}}
 {{ $dot }}<{{ template "windsock.slack.address" . }}|Airflow>{{ $dot = " · " }}{{ end }}{{ end -}}
-{{ with .Annotations.dashboard_url }}{{ if lt (len .) 400 -}}
+{{ with DASHBOARD_URL }}{{ if lt (len .) 400 -}}
 {{ $dot }}<{{ template "windsock.slack.address" . }}|Dashboard>{{ $dot = " · " }}{{ end }}{{ end -}}
 {{ with RUNBOOK }}{{ if lt (len .) 400 -}}
 {{ $dot }}<{{ template "windsock.slack.address" . }}|Runbook>{{ $dot = " · " }}{{ end }}{{ end -}}
@@ -145,7 +145,7 @@ _TEMPLATES = (
 {{ with or .Annotations.exception (and .Labels.run_id .Annotations.summary) -}}
 : {{ template "windsock.slack.plain" (reReplaceAll "(?s)\\n.*" "" (printf "%.150s" .)) }}
 {{- end }}
-{{- with .Annotations.log_url }}{{ if lt (len .) 400 }} · <{{ template "windsock.slack.address" . }}|Log>{{ end }}
+{{- with LOG_URL }}{{ if lt (len .) 400 }} · <{{ template "windsock.slack.address" . }}|Log>{{ end }}
 {{- end }}
 {{- end }}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from windsock.settings.formats import Reference
+from windsock.settings.formats import Headers, Reference
 from windsock.settings.section import Section
 from windsock.versions import at_least
 
@@ -19,7 +19,8 @@ class WebhookChannel(Section):
 
     secret: Reference | None = None
     """Signs each body (HMAC-SHA256), so that the server can tell who sent it."""
-    headers: dict[str, str] = {}
+    headers: Headers = {}
+    """`${VARIABLE}` in a value is the variable's."""
 
 
 class _Webhook(Channel[WebhookChannel]):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, FiniteFloat, ValidationInfo, field_validator
 
-from windsock.settings.formats import Address, Listen, Network, Relay
-from windsock.settings.section import Section
+from windsock.settings.formats import Address, Listen, Mode, Network, Relay
+from windsock.settings.section import Public, Section
 from windsock.settings.units import Duration, Size
 
 Policy = Literal["last", "max", "min", "sum"]
@@ -19,6 +19,10 @@ class StatsD(Section):
 
     listen: tuple[Listen, ...] = ("udp://127.0.0.1:9125",)
     """Addresses to receive on."""
+    socket_mode: Mode = "0660"
+    """Who may send to a `unixgram://` or `unix://` socket: the file's mode, in quotes. To send is to write."""
+    socket_group: Annotated[str, Public()] | None = None
+    """The group of the file, by its name or its number, such as Airflow's; None: the exporter's own."""
     read_buffer: Size = Field(default=32 << 20, le=2**31 - 1)
     """The kernel's receive buffer of each datagram socket; the kernel may give less, and that is reported."""
     prefix: str = "airflow"
@@ -65,6 +69,11 @@ class Budgets(Section):
     """Series of one DAG."""
     label: int = Field(default=100_000, ge=1)
     """Values of one label."""
+    label_names: int = Field(default=1_000, ge=1)
+    """Names of labels, of all series together."""
+    bytes: Size = Field(default=96 << 20, ge=1)
+    """Names and labels of all series, in each line of a scrape; those of counters and gauges, which are held in memory
+    more than once, are counted three times."""
     custom: int = Field(default=100, ge=0)
     """Names of custom metrics (`windsock.metrics`) of one DAG; all DAGs together have twenty times as many. As many
     again are kept of names that the catalogue does not know (`statsd.unmapped`); those of no DAG are as one DAG's."""
@@ -95,5 +104,5 @@ class Exporter(Section):
     """Keeps counters over a clean stop; after a crash they start at 0, as Prometheus expects it."""
     gauges: dict[str, Policy] = {}
     """By exposed name: which value of several senders is shown."""
-    buckets: dict[str, Annotated[tuple[float, ...], Field(min_length=1)]] = {}
+    buckets: dict[str, Annotated[tuple[FiniteFloat, ...], Field(min_length=1)]] = {}
     """By exposed name: a histogram's bounds in seconds."""

@@ -7,9 +7,10 @@ import re
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, PlainSerializer
 
 from windsock import regex_cost, versions
+from windsock.redaction import MASK
 from windsock.settings.section import Public
 
 _LISTEN = re.compile(r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+")
@@ -17,6 +18,9 @@ _ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})")
 _RELAY = re.compile(r"udp://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]+):(\d{1,5})")
 _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z][A-Za-z0-9_.-]{0,249}")
 LOOKS_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{20,}|xox[a-z]-.*")
+_MODE = re.compile(r"0?[67][0-7]{2}")
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_OPEN = re.compile(r"(?:[A-Za-z]{1,20} )?\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 _TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d [A-Za-z_]+(/[A-Za-z_+\-0-9]+)*")
 
 
@@ -86,6 +90,27 @@ def no_default(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def _mode(value: Any) -> str:
+    # YAML's 0660 is the number 432, and 440 would be 0670.
+    if not isinstance(value, str) or not _MODE.fullmatch(value):
+        raise ValueError('expected a mode in quotes that lets the owner read and write, such as "0660"')
+    return f"0{value.removeprefix('0')}"
+
+
+def _headers(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        # Neither the one nor the other is repeated: a value that came to stand as a name is one all the same.
+        if not _HEADER.fullmatch(name):
+            raise ValueError("expected names of HTTP headers")
+        if not text.isascii() or not text.isprintable():
+            raise ValueError(f"expected one line of ASCII for {name}")
+    return value
+
+
+def _hidden(value: dict[str, str]) -> dict[str, str]:
+    return {name: text if _OPEN.fullmatch(text) else MASK for name, text in value.items()}
+
+
 def _one_or_more(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -116,6 +141,9 @@ Reference = Annotated[str, AfterValidator(_reference)]
 AlertmanagerVersion = Annotated[str, _version(versions.ALERTMANAGER), Public()]
 PrometheusVersion = Annotated[str, _version(versions.PROMETHEUS), Public()]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day), Public()]
+Mode = Annotated[str, BeforeValidator(_mode, json_schema_input_type=str), Public()]
+Headers = Annotated[dict[str, str], AfterValidator(_headers), PlainSerializer(_hidden, when_used="json")]
+"""HTTP headers, in whose values `${VARIABLE}` stands for the variable's; what else they hold is shown to nobody."""
 Urls = Annotated[tuple[Url, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]
 SecretPattern = Annotated[str, AfterValidator(_secret_pattern)]
 Patterns = Annotated[tuple[str, ...], BeforeValidator(_one_or_more, json_schema_input_type=str | list[str])]

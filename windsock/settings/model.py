@@ -28,6 +28,7 @@ from windsock.settings.callbacks import Callbacks
 from windsock.settings.exporter import Exporter
 from windsock.settings.formats import (
     AlertmanagerVersion,
+    Headers,
     Patterns,
     PrometheusVersion,
     Reference,
@@ -78,7 +79,8 @@ class Http(Section):
     username: str | None = None
     password: Reference | None = None
     bearer: Reference | None = None
-    headers: dict[str, str] = {}
+    headers: Headers = {}
+    """`${VARIABLE}` in a value is the variable's."""
 
 
 class Alertmanager(Section):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import os
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
@@ -15,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
+from windsock.settings import document
 from windsock.settings.formats import LOOKS_LIKE_A_KEY
 from windsock.settings.section import Public
 
@@ -23,10 +23,8 @@ if TYPE_CHECKING:
 
 Key: TypeAlias = tuple[str | int, ...]
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ENV_PREFIX = "WINDSOCK__"
 _SHOWN = 80
-_NAMED = re.compile(r"((?:alias|anchor|tag)(?: handle)?) b?['\"].*")
 
 
 @dataclass
@@ -93,33 +91,19 @@ def read(
 def _scalar(text: str) -> Any:
     # `["a", "b"]`, `true` and `5` mean what they mean in the file; what is no YAML is a string.
     try:
-        value = yaml.load(text, Loader=_LOADER)  # noqa: S506  a safe loader
-    except yaml.YAMLError:
+        value, _ = document.parse(text, "")
+    except SettingsError:
         return text
     return text if value is None or isinstance(value, dict) else value
 
 
 def _parse(file: Path, source: Source) -> dict[str, Any]:
-    try:
-        text = file.read_text(encoding="utf-8")
-        loader = _LOADER(text)
-        node = loader.get_single_node()
-        if node is None:
-            return {}
-        source.problems += _walk(node, (), file, source.origins)
-        value = loader.construct_document(node)
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        # An alias, an anchor or a tag may be a secret that begins with `*`, `&` or `!`.
-        problem = _NAMED.sub(r"\1", str(error.problem or error.context))
-        raise SettingsError([f"{file}:{line}: not valid YAML: {problem}"]) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError([f"{file}: can't be read: {error}"]) from None
-    if value is None:
+    value, node = document.read(file)
+    if value is None or node is None:
         return {}
     if not isinstance(value, dict):
         raise SettingsError([f"{file}:1: expected a mapping such as `cluster: airflow`, got {type(value).__name__}"])
+    source.problems += _walk(node, (), file, source.origins)
     return value
 
 

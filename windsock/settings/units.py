@@ -9,6 +9,9 @@ from pydantic import BeforeValidator, Field
 
 _SECONDS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _BYTES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+_LONGEST = 100 * 365 * 86_400.0
+"""No clock and no thread can wait for infinity; nobody means more than a century."""
+_LARGEST = 1 << 62
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]i?B|B)?")
 
@@ -16,11 +19,12 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]i?B|B)?")
 def parse_duration(value: Any) -> float:
     """Seconds of `10s`, `1h30m`, `250ms`; a bare number is taken as seconds. Raises ValueError."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
+        return _within(float(value), _LONGEST, "a duration of at most a century")
     parts = _DURATION.findall(value) if isinstance(value, str) else []
     if not parts or "".join(number + unit for number, unit in parts) != value.replace(" ", ""):
         raise ValueError("expected a duration such as 10s, 5m or 1h30m")
-    return float(sum(float(number) * _SECONDS[unit] for number, unit in parts))
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return _within(seconds, _LONGEST, "a duration of at most a century")
 
 
 def format_duration(seconds: float) -> str:
@@ -40,11 +44,17 @@ def format_elapsed(seconds: float) -> str:
 def parse_size(value: Any) -> int:
     """Bytes of `100MiB`; a bare number is taken as bytes. Raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool):
-        return value
+        return int(_within(value, _LARGEST, "a size of at most 4 EiB"))
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError("expected a size such as 512KiB, 100MiB or 1GiB")
-    return int(float(match[1]) * _BYTES[match[2] or ""])
+    return int(_within(float(match[1]) * _BYTES[match[2] or ""], _LARGEST, "a size of at most 4 EiB"))
+
+
+def _within(value: float, most: float, expected: str) -> float:
+    if value > most:
+        raise ValueError(f"expected {expected}")
+    return value
 
 
 def parse_ratio(value: Any) -> float:

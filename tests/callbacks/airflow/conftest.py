@@ -16,6 +16,7 @@ import pytest
 import requests
 from real.airflow import Airflow
 from real.server import find, free_port
+from real.waiting import until
 
 from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.alerts import build
@@ -40,7 +41,7 @@ class Place:
     def alerts(self, **labels):
         """What fires, as Alertmanager's API gives it."""
         filters = [f'{name}="{value}"' for name, value in labels.items()]
-        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=5)
+        answer = requests.get(f"{self.url}/api/v2/alerts", params={"filter": filters}, timeout=60)
         answer.raise_for_status()
         return [alert for alert in answer.json() if alert["labels"]["alertname"] not in SIGNS]
 
@@ -124,17 +125,11 @@ def place(version, tmp_path_factory):
         try:
             here = Place(folder, inbox, url, folder / "notes.txt", config)
             here.notes.touch()
-            end = time.monotonic() + 20
-            while time.monotonic() < end:
-                try:
-                    here.alerts()
-                    break
-                except requests.RequestException:
-                    time.sleep(0.1)
+            until(lambda: here.alerts() == [])
             yield here
         finally:
             process.terminate()
-            process.wait(10)
+            process.wait(60)
 
 
 @pytest.fixture(scope="session")

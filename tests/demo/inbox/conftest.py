@@ -26,11 +26,11 @@ class Sender:
 
     def hook(self, payload: Any, last: str = "inbox", **rest: Any) -> requests.Response:
         url = self.at["slack_webhook"].rpartition("/")[0]
-        return requests.post(f"{url}/{last}", json=payload, timeout=10, **rest)
+        return requests.post(f"{url}/{last}", json=payload, timeout=60, **rest)
 
     def call(self, method: str, token: str | None = "xoxb-test", **payload: Any) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        answer = requests.post(f"{self.at['slack_api']}/{method}", json=payload, headers=headers, timeout=10)
+        answer = requests.post(f"{self.at['slack_api']}/{method}", json=payload, headers=headers, timeout=60)
         assert answer.status_code == 200
         return answer.json()
 
@@ -40,14 +40,14 @@ class Sender:
         if action == "trigger":
             event["payload"] = {"summary": "orders_daily failed", "source": "airflow", "severity": "critical"}
         event["payload"] = {**event.get("payload", {}), **fields.pop("payload", {})}
-        return requests.post(self.at["pagerduty"], json={**event, **fields}, timeout=10)
+        return requests.post(self.at["pagerduty"], json={**event, **fields}, timeout=60)
 
     def card(self, *body: Any, to: str = "inbox", **fields: Any) -> requests.Response:
         content = {"type": "AdaptiveCard", "version": "1.4", "body": list(body), **fields}
         kind = "application/vnd.microsoft.card.adaptive"
         message = {"type": "message", "attachments": [{"contentType": kind, "contentUrl": None, "content": content}]}
         url = self.at["msteams"].rpartition("/")[0]
-        return requests.post(f"{url}/{to}?sig=x", json=message, timeout=10)
+        return requests.post(f"{url}/{to}?sig=x", json=message, timeout=60)
 
     def mail(self, text: str = "", html: str | None = None, timeout: float = 10, **headers: str) -> str:
         mail = EmailMessage()

@@ -68,11 +68,11 @@ def test_a_line_is_too_long_for_the_standard(inbox, send):
 def test_a_broken_mail_is_shown_not_refused(inbox, send, content):
     send.raw_mail(content)
     assert len(inbox.messages()) == 1
-    assert requests.get(inbox.url, timeout=10).status_code == 200
+    assert requests.get(inbox.url, timeout=60).status_code == 200
 
 
 def test_several_recipients_are_one_channel(inbox, send):
     host, port = send.at["smtp"].split(":")
-    with smtplib.SMTP(host, int(port), timeout=10) as server:
+    with smtplib.SMTP(host, int(port), timeout=60) as server:
         server.sendmail("w@example.org", ["a@example.org", "b@example.org"], b"Subject: s\r\n\r\nx")
     assert inbox.messages()[0].channel == "a@example.org, b@example.org"

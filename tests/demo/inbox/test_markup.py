@@ -97,7 +97,7 @@ def test_plain_text(html, text):
 )
 def test_hostile_text_takes_no_time(piece):
     text = (piece * 40_000)[:40_000]
-    begun = time.monotonic()
+    begun = time.process_time()
     mrkdwn(text)
     plaintext(text)
-    assert time.monotonic() - begun < 5
+    assert time.process_time() - begun < 5

@@ -38,7 +38,7 @@ def test_a_long_poll_ends_with_the_message(inbox, send):
     timer.start()
     begun = time.monotonic()
     assert [m["text"] for m in _get(inbox, "?wait=30")["messages"]] == ["late"]
-    assert 0.2 < time.monotonic() - begun < 10
+    assert 0.2 < time.monotonic() - begun < 25
     timer.join()
 
 
@@ -50,7 +50,7 @@ def test_a_long_poll_ends_without_one_too(inbox):
 
 @pytest.mark.parametrize("query", ["?since=x", "?wait=x"])
 def test_a_wrong_question_is_an_error(inbox, query):
-    answer = requests.get(f"{inbox.url}/api/messages{query}", timeout=10)
+    answer = requests.get(f"{inbox.url}/api/messages{query}", timeout=60)
     assert answer.status_code == 400
     assert "x" in answer.json()["error"]
 
@@ -58,9 +58,9 @@ def test_a_wrong_question_is_an_error(inbox, query):
 def test_everything_is_forgotten_but_the_number(inbox, send):
     send.hook({"text": "x"})
     send.hook({})
-    last = requests.delete(f"{inbox.url}/api/messages", timeout=10).json()["last"]
+    last = requests.delete(f"{inbox.url}/api/messages", timeout=60).json()["last"]
     assert _get(inbox) == {"messages": [], "last": last}
-    assert requests.get(f"{inbox.url}/api/attempts", timeout=10).json() == {"attempts": []}
+    assert requests.get(f"{inbox.url}/api/attempts", timeout=60).json() == {"attempts": []}
     send.hook({"text": "y"})
     assert [m["text"] for m in _get(inbox, f"?since={last}")["messages"]] == ["y"]
 
@@ -82,7 +82,7 @@ def test_the_newest_are_kept(sender):
             send.hook({"text": str(number)})
         assert [m.text for m in inbox.messages()] == ["2", "3", "4"]
         assert len(inbox.attempts()) == 3
-        assert "3 messages" in requests.get(inbox.url, timeout=10).text
+        assert "3 messages" in requests.get(inbox.url, timeout=60).text
 
 
 def test_what_is_kept_has_a_bounded_weight():
@@ -115,27 +115,27 @@ def test_half_a_surrogate_pair_and_control_characters_do_no_harm(inbox, send):
     text = "half \ud83d, nul \x00, bell \x07, right-to-left \u202e"
     assert send.hook({"text": text, "username": "\ud83d", "channel": "#a"}).text == "ok"
     assert _get(inbox)["messages"][0]["payload"]["text"] == text
-    assert requests.get(inbox.url, timeout=10).status_code == 200
+    assert requests.get(inbox.url, timeout=60).status_code == 200
 
 
 def test_health(inbox):
-    assert requests.get(f"{inbox.url}/healthz", timeout=10).text == "ok\n"
+    assert requests.get(f"{inbox.url}/healthz", timeout=60).text == "ok\n"
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/nothing"), ("POST", "/"), ("GET", "/../server.py"), ("GET", "/api")]
 )
 def test_what_is_not_there_is_not_found(inbox, method, path):
-    assert requests.request(method, inbox.url + path, timeout=10).status_code == 404
+    assert requests.request(method, inbox.url + path, timeout=60).status_code == 404
 
 
 def test_a_body_has_a_length_and_a_limit(inbox, send):
-    answer = requests.post(send.at["slack_webhook"], data=(part for part in [b"{}"]), timeout=10)
+    answer = requests.post(send.at["slack_webhook"], data=(part for part in [b"{}"]), timeout=60)
     assert answer.status_code == 411
-    answer = requests.post(send.at["slack_webhook"], headers={"Content-Length": str(11 << 20)}, timeout=10)
+    answer = requests.post(send.at["slack_webhook"], headers={"Content-Length": str(11 << 20)}, timeout=60)
     assert answer.status_code == 413
 
 
 def test_a_name_that_is_not_loopback_is_turned_away(inbox):
     for host, status in (("inbox.example.org", 403), ("10.0.0.1", 403), ("localhost", 200), ("127.0.0.1:99", 200)):
-        assert requests.get(inbox.url, headers={"Host": host}, timeout=10).status_code == status
+        assert requests.get(inbox.url, headers={"Host": host}, timeout=60).status_code == status

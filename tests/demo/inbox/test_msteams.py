@@ -41,7 +41,7 @@ def test_a_card_is_accepted_and_kept(inbox, send):
 )
 def test_an_envelope_that_is_none_is_refused(inbox, message, said):
     body = message if isinstance(message, str) else json.dumps(message)
-    answer = requests.post(inbox.addresses["msteams"], data=body, timeout=10)
+    answer = requests.post(inbox.addresses["msteams"], data=body, timeout=60)
     assert answer.status_code == 400
     assert said in answer.json()["error"]["message"]
     assert inbox.messages() == []
@@ -113,7 +113,7 @@ def test_a_card_as_it_looks(inbox, send):
         {"type": "ColumnSet", "columns": [{"type": "Column", "items": [TEXT]}]},
         actions=[{"type": "Action.OpenUrl", "title": "Log", "url": "https://x.example/log"}],
     )
-    page = requests.get(inbox.url, timeout=10).text
+    page = requests.get(inbox.url, timeout=60).text
     (card,) = re.findall(r"<article.*?</article>", page, re.DOTALL)
     assert '<div class="attention"><b>[FIRING] orders</b></div>' in card
     assert re.search(
@@ -130,7 +130,7 @@ def test_what_a_card_says_is_no_markup_of_the_page(inbox, send):
     send.card(
         {"type": "TextBlock", "text": bad}, rich(bad), {"type": "FactSet", "facts": [{"title": bad, "value": bad}]}
     )
-    page = requests.get(inbox.url, timeout=10).text
+    page = requests.get(inbox.url, timeout=60).text
     assert "<script>x" not in page
     assert "<img" not in page
     assert "javascript:alert" not in "".join(re.findall(r'href="[^"]*"', page))

@@ -9,7 +9,7 @@ import requests
 
 
 def _page(inbox, query=""):
-    answer = requests.get(f"{inbox.url}/{query}", timeout=10)
+    answer = requests.get(f"{inbox.url}/{query}", timeout=60)
     assert answer.status_code == 200
     return answer.text
 
@@ -26,14 +26,14 @@ def test_an_empty_inbox_says_what_to_do(inbox, send):
 
 
 def test_the_page_can_neither_fetch_nor_run_what_is_sent(inbox):
-    answer = requests.get(inbox.url, timeout=10)
+    answer = requests.get(inbox.url, timeout=60)
     policy = answer.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "script-src 'self';" in policy
     assert "img-src data:;" in policy
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     for path, kind in (("/page.css", "text/css"), ("/page.js", "text/javascript")):
-        answer = requests.get(inbox.url + path, timeout=10)
+        answer = requests.get(inbox.url + path, timeout=60)
         assert answer.status_code == 200
         assert answer.headers["Content-Type"].startswith(kind)
 
@@ -184,7 +184,7 @@ def test_times_are_relative_with_the_date_behind(inbox, send):
 
 
 def test_the_page_follows_by_server_sent_events(inbox, send):
-    with requests.get(f"{inbox.url}/api/stream", stream=True, timeout=10) as stream:
+    with requests.get(f"{inbox.url}/api/stream", stream=True, timeout=60) as stream:
         lines = stream.iter_lines(chunk_size=1)
         assert next(lines) == b"data: 0"
         send.hook({"text": "x"})

@@ -19,7 +19,7 @@ def through(inbox, tmp_path):
     session.trust_env = False
     session.proxies, session.verify = {"https": inbox.url, "http": inbox.url}, str(tmp_path / "ca.pem")
     with session:
-        yield lambda url, **rest: session.post(url, timeout=10, **rest)
+        yield lambda url, **rest: session.post(url, timeout=60, **rest)
 
 
 def test_slacks_own_address_is_answered_as_slack_does(inbox, through):
@@ -57,7 +57,7 @@ def test_a_message_that_was_edited_and_its_thread_are_one_card_of_the_page(inbox
     through("https://slack.com/api/chat.update", json={**where, "ts": answer["ts"]}, headers=TOKEN)
     where["attachments"] = [{"text": "all is well", "fallback": "x"}]
     through("https://slack.com/api/chat.postMessage", json={**where, "thread_ts": answer["ts"]}, headers=TOKEN)
-    page = requests.get(inbox.url, timeout=10).text
+    page = requests.get(inbox.url, timeout=60).text
     assert page.count("<article") == 1
     assert page.index("orders resolved") < page.index("(edited)") < page.index("all is well")
     assert "orders failed" not in page
@@ -74,21 +74,21 @@ def test_it_is_no_way_out(inbox, through):
 
 def test_who_does_not_trust_it_is_named_on_the_page(inbox):
     with pytest.raises(requests.exceptions.SSLError):
-        requests.post("https://slack.com/api/auth.test", proxies={"https": inbox.url}, timeout=10)
+        requests.post("https://slack.com/api/auth.test", proxies={"https": inbox.url}, timeout=60)
     # The handshake is over on the sender's side first.
     page = ""
     while "did not get through" not in page:
-        page = requests.get(inbox.url, timeout=10).text
+        page = requests.get(inbox.url, timeout=60).text
     assert "slack.com: the sender does not speak TLS, or does not trust /ca.pem" in page
 
 
 def test_its_certificate_is_served_and_vouches_for_the_platforms_alone(inbox):
-    assert requests.get(f"{inbox.url}/ca.pem", timeout=10).content == inbox.certificate
+    assert requests.get(f"{inbox.url}/ca.pem", timeout=60).content == inbox.certificate
     assert b"PRIVATE" not in inbox.certificate
     context = ssl.create_default_context(cadata=inbox.certificate.decode())
     host, port = inbox.url.removeprefix("http://").split(":")
     for name, known in (("slack.com", True), ("example.org", False)):
-        with socket.create_connection((host, int(port)), timeout=10) as plain:
+        with socket.create_connection((host, int(port)), timeout=60) as plain:
             plain.sendall(b"CONNECT slack.com:443 HTTP/1.1\r\nHost: slack.com:443\r\n\r\n")
             assert plain.recv(1 << 16).startswith(b"HTTP/1.1 200")
             try:

@@ -143,18 +143,18 @@ def test_an_update_is_held_to_its_own_limit(inbox, send):
 def test_a_form_is_taken_too_and_its_token_is_not_kept(inbox, send):
     blocks = json.dumps([{"type": "header", "text": {"type": "plain_text", "text": "formed"}}])
     form = {"token": "xoxb-in-the-form", "channel": "x", "blocks": blocks}
-    answer = requests.post(f"{send.at['slack_api']}/chat.postMessage", data=form, timeout=10).json()
+    answer = requests.post(f"{send.at['slack_api']}/chat.postMessage", data=form, timeout=60).json()
     assert answer["ok"]
     assert inbox.messages()[0].text == "formed"
-    assert "xoxb" not in requests.get(f"{inbox.url}/api/messages", timeout=10).text
-    answer = requests.post(f"{send.at['slack_api']}/chat.postMessage", data={**form, "blocks": "["}, timeout=10).json()
+    assert "xoxb" not in requests.get(f"{inbox.url}/api/messages", timeout=60).text
+    answer = requests.post(f"{send.at['slack_api']}/chat.postMessage", data={**form, "blocks": "["}, timeout=60).json()
     assert answer["error"] == "invalid_blocks_format"
 
 
 def test_a_token_in_json_does_not_count(send):
     body = {"token": "xoxb-test", "channel": "x", "text": "x"}
     assert (
-        requests.post(f"{send.at['slack_api']}/chat.postMessage", json=body, timeout=10).json()["error"] == "not_authed"
+        requests.post(f"{send.at['slack_api']}/chat.postMessage", json=body, timeout=60).json()["error"] == "not_authed"
     )
 
 
@@ -169,7 +169,7 @@ def test_a_token_in_json_does_not_count(send):
 )
 def test_what_is_no_call_is_refused(send, body, content_type, error):
     headers = {"Content-Type": content_type, "Authorization": "Bearer xoxb-test"}
-    answer = requests.post(f"{send.at['slack_api']}/chat.postMessage", data=body, headers=headers, timeout=10)
+    answer = requests.post(f"{send.at['slack_api']}/chat.postMessage", data=body, headers=headers, timeout=60)
     assert answer.json() == {"ok": False, "error": error}
 
 
@@ -186,7 +186,7 @@ def test_the_rate_limit_is_a_message_a_second_a_channel(sender):
         assert (refused.status_code, refused.headers["Retry-After"], refused.text) == (429, "1", "rate_limited")
         headers = {"Authorization": "Bearer xoxb-test"}
         url = f"{send.at['slack_api']}/chat.postMessage"
-        refused = requests.post(url, json={"channel": "a", "text": "two"}, headers=headers, timeout=10)
+        refused = requests.post(url, json={"channel": "a", "text": "two"}, headers=headers, timeout=60)
         assert (refused.status_code, refused.headers["Retry-After"]) == (429, "1")
         assert refused.json() == {"ok": False, "error": "ratelimited"}
         assert [m.channel for m in inbox.messages()] == ["#a", "#b"]
@@ -197,7 +197,7 @@ def test_edits_have_a_limit_of_their_own(sender):
         session.headers["Authorization"] = "Bearer xoxb-test"
 
         def call(method, **payload):
-            return session.post(f"{sender(inbox).at['slack_api']}/{method}", json=payload, timeout=10)
+            return session.post(f"{sender(inbox).at['slack_api']}/{method}", json=payload, timeout=60)
 
         first = call("chat.postMessage", channel="#a", text="x").json()
         edits = [call("chat.update", channel=first["channel"], ts=first["ts"], text=str(n)) for n in range(51)]

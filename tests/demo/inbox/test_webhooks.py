@@ -77,7 +77,7 @@ def test_a_refusal_that_depends_on_the_workspace_is_had_by_its_name(inbox, send,
 
 
 def test_an_address_that_is_no_webhook_is_no_service(inbox, send):
-    answer = requests.post(f"{inbox.url}/slack/services/T0", json={"text": "x"}, timeout=10)
+    answer = requests.post(f"{inbox.url}/slack/services/T0", json={"text": "x"}, timeout=60)
     assert (answer.status_code, answer.text) == (404, "no_service")
 
 
@@ -92,7 +92,7 @@ def test_a_webhook_without_a_channel_posts_to_its_own(inbox, send):
 
 
 def test_a_form_carries_the_json_in_its_payload(inbox, send):
-    answer = requests.post(send.at["slack_webhook"], data={"payload": json.dumps({"text": "formed"})}, timeout=10)
+    answer = requests.post(send.at["slack_webhook"], data={"payload": json.dumps({"text": "formed"})}, timeout=60)
     assert answer.text == "ok"
     assert inbox.messages()[0].text == "formed"
 

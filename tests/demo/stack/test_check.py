@@ -134,7 +134,7 @@ def test_what_does_not_arrive_in_time_is_named(stack, world, monkeypatch, capsys
     begun = time.monotonic()
     with pytest.raises(StackError) as caught:
         run(stack)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 60
     assert str(caught.value).splitlines() == [
         "the check failed:",
         "  not within 0.5 s: alert in Alertmanager",

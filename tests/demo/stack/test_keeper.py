@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from real.waiting import until
 
 PROGRAM = textwrap.dedent(
     """
@@ -76,7 +77,7 @@ def below(place):
     return found
 
 
-def gone(place, within=5.0):
+def gone(place, within=60.0):
     deadline = time.monotonic() + within
     while below(place) and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -86,9 +87,9 @@ def gone(place, within=5.0):
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_to_the_pid_that_the_user_sees_ends_everything(start, tmp_path, number):
     process, _ = start()
-    assert len(below(tmp_path)) == 6
+    until(lambda: len(below(tmp_path)) == 6)
     process.send_signal(number)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (0, "interrupted\n", "")
     assert gone(tmp_path, within=0)
 
@@ -96,7 +97,7 @@ def test_a_signal_to_the_pid_that_the_user_sees_ends_everything(start, tmp_path,
 def test_ctrl_c_of_a_terminal_reaches_both_and_is_one(start, tmp_path):
     process, _ = start()
     os.killpg(process.pid, signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (0, "interrupted\n", "")
     assert gone(tmp_path, within=0)
 
@@ -106,7 +107,7 @@ def test_kill_9_leaves_nothing(start, tmp_path, which):
     process, inner = start()
     os.kill(process.pid if which.endswith("sees") else inner, signal.SIGKILL)
     assert gone(tmp_path)
-    _, err = process.communicate(timeout=10)
+    _, err = process.communicate(timeout=120)
     if which.endswith("sees"):
         assert process.returncode == -signal.SIGKILL
     else:
@@ -116,7 +117,7 @@ def test_kill_9_leaves_nothing(start, tmp_path, which):
 @pytest.mark.parametrize(("code", "expected"), [("sys.exit(7)", 7), ("pass", 0), ("raise ValueError", 1)])
 def test_the_exit_code_is_that_of_the_work(start, tmp_path, code, expected):
     process, _ = start(code)
-    process.communicate(timeout=10)
+    process.communicate(timeout=120)
     assert process.returncode == expected
     assert gone(tmp_path, within=0)
 
@@ -127,7 +128,7 @@ def test_nohup_is_respected(tmp_path):
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0
@@ -137,4 +138,4 @@ def test_nohup_is_respected(tmp_path):
 def test_a_child_that_a_thread_has_reaped_just_now_is_no_error(start):
     gone = "gone = subprocess.Popen(['true']); gone.wait()"
     process, _ = start(f"{gone}; children = keeper._children; keeper._children = lambda: [gone.pid, *children()]")
-    assert process.wait(20) == 0, process.stderr.read()
+    assert process.wait(120) == 0, process.stderr.read()

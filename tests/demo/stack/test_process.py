@@ -4,10 +4,10 @@ import http.server
 import signal
 import sys
 import threading
-import time
 
 import pytest
 import requests
+from real.waiting import until
 
 from windsock.demo.stack import stack
 from windsock.demo.stack.airflow import is_healthy
@@ -31,11 +31,7 @@ def run(folder):
 
 
 def ended(process):
-    deadline = time.monotonic() + 10
-    while not (death := process.death()):
-        assert time.monotonic() < deadline, "it still runs"
-        time.sleep(0.02)
-    return death
+    return until(process.death)
 
 
 def test_a_part_sees_its_own_environment_and_nothing_of_the_user_s(run, monkeypatch):

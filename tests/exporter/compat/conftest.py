@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from real import programs
+from real.waiting import until
 
 from windsock.exporter.compat.file import load
 from windsock.exporter.compat.mapping import Mapping
@@ -34,8 +35,6 @@ from windsock.settings.exporter import Budgets, Expiry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-ROOT = Path(__file__).resolve().parents[3]
-INSTALL = f"go install github.com/prometheus/statsd_exporter@v{STATSD_EXPORTER.current}"
 # What the two say about themselves.
 SELF = ("go_", "process_", "promhttp_", "statsd_exporter_", "statsd_metric_mapper_", "windsock_")
 
@@ -155,7 +154,7 @@ class Theirs:
         """Send lines over TCP, where none is lost, and wait until they are taken in."""
         sent = b"".join((line.encode() if isinstance(line, str) else line).strip(b"\n") + b"\n" for line in lines)
         self._lines += sent.count(b"\n")
-        with socket.create_connection(("127.0.0.1", self._statsd), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self._statsd), timeout=60) as connection:
             connection.sendall(sent)
         self._wait(lambda: f"\nstatsd_exporter_lines_total {self._lines}\n" in (self._scrape() or ""))
         self._settle()
@@ -165,7 +164,7 @@ class Theirs:
         """Wait until what was taken in is stored as well: until nothing changes any more."""
         before, now = None, self._samples()
         while now != before:
-            time.sleep(0.03)
+            time.sleep(0.05)
             before, now = now, self._samples()
 
     def _samples(self) -> list[str]:
@@ -180,25 +179,26 @@ class Theirs:
         return Exposed.of(self.text())
 
     def status(self) -> int:
-        return requests.get(f"{self._url}/metrics", timeout=10).status_code
+        return requests.get(f"{self._url}/metrics", timeout=60).status_code
 
     def end(self) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait(10)
+            self.process.wait(60)
 
     def _scrape(self) -> str | None:
         with contextlib.suppress(requests.ConnectionError):
-            answer = requests.get(f"{self._url}/metrics", timeout=10)
-            return answer.text if answer.ok else None
+            answer = requests.get(f"{self._url}/metrics", timeout=60)
+            assert answer.ok, answer.text[-2000:]
+            return answer.text
         return None
 
     def _wait(self, answer: Callable[[], bool]) -> None:
-        end = time.monotonic() + 10
-        while not answer():
-            waiting = time.monotonic() < end and self.process.poll() is None
-            assert waiting, self.log.read_text()[-2000:]
-            time.sleep(0.01)
+        def reached() -> bool:
+            assert self.process.poll() is None, self.log.read_text()[-2000:]
+            return answer()
+
+        until(reached, why=self.log.read_text)
 
 
 def _free_port() -> int:
@@ -209,18 +209,8 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="session")
 def statsd_exporter() -> str:
-    """The program; where it is not installed, Go builds it into .windsock/tools."""
-    tools = ROOT / ".windsock" / "tools"
-    found = shutil.which("statsd_exporter") or shutil.which("statsd_exporter", path=str(tools))
-    if found is None and shutil.which("go"):
-        built = subprocess.run(
-            INSTALL.split(), env={**os.environ, "GOBIN": str(tools)}, capture_output=True, text=True, check=False
-        )
-        assert built.returncode == 0, f"{INSTALL}: {built.stderr[-2000:]}"
-        found = str(tools / "statsd_exporter")
-    if found is None:
-        pytest.fail(f"statsd_exporter is not installed: {INSTALL} (with Go from https://go.dev/dl/)")
-    return found
+    """The program in the version that is compared with."""
+    return str(programs.find("statsd_exporter", STATSD_EXPORTER.current))
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from types import SimpleNamespace
 
 import pytest
+from real.waiting import until
 
 from windsock.exporter.compat.chart import helm_chart
 from windsock.exporter.statsd import ingest
@@ -62,11 +62,12 @@ def test_a_naming_mode_leaves_it_to_windsock(mapping, clock, ours):
 def test_it_is_as_in_statsd_exporter(ours, theirs, write):
     file = write(FILE.replace("1m", "1s") % "1h")
     mine, peer = ours(file).feed(*LINES), theirs(file).feed(*LINES)
-    end = time.monotonic() + 8
-    while any("short" in name for exporter in (mine, peer) for name in exporter.exposed().samples):
-        assert time.monotonic() < end
+
+    def gone() -> bool:
         mine.ingest.tick()
-        time.sleep(0.05)
+        return not any("short" in name for exporter in (mine, peer) for name in exporter.exposed().samples)
+
+    until(gone)
     samples = peer.exposed().samples
     assert mine.exposed().samples.keys() == samples.keys()
     assert samples['other{id="a"}'] == 1

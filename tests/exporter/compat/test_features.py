@@ -20,6 +20,22 @@ mappings:
 """,
         ["a.p.q:1|c", "b.p.q:1|c"],
     ),
+    "$0 of a glob is the whole name": (
+        """
+mappings:
+- {match: "a.*", name: "of_$0", labels: {whole: "$0", twice: "${0}-$1-$00"}}
+- {match: "b.c", name: "b_${0}", labels: {none: "$1"}}
+""",
+        ["a.b:1|c", "a.b-c:1|c", "b.c:1|g"],
+    ),
+    "a star in a name is a star of the glob, and no capture": (
+        """
+mappings:
+- {match: "a.*.*", name: "a", labels: {first: "$1", second: "$2"}}
+- {match: "a.b.*", name: "never", labels: {first: "$1"}}
+""",
+        ["a.*.x:1|c", "a.x.*:1|c", "a.*.*:1|c", "a.b.*:1|c"],
+    ),
     "the first glob of several wins": (
         """
 mappings:
@@ -90,7 +106,7 @@ mappings:
 - {match: '(?<word>[[:alpha:]]+)-\d+\z', match_type: regex, name: "word", labels: {word: $word, wrong: $word_x}}
 - {match: 'x(y)?z', match_type: regex, name: "optional", labels: {maybe: "<$1>"}}
 - {match: 'gauge', match_type: regex, match_metric_type: gauge, name: gauges}
-- {match: .*, match_type: regex, match_metric_type: timer, name: "timers_$0"}
+- {match: .*, match_type: regex, match_metric_type: observer, name: "timers_$0"}
 """,
         [
             *("a.b.c:1|c", "a.b.c.d:1|c", "a.b-b.c.d:1|c", "b.a.x.y:1|c", "abc-12:1|c", "abc-x:1|c", "xz:1|c"),
@@ -138,7 +154,7 @@ mappings:
 defaults: {observer_type: histogram, histogram_options: {buckets: [0.25, 1, 60, 604800, 2592000, .inf]}}
 mappings:
 - {match: own.*, name: own, histogram_options: {buckets: [0.1, 1e3]}, labels: {id: $1}}
-- {match: old.*, name: old, buckets: [1, 2, 3]}
+- {match: old.*, name: old, histogram_options: {buckets: [1, 2, 3]}}
 - {match: summary.*, name: summary, observer_type: summary}
 - {match: native, name: native, histogram_options: {native_histogram_bucket_factor: 1.05}}
 """,
@@ -147,17 +163,6 @@ mappings:
             for n in ("own.a", "old.a", "summary.a", "native", "other.a")
             for v in (100, 250, 999, 1001, 9e9)
         ],
-    ),
-    "the older spellings": (
-        """
-defaults: {timer_type: histogram, buckets: [0.5, 5], quantiles: [{quantile: 0.3, error: 0.01}]}
-mappings:
-- {match: a.*, name: a}
-- {match: b.*, name: b, timer_type: summary}
-- {match: c.*, name: c, timer_type: summary, quantiles: [{quantile: 0.75, error: 0.01}]}
-- {match: d.*, name: d, timer_type: summary, observer_type: histogram}
-""",
-        [f"{name}.x:{value}|ms" for name in "abcde" for value in (100, 1000, 10000)],
     ),
     "summaries": (
         """
@@ -168,16 +173,14 @@ mappings:
   name: b
   observer_type: summary
   summary_options: {quantiles: [{quantile: 0.9, error: 0.01}, {quantile: 0.50, error: 0.01}]}
-- {match: c.*, name: c, quantiles: [{quantile: 0.9, error: 0.01}]}
-- {match: d.*, name: d, observer_type: summary, quantiles: [{quantile: 0.9, error: 0.01}]}
 """,
-        [f"{name}.x:{value}|h" for name in "abcde" for value in range(37)],
+        [f"{name}.x:{value}|h" for name in "abc" for value in range(37)],
     ),
     "scale of timers": (
         """
 mappings:
 - {match: t.*, name: t, scale: 0.5}
-- {match: h.*, name: h, scale: 1e-3, observer_type: histogram, buckets: [0.5, 1.5]}
+- {match: h.*, name: h, scale: 1e-3, observer_type: histogram, histogram_options: {buckets: [0.5, 1.5]}}
 """,
         ["t.a:200|ms", "t.a:3|d", "h.a:1000|h", "h.a:2000|h"],
     ),
@@ -221,9 +224,8 @@ mappings:
     "changes of a gauge": (None, ["g:333|g", "g:-10|g", "g:+4|g", "n:-5|g", "n:0|g", "n:-5|g", "p:+5|g"]),
     "anchors and quoting of YAML": (
         """
-common: &common {labels: {team: "a b", on: yes}, help: "It's: #1"}
 mappings:
-- {<<: *common, match: a.*, name: a}
+- &common {labels: {team: "a b", on: yes}, help: "It's: #1", match: a.*, name: a}
 - <<: *common
   match: b.*
   name: b
@@ -240,3 +242,32 @@ def test_it_is_as_in_statsd_exporter(case, compare):
     mapping, lines = CASES[case]
     exposed = compare(mapping, lines)
     assert exposed.samples
+
+
+OLDER = """
+defaults: {timer_type: histogram, buckets: [0.5, 5], quantiles: [{quantile: 0.3}]}
+mappings:
+- {match: a.*, name: a}
+- {match: b.*, name: b, timer_type: summary}
+- {match: c.*, name: c, timer_type: summary, quantiles: [{quantile: 0.75}]}
+- {match: d.*, name: d, timer_type: summary, observer_type: histogram, buckets: [2]}
+- {match: e.*, name: e, match_metric_type: timer}
+"""
+NEWER = """
+defaults:
+  observer_type: histogram
+  histogram_options: {buckets: [0.5, 5]}
+  summary_options: {quantiles: [{quantile: 0.3, error: 0.01}]}
+mappings:
+- {match: a.*, name: a}
+- {match: b.*, name: b, observer_type: summary}
+- {match: c.*, name: c, observer_type: summary, summary_options: {quantiles: [{quantile: 0.75, error: 0.01}]}}
+- {match: d.*, name: d, observer_type: histogram, histogram_options: {buckets: [2]}}
+- {match: e.*, name: e, match_metric_type: observer}
+"""
+
+
+def test_spellings_that_it_no_longer_takes_mean_what_they_meant(ours, write, compare):
+    lines = [f"{name}.x:{value}|ms" for name in "abcdef" for value in (100, 1000, 10000)]
+    older = ours(write(OLDER)).feed(*lines).exposed()
+    assert older.differences(compare(NEWER, lines)) == []

@@ -24,7 +24,8 @@ BAD = {
     "mappings:\n- {match: a*, name: a}": "2: mappings[0].match: expected parts of letters, digits, _ and -, or a lone",
     "mappings:\n- {match: 1a.*, name: a}": "2: mappings[0].match: expected parts",
     "mappings:\n- {match: 'a(', match_type: regex, name: a}": "2: mappings[0].match: expected a regular expression",
-    "mappings:\n- {match: '\\pL', match_type: regex, name: a}": "mappings[0].match: expected a regular expression that",
+    "mappings:\n- {match: '(?=a)', match_type: regex, name: a}": "match: expected a regular expression as RE2 and",
+    "mappings:\n- {match: '\\C', match_type: regex, name: a}": "2: mappings[0].match: expected characters, not single",
     rule("labels: {a-b: x}"): "4: mappings[0].labels: 'a-b': expected letters, digits and _, the first no digit",
     rule("labels: [a]"): "4: mappings[0].labels: expected a mapping",
     rule("labels: {a: [b]}"): "4: mappings[0].labels.a: expected a string",
@@ -45,7 +46,7 @@ BAD = {
     rule("histogram_options: {buckets: [2, 1]}"): "4: mappings[0].histogram_options.buckets: expected bounds",
     rule("summary_options: {quantiles: [{quantile: 2}]}"): "quantiles[0].quantile: expected a number between 0 and 1",
     rule("summary_options: {quantiles: [0.5]}"): "4: mappings[0].summary_options.quantiles[0]: expected a mapping",
-    rule("summary_options: {age_buckets: 0.5}"): "summary_options.age_buckets: expected a whole number above 0",
+    rule("summary_options: {age_buckets: 0.5}"): "summary_options.age_buckets: expected a whole number from 1 to 100",
     rule("summary_options: {max_age: 5}"): "4: mappings[0].summary_options.max_age: expected a duration",
     rule("observer_type: histogram\n  summary_options: {max_age: 5m}"): (
         "5: mappings[0].summary_options: expected none: observer_type is histogram"
@@ -66,7 +67,7 @@ BAD = {
 
 
 # What statsd_exporter accepts: nanoseconds, and what ends it when the first line comes.
-ONLY_HERE = ("ttl: 60", "ttl: -5s", "max_age: 5}", ".inf", "buckets: [1, 1]", "[2, 1]", "quantile: 2", "0.5}\n", "\\pL")
+ONLY_HERE = ("ttl: 60", "ttl: -5s", "max_age: 5}", ".inf", "[2, 1]", "quantile: 2", "0.5}\n")
 
 
 @pytest.mark.parametrize("text", BAD)
@@ -122,6 +123,6 @@ def test_what_statsd_exporter_refuses_is_refused(write, statsd_exporter):
     good_there = []
     for text in BAD:
         command = [statsd_exporter, "--check-config", f"--statsd.mapping-config={write(text)}"]
-        if subprocess.run(command, capture_output=True, check=False, timeout=20).returncode == 0:
+        if subprocess.run(command, capture_output=True, check=False, timeout=120).returncode == 0:
             good_there.append(text)
     assert good_there == [text for text in BAD if any(part in text for part in ONLY_HERE)]

@@ -48,7 +48,7 @@ LISTEN = ("--statsd-listen", "udp://127.0.0.1:0", "--web-listen", "127.0.0.1:0")
 def test_a_mode_is_chosen_on_the_command_line(options, series, program, eventually):
     exporter = program(*LISTEN, *options)
     send(exporter.port("udp"), LINE)
-    eventually(lambda: f"\n{series}\n" in requests.get(exporter.metrics, timeout=10).text)
+    eventually(lambda: f"\n{series}\n" in requests.get(exporter.metrics, timeout=60).text)
 
 
 def test_a_gauge_has_one_value_whoever_sends_it(program, eventually):
@@ -60,7 +60,7 @@ def test_a_gauge_has_one_value_whoever_sends_it(program, eventually):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind((sender, 0))
             sock.sendto(line, ("127.0.0.1", port))
-    eventually(lambda: "\ng 327\n" in requests.get(exporter.metrics, timeout=10).text)
+    eventually(lambda: "\ng 327\n" in requests.get(exporter.metrics, timeout=60).text)
 
 
 def test_a_changed_file_is_taken_over_on_sighup(program, eventually, tmp_path):
@@ -70,7 +70,7 @@ def test_a_changed_file_is_taken_over_on_sighup(program, eventually, tmp_path):
 
     def shows(text: str) -> bool:
         send(exporter.port("udp"), b"a.x:1|c")
-        return text in requests.get(exporter.metrics, timeout=10).text
+        return text in requests.get(exporter.metrics, timeout=60).text
 
     eventually(lambda: shows('before{id="x"}'))
     file.write_text("mappings:\n- {match: a.*, name: after, labels: {id: $1}}\n")
@@ -81,21 +81,28 @@ def test_a_changed_file_is_taken_over_on_sighup(program, eventually, tmp_path):
     os.kill(exporter.process.pid, signal.SIGHUP)
     eventually(lambda: "mappings[0].match: expected parts" in exporter.log.read_text())
     send(exporter.port("udp"), b"a.y:1|c")
-    eventually(lambda: 'after{id="y"} 1' in requests.get(exporter.metrics, timeout=10).text)
+    eventually(lambda: 'after{id="y"} 1' in requests.get(exporter.metrics, timeout=60).text)
+
+
+def test_a_name_that_almost_matches_stops_nothing(program, eventually, tmp_path):
+    (tmp_path / "m.yml").write_text("mappings:\n- {match: '^((\\w+)*\\.)*end$', match_type: regex, name: found}\n")
+    exporter = program(*LISTEN, "--mapping-config", "m.yml")
+    send(exporter.port("udp"), b"a" * 37 + b"!:1|c", b"a." * 2000 + b"b:1|c", b"after.end:1|c")
+    eventually(lambda: "\nfound 1\n" in requests.get(exporter.metrics, timeout=10).text)
 
 
 def test_a_state_of_the_catalogue_does_no_harm(program, eventually, tmp_path):
     (tmp_path / "windsock.yaml").write_text(f"exporter: {{state_file: {tmp_path / 'state'}}}\n")
     before = program(*LISTEN)
     send(before.port("udp"), b"airflow.ti.start,dag_id=d,task_id=t:5|c")
-    eventually(lambda: 'task_id="t"} 5' in requests.get(before.metrics, timeout=10).text)
+    eventually(lambda: 'task_id="t"} 5' in requests.get(before.metrics, timeout=60).text)
     assert before.end() == 0
     assert "airflow_ti_start_total" in (tmp_path / "state").read_text()
 
     after = program(*LISTEN, "--naming", "statsd-exporter")
     send(after.port("udp"), b"airflow.ti.start.total:7|g")
-    eventually(lambda: "\nairflow_ti_start_total 7\n" in requests.get(after.metrics, timeout=10).text)
-    assert "windsock_ingest_errors_total 0" in requests.get(after.metrics, timeout=10).text
+    eventually(lambda: "\nairflow_ti_start_total 7\n" in requests.get(after.metrics, timeout=60).text)
+    assert "windsock_ingest_errors_total 0" in requests.get(after.metrics, timeout=60).text
 
 
 @pytest.mark.parametrize("option", ["--check-config", None])

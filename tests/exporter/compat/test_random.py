@@ -11,17 +11,16 @@ from hypothesis import strategies as st
 PART = st.sampled_from(["a", "b", "c", "a-b", "7", "x_y"])
 NAME = st.lists(PART, min_size=1, max_size=4).map(".".join).map(lambda name: name if name[0].isalpha() else f"n{name}")
 GLOB = st.lists(PART | st.just("*"), min_size=1, max_size=4).map(".".join).filter(lambda glob: glob[0] != "7")
-REGEX = st.lists(
-    st.sampled_from([r"(\w+)", r"\.", "a", "(.*)", "(b|c)?", "^", "$", r"([[:alpha:]]+)", "[^.]", r"(?P<n>\d)?"]),
-    min_size=1,
-    max_size=5,
-).map("".join)
-# Python refuses a group's name that stands twice.
+PIECES = (
+    r"(\w+) \. a (.*) (b|c)? ^ $ ([[:alpha:]]+) [^.] (?P<n>\d)? (?i:A|\pN) .*? \b \z (?U)(x+) \Q.\E (?:a|a-)* (|a)+"
+)
+REGEX = st.lists(st.sampled_from([*PIECES.split(), r"(\pL{1,2})", r"[^\d\PL]"]), min_size=1, max_size=5).map("".join)
+# A group's name that stands twice is refused.
 REGEX = REGEX.filter(lambda regex: regex.count("<n>") < 2)
 TEMPLATE = st.sampled_from(["m", "n", "m_${1}", "n_$2", "${2}_${1}", "m$1", "$1", "o_$1_$2", "${3}x"])
 VALUE = st.sampled_from(["x", "$1", "${2}", "$1-$2", "$3", "$1$2", "a b", '"\\', "é", "$0", "$n", ""])
 LABEL = st.sampled_from(["la", "lb", "tag", "x1"])
-KIND = st.sampled_from(["counter", "gauge", "observer", "timer"])
+KIND = st.sampled_from(["counter", "gauge", "observer"])
 BUCKETS = st.lists(st.sampled_from([0.1, 0.25, 1, 5, 100, 5000000]), min_size=1, unique=True).map(sorted)
 QUANTILE = st.sampled_from([0.1, 0.5, 0.75, 0.9, 1]).map(lambda quantile: {"quantile": quantile, "error": 0.01})
 
@@ -43,7 +42,10 @@ COMMON = optional(
 # Two texts, or two sets of buckets, for one name break statsd_exporter's scrape: each rule with some has its own name.
 OWN = st.one_of(
     optional(help=st.text("ab \\\n\"'é", min_size=1)),
-    st.fixed_dictionaries({"observer_type": st.just("histogram")}, optional={"buckets": BUCKETS}),
+    st.fixed_dictionaries(
+        {"observer_type": st.just("histogram")},
+        optional={"histogram_options": st.fixed_dictionaries({"buckets": BUCKETS})},
+    ),
     st.fixed_dictionaries(
         {"observer_type": st.just("summary")},
         optional={"summary_options": st.fixed_dictionaries({"quantiles": st.lists(QUANTILE, min_size=1)})},

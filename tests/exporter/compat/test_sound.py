@@ -49,8 +49,26 @@ CASES = {
     "the exporter's own names": (
         "",
         ["windsock.lines.total:5|c", "windsock_series:1|g", "airflow.db.task-instances:1|g", "a:1|c"],
-        {"a": 1},
-        {"type_conflict": 3},
+        {"a": 1, "statsd_windsock_lines_total": 5, "statsd_windsock_series": 1},
+        {"type_conflict": 1},
+    ),
+    "the names of what Prometheus says of a target, and of rules": (
+        "mappings:\n- {match: down, name: up}\n- {match: a.b, name: scrape_$1}\n",
+        ["up:0|g", "down:1|c", "ALERTS,alertname=x:1|g", "scrape.duration.seconds:9|g", "upper:1|c", "alerts:1|c"],
+        {
+            "statsd_up": 0,
+            'statsd_ALERTS{alertname="x"}': 1,
+            "statsd_scrape_duration_seconds": 9,
+            "upper": 1,
+            "alerts": 1,
+        },
+        {"type_conflict": 1},
+    ),
+    "the names of what the exporter says of its process": (
+        "",
+        ["process.cpu.seconds.total:7|c", "python_info:7|g", "process.orders:7|c"],
+        {"statsd_process_cpu_seconds_total": 7, "statsd_python_info": 7},
+        {},
     ),
     "a name that becomes empty": (
         "mappings:\n- {match: a.*, name: $9}\n",
@@ -65,6 +83,7 @@ CASES = {
         {"scale_not_positive": 2},
     ),
     "a tag with a time in it": ("", ["a,run=00:01:02:1|c"], {'a{run="00:01:02"}': 1}, {}),
+    # A label of the container would be a series a task: docs/exporter.md says why there is none.
     "DogStatsD's newer fields": (
         "",
         ["a:1|c|#k:v|c:abc|e:x|card:low", "a:1|c|T1656581400", "a:1|c|c:abc"],
@@ -92,6 +111,16 @@ def test_statsd_exporter_does_not_survive_it(case, theirs, write):
     mapping, lines, *_ = CASES[case]
     with pytest.raises((AssertionError, requests.ConnectionError)):
         theirs(write(mapping)).feed(*lines).text()
+
+
+def test_what_statsd_exporter_makes_of_a_container(ours, theirs, write):
+    """The reason to differ: a series a task's pod, and lines that are lost."""
+    lines = [f"a:1|c|#k:v|{fields}" for fields in ("c:one", "c:two|T1656581400", "c:three|e:x", "card:low")]
+    assert theirs(write("")).feed(*lines, "b:1|c|c:one").exposed().samples == {
+        'a{container_id="one",k="v"}': 1,
+        'a{container_id="two",k="v"}': 1,
+    }
+    assert ours(write("")).feed(*lines, "b:1|c|c:one").exposed().samples == {'a{k="v"}': 4, "b": 1}
 
 
 def test_a_dropped_line_is_counted(ours, write):

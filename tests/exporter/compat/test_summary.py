@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 import subprocess
-import time
 from types import SimpleNamespace
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
+from real.waiting import until
 
 from windsock.exporter.series import summary
 from windsock.exporter.series.exposition import OPENMETRICS, TEXT, ZeroInit
@@ -57,12 +57,10 @@ def test_a_long_silence(clock, ours, write):
 
 
 def test_it_forgets_as_statsd_exporter_does(ours, theirs, write):
-    file = write(SHORT.replace("10s", "1s"))
+    file = write(SHORT.replace("10s", "4s"))
     mine, peer = ours(file).feed("t:1|h", "u:2|h"), theirs(file).feed("t:1|h", "u:2|h")
     assert mine.exposed().differences(peer.exposed()) == []
-    time.sleep(1.2)
-    assert mine.exposed().differences(peer.exposed()) == []
-    assert str(median(mine)) == "nan"
+    until(lambda: str(median(mine)) == "nan" and mine.exposed().differences(peer.exposed()) == [])
 
 
 def test_memory_is_bounded_and_the_quantiles_stay_good(clock, ours):
@@ -125,5 +123,5 @@ def test_both_formats_are_valid(ours):
         "d": "counter",
     }
     command = ["promtool", "check", "metrics"]
-    checked = subprocess.run(command, input=mine.text(), capture_output=True, text=True, check=False, timeout=20)
+    checked = subprocess.run(command, input=mine.text(), capture_output=True, text=True, check=False, timeout=120)
     assert checked.returncode in (0, 3), checked.stderr  # 3: it is right, but could have better names

@@ -145,7 +145,7 @@ def get(authority):
 
     def fetch(service, path="/-/healthy", **options):
         url = service.web.url.removesuffix("/metrics") + path
-        return requests.get(url, timeout=10, **{"verify": str(authority.certificate), **options})
+        return requests.get(url, timeout=60, **{"verify": str(authority.certificate), **options})
 
     return fetch
 
@@ -177,7 +177,7 @@ def lines() -> SimpleNamespace:
 @pytest.fixture
 def look():
     def at(service) -> Page:
-        answer = requests.get(f"http://{service.web.address}/", timeout=10)
+        answer = requests.get(f"http://{service.web.address}/", timeout=60)
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         return Page(answer.text)
 

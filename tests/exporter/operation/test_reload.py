@@ -40,10 +40,10 @@ class Running:
         self.file.write_text(text)
 
     def post(self) -> requests.Response:
-        return requests.post(f"{self.base}/-/reload", timeout=10)
+        return requests.post(f"{self.base}/-/reload", timeout=60)
 
     def figures(self) -> dict[str, float]:
-        return self.read.values(requests.get(f"{self.base}/metrics", timeout=10).text)
+        return self.read.values(requests.get(f"{self.base}/metrics", timeout=60).text)
 
     def hang_up(self) -> None:
         os.kill(self.program.process.pid, signal.SIGHUP)
@@ -94,7 +94,7 @@ def test_teams_severity_and_links_are_taken_over_in_the_parts(by, beside, alertm
     eventually(lambda: info.format("critical", "new") in beside.figures())
     assert info.format("warning", "old") not in beside.figures()
     said = "taken over: links.airflow, teams.old, teams.new, severity"
-    assert said in requests.get(beside.base, timeout=10).text
+    assert said in requests.get(beside.base, timeout=60).text
     assert said in beside.log()
 
     fail(beside.database, 2)
@@ -214,12 +214,12 @@ def test_the_web_side_turns_to_tls_and_back(running, web_file, pair, authority):
     running.write(f"  web: {{config_file: {file}}}\n")
     assert running.post().text == "taken over: exporter.web.config_file\n"
     secure = running.base.replace("http://", "https://")
-    assert requests.get(f"{secure}/-/healthy", verify=str(authority.certificate), timeout=10).ok
+    assert requests.get(f"{secure}/-/healthy", verify=str(authority.certificate), timeout=60).ok
     with pytest.raises(requests.exceptions.ConnectionError):
-        requests.get(f"{running.base}/-/healthy", timeout=10)
+        requests.get(f"{running.base}/-/healthy", timeout=60)
     running.write()
-    assert requests.post(f"{secure}/-/reload", verify=str(authority.certificate), timeout=10).ok
-    assert requests.get(f"{running.base}/-/healthy", timeout=10).ok
+    assert requests.post(f"{secure}/-/reload", verify=str(authority.certificate), timeout=60).ok
+    assert requests.get(f"{running.base}/-/healthy", timeout=60).ok
 
 
 def test_budgets_change_while_running(running, send, eventually):
@@ -261,7 +261,7 @@ def test_a_bad_file_changes_nothing_and_says_why(text, problem, running, send, l
     figures = running.figures()
     assert (figures[GOOD], figures[WHEN]) == (0, since)
     assert re.search(f"ERROR the configuration stays as it was: .*{problem}", running.log())
-    assert "The last reload failed: " in requests.get(running.base, timeout=10).text
+    assert "The last reload failed: " in requests.get(running.base, timeout=60).text
 
     running.hang_up()
     eventually(lambda: running.log().count("ERROR the configuration stays") == 2)
@@ -271,7 +271,7 @@ def test_a_bad_file_changes_nothing_and_says_why(text, problem, running, send, l
     running.write()
     assert running.post().ok
     assert running.figures()[GOOD] == 1
-    assert "The last reload failed" not in requests.get(running.base, timeout=10).text
+    assert "The last reload failed" not in requests.get(running.base, timeout=60).text
 
 
 def test_all_or_nothing(running, send, lines, eventually):
@@ -284,7 +284,7 @@ def test_all_or_nothing(running, send, lines, eventually):
 @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE"])
 def test_only_a_post_reloads(method, running):
     running.write("  statsd: [\n")
-    answer = requests.request(method, f"{running.base}/-/reload", timeout=10)
+    answer = requests.request(method, f"{running.base}/-/reload", timeout=60)
     assert answer.status_code in {405, 501}
     assert running.figures()[GOOD] == 1
 

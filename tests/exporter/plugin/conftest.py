@@ -75,7 +75,7 @@ class Alertmanager(Server):
         notes = {"summary": summary, "log_url": "http://logs.example.org/1", "runbook_url": "javascript:alert(1)"}
         alert = {"labels": {**labels, **more}, "annotations": notes, "startsAt": "2026-01-02T03:04:05Z"}
         alert["endsAt"] = "2999-01-01T00:00:00Z"
-        requests.post(f"{self.url}/api/v2/alerts", json=[alert], timeout=10).raise_for_status()
+        requests.post(f"{self.url}/api/v2/alerts", json=[alert], timeout=60).raise_for_status()
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 
 import pluggy
 import pytest
+from real.waiting import until
 
 from windsock.airflow import compat
 from windsock.exporter.plugin import hooks, outbox
@@ -24,7 +26,7 @@ class Wire:
 
     def send(self, kind, name, value, tags, *, core):
         assert (kind, core) == ("count", True)
-        self.open.wait(20)
+        self.open.wait(120)
         self.lines.append((name, value, dict(tags)))
 
 
@@ -65,13 +67,6 @@ def hook():
     manager.register(hooks)
     manager.check_pending()
     return manager.hook
-
-
-def until(question):
-    end = time.monotonic() + 10
-    while not question():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def test_what_each_hook_says(wire, hook):
@@ -132,7 +127,7 @@ def test_bounded_and_what_is_dropped_is_counted(wire, hook):
     begun = time.monotonic()
     for _ in range(2500):
         hook.on_dag_run_running(dag_run=run, msg="")
-    assert time.monotonic() - begun < 5, "a hook waited for the wire"
+    assert time.monotonic() - begun < 60, "a hook waited for the wire"
     wire.open.set()
     until(lambda: sum(value for _, value, _ in wire.lines) >= 2500)
     dropped = [value for name, value, _ in wire.lines if name == outbox.DROPPED]
@@ -181,9 +176,8 @@ def test_a_forked_child_sends_for_itself(wire, hook):
     if child == 0:
         wire.lines.clear()
         hook.on_dag_run_failed(dag_run=run, msg="")
-        end = time.monotonic() + 5
-        while not wire.lines and time.monotonic() < end:
-            time.sleep(0.01)
+        with contextlib.suppress(pytest.fail.Exception):
+            until(lambda: wire.lines)
         os.write(writer, str([tags["state"] for _, _, tags in wire.lines]).encode())
         os._exit(0)
     os.waitpid(child, 0)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from real.alertmanager import Alertmanager, Messages
 from real.tables import Database
+from real.waiting import until
 
 from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.events import Event
@@ -107,13 +108,11 @@ class Bench:
         (alert,) = [alert for alert in found if alert["labels"]["alertname"] != "WindsockReconciling"]
         return alert["annotations"]
 
-    def told(self, wanted: dict[str, tuple[int, int]], seconds: float = 60) -> None:
+    def told(self, wanted: dict[str, tuple[int, int]]) -> None:
         """By DAG: how often its failures were newly firing, and newly resolved; waits until it is so, and stays so."""
-        end = time.monotonic() + seconds
-        while (found := self._told()) != wanted and time.monotonic() < end:
-            time.sleep(0.05)
+        until(lambda: self._told() == wanted, why=lambda: str(self._told()))
         time.sleep(0.3)
-        assert self._told() == wanted, found
+        assert self._told() == wanted
 
     def _told(self) -> dict[str, tuple[int, int]]:
         firing, resolved = self.messages.news("cluster", "dag_id")

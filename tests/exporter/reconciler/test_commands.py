@@ -18,6 +18,7 @@ import yaml
 from real import command
 from real.failures import fail
 from real.server import free_port
+from real.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -107,22 +108,15 @@ def exporter(path: str, **variables: str) -> Iterator[str]:
         start_new_session=True,
     )
     try:
-        end = time.monotonic() + 30
-        while True:
-            try:
-                requests.get(f"http://{web}/-/healthy", timeout=1)
-                break
-            except OSError:
-                assert time.monotonic() < end
-                time.sleep(0.1)
+        until(lambda: requests.get(f"http://{web}/-/healthy", timeout=60) is not None)
         yield web
     finally:
         os.killpg(process.pid, signal.SIGTERM)
-        process.wait(20)
+        process.wait(60)
 
 
 def scraped(web: str, start: str) -> list[str]:
-    text = requests.get(f"http://{web}/metrics", timeout=10).text
+    text = requests.get(f"http://{web}/metrics", timeout=60).text
     return [line for line in text.splitlines() if line.startswith(start)]
 
 
@@ -130,15 +124,9 @@ def test_the_exporter_reconciles_where_it_knows_both(database, config, alertmana
     fail(database)
     path = config(metadata={"interval": "1s"})
     with exporter(path, AIRFLOW__DATABASE__SQL_ALCHEMY_CONN=database.url) as web:
-        end = time.monotonic() + 20
-        while len(alertmanager.alerts(cluster=cluster, dag_id="d")) < 2:
-            assert time.monotonic() < end
-            time.sleep(0.1)
-        end = time.monotonic() + 10
+        until(lambda: len(alertmanager.alerts(cluster=cluster, dag_id="d")) == 2)
         wanted = 'windsock_silent_failures_total{dag_id="d"} 1'
-        while wanted not in (found := scraped(web, "windsock_silent_failures_total")):
-            assert time.monotonic() < end, found
-            time.sleep(0.2)
+        until(lambda: wanted in scraped(web, "windsock_silent_failures_total"))
         assert "windsock_reconcile_leader 1" in scraped(web, "windsock_reconcile_leader")
         assert "windsock_reconcile_expected 1" in scraped(web, "windsock_reconcile_expected")
         assert "airflow_db_up 1" in scraped(web, "airflow_db_up")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import yaml
 from real.alertmanager import Alertmanager, Messages
 from real.failures import fail, succeed
 from real.server import free_port
+from real.waiting import until
 
 from windsock.airflow.versions import NEWEST
 from windsock.alerts.routes import Timing
@@ -75,7 +77,7 @@ class Process:
     def kill(self) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(10)
+        self.process.wait(60)
 
 
 @pytest.fixture
@@ -92,7 +94,7 @@ def process(tmp_path) -> Iterator[Callable[..., Process]]:
         one.kill()
 
 
-def told(messages: Messages, wanted: dict[str, tuple[int, int]], seconds: float = 20, quiet: float = 2.5) -> None:
+def told(messages: Messages, wanted: dict[str, tuple[int, int]], quiet: float = 2.5) -> None:
     """By DAG: how often its failures were newly firing and newly resolved in all messages.
 
     Nothing else may come for `quiet` seconds: more than two intervals of a group.
@@ -102,9 +104,7 @@ def told(messages: Messages, wanted: dict[str, tuple[int, int]], seconds: float 
         firing, resolved = messages.news("dag_id")
         return {key[0]: (firing[key], resolved[key]) for key in (*firing, *resolved)}
 
-    end = time.monotonic() + seconds
-    while found() != wanted and time.monotonic() < end:
-        time.sleep(0.1)
+    until(lambda: found() == wanted, why=lambda: str(found()))
     time.sleep(quiet)
     assert found() == wanted
 
@@ -189,10 +189,7 @@ def test_of_two_exporters_one_acts_and_the_other_goes_on_with_a_store_of_its_own
     one.reconciler.close()
     succeed(database)
     fail(database, 2, "next")
-    end = time.monotonic() + 10
-    while not two.reconciler.step():
-        assert time.monotonic() < end
-        time.sleep(0.05)
+    until(two.reconciler.step)
     two.step(3)
     assert {alert[1] for alert in two.firing()} == {"next"}
     two.told({"d": (1, 1), "next": (1, 0)})
@@ -219,7 +216,7 @@ def test_an_outage_longer_than_the_window_is_said(database, bench, caplog):
     made.step(2)
     assert {alert[1] for alert in made.firing()} == {"found"}
     assert made.metric("windsock_reconcile_gap_seconds") == pytest.approx(3600, abs=10)
-    assert "no reconciler looked for 7200 s, and reconcile.window is 3600 s" in caplog.text
+    assert re.search(r"no reconciler looked for 72\d\d s, and reconcile.window is 3600 s", caplog.text)
     made.again()
     made.step()
     assert made.metric("windsock_reconcile_gap_seconds") == pytest.approx(3600, abs=10)
@@ -262,10 +259,7 @@ def test_a_store_that_can_not_be_written_stops_nothing(database, bench):
 
 
 def wait_for_alert(peers: list[Alertmanager], dag: str) -> None:
-    end = time.monotonic() + 60
-    while not any(peer.process is not None and peer.alerts(dag_id=dag) for peer in peers):
-        assert time.monotonic() < end, f"nobody was told of {dag}"
-        time.sleep(0.1)
+    until(lambda: any(peer.process is not None and peer.alerts(dag_id=dag) for peer in peers))
 
 
 def test_two_reconcilers_and_three_alertmanagers_of_which_one_each_is_killed_in_turn(database, process, own_messages):
@@ -286,7 +280,7 @@ def test_two_reconcilers_and_three_alertmanagers_of_which_one_each_is_killed_in_
             wanted[dag] = 1, 0
             wait_for_alert(peers, dag)
             # An Alertmanager that is killed before the others know what it has sent is one that they repeat.
-            told(own_messages, wanted, 30)
+            told(own_messages, wanted)
             reconcilers[number % 2].kill()
             peers[number].stop(signal.SIGKILL)
             fail(database, number + 11, f"{dag}_alone", ended=time.time())
@@ -294,7 +288,7 @@ def test_two_reconcilers_and_three_alertmanagers_of_which_one_each_is_killed_in_
             wait_for_alert(peers, f"{dag}_alone")
             reconcilers[number % 2].start()
             peers[number].up()
-        told(own_messages, wanted, 40)
+        told(own_messages, wanted)
         time.sleep(5)  # the one that came last has to know what the others have sent
         # It alone tells the ends of what it never told itself. Of several, one that waits for its turn with a group
         # that still failed repeats it after another has told the end: Alertmanager's own, whoever sends.
@@ -302,7 +296,7 @@ def test_two_reconcilers_and_three_alertmanagers_of_which_one_each_is_killed_in_
             peer.stop()
         for dag in wanted:
             succeed(database, dag)
-        told(own_messages, dict.fromkeys(wanted, (1, 1)), 40, quiet=9)
+        told(own_messages, dict.fromkeys(wanted, (1, 1)), quiet=9)
     finally:
         for peer in peers:
             peer.remove()
@@ -318,10 +312,10 @@ def test_a_process_that_is_killed_again_and_again_tells_each_failure_once(databa
             wait_for_alert([own_alertmanager], f"d{number}")
         made.kill()
         made.start()
-    told(messages, {f"d{number}": (1, 0) for number in range(4)}, 40)
+    told(messages, {f"d{number}": (1, 0) for number in range(4)})
     for number in range(4):
         succeed(database, f"d{number}")
-    told(messages, {f"d{number}": (1, 1) for number in range(4)}, 40)
+    told(messages, {f"d{number}": (1, 1) for number in range(4)})
 
 
 def test_an_alertmanager_that_took_only_a_part_is_told_again(database, own_bench, monkeypatch):

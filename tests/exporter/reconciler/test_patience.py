@@ -6,6 +6,7 @@ import time
 
 import pytest
 from real.failures import fail, note, serialize
+from real.waiting import until
 
 from windsock.exporter.reconciler.reconciler import alone
 
@@ -129,9 +130,7 @@ def test_the_next_pass_comes_when_a_failure_has_waited_long_enough(database, ben
     reconciler = alone(made.settings, database.url)
     reconciler.start()
     try:
-        end = time.monotonic() + 60
-        while not made.firing() and time.monotonic() < end:
-            time.sleep(0.2)
+        until(made.firing)
         assert len(made.firing()) == 2
     finally:
         reconciler.stop()

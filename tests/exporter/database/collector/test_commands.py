@@ -7,7 +7,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from typing import Any
 
 import pymysql
@@ -16,6 +15,7 @@ import requests
 import sqlalchemy as sa
 from real import command
 from real.server import find
+from real.waiting import until
 
 OPENED = {
     "postgresql": "ALTER ROLE {role} PASSWORD 'pw'",
@@ -211,16 +211,18 @@ def test_the_exporter_reads_the_database_that_airflow_s_own_variable_names(pg_da
     )
     try:
         url = re.search(r"http://\S+", process.stdout.readline())[0]
-        end = time.monotonic() + 20
-        while 'airflow_db_dag_paused{dag_id="d"} 0' not in (text := requests.get(url, timeout=5).text):
-            assert time.monotonic() < end, text[-2000:] + (tmp_path / "log").read_text()
-            time.sleep(0.1)
+
+        def exposed() -> str:
+            return requests.get(url, timeout=60).text
+
+        until(lambda: 'airflow_db_dag_paused{dag_id="d"} 0' in exposed(), why=(tmp_path / "log").read_text)
+        text = exposed()
         assert "windsock_metadata_leader 1" in text
-        openmetrics = requests.get(url, headers={"Accept": "application/openmetrics-text; version=1.0.0"}, timeout=5)
+        openmetrics = requests.get(url, headers={"Accept": "application/openmetrics-text; version=1.0.0"}, timeout=60)
         assert "# TYPE airflow_db_dag_paused gauge" in openmetrics.text
     finally:
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
         process.stdout.close()
 
 

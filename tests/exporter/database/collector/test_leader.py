@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
+from real.waiting import until
 
 from windsock.airflow.versions import NEWEST
 
@@ -27,13 +27,9 @@ def shared_url(request, databases) -> str:
     return databases[key].url
 
 
-def taken_over(eye: Any, seconds: float = 1) -> dict[str, float]:
+def taken_over(eye: Any) -> dict[str, float]:
     """What the follower shows as soon as it leads; a server takes a moment to see that a connection has ended."""
-    end = time.monotonic() + seconds
-    while not (found := eye()):
-        assert time.monotonic() < end, "the lead stays with an exporter that is no more"
-        time.sleep(0.1)
-    return found
+    return until(eye, why=lambda: "the lead stays with an exporter that is no more")
 
 
 def test_one_leads_and_the_others_show_nothing_but_that_they_follow(shared_url, look):
@@ -58,7 +54,7 @@ def test_another_takes_over_with_its_next_pass_when_the_leader_stops(shared_url,
 def test_another_takes_over_from_a_leader_that_hangs_within_two_intervals(shared_url, look):
     first, second = look(shared_url, metadata={"interval": 2}), look(shared_url, metadata={"interval": 2})
     first()
-    taken_over(second, 2 * 2 + 1)
+    taken_over(second)
     assert first() == {}  # and it finds out when it wakes
 
 
