@@ -134,7 +134,7 @@ def prometheus(features: str, form: str, target: int) -> dict[str, float]:
         "samples": "scrape_samples_scraped",
         "seconds": f"min_over_time(scrape_duration_seconds[{3 * INTERVAL}s])",
         "series": 'count({__name__=~"airflow_.*"})',
-        "increase": "max(increase(airflow_ti_start_total[2m]))",
+        "increase": "max(increase(airflow_ti_start_total[15m]))",
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

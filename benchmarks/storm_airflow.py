@@ -75,8 +75,8 @@ def show(inbox: Inbox, since: float) -> None:
         last = max([last, *(message.received_at for message in inbox.messages("slack"))])
         time.sleep(1)
     found = [message for message in inbox.messages("slack") if message.received_at >= since]
-    refused = sum(attempt.status == 429 for attempt in inbox.attempts("slack") if attempt.received_at >= since)
-    print(f"  {len(found)} messages, {refused} refused for Slack's rate")
+    refused = sum(attempt.status == 429 for attempt in inbox.attempts("slack"))
+    print(f"  {len(found)} messages; so far {refused} were refused for Slack's rate")
     for message in found:
         attachment = message.payload["attachments"][0]
         print(f"  {message.received_at - since:6.1f} s  {attachment['title']}")

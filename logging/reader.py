@@ -19,6 +19,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from windsock import regular
 from windsock.exceptions import WindsockError
 
 from .elasticsearch import Elasticsearch
@@ -41,6 +42,8 @@ FILES = 10_000
 """Files of one try at most: the worker's, one for each triggerer that it was deferred to, one for each of its pods."""
 FRESH = 15.0
 """Seconds after its end in which a try's last lines may be on their way; they take 3 at most."""
+PIECE = 1 << 20
+"""Bytes of a line that are read at once: it may have no end."""
 PATIENCE = 6.0
 TIMEOUT = 10.0
 NAMES = ("timestamp", "level", "event", "logger", "filename", "lineno", "chan", "error_detail")
@@ -155,13 +158,16 @@ def lines(folder: Path, path: str) -> int | None:
 
 
 def _count(file: Path) -> int:
-    count, first = 0, True
-    with file.open("rb") as content:
-        for line in content:
-            # In plain text a line that begins otherwise belongs to the one before it.
-            begins = line.startswith((b"{", b"[2")) or first
-            count += begins and not line.isspace()
-            first = False
+    count, first, whole = 0, True, True
+    try:
+        with regular.reading(file) as content:
+            while line := content.readline(PIECE):
+                # In plain text a line that begins otherwise belongs to the one before it.
+                begins = whole and (line.startswith((b"{", b"[2")) or first)
+                count += begins and not line.isspace()
+                first, whole = False, line.endswith(b"\n")
+    except OSError as error:
+        log.warning("%s: the lines of a log can't be counted: %s", file, error.strerror or error)
     return count
 
 
@@ -190,7 +196,7 @@ def text(line: str) -> str:
         return line
     try:
         document = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return line
     return plain(document) if isinstance(document, dict) and "event" in document else line
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from windsock import catalog
+from windsock import catalog, regular
 from windsock.exceptions import WindsockError
 
 from .elasticsearch import Elasticsearch
@@ -87,11 +87,9 @@ class Canary:
         self._file.parent.mkdir(exist_ok=True)
         if self._file.exists() and self._file.stat().st_size > LONGEST:
             self._file.replace(self._file.with_suffix(".log.1"))
-        with self._file.open("a") as file:
-            file.write(
-                json.dumps({"timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "level": "info", "event": event})
-            )
-            file.write("\n")
+        line = json.dumps({"timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"), "level": "info", "event": event})
+        with regular.appending(self._file) as file:
+            file.write(f"{line}\n".encode())
         self._written = time.monotonic()
         while time.monotonic() < due and not stopped.is_set():
             stopped.wait(LOOK)

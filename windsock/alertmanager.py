@@ -37,6 +37,10 @@ if TYPE_CHECKING:
 
 _LIMIT = 64 << 20
 """Bytes of an answer: thousands of alerts with all that their annotations may hold."""
+_BUSY = "Limit of concurrent GET requests"
+"""What Alertmanager answers at once where more ask than it has processors, eight at least, as they do in a storm."""
+_PAUSE = 0.05
+"""Seconds until it is asked again."""
 _TRUSTED = 10.0
 """Seconds for which certificates that were read are used."""
 PeerResult = tuple[str, str | None]
@@ -114,7 +118,13 @@ class Alertmanager:
 
     def _get(self, url: str, path: str, timeout: float) -> Any:
         """Raises OSError, whose message is what went wrong, in words."""
+        end = time.monotonic() + timeout
         reply = self._request(url, path, None, timeout)
+        while reply.status == HTTPStatus.SERVICE_UNAVAILABLE and _BUSY in reply.text:
+            if (left := end - time.monotonic() - _PAUSE) <= 0:
+                break
+            time.sleep(_PAUSE)
+            reply = self._request(url, path, None, left)
         if reply.status != HTTPStatus.OK:
             raise ConnectionError(f"{reply.status} {reply.text}")
         if not reply.whole:

@@ -20,6 +20,7 @@ from windsock.exporter.worker import Worker
 from windsock.redaction import redact
 
 from . import metrics, schema
+from .deadline import UnansweredError
 from .engine import open_engine, parse
 from .facts import Facts
 from .faults import Faults
@@ -295,6 +296,8 @@ class Collector:
             if self.faults.reason(error) == "connection" and not look.reconnected:
                 # The database was restarted since the last pass: once more, on a new connection.
                 look.reconnected = True
+                if isinstance(error, UnansweredError):  # it hung, which is a fault
+                    self.faults.count(query.name, error)
                 self.session.close()
                 return self._lead() and self._ask(query, look)
             return self._failed(query, look, error)
@@ -341,6 +344,7 @@ class Collector:
     def _drop_stale(self, now: float) -> None:
         for query in self._schedule.queries:
             succeeded = self._succeeded.get(query.name)
-            if succeeded is not None and now - succeeded > KEPT_INTERVALS * self.interval * query.every:
+            # Either way: a clock that was ahead must not keep it.
+            if succeeded is not None and abs(now - succeeded) > KEPT_INTERVALS * self.interval * query.every:
                 del self._succeeded[query.name]
                 self._snapshot.replace(query.gauges, ())

@@ -33,6 +33,10 @@ class Dialect(ABC):
     def connect_args(self, driver: str, timeout: float) -> dict[str, Any]:
         """Arguments for the driver, so that an unreachable or silent server is given up."""
 
+    def socket(self, raw: Any) -> int | None:
+        """The descriptor of the socket of a driver's connection; None where there is no socket."""
+        return int(raw.fileno())
+
     @abstractmethod
     def prepare(self, connection: Connection, interval: float) -> None:
         """Set up a new connection; what it sets must not matter behind a pooler that forgets it."""
@@ -192,8 +196,15 @@ class MySQL(Dialect):
     def connect_args(self, driver: str, timeout: float) -> dict[str, Any]:
         seconds = max(2, round(timeout))
         if driver == "mysqlconnector":
-            return {"connection_timeout": seconds}
+            # Its own C library shows no socket, by which alone it can be told to give up (26.10 waits for ever).
+            return {"connection_timeout": seconds, "use_pure": True}
         return {"connect_timeout": seconds, "read_timeout": seconds + 1, "write_timeout": seconds + 1}
+
+    @override
+    def socket(self, raw: Any) -> int | None:
+        # Of PyMySQL and mysql-connector a private attribute; mysqlclient has a method.
+        inner = getattr(raw, "_sock", None) or getattr(getattr(raw, "_socket", None), "sock", None) or raw
+        return int(inner.fileno())
 
     @override
     def prepare(self, connection: Connection, interval: float) -> None:
@@ -270,6 +281,11 @@ class SQLite(Dialect):
     def connect_args(self, driver: str, timeout: float) -> dict[str, Any]:
         del driver
         return {"timeout": min(1.0, timeout / 4), "check_same_thread": False}
+
+    @override
+    def socket(self, raw: Any) -> int | None:
+        del raw  # a file, whose limit is the client's anyway
+        return None
 
     @override
     def prepare(self, connection: Connection, interval: float) -> None:

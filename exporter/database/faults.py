@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from windsock.redaction import redact
 
 from . import schema
+from .deadline import UnansweredError
 from .query import DependencyError
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ class Faults:
             return "depends"
         if isinstance(error, TimeoutError):
             return "no_time"
+        if isinstance(error, UnansweredError):
+            return "connection"
         return "schema" if isinstance(error, schema.UnsupportedError) else self._dialect.reason(error)
 
     def count(self, name: str, error: Exception) -> str:

@@ -81,7 +81,7 @@ class Ledger:
             gone.discard(run.id)
             followed = self.followed.get(run.id)
             if followed is None:
-                before = None if run.id > high else self._seen or look.now
+                before = None if run.id > high else min(self._seen or look.now, look.now)
                 followed = self.followed[run.id] = Followed(run, before)
             followed.run = run
             if run.state in ACTIVE_RUNS:

@@ -10,8 +10,10 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING, Any
 
+from .deadline import Deadline, UnansweredError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import sqlalchemy as sa
     from sqlalchemy.engine import Connection, Engine
@@ -43,6 +45,7 @@ class Session:
         self._timeout = timeout
         self._limit = timeout * _SHARE
         self._connection: Connection | None = None
+        self._deadline = Deadline(engine, dialect)
 
     def lead(self) -> frozenset[str]:
         """Begin a transaction, on a new connection where there is none; returns for which purposes it leads.
@@ -51,22 +54,24 @@ class Session:
         """
         self.leads = frozenset()
         connection = self._open()
-        connection.rollback()
         self._limit = self._timeout * _SHARE
         self.statements += 1
-        led = self.dialect.lead(connection, self.purposes, self._interval, self._limit)
-        self.leads = frozenset(purpose for purpose, leads in zip(self.purposes, led, strict=True) if leads)
-        if not self.leads:
+        with self._bounded(self._limit):
             connection.rollback()
+            led = self.dialect.lead(connection, self.purposes, self._interval, self._limit)
+            if not any(led):
+                connection.rollback()
+        self.leads = frozenset(purpose for purpose, leads in zip(self.purposes, led, strict=True) if leads)
         return self.leads
 
     def execute(self, statement: sa.sql.Executable) -> Sequence[Any]:
-        """Return all rows of a statement."""
+        """Return all rows of a statement. Raises UnansweredError where the server falls silent; the driver's errors."""
         self.statements += 1
         connection = self._open()
-        if self.dialect.each_statement:
-            self.dialect.limit(connection, self._limit)
-        return connection.execute(statement).fetchall()
+        with self._bounded(self._limit):
+            if self.dialect.each_statement:
+                self.dialect.limit(connection, self._limit)
+            return connection.execute(statement).fetchall()
 
     def limit(self, seconds: float) -> None:
         """Give each statement of this transaction at most `seconds`, and never more than its share of a pass."""
@@ -74,7 +79,9 @@ class Session:
         if self.dialect.each_statement:
             self._limit = wanted
         elif wanted < self._limit:
-            self.dialect.limit(self._open(), wanted)
+            connection = self._open()
+            with self._bounded(self._limit):
+                self.dialect.limit(connection, wanted)
             self._limit = wanted
 
     def close(self) -> None:
@@ -82,17 +89,29 @@ class Session:
         self.leads = frozenset()
         connection, self._connection = self._connection, None
         if connection is not None:
-            with contextlib.suppress(Exception):  # it may be broken in any way
+            # It may be broken in any way, and its rollback waits for the server like anything else.
+            with contextlib.suppress(Exception), self._deadline.within(self._limit):
                 connection.close()
+        self._deadline.forget()
 
     def _open(self) -> Connection:
         if self._connection is None:
-            connection = self.engine.connect()
-            try:
-                self.dialect.prepare(connection, self._interval)
-            except BaseException:
-                connection.close()
-                raise
+            with self._bounded(self._timeout):
+                connection = self.engine.connect()
+                try:
+                    self.dialect.prepare(connection, self._interval)
+                except BaseException:
+                    connection.close()
+                    raise
             self._connection = connection
             self.opened += 1
         return self._connection
+
+    @contextlib.contextmanager
+    def _bounded(self, seconds: float) -> Iterator[None]:
+        try:
+            with self._deadline.within(seconds):
+                yield
+        except UnansweredError:
+            self.close()
+            raise

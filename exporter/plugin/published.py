@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING
 
 from typing_extensions import override
 
+from windsock import regular
 from windsock.exceptions import WindsockError
 from windsock.exporter.database.collector import KEPT_INTERVALS, Collector
 from windsock.exporter.series.exposition import TEXT, render
@@ -49,7 +50,9 @@ class Publisher(Collector):
         aside = self._file.with_suffix(".new")
         try:
             os.utime(self._lock.fileno())  # what looks old in a temporary folder is swept away some day
-            aside.write_bytes(render(list(self.stores()), TEXT))
+            aside.unlink(missing_ok=True)
+            with aside.open("xb") as content:  # tasks may run as this user, and put anything there
+                content.write(render(list(self.stores()), TEXT))
             aside.replace(self._file)
         except OSError as error:
             # The next pass tries again; what is served grows old, and is not served for long.
@@ -79,9 +82,12 @@ class Exposition:
         while True:
             try:
                 if time.time() - file.stat().st_mtime < limit:
-                    return file.read_bytes()
+                    with regular.reading(file) as content:
+                        return content.read()
             except FileNotFoundError:
                 pass  # the first pass is not done
+            except OSError as error:
+                raise UnavailableError(str(error)) from None
             if time.monotonic() > end:
                 raise UnavailableError("the collector has not finished a pass for some time")
             time.sleep(0.05)
@@ -90,7 +96,7 @@ class Exposition:
         """Begin to collect where nobody on this host does."""
         if self._publisher is not None:
             return
-        lock = file.with_suffix(".lock").open("ab")
+        lock = regular.appending(file.with_suffix(".lock"))
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

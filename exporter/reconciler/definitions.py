@@ -32,6 +32,8 @@ _PAUSE = 20
 """Passes without them after the database could not give them in time."""
 _DEFAULT = "airflow"
 _CALLBACK = "has_on_failure_callback"
+_LARGEST = 64 << 20
+"""Bytes of a DAG's definition: packed, a small one may be of any size."""
 _TELLS = 3
 """The version of the serialized form from which on tasks say whether they have one."""
 
@@ -91,7 +93,7 @@ class Definitions:
 
 def _definition(data: Any, packed: Any) -> Definition:
     try:
-        text = zlib.decompress(packed) if packed else data
+        text = unpack(packed) if packed else data
         found = json.loads(text) if isinstance(text, (str, bytes)) else text  # PostgreSQL's drivers read JSON
         default = found.get("client_defaults", {}).get("tasks", {}).get("owner") or _DEFAULT
         tasks = [task["__var"] for task in found["dag"]["tasks"]]
@@ -99,8 +101,17 @@ def _definition(data: Any, packed: Any) -> Definition:
         tells = found.get("__version", 0) >= _TELLS
         bare = {str(task.get("task_id", "")) for task in tasks if tells and not _said(task, _CALLBACK)} - {""}
         return Definition(owners, frozenset(bare if found["dag"].get(_CALLBACK) else {*bare, ""}))
-    except (ValueError, TypeError, KeyError, AttributeError, zlib.error):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error):
         return Definition()
+
+
+def unpack(packed: bytes) -> bytes:
+    """What Airflow compressed. Raises zlib.error, and ValueError where it is larger than any definition."""
+    inflating = zlib.decompressobj()
+    text = inflating.decompress(packed, _LARGEST)
+    if inflating.unconsumed_tail or not inflating.eof:
+        raise ValueError(f"more than {_LARGEST} bytes, or cut off")
+    return text
 
 
 def _said(task: dict[str, Any], name: str) -> Any:

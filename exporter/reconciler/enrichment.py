@@ -33,7 +33,8 @@ class Enrichment:
 
     def __init__(self, settings: Settings) -> None:
         self._links = links.complete(settings)
-        self._logs = logfile.folder(settings.reconcile.logs)
+        logs = logfile.folder(settings.reconcile.logs)
+        self._tails = logfile.Tails(logs) if logs is not None else None
         self._impact = Impact()
         self._found: dict[Key, Details] = {}
         self._modern = True
@@ -46,6 +47,8 @@ class Enrichment:
     def ask(self, database: Collector, failures: Sequence[Failure]) -> str:
         """Read what the database says of them; returns what went wrong: alerts are poorer then, but in time."""
         self._found = {}
+        if self._tails is not None:
+            self._tails.begin()
         self._paused = max(0, self._paused - 1)
         keys = [one.key for one in failures][:_ENRICHED]
         if database.schema is None or self._paused or not keys:
@@ -68,8 +71,8 @@ class Enrichment:
         key = failure.key
         found = self._found.get(key, Details())
         end = ""
-        if self._logs is not None and key.alertname == TASK_FAILED and found.instances:
-            end = logfile.tail(self._logs, key, found.instances[0])
+        if self._tails is not None and key.alertname == TASK_FAILED and found.instances:
+            end = self._tails.read(key, found.instances[0])
         return texts.write(
             failure,
             found,

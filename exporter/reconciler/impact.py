@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from .definitions import unpack
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -84,10 +86,7 @@ def _serialized(session: Session, tables: Schema) -> Iterator[tuple[str, str, st
 
 def _dependencies(text: Any, packed: Any) -> list[dict[str, Any]]:
     try:
-        if packed:
-            found = json.loads(zlib.decompress(packed))["dag"].get("dag_dependencies")
-        else:
-            found = json.loads(text or "[]")
-    except (ValueError, TypeError, KeyError, zlib.error):
+        found = json.loads(unpack(packed))["dag"].get("dag_dependencies") if packed else json.loads(text or "[]")
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error):
         return []
     return [one for one in found or () if isinstance(one, dict)] if isinstance(found, (list, tuple)) else []

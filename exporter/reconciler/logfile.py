@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from windsock import regular
 from windsock.airflow import compat
 from windsock.redaction import MASK, redact
 from windsock.text import clean, shorten
@@ -18,6 +22,10 @@ if TYPE_CHECKING:
     from .details import Instance
     from .failure import Key
 
+log = logging.getLogger(__name__)
+
+_PATIENCE = 2.0
+"""Seconds in a pass for all logs, whatever file system they are on: a share may hang, or be one that a task mounted."""
 _READ = 32_768
 _LINES = 8
 _LIMIT = 800
@@ -34,6 +42,33 @@ def folder(configured: str | None, environ: Mapping[str, str] | None = None) -> 
     return Path(found) if found else None
 
 
+class Tails:
+    """The ends of logs below `base`, within _PATIENCE from `begin` on; what is not read by then, alerts go without."""
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+        self._until = 0.0
+        self._thread: threading.Thread | None = None
+
+    def begin(self) -> None:
+        """A pass begins."""
+        self._until = time.monotonic() + _PATIENCE
+
+    def read(self, key: Key, instance: Instance) -> str:
+        """What `tail` returns; empty where a file system takes too long, and while it still holds the last thread."""
+        found: list[str] = []
+        left = self._until - time.monotonic()
+        if left <= 0 or (self._thread is not None and self._thread.is_alive()):
+            return ""
+        work = threading.Thread(target=lambda: found.append(tail(self._base, key, instance)), name="log", daemon=True)
+        self._thread = work
+        work.start()
+        work.join(left)
+        if work.is_alive():
+            log.warning("%s: a log can't be read within %g s: alerts go without", self._base, _PATIENCE)
+        return found[0] if found else ""
+
+
 def tail(base: Path, key: Key, instance: Instance) -> str:
     """Return the end of the log, without secrets and of bounded size; empty where it can't be read.
 
@@ -44,9 +79,10 @@ def tail(base: Path, key: Key, instance: Instance) -> str:
         place += f"/map_index={instance.map_index}"
     path = base / place / f"attempt={instance.try_number}.log"
     try:
-        if base.resolve() not in path.resolve().parents:
-            return ""  # an id with `..` in it
-        with path.open("rb") as file:
+        path = path.resolve()
+        if base.resolve() not in path.parents:
+            return ""  # an id with `..` in it, or a link to somewhere else
+        with regular.reading(path) as file:
             size = file.seek(0, os.SEEK_END)
             file.seek(max(0, size - _READ))
             lines = file.read(_READ).decode(errors="replace").splitlines()
@@ -72,6 +108,6 @@ def _text(line: str) -> str:
         return line
     try:
         entry = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return line
     return str(entry.get("event", "")) if isinstance(entry, dict) else line

@@ -77,11 +77,11 @@ def _says_failed(entry: Entry, name: str) -> bool:
     """Whether what was asked for was the state `failed`: the task's own process writes an event `failed` too."""
     try:
         asked = json.loads(entry.extra or "null")
-    except ValueError:
+    except (ValueError, RecursionError):
         return False
     if not isinstance(asked, dict):
         return False
     if name in {"failed", "dagrun_failed"}:
         # The views of 2.11; a process' own entry knows its host.
         return "dag_id" in asked or "dag_run_id" in asked
-    return "failed" in {asked.get("new_state"), asked.get("state")} or '"failed"' in entry.extra
+    return "failed" in (asked.get("new_state"), asked.get("state")) or '"failed"' in entry.extra

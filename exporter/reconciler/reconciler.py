@@ -8,7 +8,6 @@ does not matter when the process is killed, and another host's reconciler, with 
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 import time
 from datetime import datetime, timezone
@@ -21,6 +20,7 @@ from windsock.exporter.database.snapshot import Snapshot
 from windsock.exporter.series.own import OwnMetrics
 from windsock.exporter.worker import Worker
 
+from . import clock
 from .definitions import Definitions
 from .enrichment import Enrichment
 from .peers import Peers
@@ -77,6 +77,8 @@ class Reconciler:
         self._took: set[str] | None = None
         """The Alertmanagers that took everything in the last pass; None: there was none yet."""
         self._memory = Memory({}, {})
+        self._ahead = False
+        """Whether the clock was found to have been ahead in the pass before."""
         self._failures = Failures()
         self._tracker = Tracker(settings, self.interval)
         self._definitions = Definitions()
@@ -177,6 +179,7 @@ class Reconciler:
         for url in look.complete:
             self._works(f"alertmanager {url}")
         now = time.time()
+        self._believe(now)
         if not (reachable and self._judge(look, now)) and look.other:
             # Another one reaches the database: it acts, and knows more.
             self._leads = False
@@ -196,6 +199,17 @@ class Reconciler:
             self._lost(error)
             return False
         return True
+
+    def _believe(self, now: float) -> None:
+        """Take back what was noted while the clock was ahead."""
+        # `alerts` are the tracker's: the memory's are those that it began with.
+        memory = Memory(self._tracker.alerts, self._memory.state)
+        wrong = clock.set_right(memory, now, self.settings.reconcile.window)
+        self._ahead = bool(wrong)
+        if wrong:
+            self._say("clock", wrong)
+        else:
+            self._works("clock")
 
     def _judge(self, look: Look, now: float) -> bool:
         """Read the database, and compare it with what is known; returns whether it answered."""
@@ -282,7 +296,7 @@ class Reconciler:
                 memory = self._store.load()
                 self._works("store")
                 return memory
-        except (sqlite3.Error, OSError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  whatever is in a file that others can write to
             self._lose(error)
         return Memory(dict(self._tracker.alerts), dict(self._memory.state))
 
@@ -290,7 +304,9 @@ class Reconciler:
         moment = datetime.fromtimestamp(now, timezone.utc)
         alerts, done = self._tracker.due(look, moment)
         sign = self.peers.sign(self._memory.state["since"], moment, self.interval * _SIGNED)
-        problems = self.peers.post([*alerts, sign])
+        # Of two posts of an alert that goes on, Alertmanager keeps the later end: a sign far ahead has to end first.
+        ended = [{**sign, "endsAt": sign["startsAt"]}] if self._ahead else []
+        problems = self.peers.post([*alerts, *ended, sign])
         self._took = set(self.settings.alertmanager.urls) - problems.keys()
         for url, problem in problems.items():
             self._say(f"alertmanager {url}", problem)
@@ -306,7 +322,8 @@ class Reconciler:
         forgotten = forgettable(alerts, now)
         # The database may still call failed what was over and is forgotten: nothing so old may be news.
         oldest = now - max(KEPT, self.settings.reconcile.window)
-        state["since"] = max(state["since"], oldest, *(alerts[key].over or 0.0 for key in forgotten))
+        state["forgot"] = max(state.get("forgot", 0.0), *(alerts[key].over or 0.0 for key in forgotten), 0.0)
+        state["since"] = max(state["since"], oldest, state["forgot"])
         for key in forgotten:
             del alerts[key]
         if self._store is None:
@@ -314,8 +331,10 @@ class Reconciler:
         changed = [one for one in alerts.values() if one.dirty]
         try:
             self._store.save(changed, state, forgotten)
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001  as above
             self._lose(error)
+            for one in alerts.values():
+                one.dirty = True  # the store may have been set aside, and another one be empty
             return
         self._works("store")
         for one in changed:

@@ -12,14 +12,17 @@ import json
 import logging
 import os
 import sqlite3
+import stat
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from .failure import Alert, Key
+from . import rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from .failure import Alert, Key
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +40,16 @@ CREATE TABLE IF NOT EXISTS alert (
     storm TEXT NOT NULL, over REAL, told INTEGER NOT NULL
 );
 """
+_Row = TypeVar("_Row")
 _BROKEN = "file is not a database"
+_SIGNS = (_BROKEN, "malformed", "unsupported file format", "readonly database")
+"""What SQLite says of a file that will never be of use again; the last, where the file was opened to write before, of a
+damaged first page."""
+_ERRORS = (sqlite3.DatabaseError, UnicodeDecodeError)
+"""What tells of one: Python can't read an error that quotes a damaged name."""
+_MODE = 0o600
+"""Of the file and of those that SQLite puts beside it: annotations quote exceptions and logs."""
+_BESIDE = ("-wal", "-shm", "-journal")
 
 
 @dataclass
@@ -47,7 +59,7 @@ class Memory:
     alerts: dict[Key, Alert]
     state: dict[str, float]
     """By name: `since`, from when on all failures are known; `passed`, the time of the last pass; `gap` and `gap_at`,
-    the seconds that no pass looked at, and when that was found."""
+    the seconds that no pass looked at, and when that was found; `forgot`, the latest end that was forgotten."""
 
 
 def place(configured: str | None, cluster: str, environ: Mapping[str, str] | None = None) -> Path:
@@ -70,28 +82,35 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self._file = self._open()
-        except sqlite3.DatabaseError as error:
-            if _BROKEN not in str(error) and "malformed" not in str(error):
-                raise
-            bad = path.with_name(f"{path.name}.bad")
-            path.replace(bad)
-            for rest in ("-wal", "-shm"):
-                path.with_name(f"{path.name}{rest}").unlink(missing_ok=True)
-            log.warning("%s: not a store of this program, set aside as %s", path, bad.name)
-            self._file = self._open()
+        except _ERRORS as error:
+            self._file = self._set_aside(error)
 
     def load(self) -> Memory:
-        """Return all that is remembered."""
-        rows = self._file.execute("SELECT * FROM alert").fetchall()
-        alerts = {}
-        for key, team, severity, texts, *rest, told in rows:
-            one = Alert(Key(*json.loads(key)), team, severity, json.loads(texts), *rest)
-            one.told, one.dirty = bool(told), False
-            alerts[one.key] = one
-        return Memory(alerts, dict(self._file.execute("SELECT name, value FROM state")))
+        """Return all that is remembered; of a damaged file what can be read, and of its rows those that are some."""
+        memory = Memory({}, {})
+        try:
+            memory.state.update(self._read("state", rows.state))
+            for one in self._read("alert", rows.alert):
+                memory.alerts[one.key] = one
+            # What can be read may yet be damaged where the next rows go.
+            ((found,),) = self._file.execute("PRAGMA integrity_check(1)")
+            if found != "ok":
+                raise sqlite3.DatabaseError(f"malformed: {found}")
+        except _ERRORS as error:
+            self._file = self._set_aside(error, self._file)
+            for one in memory.alerts.values():
+                one.dirty = True
+        return memory
 
     def save(self, alerts: Iterable[Alert], state: Mapping[str, float], forgotten: Iterable[Key]) -> None:
-        """Write what has changed, in one transaction."""
+        """Write what has changed, in one transaction. A file that turns out to be damaged is set aside, and said."""
+        try:
+            self._save(alerts, state, forgotten)
+        except _ERRORS as error:
+            self._file = self._set_aside(error, self._file)
+            raise
+
+    def _save(self, alerts: Iterable[Alert], state: Mapping[str, float], forgotten: Iterable[Key]) -> None:
         with self._file:
             self._file.execute("BEGIN IMMEDIATE")
             self._file.executemany(
@@ -107,7 +126,9 @@ class Store:
             self._file.close()
 
     def _open(self) -> sqlite3.Connection:
+        self._protect()
         file = sqlite3.connect(self.path, timeout=2, check_same_thread=False, isolation_level=None)
+        file.text_factory = rows.decode
         try:
             file.execute("PRAGMA journal_mode = WAL")
             file.execute("PRAGMA synchronous = NORMAL")
@@ -115,11 +136,68 @@ class Store:
             if version not in (0, _FORMAT):
                 raise sqlite3.DatabaseError(f"{_BROKEN} of this version of windsock: format {version}")
             file.executescript(_TABLES)
+            if _schema(file) != _schema(_blank()):
+                raise sqlite3.DatabaseError(f"{_BROKEN} of windsock: it has other tables")
             file.execute(f"PRAGMA user_version = {_FORMAT}")
         except BaseException:
             file.close()
             raise
         return file
+
+    def _protect(self) -> None:
+        """Make the file where there is none; it is its owner's only, and so are those that SQLite puts beside it."""
+        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, _MODE)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(f"{self.path} is no regular file")
+            os.fchmod(descriptor, _MODE)
+        finally:
+            os.close(descriptor)
+        for rest in _BESIDE:
+            with contextlib.suppress(FileNotFoundError):
+                self.path.with_name(f"{self.path.name}{rest}").chmod(_MODE)
+
+    def _set_aside(self, error: Exception, file: sqlite3.Connection | None = None) -> sqlite3.Connection:
+        """Begin anew where the error says that the file is damaged; raises any other."""
+        if isinstance(error, sqlite3.Error) and not any(sign in str(error) for sign in _SIGNS):
+            raise error
+        if file is not None:
+            with contextlib.suppress(sqlite3.Error):
+                file.close()
+        bad = self.path.with_name(f"{self.path.name}.bad")
+        self.path.replace(bad)
+        for rest in _BESIDE:
+            self.path.with_name(f"{self.path.name}{rest}").unlink(missing_ok=True)
+        log.warning("%s: not a store of this program, set aside as %s: %s", self.path, bad.name, error)
+        return self._open()
+
+    def _read(self, table: str, read: Callable[[Mapping[str, Any]], _Row]) -> Iterator[_Row]:
+        """Yield what `read` makes of each row; those that it refuses with a ValueError are dropped, and it is said."""
+        bad: list[tuple[int]] = []
+        problem = ""
+        found = self._file.execute(f"SELECT rowid, * FROM {table}")  # noqa: S608  one of ours
+        names = [column[0] for column in found.description[1:]]
+        for number, *values in found:
+            try:
+                row = read(dict(zip(names, values, strict=True)))
+            except ValueError as error:
+                bad.append((number,))
+                problem = str(error)
+            else:
+                yield row
+        if bad:
+            log.warning("%s: %d rows of %s can't be used and are dropped; one: %s", self.path, len(bad), table, problem)
+            self._file.executemany(f"DELETE FROM {table} WHERE rowid = ?", bad)  # noqa: S608  as above
+
+
+def _blank() -> sqlite3.Connection:
+    file = sqlite3.connect(":memory:")
+    file.executescript(_TABLES)
+    return file
+
+
+def _schema(file: sqlite3.Connection) -> list[tuple[str, ...]]:
+    return file.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").fetchall()
 
 
 def forgettable(alerts: Mapping[Key, Alert], now: float) -> list[Key]:

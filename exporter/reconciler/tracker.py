@@ -85,7 +85,7 @@ class Tracker:
         before, self._waiting = self._waiting, {}
         for key, failure in new.items():
             if not self._lasts(key) and self._is_news(failure, look, view, now):
-                self._waiting[key] = failure, before[key][1] if key in before else now
+                self._waiting[key] = failure, min(before[key][1], now) if key in before else now
         oldest = sorted(self._waiting, key=lambda key: self._ready_at(key, PATIENCE))
         return [self._waiting[key][0] for key in oldest] if look.complete else []
 
@@ -211,7 +211,8 @@ class Tracker:
             return (view.failures.get(key) or Failure(key, ended or now, due, number)) if lasts else None
         failed_at = min(parse(one.annotations.get("failed_at", "")) or now for one in shown)
         replay = known is not None and known.over is not None and failed_at <= known.over
-        if replay or standing != "cleared" or now - min(one.since for one in shown) > _GRACE:
+        # Either way: a clock that was ahead must not keep it.
+        if replay or standing != "cleared" or abs(now - min(one.since for one in shown)) > _GRACE:
             log.info("%s fires, and is over: %s", key, reason)
             known = known or _adopted(Failure(key, failed_at, due), shown)
             known.over, known.dirty = known.over if replay else now, True
@@ -227,8 +228,9 @@ class Tracker:
         team = labels_of(look.alerts[key]).get("team", team) if key in look.alerts else team
         if self._over(key, team, failure.due, view, standing="failed"):
             return False
-        known = self.alerts.get(key)
-        return known is None or key in look.alerts or (failure.ended or now) > known.failed_at
+        known, ended = self.alerts.get(key), failure.ended or now
+        # Nothing is later than an end that a clock ahead wrote: another end is another failure.
+        return known is None or key in look.alerts or ended > known.failed_at or now < known.failed_at != ended
 
     def _is_told_by_its_task(self, key: Key) -> bool:
         """A run that failed because of a task is no failure that nobody reported: its task's alert is there."""

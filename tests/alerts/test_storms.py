@@ -178,7 +178,7 @@ def test_what_recurs_says_how_often_and_since_when(alertmanager, failed_task, to
 def test_five_thousand_are_within_the_limits(start, storm, told, inbox):
     alerts = list(storm(2500))
     # All of an interval is there to make their messages in, on a busy machine too.
-    with start(group_interval="15s") as alertmanager:
+    with start(storm_wait="3s", group_interval="40s") as alertmanager:
         for first in range(0, len(alerts), 500):
             fire(alertmanager, alerts[first : first + 500])
         for platform in ("slack", "pagerduty", "mail"):

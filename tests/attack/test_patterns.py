@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import itertools
 import json
 import logging
+import pkgutil
+import re
 import time
 
 import pytest
 
+import windsock
 from windsock.logging.lines import LONGEST, JSONLines
 from windsock.redaction import redact
 from windsock.redaction.forms import FORMS
@@ -43,3 +48,57 @@ def test_a_line_of_a_megabyte_is_written_soon_and_cut():
     line = json.loads(JSONLines().format(record))
     assert time.process_time() - started < 2
     assert line["event"] == "-" * LONGEST
+
+
+ENDS = ("", "!")
+OUTSIDE = (
+    ".",
+    "a",
+    "-",
+    " ",
+    "/",
+    "a.",
+    "${",
+    "(",
+    "[",
+    "<",
+    '"',
+    "1",
+    "1.",
+    "*",
+    "\\",
+    "a:",
+    "-----END ",
+    "{a}",
+    "_",
+    "a-",
+    "\x1b[",
+)
+
+
+def patterns():
+    """Every pattern that a module holds, with its place."""
+    for module in pkgutil.walk_packages(windsock.__path__, "windsock."):
+        if module.name.endswith("__main__") or ".demo" in module.name or ".airflow" in module.name:
+            continue
+        try:
+            loaded = importlib.import_module(module.name)
+        except ImportError:  # of Airflow, which is not installed here
+            continue
+        for name, value in vars(loaded).items():
+            if isinstance(value, re.Pattern) and isinstance(value.pattern, str):
+                yield f"{module.name}.{name}", value
+
+
+def test_no_pattern_of_the_product_takes_more_than_the_length_of_a_text():
+    slow = {}
+    for place, pattern in patterns():
+        for unit, end in itertools.product(OUTSIDE, ENDS):
+            text = (unit * SIZE * 2)[: SIZE * 2] + end
+            started = time.process_time()
+            pattern.search(text)
+            pattern.fullmatch(text)
+            if (took := time.process_time() - started) > MOST * SIZE * 2 / 1024:
+                slow[place] = (unit, end, took)
+                break
+    assert slow == {}

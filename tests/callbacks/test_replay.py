@@ -102,8 +102,8 @@ def test_what_is_refused_is_a_dead_letter_and_not_asked_again(to_alertmanager, e
     settings = to_alertmanager(hostile(behaviour, asked))
     found = deliver(event(), settings, soon())
     assert found.problem == "rejected"
-    # A storm's sign, the look-up, and the alert once.
-    assert sorted(head.split()[0] for head in asked) == ["GET", "POST", "POST"]
+    # The beacon, the look, and the alert itself: each once.
+    assert [head.split()[0] for head in asked] == ["POST", "GET", "POST"]
     assert "a dead letter" in found.detail
     assert waiting(settings) == []
     (letter,) = dead(settings)

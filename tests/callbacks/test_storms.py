@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from real.alertmanager import FAST, Alertmanager, Messages
 
 from windsock import storms
+from windsock.alertmanager import Alertmanager as Client
 from windsock.callbacks.delivery import deliver, flush, resolve
 from windsock.settings import Settings
 
@@ -99,6 +102,32 @@ def test_where_the_look_fails_a_failure_is_told_by_itself_and_in_time(alertmanag
     assert fail("late", others=[hostile("hanging")], seconds=3).problem == ""
     assert time.monotonic() - started < 4
     assert "late" in {alert["labels"]["dag_id"] for alert in alertmanager.alerts()}
+
+
+def test_an_alertmanager_that_too_many_ask_at_once_is_asked_again(event, to_alertmanager):
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            asked.append(self.path)
+            busy = len(asked) < 4
+            body = b"Limit of concurrent GET requests reached (8), try again later.\n" if busy else b"[]"
+            self.send_response(503 if busy else 200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        config = to_alertmanager(f"http://127.0.0.1:{server.server_port}").alertmanager
+        assert Client(config).match(storms.patterns(event()), 20) == []
+        asked.clear()
+        with pytest.raises(OSError, match="Limit of concurrent"):
+            Client(config).match(storms.patterns(event()), 0.05)
+        server.shutdown()
 
 
 def test_a_peer_that_is_gone_keeps_nobody_from_the_storm(alertmanager, fail, refusing):

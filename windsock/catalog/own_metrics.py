@@ -141,7 +141,7 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     (
         "windsock_reconcile_errors_total",
         "counter",
-        "What went wrong in passes of the reconciler, by part: database, alertmanager, store, details, internal.",
+        "What went wrong in the reconciler's passes, by part: database, alertmanager, store, details, clock, internal.",
         ("part",),
     ),
     ("windsock_airflow_version_info", "gauge", "Airflow's major version, by the metrics seen.", ("major", "dialect")),

@@ -12,7 +12,7 @@ _BYTES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 1
 _LONGEST = 100 * 365 * 86_400.0
 """No clock and no thread can wait for infinity; nobody means more than a century."""
 _LARGEST = 1 << 62
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|[smhdw])")
+_DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(ms|[smhdw])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]i?B|B)?")
 
 

@@ -134,7 +134,9 @@ class Finished(Query):
         columns = [tasks.c[name] for name in names]
         same = sa.and_(tasks.c.dag_id == runs.c.dag_id, tasks.c.run_id == runs.c.run_id)
         whole = runs.c.id.in_([one.run.id for one in followed if one.whole])
-        late = sa.or_(tasks.c.end_date >= look.bind(self._read - _LATE), tasks.c.end_date.is_(None))
+        # After a clock that was ahead for a pass nothing would be late: all is read once more, and counted once.
+        since = self._read if self._read <= look.now else 0.0
+        late = sa.or_(tasks.c.end_date >= look.bind(since - _LATE), tasks.c.end_date.is_(None))
         wanted = runs.c.id.in_([one.run.id for one in followed])
         worth = sa.or_(whole, tasks.c.state == "failed", sa.and_(tasks.c.state.in_(FINISHED), late))
         if look.session.dialect.lateral:

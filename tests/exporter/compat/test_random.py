@@ -12,9 +12,9 @@ PART = st.sampled_from(["a", "b", "c", "a-b", "7", "x_y"])
 NAME = st.lists(PART, min_size=1, max_size=4).map(".".join).map(lambda name: name if name[0].isalpha() else f"n{name}")
 GLOB = st.lists(PART | st.just("*"), min_size=1, max_size=4).map(".".join).filter(lambda glob: glob[0] != "7")
 PIECES = (
-    r"(\w+) \. a (.*) (b|c)? ^ $ ([[:alpha:]]+) [^.] (?P<n>\d)? (?i:A|\pN) .*? \b \z (?U)(x+) \Q.\E (?:a|a-)* (|a)+"
+    r"(\w+) \. a (.*) (b|c)? ^ $ ([[:alpha:]]+) [^.] (?P<n>\d)? (?i:A|\p{Greek}) .*? \b \z (?U)(x+) \Q.\E (?:a|a-)*"
 )
-REGEX = st.lists(st.sampled_from([*PIECES.split(), r"(\pL{1,2})", r"[^\d\PL]"]), min_size=1, max_size=5).map("".join)
+REGEX = st.lists(st.sampled_from([*PIECES.split(), "(|a)+", r"[^\d\P{Greek}]"]), min_size=1, max_size=5).map("".join)
 # A group's name that stands twice is refused.
 REGEX = REGEX.filter(lambda regex: regex.count("<n>") < 2)
 TEMPLATE = st.sampled_from(["m", "n", "m_${1}", "n_$2", "${2}_${1}", "m$1", "$1", "o_$1_$2", "${3}x"])

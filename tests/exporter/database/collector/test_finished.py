@@ -152,6 +152,23 @@ def test_a_task_instance_that_ends_after_its_run_still_counts(pg_database, look,
     assert eye.collector._schedule.queries[2]._ledger.followed == {}
 
 
+def test_what_ends_after_a_pass_whose_clock_was_ahead_counts_once(pg_database, look, clock):
+    clock(NOW)
+    pg_database.dag("d")
+    pg_database.run(1, "d", "running", NOW - 60, start_date=NOW - 50)
+    for task in ("one", "two"):
+        pg_database.task(1, "d", task, "running", start_date=NOW - 40)
+    eye = look(pg_database.url)
+    eye()
+    pg_database.update("task_instance", {"task_id": "one"}, state="success", end_date=NOW + 5)
+    clock(NOW + 30 * 86_400)
+    eye()
+    pg_database.update("task_instance", {"task_id": "two"}, state="success", end_date=NOW + 20)
+    for later in (30, 45):
+        clock(NOW + later)
+        assert counted(eye()) == {("task_instances", "d", "success"): 2}
+
+
 def test_a_failure_that_two_components_write_counts_once(pg_database, look, clock):
     clock(NOW)
     pg_database.dag("d")

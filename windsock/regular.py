@@ -1,0 +1,34 @@
+"""Files whose place somebody else can write to, such as Airflow's logs, where tasks run as the same user.
+
+What stands there may be a FIFO, which an ordinary `open` waits for without end, a device, or a link to another's file.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import BinaryIO
+
+_ALWAYS = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def reading(path: Path) -> BinaryIO:
+    """Open a regular file. Raises OSError where it is none, without waiting, and where its last part is a link."""
+    return os.fdopen(_open(path, os.O_RDONLY), "rb")
+
+
+def appending(path: Path) -> BinaryIO:
+    """The same to write behind what there is; a file that is not there is made."""
+    return os.fdopen(_open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
+
+
+def _open(path: Path, flags: int) -> int:
+    descriptor = os.open(path, flags | _ALWAYS, 0o644)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(f"{path} is no regular file")
+    return descriptor
