@@ -22,19 +22,20 @@ _WORDS = {DEADLINE_MISSED: "a deadline was missed", TASK_SKIPPED: "a task was sk
 _SAYS_NOTHING = ("task_failure",)
 """Airflow's reason for a failed run that only repeats that it failed."""
 
-_VAGUE = re.compile(
-    r"(?:[\w.]+:)?[\W_]*$|.*\b(?:exit(?:ed)? (?:with )?(?:code|status)|returned a failure|container failed)\b",
-    re.IGNORECASE,
+_BARE = re.compile(r"(?:[\w.]{1,100}:)?[\W_]{0,150}")
+"""Nothing but a type, as of `KeyError: 'price'`."""
+_PROGRAM = re.compile(
+    r"\b(?:exit(?:ed)? (?:with )?(?:code|status)|returned a failure|container failed)\b", re.IGNORECASE
 )
-"""Nothing but a type, as of `KeyError: 'price'`; or that some program failed, which is no cause."""
+"""That some program failed, which is no cause."""
 
 _EXCEPTION = re.compile(r"[A-Za-z_][\w.]{0,100}(?:Error|Exception|Timeout|Exit|Interrupt|Failure)\b(?::|$)")
 _QUOTED = r"(?<!\w)'[^'\n]{0,200}'(?!\w)|\"[^\"\n]{0,200}\"|`[^`\n]{0,200}`"
 _URL = r"[a-z][a-z0-9+.-]{1,20}://\S+"
 _PATH = r"(?<![\w<])~?/[\w./%-]+"
-_CLASS = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*\.[A-Z]\w*(?![\w.])"
-_HOST = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)+(?::\d+)?"
-_NUMBERED = r"[A-Za-z_-]*\d[\w:-]*"
+_CLASS = r"[A-Za-z_]\w{0,60}(?:\.[A-Za-z_]\w{0,60}){0,9}\.[A-Z]\w{0,60}(?![\w.])"
+_HOST = r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){1,9}(?::\d{1,5})?"
+_NUMBERED = r"[A-Za-z_-]{0,60}\d[\w:-]*"
 _OBJECT = r"<[^<>\n]{0,200}>"
 _DIFFERS = re.compile(rf"(?P<keep>{_CLASS})|{_QUOTED}|{_URL}|{_OBJECT}|{_PATH}|{_HOST}|{_NUMBERED}")
 _REPEATED = re.compile(rf"{_BLANK}(?:[\s,;:/=-]*{_BLANK})+")
@@ -65,7 +66,7 @@ def fingerprint(text: str) -> str:
 
 def is_vague(cause: str) -> bool:
     """Whether failures for different reasons say the same words: `KeyError: …`, a command's exit code."""
-    return _VAGUE.match(cause) is not None
+    return _BARE.fullmatch(cause) is not None or _PROGRAM.search(cause) is not None
 
 
 def _of_log(tail: str) -> str:
