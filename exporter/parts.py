@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from windsock.settings import Settings
 
     from .database.collector import Collector
+    from .process.worker import Worker
     from .reconciler.reconciler import Reconciler
     from .series.store import SeriesStore
-    from .worker import Worker
 
 DATABASE = "Metadata database"
 RECONCILER = "Reconciler"

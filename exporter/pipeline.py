@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from windsock.settings.exporter import Exporter as ExporterSettings
     from windsock.settings.exporter import StatsD
 
-    from .worker import Worker
+    from .process.worker import Worker
 
 log = logging.getLogger(__name__)
 

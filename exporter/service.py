@@ -8,9 +8,9 @@ from typing_extensions import override
 
 from . import systemd
 from .pipeline import Pipeline
+from .process.worker import Worker
 from .web.access import Access
 from .web.server import Server
-from .worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from windsock import teams
+from windsock.exporter.process.worker import Worker
 from windsock.exporter.series.own import OwnMetrics
-from windsock.exporter.worker import Worker
 from windsock.redaction import redact
 
 from . import metrics, schema

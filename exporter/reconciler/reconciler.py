@@ -17,8 +17,8 @@ from windsock.exporter.database.collector import RECONCILER, Collector
 from windsock.exporter.database.faults import said
 from windsock.exporter.database.query import Inquiry
 from windsock.exporter.database.snapshot import Snapshot
+from windsock.exporter.process.worker import Worker
 from windsock.exporter.series.own import OwnMetrics
-from windsock.exporter.worker import Worker
 
 from . import clock
 from .definitions import Definitions

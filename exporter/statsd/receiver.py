@@ -12,8 +12,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, cast
 
-from windsock.exporter.crowd import Crowd
-from windsock.exporter.worker import Worker
+from windsock.exporter.process.crowd import Crowd
+from windsock.exporter.process.worker import Worker
 
 from .datagrams import BATCH, Datagrams
 from .stream import Stream

@@ -14,7 +14,7 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from windsock.exporter.worker import Worker
+from windsock.exporter.process.worker import Worker
 
 from .send import BATCH, Sender
 

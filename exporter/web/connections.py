@@ -8,7 +8,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from windsock.exporter.crowd import Crowd
+from windsock.exporter.process.crowd import Crowd
 
 if TYPE_CHECKING:
     from collections.abc import Hashable

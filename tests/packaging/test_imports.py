@@ -10,12 +10,13 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("windsock", "exporter", "dashboards", "alerts", "logging", "callbacks", "demo")
 
 BELOW = {
+    "process": set(),
     "series": set(),
-    "statsd": {"series"},
+    "statsd": {"process", "series"},
     "compat": {"series", "statsd"},
-    "database": {"series"},
-    "reconciler": {"series", "database"},
-    "web": {"series", "statsd", "parts", "pipeline"},
+    "database": {"process", "series"},
+    "reconciler": {"process", "series", "database"},
+    "web": {"process", "series", "statsd", "parts", "pipeline"},
     "plugin": {"series", "database", "web"},
 }
 """By room of the exporter: what of it the room may import. Commands, and what puts the rooms together, stand above."""
