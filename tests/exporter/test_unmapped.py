@@ -10,8 +10,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 
 from windsock import catalog, cli
 from windsock.airflow.versions import NEWEST
-from windsock.exporter import state
 from windsock.exporter.series.exposition import OPENMETRICS
+from windsock.exporter.state import State
 
 KEEP = {"statsd": {"unmapped": "keep"}}
 
@@ -84,9 +84,11 @@ class TestKept:
         file = str(tmp_path / "state.json")
         lines = ["airflow.vault.reads:2|c", "airflow.wait_seconds:5|ms"]
         first = make_pipeline(**KEEP).feed(*lines).service
-        state.save(file, first.store, first.translator)
+        kept_in = State(file)
+        kept_in.save(first.store, first.translator)
+        kept_in.close()
         pipeline = make_pipeline(statsd={"unmapped": second})
-        state.load(file, pipeline.service.store, pipeline.service.translator, pipeline.service._metrics)
+        State(file).load(pipeline.service.store, pipeline.service.translator, pipeline.service._metrics)
         pipeline.feed("airflow.wait_seconds:5|g", *lines)
         assert pipeline.airflow().get("airflow_unmapped_vault_reads_total", 0) == kept
         assert pipeline.own().get('windsock_sample_errors_total{reason="type_conflict"}', 0) == bool(kept)
