@@ -162,13 +162,15 @@ class Theirs:
 
     def _settle(self) -> None:
         """Wait until what was taken in is stored as well: until nothing changes any more."""
-        before, now = None, self._samples()
+        before, now, pause = None, self._samples(), 0.05
         while now != before:
-            time.sleep(0.05)
-            before, now = now, self._samples()
+            # A scrape of many summaries takes the processor that storing needs.
+            time.sleep(pause)
+            before, now, pause = now, self._samples(), min(1.0, 2 * pause)
 
-    def _samples(self) -> list[str]:
-        return [line for line in (self._scrape() or "").splitlines() if not line.startswith(("#", *SELF))]
+    def _samples(self) -> set[str]:
+        """In no order: series of one family with other label names change places from scrape to scrape."""
+        return {line for line in (self._scrape() or "").splitlines() if not line.startswith(("#", *SELF))}
 
     def text(self) -> str:
         text = self._scrape()
