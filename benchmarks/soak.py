@@ -34,7 +34,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import requests
-import sqlalchemy as sa
 import yaml
 
 from windsock.airflow.versions import NEWEST
@@ -47,8 +46,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 from real.alertmanager import Alertmanager, Messages  # noqa: E402  the servers that tests run
 from real.databases import Postgres  # noqa: E402
 from real.failures import fail, succeed  # noqa: E402
-from real.server import free_port  # noqa: E402
 from real.tables import Database  # noqa: E402
+
+from exporter import free_port  # noqa: E402  a benchmark beside this one
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,12 +63,11 @@ def follow(file):
     while True:
         ahead = int(file.read_text())
         if ahead != shown:
-            if travel is not None:
+            if shown:
                 travel.stop()
-            travel = time_machine.travel(datetime.timedelta(seconds=ahead), tick=True) if ahead else None
-            if travel is not None:
+            travel, shown = time_machine.travel(datetime.timedelta(seconds=ahead), tick=True), ahead
+            if ahead:
                 travel.start()
-            shown = ahead
         time.sleep(0.2)
 
 threading.Thread(target=follow, args=(pathlib.Path(os.environ["SOAK_CLOCK"]),), daemon=True).start()
@@ -109,7 +108,7 @@ class Exporter:
     """`windsock exporter`, with a clock that can be moved."""
 
     def __init__(self, folder: Path, url: str, alertmanager: str) -> None:
-        self.port, self.web = _free_udp(), free_port()
+        self.port, self.web = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM)
         self.clock, self.log = folder / "clock", folder / "exporter.log"
         self.step(0)
         config = folder / "windsock.yaml"
@@ -309,7 +308,8 @@ def line(started: float, seen: Seen, messages: Messages) -> str:
 def problems(exporter: Exporter, seen: Seen, messages: Messages) -> list[str]:
     """What did not hold, in words."""
     firing, resolved = told(messages)
-    quarter = seen.memory[len(seen.memory) // 4 :]
+    begun = max(1, len(seen.memory) // 4)
+    first, rest = max(seen.memory[:begun], default=0), max(seen.memory[begun:], default=0)
     found = [f"told {firing[dag]} times: {dag}" for dag in seen.failed if firing[dag] != 1]
     found += [f"end told {resolved[dag]} times: {dag}" for dag in seen.mended if resolved[dag] != 1]
     found += [f"resolved, though it lasts: {dag}" for dag in resolved if dag not in seen.mended]
@@ -318,8 +318,8 @@ def problems(exporter: Exporter, seen: Seen, messages: Messages) -> list[str]:
         found.append(f"{len(slow)} scrapes took more than {SLOWEST:g} s, the slowest {max(slow):.1f} s")
     if seen.refused:
         found.append(f"{seen.refused} scrapes were refused")
-    if quarter and max(quarter) > GROWN * max(seen.memory[: len(seen.memory) // 4]):
-        found.append(f"memory grew to {max(quarter) / 1e6:.0f} MB")
+    if rest > GROWN * first:
+        found.append(f"memory grew from {first / 1e6:.0f} to {rest / 1e6:.0f} MB")
     lines, lost = (sum(value for _, value in _rows(seen.text, name)) for name in (_LINES, _LOST))
     if lost > LOST * (lines + lost):
         found.append(f"the kernel dropped {lost:,.0f} datagrams, {lines:,.0f} lines were taken in")
@@ -375,12 +375,6 @@ def _await(exporter: Exporter) -> None:
     sys.exit(f"the exporter did not start: {exporter.log.read_text(errors='replace')[-2000:]}")
 
 
-def _free_udp() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=60)
@@ -393,8 +387,6 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="windsock-soak-") as folder:
             found = soak(options, Path(folder), postgres, messages)
-    except sa.exc.SQLAlchemyError as error:
-        sys.exit(f"the database of the benchmark: {error}")
     finally:
         postgres.remove()
         messages.close()
