@@ -75,15 +75,13 @@ def test_a_replay_of_everything_over_midnight_adds_nothing(ship):
 def test_a_file_that_begins_anew_at_the_same_place_is_another_one(ship):
     """A trigger that is started again truncates its file."""
     shipping = ship()
-    first, second = "".join(lines(0, 10)), "".join(lines(10, 10))
+    # Filebeat knows by its size that it was truncated: one that has grown as long again meanwhile is not read.
+    first, second = "".join(lines(0, 10)), "".join(lines(10, 9))
     path = task_file(shipping.logs, first, attempt="attempt=1.log.trigger.1.log")
     shipping.filebeat.up()
     shipping.arrived(10)
-    path.write_text("")
-    shipping.until(lambda: "File was truncated" in shipping.filebeat.log())
-    time.sleep(3)  # it says so before it goes back to the file's beginning
     path.write_text(second)
-    assert events(shipping.arrived(20)) == expected(20)
+    assert events(shipping.arrived(19)) == expected(19)
 
 
 def test_the_output_of_a_component_is_rotated(ship, tmp_path):
