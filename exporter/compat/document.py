@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 import yaml
 
 from windsock.exceptions import SettingsError
+from windsock.settings import document
 from windsock.settings.units import parse_duration
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 _Choice = TypeVar("_Choice")
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|\+?\.inf", re.IGNORECASE)
 _FLAGS = {**dict.fromkeys(("true", "yes", "on", "y"), True), **dict.fromkeys(("false", "no", "off", "n"), False)}
 
@@ -159,15 +159,7 @@ def _number(node: yaml.Node) -> float | None:
 
 def read(path: str) -> Section:
     """The mapping that a YAML file holds. Raises SettingsError where it holds none."""
-    try:
-        loader = _LOADER(Path(path).read_text(encoding="utf-8"))
-        node = loader.get_single_node()
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise SettingsError([f"{path}:{line}: not valid YAML: {error.problem or error.context}"]) from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError([f"{path}: can't be read: {getattr(error, 'strerror', None) or error}"]) from None
+    node = document.read_node(Path(path))
     if node is not None and not isinstance(node, yaml.MappingNode):
         raise SettingsError([f"{path}:1: expected a mapping with the key `mappings`"])
     return Section(node, "", Findings(path))

@@ -12,7 +12,7 @@ import yaml
 from windsock.exceptions import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 MOST_BYTES = 1 << 20
@@ -53,8 +53,19 @@ def read(file: Path) -> tuple[Any, yaml.Node | None]:
     return parse(_bytes(file), str(file))
 
 
+def read_node(file: Path) -> yaml.Node | None:
+    """Return the node alone, for whoever makes values of it in another way than YAML's. Raises SettingsError."""
+    return _parse(_bytes(file), str(file), None)[1]
+
+
 def parse(data: bytes | str, name: str) -> tuple[Any, yaml.Node | None]:
-    """The same of a text that is called `name`."""
+    """The same as `read` of a text that is called `name`."""
+    return _parse(data, name, _Loader.construct_document)
+
+
+def _parse(
+    data: bytes | str, name: str, construct: Callable[[_Loader, yaml.Node], Any] | None
+) -> tuple[Any, yaml.Node | None]:
     try:
         text = data.decode() if isinstance(data, bytes) else data
         loader = _Loader(text)
@@ -62,7 +73,7 @@ def parse(data: bytes | str, name: str) -> tuple[Any, yaml.Node | None]:
         if node is None:
             return None, None
         _check(node)
-        return loader.construct_document(node), node
+        return construct(loader, node) if construct is not None else None, node
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise SettingsError([f"{name}:{line}: can't be read: {error}"]) from None

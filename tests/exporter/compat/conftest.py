@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
 # What the two say about themselves.
+_LOOKS = 3
+"""In a row that show the same: on a busy machine nothing may be stored between two."""
 SELF = ("go_", "process_", "promhttp_", "statsd_exporter_", "statsd_metric_mapper_", "windsock_")
 
 
@@ -162,11 +164,13 @@ class Theirs:
 
     def _settle(self) -> None:
         """Wait until what was taken in is stored as well: until nothing changes any more."""
-        before, now, pause = None, self._samples(), 0.05
-        while now != before:
+        before, same, pause = self._samples(), 0, 0.05
+        while same < _LOOKS:
             # A scrape of many summaries takes the processor that storing needs.
             time.sleep(pause)
-            before, now, pause = now, self._samples(), min(1.0, 2 * pause)
+            now = self._samples()
+            same = same + 1 if now == before else 0
+            before, pause = now, pause if same else min(1.0, 2 * pause)
 
     def _samples(self) -> set[str]:
         """In no order: series of one family with other label names change places from scrape to scrape."""
