@@ -29,6 +29,9 @@ PATIENCE = 20.0
 """Seconds from a failure within which its callback may still tell of it, with the exception: Airflow writes the failure
 first, and gives a task's callbacks so long ([core] task_success_overtime)."""
 _NEVER = float("inf")
+_AGAIN = 600.0
+"""Seconds for which an end is posted again to an Alertmanager that was started meanwhile: one that takes an end, and
+stops before its group is due, tells nobody of it. Who was told is not told again: what was sent outlives a stop."""
 _GRACE = 60.0
 """Seconds for which a callback may be ahead of the database, of a failure or of a success: those 20 s, and time for
 Airflow to write it and for a pass to see it."""
@@ -144,12 +147,13 @@ class Tracker:
         # Tasks before their runs, which they hold back.
         lasting.sort(key=lambda one: one.key.alertname == DAG_RUN_FAILED)
         firing = [one for one in lasting if _is_due(one, look, at)]
-        ended = [
-            one for key, one in self.alerts.items() if one.over is not None and (not one.told or key in self._strangers)
-        ]
+        over = [(key, one) for key, one in self.alerts.items() if one.over is not None]
+        ended = [one for key, one in over if not one.told or key in self._strangers]
+        restarted = bool(look.complete.keys() - look.signed)
+        again = [one for _, one in over if restarted and one not in ended and at - (one.over or 0) < _AGAIN]
         posts = [*self._signs, *(one.event(cluster).alert(now) for one in firing)]
         self._signs = []
-        for one in ended:
+        for one in (*ended, *again):
             posts += _resolved(one, look.alerts.get(one.key, []), cluster, now)
         fired = sum(not one.posted for one in firing)
         self.posted = {"fired": fired, "renewed": len(firing) - fired, "resolved": len(ended)}

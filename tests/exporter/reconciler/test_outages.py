@@ -195,6 +195,23 @@ def test_of_two_exporters_one_acts_and_the_other_goes_on_with_a_store_of_its_own
     two.told({"d": (1, 1), "next": (1, 0)})
 
 
+def test_an_end_that_an_alertmanager_took_before_it_stopped_is_told_by_the_next(database, own_bench):
+    fail(database)
+    fail(database, 2, "told")
+    made = own_bench(database)
+    made.step(2)
+    told(made.messages, {"d": (1, 0), "told": (1, 0)})
+    succeed(database, "told")
+    made.step(2)
+    told(made.messages, {"d": (1, 0), "told": (1, 1)})
+    succeed(database)
+    made.step()
+    made.alertmanager.stop()
+    made.alertmanager.up()
+    made.step(2)
+    told(made.messages, {"d": (1, 1), "told": (1, 1)})
+
+
 def test_an_outage_within_the_window_is_made_up_for(database, bench):
     made = bench(database, reconcile={"window": "2h"})
     made.step()
