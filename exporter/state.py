@@ -15,7 +15,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from windsock.settings.document import regular
+from windsock import regular
 
 from . import saved
 from .series.budget import refused_by
@@ -52,7 +52,7 @@ class State:
         if not self._usable:
             return
         try:
-            content = regular(self._file, _MOST_BYTES)
+            content = regular.content(self._file, _MOST_BYTES)
             state = saved.parse(content)
             del content
             self._file.unlink()

@@ -13,22 +13,34 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-_ALWAYS = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_ALWAYS = os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def reading(path: Path) -> BinaryIO:
     """Open a regular file. Raises OSError where it is none, without waiting, and where its last part is a link."""
-    return os.fdopen(_open(path, os.O_RDONLY), "rb")
+    return os.fdopen(_open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb")
 
 
 def appending(path: Path) -> BinaryIO:
     """The same to write behind what there is; a file that is not there is made."""
-    return os.fdopen(_open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab")
+    return os.fdopen(_open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW), "ab")
+
+
+def content(path: Path, most: int) -> bytes:
+    """Return what a file of an operator's holds, `most` bytes at most; it may be a link, as in Kubernetes' volumes.
+
+    Raises OSError.
+    """
+    with os.fdopen(_open(path, os.O_RDONLY), "rb") as file:
+        found = file.read(most + 1)
+    if len(found) > most:
+        raise OSError(0, f"more than {most:,} bytes")
+    return found
 
 
 def _open(path: Path, flags: int) -> int:
     descriptor = os.open(path, flags | _ALWAYS, 0o644)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise OSError(f"{path} is no regular file")
+        raise OSError(0, "not a regular file", str(path))
     return descriptor

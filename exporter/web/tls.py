@@ -6,6 +6,7 @@ import ssl
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from windsock import regular
 from windsock.exceptions import SettingsError
 from windsock.settings import document
 from windsock.settings.sources import Source, dotted
@@ -133,7 +134,7 @@ def _load_authorities(made: ssl.SSLContext, file: Path) -> None:
 def _read(key: str, file: Path) -> None:
     """OpenSSL would wait for what is no regular file."""
     try:
-        document.regular(file, document.MOST_BYTES)
+        regular.content(file, document.MOST_BYTES)
     except (OSError, ValueError) as error:
         raise _Wrong(key, f"{file} can't be read: {getattr(error, 'strerror', None) or error}") from None
 

@@ -148,7 +148,7 @@ def test_a_fifo_where_the_plugin_keeps_its_exposition(tmp_path, monkeypatch, suf
     os.mkfifo(lock.with_suffix(f".{suffix}"))
     if suffix == "prom":
         monkeypatch.setattr(Exposition, "_collect", lambda *_: None)
-    with pytest.raises(UnavailableError, match=r"no regular file|No such device"):
+    with pytest.raises(UnavailableError, match=r"not a regular file|No such device"):
         bounded(Exposition(Settings(), "sqlite:////nowhere/at/all.db").read)
 
 

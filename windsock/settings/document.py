@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import stat
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from windsock import regular
 from windsock.exceptions import SettingsError
 
 if TYPE_CHECKING:
@@ -91,21 +90,9 @@ def _parse(
         raise SettingsError([f"{name}:1: not valid YAML: nested too deeply"]) from None
 
 
-def regular(file: Path, most: int) -> bytes:
-    """Return the content of a regular file of at most `most` bytes, without ever waiting for one. Raises OSError."""
-    number = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with os.fdopen(number, "rb") as opened:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise OSError(0, "not a regular file")
-        content = opened.read(most + 1)
-    if len(content) > most:
-        raise OSError(0, f"more than {most:,} bytes")
-    return content
-
-
 def _bytes(file: Path) -> bytes:
     try:
-        return regular(file, MOST_BYTES)
+        return regular.content(file, MOST_BYTES)
     except (OSError, ValueError) as error:
         raise SettingsError([f"{file}: can't be read: {getattr(error, 'strerror', None) or error}"]) from None
 
