@@ -5,6 +5,7 @@ What stands there may be a FIFO, which an ordinary `open` waits for without end,
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -40,7 +41,10 @@ def content(path: Path, most: int) -> bytes:
 
 def _open(path: Path, flags: int) -> int:
     descriptor = os.open(path, flags | _ALWAYS, 0o644)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    mode = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(mode):
         os.close(descriptor)
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         raise OSError(0, "not a regular file", str(path))
     return descriptor

@@ -97,6 +97,16 @@ def test_every_hostile_line_arrives_and_the_file_goes_on(ship, elasticsearch):
     assert {hit["_index"].rpartition("-")[2] for hit in hits} == {"2026.11.22", "undated"}
 
 
+def test_a_field_that_is_too_deep_costs_no_other(ship, elasticsearch):
+    # In which order Filebeat meets a line's fields is random.
+    shipping = ship()
+    fields = {"deep": {"k" * 300: 1}, "one": 1, "two": {"x": {"y": 2}}, "three": "3"}
+    task_file(shipping.logs, "".join(line("deep", number, **fields) for number in range(100)))
+    shipping.filebeat.up()
+    kept = {tuple(sorted(hit["_source"]["extra"])) for hit in shipping.arrived(100)}
+    assert kept == {("deep", "one", "three", "two")}
+
+
 def test_10000_keys_over_many_lines_are_one_field(ship, elasticsearch):
     shipping = ship()
     task_file(
