@@ -28,8 +28,8 @@ def itself(settings: Settings) -> str:  # noqa: ARG001  one signature for all bo
             Row("Series and configuration", _series()),
             Row("Metadata database", _database()),
             Row("Messages", delivery_panels()),
-            Row("Reconciler", reconciler_panels()),
-            Row("Way of the logs", logs_panels()),
+            Row("The reconciler", reconciler_panels()),
+            Row("Logs", logs_panels()),
         ],
     )
 

@@ -33,7 +33,7 @@ def objectives(settings: Settings) -> str:
             Row("", _now()),
             Row("Promises", _promises(settings.links)),
             Row("Error budget of runs", _budget(settings.links)),
-            Row("Assets", _assets()),
+            Row("Events of assets", _assets()),
         ],
     )
 
