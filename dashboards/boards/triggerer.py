@@ -22,7 +22,7 @@ def triggerer(settings: Settings) -> str:
         uid=links.TRIGGERER_UID,
         title="Airflow triggerer",
         description="Deferrable tasks: do triggerers run, have they room, does a trigger block or fail, who waits?",
-        rows=[Row("", _now()), Row("Triggers", _triggers()), Row("Who waits", _who(settings.links))],
+        rows=[Row("", _now()), Row("Triggers and their time", _triggers()), Row("Who waits", _who(settings.links))],
     )
 
 
