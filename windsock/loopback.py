@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from windsock.exceptions import StackError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from email.message import Message
 
 
 def address(text: str, option: str, why: str) -> tuple[str, int]:
@@ -46,7 +46,7 @@ def shown(bound: socket.socket) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def is_local(headers: Mapping[str, str]) -> bool:
+def is_local(headers: Message) -> bool:
     """Whether the caller used a loopback name: a page from elsewhere whose name was bound to us did not."""
     try:
         host = urlsplit(f"//{headers.get('Host', 'localhost')}").hostname or ""
@@ -55,7 +55,7 @@ def is_local(headers: Mapping[str, str]) -> bool:
     return host == "localhost" or _is_loopback(host)
 
 
-def is_own(headers: Mapping[str, str]) -> bool:
+def is_own(headers: Message) -> bool:
     """Whether the request is a program's or its own page's."""
     own = f"http://{headers.get('Host')}"
     return headers.get("Origin", own) == own and headers.get("Sec-Fetch-Site", "none") in ("same-origin", "none")
