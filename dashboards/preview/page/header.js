@@ -9,7 +9,7 @@ const EVERY = ["", "10s", "30s", "1m", "5m"];
 
 export function header(page, change, again) {
   const top = document.querySelector("#top");
-  if (top.contains(document.activeElement) && document.activeElement.closest(".menu")) return; // somebody is choosing
+  if (!page.isChanged && top.querySelector("details[open]")) return; // somebody is choosing
   const { board, prometheus, problem, failed } = page;
   const choices = Object.values(page.choices).map((choice) => control(choice, (values) => change({ choice: choice.name, values })));
   const switches = (board.annotations?.list ?? []).filter(({ expr, hide }) => expr && !hide).map((one) => annotation(page, one, failed?.get(one.name), again));

@@ -63,7 +63,7 @@ function change({ raw = page.raw, choice, values, every = page.every }) {
 async function refresh(isNew) {
   const mine = ++turn;
   clearTimeout(timer);
-  page.isAsking = true;
+  Object.assign(page, { isAsking: true, isChanged: isNew });
   settled();
   address();
   const { board } = page;
@@ -82,7 +82,7 @@ async function refresh(isNew) {
   };
   page.events = happened();
   header(page, change, () => refresh(false));
-  page.isAsking = false;
+  Object.assign(page, { isAsking: false, isChanged: false });
   await Promise.all(rows.map((row) => row.refresh()));
   settled();
   if (mine === turn && page.every) timer = setTimeout(again, Math.max(1000, duration(page.every) || 6e4));

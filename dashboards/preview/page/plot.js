@@ -4,6 +4,7 @@ import { format, step } from "./units.js";
 
 const GRID = "rgba(204,204,220,0.10)";
 const INK = "#A9ABB5";
+const MOST = 50; // marks on an axis
 
 // plotly reads a little HTML in texts: a label is none.
 export const plain = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
@@ -13,11 +14,12 @@ export function valueAxis([low, high], { unit, decimals, isLog = false }, height
   const base = { gridcolor: GRID, zeroline: false, fixedrange: true, color: INK, tickmode: "array", ticks: "" };
   const marks = [];
   if (isLog) {
-    for (let at = 10 ** Math.floor(Math.log10(Math.max(low, 1e-9))); at <= high; at *= 10) marks.push(at);
+    for (let at = 10 ** Math.floor(Math.log10(Math.max(low, 1e-9))); at <= high && marks.length < MOST; at *= 10) marks.push(at);
     return { ...base, type: "log", range: [Math.log10(Math.max(low, 1e-9)), Math.log10(high)], tickvals: marks, ticktext: texts(marks, unit, decimals) };
   }
   const between = step(low, high, Math.max(2, Math.floor(height / 38)), unit);
-  for (let at = Math.ceil(low / between - 1e-9) * between; at <= high + between * 1e-9; at += between) marks.push(Number(at.toPrecision(12)));
+  const [first, last] = [Math.ceil(low / between - 1e-9), Math.floor(high / between + 1e-9)];
+  for (let index = first; index <= last && marks.length < MOST; index += 1) marks.push(Number((index * between).toPrecision(12)));
   return { ...base, range: [low, high], tickvals: marks, ticktext: texts(marks, unit, decimals) };
 }
 

@@ -108,7 +108,8 @@ function extent(members, config, isLog) {
   const { axisSoftMin, axisSoftMax } = config.custom ?? {};
   low = config.min ?? Math.min(low, axisSoftMin ?? low);
   high = config.max ?? Math.max(high, axisSoftMax ?? high);
-  if (high <= low) high = low + (Math.abs(low) * 0.1 || 1);
+  // What differs by the error of an addition is one value.
+  if (high - low <= Math.abs(high) * 1e-9) high = low + (Math.abs(low) * 0.1 || 1);
   const room = (high - low) * 0.05;
   return [config.min === undefined && low !== 0 && !isLog ? low - room : low, config.max === undefined ? high + room : high];
 }
