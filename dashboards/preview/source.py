@@ -52,7 +52,7 @@ class Source:
             raise SourceError(404, "the preview passes on queries, series and label values only")
         given = [(name, value) for name, value in parse_qsl(query) if name in PARAMETERS]
         if not path.endswith(("/series", "/labels", "/values")):
-            given.append(("timeout", f"{TIMEOUT:g}s"))
+            given.append(("timeout", f"{TIMEOUT * 1000:.0f}ms"))
         if not self._turns.acquire(timeout=TIMEOUT):
             raise SourceError(503, f"Prometheus is still busy with {AT_ONCE} other queries")
         try:
