@@ -37,7 +37,7 @@ function tile({ field, row }, { text, color }, options, width, height, count) {
   const withValue = textMode !== "name" && textMode !== "none";
   const isFilled = colorMode.startsWith("background");
   const ink = isFilled ? over(color) : undefined;
-  const size = Math.min(height * (withName ? 0.38 : 0.5), (width - 16) / (Math.max(3, text.length) * 0.58), 64);
+  const size = Math.min(height * (withName ? 0.38 : 0.5), (width - 16) / (Math.max(3, text.length) * 0.66), 64);
   return element("div", { class: "inside", style: isFilled ? { background: color, color: ink } : {} },
     graphMode === "area" && field.values.length > 1 && sparkline(field, ink ?? color),
     withName && element("span", { class: "name", title: field.display }, field.display),

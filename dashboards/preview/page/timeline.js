@@ -1,6 +1,6 @@
 // State timeline and status history: a row for each series, its states along the time.
 
-import { over } from "./colors.js";
+import { named, over } from "./colors.js";
 import { element } from "./dom.js";
 import { show, span } from "./display.js";
 import { menu, resolved } from "./links.js";
@@ -25,8 +25,16 @@ export function draw(body, frames, context) {
   });
   const width = Math.max(100, body.clientWidth - LABEL);
   const marks = ticks(range, width / 70).map(({ at, label }) => element("span", { style: { left: place(at, range) } }, label));
-  body.replaceChildren(element("div", { class: "timelines" }, element("ul", {}, rows), element("div", { class: "times" }, marks)));
+  const below = panel.options?.legend?.showLegend === false ? undefined : words(panel.fieldConfig?.defaults?.mappings);
+  body.replaceChildren(element("div", { class: "timelines" }, element("ul", {}, rows), element("div", { class: "times" }, marks), below));
   return { note: found.length > MOST ? `the first ${MOST} of ${found.length} rows` : "" };
+}
+
+// The meaning of the colours.
+function words(mappings = []) {
+  const results = mappings.flatMap(({ type, options }) => (type === "value" ? Object.values(options) : [options.result]));
+  const items = results.map(({ text, color }) => element("span", { class: "item" }, element("i", { style: { background: named(color) } }), text));
+  return items.length ? element("div", { class: "legend" }, items) : undefined;
 }
 
 const place = (at, { from, to }) => `${((100 * (at - from)) / (to - from)).toFixed(3)}%`;

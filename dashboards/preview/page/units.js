@@ -106,7 +106,7 @@ export function format(value, unit = "none", decimals = undefined) {
 export const isMoment = (unit = "") => unit.startsWith("dateTime") || unit.startsWith("time:");
 
 const SECONDS = { ns: 1e-9, "µs": 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600, d: 86400 };
-const SEXAGESIMAL = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800];
+const SEXAGESIMAL = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 7776000, 31536000, 157680000, 315360000];
 
 // The step of an axis of `unit` with room for `count` values between two.
 export function step(low, high, count, unit = "none") {
