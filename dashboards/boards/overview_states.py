@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from windsock import links
 from windsock.dashboards.links import board_link
 from windsock.dashboards.panels import ALIVE, BAD, FROM_ONE_BAD, GOOD, UP, WARN, Panel, stat
@@ -17,6 +19,9 @@ from windsock.dashboards.sources import (
     finished,
     none_is_zero,
 )
+
+if TYPE_CHECKING:
+    from windsock.dashboards.panels import Words
 
 _EXECUTOR = (
     f'(max by (cluster) (airflow_db_task_instance_oldest_age_seconds{{state="queued"}}) <= bool {STUCK}) or '
@@ -76,14 +81,14 @@ def _component(  # noqa: PLR0913  a panel is its settings
     description: str,
     uid: str,
     *,
-    words: dict[int, tuple[str, str]] | None = None,
+    words: Words = ALIVE,
     no_value: str = "not heard",
 ) -> Panel:
     return stat(
         title,
         description,
         Query(expr, "{{cluster}}", instant=True),
-        words=words or ALIVE,
+        words=words,
         height=3,
         no_value=no_value,
         recent="15m",
