@@ -60,7 +60,7 @@ def stat(  # noqa: PLR0913  a panel is its settings
         decimals=decimals,
         thresholds=step_list(steps),
         mappings=[_words(words)] if words else [],
-        noValue=no_value or silence([query]),
+        noValue=no_value or silence([query], short=True),
         reduceCalc="lastNotNull",
         color={"mode": "thresholds"},
         colorMode="background" if words or len(steps) > 1 else "value",
