@@ -77,6 +77,7 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
     *queries: Query,
     unit: str = "short",
     width: int = 8,
+    height: int = 8,
     stacked: bool = False,
     bars: bool = False,
     colors: Mapping[str, str] | None = None,
@@ -86,7 +87,7 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
 ) -> Panel:
     """Lines or bars over time from zero up; `steps` draws thresholds; `colors` are by the series' names."""
     return core.TimeSeries(
-        **common(title, description, queries, (width, 8)),
+        **common(title, description, queries, (width, height)),
         interval="1m",
         unit=unit,
         valueMin=0,

@@ -55,6 +55,7 @@ def component_panels() -> list[Panel]:
             f"Good: takes tasks. Stuck: a task instance has been queued for more than {STUCK // 60} minutes.",
             links.POOLS_UID,
             words={0: ("stuck", BAD), 1: ("takes tasks", GOOD)},
+            no_value="database not read",
         ),
         _component(
             "Database",
