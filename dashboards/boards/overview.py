@@ -119,7 +119,7 @@ def _changes() -> Panel:
         Query("sum(increase(airflow_dag_serialization_version_created_total[$__rate_interval])) > 0", "DAG versions"),
         Query(
             'sum by (job_name) (increase(airflow_job_start_total{job_name!~"(?i)local.*"}[$__rate_interval])) > 0',
-            "started: {{job_name}}",
+            "components started: {{job_name}}",
         ),
         Query("sum(increase(airflow_task_removed_from_dag_total[$__rate_interval])) > 0", "tasks removed"),
         Query("sum(increase(airflow_task_restored_to_dag_total[$__rate_interval])) > 0", "tasks restored"),
