@@ -114,6 +114,7 @@ def bars(  # noqa: PLR0913  a panel is its settings
     query: Query,
     *,
     unit: str = "short",
+    decimals: int | None = None,
     width: int = 8,
     links: Sequence[Json] = (),
     no_value: str | None = None,
@@ -128,6 +129,7 @@ def bars(  # noqa: PLR0913  a panel is its settings
             "fieldConfig": {
                 "defaults": {
                     "unit": unit,
+                    "decimals": decimals,
                     "min": 0,
                     "color": {"mode": "continuous-BlYlRd"},
                     "links": list(links),
