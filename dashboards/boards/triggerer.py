@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from windsock import links
 from windsock.dashboards.board import Row, board
 from windsock.dashboards.links import CELL, dag_links
-from windsock.dashboards.panels import BAD, GOOD, WARN, Panel, stat, timeseries
+from windsock.dashboards.panels import ALIVE, BAD, GOOD, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query, first
 from windsock.dashboards.sources import TRIGGERER, alive, quantile, quantiles, worst
 from windsock.dashboards.tables import Column, table
@@ -32,7 +32,7 @@ def _now() -> list[Panel]:
             "Triggerer",
             "Good: alive. Stopped: deferred tasks wait for ever. Without deferrable operators there may be none.",
             Query(alive(TRIGGERER), "{{cluster}}", instant=True),
-            words={0: ("stopped", BAD), 1: ("alive", GOOD)},
+            words=ALIVE,
             no_value="not heard",
             recent="15m",
             width=6,
