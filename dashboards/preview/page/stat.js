@@ -31,13 +31,21 @@ export function layout({ clientWidth, clientHeight }, count, orientation = "auto
   return { columns, rows: Math.ceil(count / columns) };
 }
 
+const pen = document.createElement("canvas").getContext("2d");
+
+// Pixels of a text that is 100 high, in the font of the page.
+function widthOf(text) {
+  pen.font = `600 100px ${getComputedStyle(document.documentElement).fontFamily}`;
+  return Math.max(200, pen.measureText(text).width);
+}
+
 function tile({ field, row }, { text, color }, options, width, height, count) {
   const { textMode = "auto", colorMode = "value", graphMode = "none" } = options;
   const withName = textMode === "value_and_name" || textMode === "name" || (textMode === "auto" && count > 1);
   const withValue = textMode !== "name" && textMode !== "none";
   const isFilled = colorMode.startsWith("background");
   const ink = isFilled ? over(color) : undefined;
-  const size = Math.min(height * (withName ? 0.38 : 0.5), (width - 16) / (Math.max(3, text.length) * 0.66), 64);
+  const size = Math.min(height * (withName ? 0.38 : 0.5), ((width - 32) / widthOf(text)) * 100, 64);
   return element("div", { class: "inside", style: isFilled ? { background: color, color: ink } : {} },
     graphMode === "area" && field.values.length > 1 && sparkline(field, ink ?? color),
     withName && element("span", { class: "name", title: field.display }, field.display),
