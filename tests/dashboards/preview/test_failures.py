@@ -127,7 +127,7 @@ def test_a_hostile_label_is_a_text_everywhere(page, door, running, texts, end):
     with Preview(texts, Source(settings(door.url))) as preview:
         page.open(preview, "sampler")
         states = {one["title"]: one for one in page.panels()}
-        for title in ("words", "bars", "lines", "joined", "states", "alerts"):
+        for title in ("words", "bars", "lines", "joined", "states", "alerts", "matrix", "pie"):
             assert HOSTILE in states[title]["text"], title
         run = page.browser.run
         # What a pointer shows, too.
