@@ -10,10 +10,16 @@ import click
 from windsock import cli
 from windsock.exceptions import WindsockError
 
+from .preview.commands import preview, screenshot
+
 
 @click.group(epilog="Example: windsock dashboards build --out /var/lib/grafana/dashboards")
 def dashboards() -> None:
     """Build Grafana dashboards."""
+
+
+dashboards.add_command(preview)
+dashboards.add_command(screenshot)
 
 
 @dashboards.command(epilog="Example: windsock dashboards build --check     fails where a file is not up to date.")
