@@ -7,18 +7,14 @@ from typing import TYPE_CHECKING
 from windsock import links
 from windsock.dashboards.board import Row, board
 from windsock.dashboards.boards.budget import GOAL, budget_panels, failed_share
-from windsock.dashboards.links import CELL, dag_links
-from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, WARN, Panel, stat, states, timeseries
+from windsock.dashboards.boards.promises import NO_PROMISE, promise_panels
+from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query
-from windsock.dashboards.sources import ROWS, worst
+from windsock.dashboards.sources import ROWS
 from windsock.dashboards.tables import Column, table
 
 if TYPE_CHECKING:
-    from windsock.settings import Links, Settings
-
-_NO_PROMISE = "no promise: see slo in windsock.yaml"
-_KEPT = {0: ("broken", BAD), 1: ("kept", GOOD)}
-_MISSED = {0: ("kept", GOOD), 1: ("broken", BAD)}
+    from windsock.settings import Settings
 
 
 def objectives(settings: Settings) -> str:
@@ -30,7 +26,7 @@ def objectives(settings: Settings) -> str:
         span="now-7d",
         rows=[
             Row("", _now()),
-            Row("Promises", _promises(settings.links)),
+            Row("Promises", promise_panels(settings.links)),
             Row("Error budget of runs", budget_panels(settings.links)),
             Row("Events of assets", _assets()),
         ],
@@ -44,7 +40,7 @@ def _now() -> list[Panel]:
             "Good: 0. DAGs whose last success is older than slo.fresh_within promises.",
             Query("count(airflow_db_dag_fresh == 0) or 0 * count(airflow_db_dag_fresh)", instant=True),
             steps=FROM_ONE_BAD,
-            no_value=_NO_PROMISE,
+            no_value=NO_PROMISE,
         ),
         stat(
             "Not finished in time",
@@ -54,7 +50,7 @@ def _now() -> list[Panel]:
                 instant=True,
             ),
             steps=FROM_ONE_BAD,
-            no_value=_NO_PROMISE,
+            no_value=NO_PROMISE,
         ),
         stat(
             "Deadlines missed",
@@ -91,80 +87,6 @@ def _now() -> list[Panel]:
             decimals=0,
             steps=((BAD, None), (WARN, 0.0), (GOOD, 0.5)),
             no_value="no run ended",
-        ),
-    ]
-
-
-def _promises(base: Links) -> list[Panel]:
-    return [
-        table(
-            "Freshness",
-            "Good: less than 100 %. Age of the last success, by what slo.fresh_within promises.",
-            [
-                Query(
-                    worst(
-                        "(time() - airflow_db_dag_last_success_timestamp_seconds) / airflow_db_dag_fresh_within_seconds"
-                    )
-                ),
-                Query(
-                    worst("time() - airflow_db_dag_last_success_timestamp_seconds")
-                    + " and on (cluster, dag_id) airflow_db_dag_fresh_within_seconds"
-                ),
-                Query(worst("airflow_db_dag_fresh_within_seconds")),
-            ],
-            [
-                Column("dag_id", "DAG", links=dag_links(base, CELL.format("DAG"))),
-                Column("A", "Used", unit="percentunit", steps=(("transparent", None), (WARN, 0.8), (BAD, 1.0))),
-                Column("B", "Age", unit="s"),
-                Column("C", "Promised", unit="s"),
-                Column("cluster", "Cluster"),
-            ],
-            no_value=_NO_PROMISE,
-        ),
-        states(
-            "Fresh",
-            "Good: one colour all the way. The DAGs that promise freshness, those that break it first.",
-            Query(f"bottomk({ROWS}, min by (cluster, dag_id) (airflow_db_dag_fresh))", "{{dag_id}}"),
-            words=_KEPT,
-            links=dag_links(base),
-            no_value=_NO_PROMISE,
-        ),
-        states(
-            "Finished by their time",
-            "Good: one colour all the way. The DAGs that promise a time of day, those that break it first.",
-            Query(worst("airflow_db_dag_finish_by_missed"), "{{dag_id}}"),
-            words=_MISSED,
-            links=dag_links(base),
-            no_value=_NO_PROMISE,
-        ),
-        table(
-            "Next deadlines",
-            "Good: above 0. Airflow's deadlines that come next; and when slo.finish_by was last.",
-            [
-                Query(
-                    f"bottomk({ROWS}, min by (cluster, dag_id) (airflow_db_deadline_next_timestamp_seconds) - time())"
-                ),
-                Query(f"topk({ROWS}, max by (cluster, dag_id) (airflow_db_dag_finish_by_timestamp_seconds) - time())"),
-            ],
-            [
-                Column("dag_id", "DAG", links=dag_links(base, CELL.format("DAG"))),
-                Column("A", "Deadline in", unit="s", decimals=0, steps=((BAD, None), ("transparent", 0.0))),
-                Column("B", "Finish-by was", unit="s", decimals=0),
-                Column("cluster", "Cluster"),
-            ],
-            no_value="neither a deadline nor a promise",
-        ),
-        timeseries(
-            "SLAs of Airflow 2",
-            "Good: nothing. SLAs that were missed, and messages about them that failed, in each step of time.",
-            Query("sum(increase(airflow_sla_missed_total[$__rate_interval]))", "missed"),
-            Query(
-                "sum(increase(airflow_sla_callback_notification_failure_total[$__rate_interval]))", "callback failed"
-            ),
-            Query("sum(increase(airflow_sla_email_notification_failure_total[$__rate_interval]))", "e-mail failed"),
-            width=24,
-            bars=True,
-            no_value="no SLA was missed; Airflow 3 has none",
         ),
     ]
 

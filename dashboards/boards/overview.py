@@ -91,13 +91,14 @@ def _fails(settings: Settings) -> Panel:
 def _late(settings: Settings) -> Panel:
     return table(
         "Late or at risk",
-        "Good: nothing. Runs that are due and not created, runs that take twice their usual time, broken promises.",
+        "Good: nothing. Runs that are due and not made, that take twice their usual time; promises broken or at risk.",
         [
             Query(worst("airflow_db_dag_schedule_lag_seconds") + f" > {LATE}"),
             Query(worst("airflow_db_dag_run_usual_ratio") + " > 2"),
             Query(worst("1 - airflow_db_dag_fresh") + " > 0"),
             Query(worst("airflow_db_dag_finish_by_missed") + " > 0"),
             Query(worst('airflow_db_deadlines{state="missed"}') + " > 0"),
+            Query(worst("airflow_db_dag_expected_late_seconds")),
         ],
         [
             Column("dag_id", "DAG", links=dag_links(settings.links, CELL.format("DAG"))),
@@ -106,6 +107,7 @@ def _late(settings: Settings) -> Panel:
             Column("C", "Not fresh"),
             Column("D", "Not finished by its time"),
             Column("E", "Deadlines missed"),
+            Column("F", "Likely late by", unit="s"),
         ],
         height=_LOW,
         no_value="nothing is late, or the metadata database is not read",

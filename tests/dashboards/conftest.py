@@ -145,6 +145,7 @@ VALUES = {
     "airflow_db_pool_used_slots state": ("running", "queued", "deferred", "scheduled"),
     "airflow_db_triggers state": ("assigned", "waiting"),
     "airflow_db_deadlines state": ("pending", "missed"),
+    "quantile": ("0.5", "0.9"),
 }
 """By label; for one metric alone by `FAMILY LABEL`. Any other label has one value that says its name."""
 TRIES = {"success": 4, "failed": 1, "up_for_retry": 1}
