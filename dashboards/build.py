@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from windsock.settings import Settings
 
 from .overview import overview
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _DASHBOARDS = {"overview.json": overview}
 
@@ -29,7 +26,8 @@ def write(texts: dict[str, str], out: Path) -> None:
 
 
 def differing(texts: dict[str, str], out: Path) -> list[str]:
-    """Return the names in `out` that are missing, that hold something else, or that no dashboard makes."""
-    there = {path.name for path in out.glob("*.json")}
+    """Return the names in `out` that are missing, that hold something else, or that nothing makes."""
+    kinds = {Path(name).suffix for name in texts} | {".json"}
+    there = {path.name for path in out.glob("*") if path.suffix in kinds}
     changed = {name for name, text in texts.items() if name not in there or (out / name).read_text("utf-8") != text}
     return sorted(changed | (there - texts.keys()))

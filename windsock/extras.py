@@ -12,6 +12,7 @@ _EXTRAS = {
     "bcrypt": "exporter",
     "cryptography": "demo",
     "grafanalib": "dashboards",
+    "promql_parser": "dashboards",
     "re2": "mappings",
     "sqlalchemy": "exporter",
     "uv": "demo",
