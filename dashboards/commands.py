@@ -187,10 +187,10 @@ def _ask(settings: Settings, texts: Mapping[str, str]) -> None:
                     raise WindsockError("\n".join(problems))
             elif not answer.series:
                 empty.append(f"{name}: {answer.target}: empty: {answer.target.no_value or 'the panel says no reason'}")
-    if problems:
-        raise WindsockError("\n".join(problems))
     for row in empty:
         click.echo(row)
+    if problems:
+        raise WindsockError("\n".join(problems))
     click.echo(f"{client.url}: {asked} queries over {format_duration(_RANGE)}, {len(empty)} of them empty")
 
 
