@@ -6,9 +6,25 @@ from pathlib import Path
 
 from windsock.settings import Settings
 
-from .overview import overview
+from .boards.custom import custom
+from .boards.dag import dag
+from .boards.itself import itself
+from .boards.objectives import objectives
+from .boards.overview import overview
+from .boards.pools import pools
+from .boards.processing import processing
+from .boards.scheduler import scheduler
+from .boards.task import task
+from .boards.teams import teams
+from .boards.triggerer import triggerer
 
-_DASHBOARDS = {"overview.json": overview}
+_DASHBOARDS = {
+    f"{make.__name__}.json": make
+    for make in (
+        custom, dag, itself, objectives, overview, pools, processing, scheduler, task, teams, triggerer
+    )
+}  # fmt: skip
+"""By file name. The board of the logs is made with what else there is for Elasticsearch: `windsock logs build`."""
 
 
 def files(settings: Settings | None = None) -> dict[str, str]:

@@ -13,10 +13,13 @@ if TYPE_CHECKING:
 
     from windsock.catalog import Metric
 
-_SAMPLE = re.compile(r"\b(airflow_\w+|windsock_\w+|up|ALERTS)\b(?:\{([^}]*)\})?")
+# Not after a quote: what stands in a matcher is no selector.
+_SAMPLE = re.compile(r'(?<!["\w])(airflow_\w+|windsock_\w+|up|ALERTS)\b(?:\{([^}]*)\})?')
 _HISTOGRAM_SUFFIX = re.compile(r"_(bucket|sum|count)$")
 _FROM_PROMETHEUS = frozenset({"up", "ALERTS"})
 """What Prometheus itself makes."""
+SILENCE = 160
+"""Characters that a panel has room for where it has no data."""
 
 
 @dataclass(frozen=True)
@@ -43,10 +46,30 @@ def metrics(queries: Iterable[Query]) -> list[Metric]:
 def provenance(queries: Iterable[Query]) -> str:
     """Say which of Airflow's metrics feed a panel, and from which versions on: silence has a reason there."""
     by_versions: dict[str, list[str]] = {}
-    for metric in metrics(queries):
+    found = metrics(queries)
+    for metric in found:
         if metric.source == "statsd":
             by_versions.setdefault(_versions(metric), []).append(f"`{metric.name}`")
-    return "\n\n".join(f"StatsD {', '.join(names)}: Airflow {text}." for text, names in by_versions.items())
+    said = [f"StatsD {', '.join(names)}: Airflow {text}." for text, names in by_versions.items()]
+    if any(metric.source == "metadata" for metric in found):
+        said.insert(0, "From Airflow's metadata database, for every version of Airflow.")
+    return "\n\n".join(said)
+
+
+def silence(queries: Iterable[Query]) -> str:
+    """Why a panel may be empty although nothing is wrong: no source of its has a value."""
+    found = metrics(queries)
+    reasons = []
+    if any(metric.source == "metadata" for metric in found):
+        reasons.append("nothing in the metadata database, or it is not read (metadata in windsock.yaml)")
+    if spans := {_versions(metric) for metric in found if metric.source == "statsd"}:
+        reasons.append(f"StatsD: nothing sent, or not by this Airflow ({'; '.join(sorted(spans))})")
+    return " / ".join(reasons)[:SILENCE] or "nothing received yet"
+
+
+def first(*exprs: str) -> str:
+    """Return the first of several sources that knows, for each set of labels: `a or b or c`."""
+    return " or ".join(exprs)
 
 
 def _scope(match: re.Match[str]) -> str:

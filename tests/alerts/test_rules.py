@@ -230,7 +230,7 @@ def test_links_are_there_where_they_are_configured():
     linked = alerts_of(Settings(links=LINKS))
     texts = linked["AirflowFailureRateHigh"]["annotations"]
     assert texts["runbook_url"] == "https://git.example.org/runbooks/AirflowFailureRateHigh.md"
-    assert texts["dashboard_url"].startswith("https://grafana.example.org/d/windsock-overview?var-dag_id={{")
+    assert texts["dashboard_url"].startswith("https://grafana.example.org/d/windsock-dag?var-dag_id={{")
     texts = linked["AirflowSchedulerHeartbeatStopped"]["annotations"]
     assert texts["dashboard_url"] == "https://grafana.example.org/d/windsock-overview"
     for rule in alerts_of(Settings(exporter={"web": {"listen": "127.0.0.1:0"}})).values():
@@ -245,7 +245,7 @@ def test_prometheus_fills_the_dag_into_the_link(tool, tmp_path):
         "description": "More tasks ended as failed than callbacks reported: the tasks have no callback of windsock, or"
         " it could not deliver.",
         "runbook_url": "https://git.example.org/runbooks/AirflowTaskFailuresUnnotified.md",
-        "dashboard_url": "https://grafana.example.org/d/windsock-overview?var-dag_id=a%26b",
+        "dashboard_url": "https://grafana.example.org/d/windsock-dag?var-dag_id=a%26b",
     }
     alert = {"exp_labels": {"cluster": "c", "dag_id": "a&b", "severity": "warning"}, "exp_annotations": annotations}
     check = {"eval_time": "10m", "alertname": "AirflowTaskFailuresUnnotified", "exp_alerts": [alert]}

@@ -79,7 +79,7 @@ class TestPages:
         assert "load failed: &lt;b&gt;no such table&lt;/b&gt;" in text
         assert "breaks failed" not in text
         assert "2026-01-02 03:04 UTC" in text
-        assert f'href="{alertmanager.url}/d/windsock-overview?var-dag_id=team.orders"' in text
+        assert f'href="{alertmanager.url}/d/windsock-dag?var-dag_id=team.orders"' in text
         assert 'href="http://logs.example.org/1"' in text
         assert 'href="http://runbooks.example.org/AirflowTaskFailed.md"' in text
         assert "javascript:" not in text
@@ -192,8 +192,8 @@ class TestBrowser:
             browser.open(f"{url}/windsock/")
             browser.click('a[href="dags/team.orders"]')
         shown = browser.wait_for("load failed: <b>no such table</b>")
-        assert "The overview with this DAG" in shown
+        assert "The dashboard of this DAG" in shown
         assert "#data" in shown
-        browser.click('a[href*="/d/windsock-overview"]')
+        browser.click('a[href*="/d/windsock-dag"]')
         (opened,) = browser.windows()
-        assert opened == f"{alertmanager.url}/d/windsock-overview?var-dag_id=team.orders"
+        assert opened == f"{alertmanager.url}/d/windsock-dag?var-dag_id=team.orders"
