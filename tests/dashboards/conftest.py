@@ -8,18 +8,22 @@ import shutil
 import signal
 import socket
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from real import programs
 from real.waiting import until
 
 from windsock import catalog
 from windsock.dashboards import build
+from windsock.parts import PROMETHEUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 RANGE = 600
 STEP = 30
@@ -74,24 +78,46 @@ def targets(panels) -> list[Target]:
 
 
 @pytest.fixture(scope="session")
-def prometheus(tmp_path_factory) -> Iterator[str]:
-    """The URL of a real Prometheus with twenty minutes of every metric, up to END."""
+def data(tmp_path_factory) -> Path:
+    """Blocks with twenty minutes of every metric, up to END."""
     folder = tmp_path_factory.mktemp("prometheus")
-    (folder / "prometheus.yml").write_text("global: {}\n")
     (folder / "data.txt").write_text("\n".join([*_samples(), "# EOF"]) + "\n")
+    promtool = programs.find("promtool", PROMETHEUS.oldest)
     subprocess.run(
-        [_program("promtool"), "tsdb", "create-blocks-from", "openmetrics", folder / "data.txt", folder / "data"],
+        [promtool, "tsdb", "create-blocks-from", "openmetrics", folder / "data.txt", folder / "data"],
         check=True,
         capture_output=True,
         timeout=120,
     )
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def prometheus(data) -> Iterator[str]:
+    """The URL of the oldest Prometheus that is supported, with `data`."""
+    with _running(PROMETHEUS.oldest, data) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def newest(data) -> Iterator[str]:
+    """The same of the newest one."""
+    with _running(PROMETHEUS.current, data) as url:
+        yield url
+
+
+@contextmanager
+def _running(version: str, data: Path) -> Iterator[str]:
+    folder = data.parent / version
+    shutil.copytree(data, folder / "data")
+    (folder / "prometheus.yml").write_text("global: {}\n")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [
-                _program("prometheus"),
+                programs.find("prometheus", version),
                 f"--config.file={folder / 'prometheus.yml'}",
                 f"--storage.tsdb.path={folder / 'data'}",
                 "--storage.tsdb.retention.time=100y",
@@ -107,10 +133,6 @@ def prometheus(tmp_path_factory) -> Iterator[str]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(60)
-
-
-def _program(name: str) -> str:
-    return shutil.which(name) or pytest.fail(f"{name} is not installed: apt-get install prometheus")
 
 
 def _await(url: str, process: subprocess.Popen[bytes], log) -> None:
