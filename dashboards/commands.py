@@ -13,6 +13,7 @@ from windsock.exceptions import UsageError, WindsockError
 from windsock.settings.units import format_duration
 
 from .formats import FORMATS
+from .preview.commands import preview, screenshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,6 +30,10 @@ _RANGE = 3600
 @click.group(epilog="Example: windsock dashboards build --out /var/lib/grafana/dashboards")
 def dashboards() -> None:
     """Build Grafana dashboards."""
+
+
+dashboards.add_command(preview)
+dashboards.add_command(screenshot)
 
 
 def _folder_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -32,6 +32,8 @@ GOOD, WARN, BAD, IDLE = "blue", "orange", "dark-red", "text"
 NEUTRAL: Steps = ((IDLE, None),)
 FROM_ONE_BAD: Steps = ((GOOD, None), (BAD, 1.0))
 FROM_ONE_WARN: Steps = ((GOOD, None), (WARN, 1.0))
+ALIVE: Words = {0: ("stopped", BAD), 1: ("alive", GOOD)}
+UP: Words = {0: ("down", BAD), 1: ("up", GOOD)}
 REFS = "ABCDEFGHIJ"
 _LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 

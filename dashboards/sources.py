@@ -9,8 +9,13 @@ from __future__ import annotations
 from .queries import Query, first
 
 SCHEDULER, PROCESSOR, TRIGGERER = "SchedulerJob", "DagProcessorJob", "TriggererJob"
-ALIVE = 60
+BEATS_WITHIN = 60
 """Seconds: components beat every five, and the database is read every fifteen."""
+COMPONENTS = {"scheduler": SCHEDULER, "DAG processor": PROCESSOR, "triggerer": TRIGGERER}
+LATE = 300
+"""Seconds after which a run that is due and does not exist is late."""
+STUCK = 600
+"""Seconds in which an executor takes what is queued, or something is wrong with it."""
 _STATSD_BEATS = {
     SCHEDULER: "airflow_scheduler_heartbeat_total",
     PROCESSOR: "airflow_dag_processor_heartbeat_total",
@@ -24,7 +29,7 @@ ROWS = 20
 def alive(job_type: str) -> str:
     """1 where the component of some host beats, 0 where it has stopped, by cluster."""
     return first(
-        f'min by (cluster) (airflow_db_heartbeat_age_seconds{{job_type="{job_type}"}}) < bool {ALIVE}',
+        f'min by (cluster) (airflow_db_heartbeat_age_seconds{{job_type="{job_type}"}}) < bool {BEATS_WITHIN}',
         f"sum by (cluster) (rate({_STATSD_BEATS[job_type]}[$__rate_interval])) > bool 0",
     )
 

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING
 
 from windsock import links
 from windsock.dashboards.board import Row, board
+from windsock.dashboards.boards.budget import GOAL, budget_panels, failed_share
 from windsock.dashboards.links import CELL, dag_links
 from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, WARN, Panel, stat, states, timeseries
 from windsock.dashboards.queries import Query
-from windsock.dashboards.sources import ROWS, runs, worst
+from windsock.dashboards.sources import ROWS, worst
 from windsock.dashboards.tables import Column, table
 
 if TYPE_CHECKING:
     from windsock.settings import Links, Settings
 
-_GOAL = 0.99
-"""Share of runs that shall succeed; windsock.yaml has no setting of it."""
 _NO_PROMISE = "no promise: see slo in windsock.yaml"
 _KEPT = {0: ("broken", BAD), 1: ("kept", GOOD)}
 _MISSED = {0: ("kept", GOOD), 1: ("broken", BAD)}
@@ -32,8 +31,8 @@ def objectives(settings: Settings) -> str:
         rows=[
             Row("", _now()),
             Row("Promises", _promises(settings.links)),
-            Row("Error budget of runs", _budget(settings.links)),
-            Row("Assets", _assets()),
+            Row("Error budget of runs", budget_panels(settings.links)),
+            Row("Events of assets", _assets()),
         ],
     )
 
@@ -77,32 +76,23 @@ def _now() -> list[Panel]:
         ),
         stat(
             "Runs that succeeded",
-            f"Good: {_GOAL:.0%} and more. Of the runs that ended in the time range.",
-            Query(f"1 - {_failed_share('cluster', total=True)}", instant=True),
+            f"Good: {GOAL:.0%} and more. Of the runs that ended in the time range.",
+            Query(f"1 - {failed_share('cluster', total=True)}", instant=True),
             unit="percentunit",
             decimals=2,
-            steps=((BAD, None), (WARN, 0.95), (GOOD, _GOAL)),
+            steps=((BAD, None), (WARN, 0.95), (GOOD, GOAL)),
             no_value="no run ended",
         ),
         stat(
             "Error budget left",
-            f"Good: above 0. Of the {1 - _GOAL:.0%} of runs that may fail in the time range, what is left.",
-            Query(f"1 - {_failed_share('cluster', total=True)} / {1 - _GOAL:.2f}", instant=True),
+            f"Good: above 0. Of the {1 - GOAL:.0%} of runs that may fail in the time range, what is left.",
+            Query(f"1 - {failed_share('cluster', total=True)} / {1 - GOAL:.2f}", instant=True),
             unit="percentunit",
             decimals=0,
             steps=((BAD, None), (WARN, 0.0), (GOOD, 0.5)),
             no_value="no run ended",
         ),
     ]
-
-
-def _failed_share(by: str, *, total: bool = False) -> str:
-    """Failed runs by the runs that ended; 0 where none failed."""
-    failed, succeeded = (f"({runs(state, by)})" for state in ("failed", "success"))
-    if total:
-        failed, succeeded = f"sum({failed})", f"sum({succeeded})"
-    ended = f"(({failed} + {succeeded}) or {failed} or {succeeded})"
-    return f"((({failed} or 0 * {succeeded}) / ({ended} > 0)))"
 
 
 def _promises(base: Links) -> list[Panel]:
@@ -175,40 +165,6 @@ def _promises(base: Links) -> list[Panel]:
             width=24,
             bars=True,
             no_value="no SLA was missed; Airflow 3 has none",
-        ),
-    ]
-
-
-def _budget(base: Links) -> list[Panel]:
-    return [
-        timeseries(
-            "Share of failed runs",
-            f"Good: below {1 - _GOAL:.0%}. Of the runs that ended, over time.",
-            Query(
-                f"sum({runs('failed', 'cluster', 'rate', '$__rate_interval')}) / "
-                f"(sum({runs('failed', 'cluster', 'rate', '$__rate_interval')}) + "
-                f"sum({runs('success', 'cluster', 'rate', '$__rate_interval')}))",
-                "failed",
-            ),
-            unit="percentunit",
-            width=12,
-            colors={"failed": BAD},
-            no_value="no run ended",
-        ),
-        table(
-            "Who spends it",
-            "Good: nothing. DAGs with failed runs in the time range, and the share of their runs that failed.",
-            [
-                Query(f"topk({ROWS}, ({runs('failed', 'cluster, dag_id')}) > 0)"),
-                Query(f"topk({ROWS}, {_failed_share('cluster, dag_id')} > 0)"),
-            ],
-            [
-                Column("dag_id", "DAG", links=dag_links(base, CELL.format("DAG"))),
-                Column("A", "Failed runs", decimals=0),
-                Column("B", "Share", unit="percentunit", decimals=1),
-                Column("cluster", "Cluster"),
-            ],
-            no_value="no run failed",
         ),
     ]
 

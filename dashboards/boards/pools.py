@@ -110,8 +110,8 @@ def _pools() -> list[Panel]:
             Query("max(airflow_scheduler_tasks_starving)", "scheduler"),
         ),
         table(
-            "Pools",
-            "The fullest first: share of the slots that running and queued task instances take.",
+            "The fullest pools",
+            "Good: below 80 %. Share of the slots that running and queued task instances take.",
             [
                 Query(
                     f'topk({ROWS}, sum by ({_BY}) (airflow_db_pool_used_slots{{state=~"running|queued",{_POOL}}}) '

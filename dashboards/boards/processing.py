@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from windsock import links
 from windsock.dashboards.board import Row, board
-from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, WARN, Panel, bars, stat, timeseries
+from windsock.dashboards.panels import ALIVE, BAD, FROM_ONE_BAD, GOOD, WARN, Panel, bars, stat, timeseries
 from windsock.dashboards.queries import Query, first
 from windsock.dashboards.sources import PROCESSOR, ROWS, alive, quantile, quantiles, worst
 from windsock.dashboards.tables import Column, table
@@ -33,7 +33,7 @@ def _now() -> list[Panel]:
             "DAG processor",
             "Good: alive. Airflow 2 may parse inside the scheduler, and then nothing is said here.",
             Query(alive(PROCESSOR), "{{cluster}}", instant=True),
-            words={0: ("stopped", BAD), 1: ("alive", GOOD)},
+            words=ALIVE,
             no_value="not heard",
             recent="15m",
         ),

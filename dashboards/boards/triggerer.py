@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from windsock import links
 from windsock.dashboards.board import Row, board
 from windsock.dashboards.links import CELL, dag_links
-from windsock.dashboards.panels import BAD, GOOD, WARN, Panel, stat, timeseries
+from windsock.dashboards.panels import ALIVE, BAD, GOOD, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query, first
 from windsock.dashboards.sources import TRIGGERER, alive, quantile, quantiles, worst
 from windsock.dashboards.tables import Column, table
@@ -22,7 +22,7 @@ def triggerer(settings: Settings) -> str:
         uid=links.TRIGGERER_UID,
         title="Airflow triggerer",
         description="Deferrable tasks: do triggerers run, have they room, does a trigger block or fail, who waits?",
-        rows=[Row("", _now()), Row("Triggers", _triggers()), Row("Who waits", _who(settings.links))],
+        rows=[Row("", _now()), Row("Triggers and their time", _triggers()), Row("Who waits", _who(settings.links))],
     )
 
 
@@ -32,7 +32,7 @@ def _now() -> list[Panel]:
             "Triggerer",
             "Good: alive. Stopped: deferred tasks wait for ever. Without deferrable operators there may be none.",
             Query(alive(TRIGGERER), "{{cluster}}", instant=True),
-            words={0: ("stopped", BAD), 1: ("alive", GOOD)},
+            words=ALIVE,
             no_value="not heard",
             recent="15m",
             width=6,

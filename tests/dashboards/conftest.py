@@ -34,21 +34,26 @@ GRAFANA = {
     "$__rate_interval": "1m",
     "$__range": f"{RANGE}s",
     "$__interval": "30s",
-    "$cluster": ".*",
-    "$dag_id": ".*",
+    **dict.fromkeys(("$cluster", "$dag_id", "$task_id", "$team", "$owner", "$tags", "$pool_name", "$queue"), ".*"),
+    "$counter": "airflow_custom_rows_total",
+    "$gauge": "airflow_custom_lag",
+    "$timing": "airflow_custom_step_seconds_bucket",
 }
+CUSTOM = (catalog.custom("rows", "counter"), catalog.custom("lag", "gauge"), catalog.custom("step", "histogram"))
+"""What DAG authors send."""
 
 
 @dataclass(frozen=True)
 class Target:
     """One query of one panel, as Grafana sends it with "All" chosen."""
 
+    board: str
     panel: dict[str, Any]
     json: dict[str, Any]
 
     @property
     def where(self) -> str:
-        return f"{self.panel['title']} {self.json['refId']}"
+        return f"{self.board}: {self.panel['title']} {self.json['refId']}"
 
     @property
     def query(self) -> str:
@@ -73,8 +78,14 @@ def panels(boards) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def targets(panels) -> list[Target]:
-    return [Target(panel, target) for panel in panels for target in panel["targets"]]
+def targets(boards) -> list[Target]:
+    return [
+        Target(name.removesuffix(".json"), panel, target)
+        for name, board in boards.items()
+        for panel in board["panels"]
+        if panel["type"] != "row"
+        for target in panel["targets"]
+    ]
 
 
 @pytest.fixture(scope="session")
@@ -147,21 +158,40 @@ VALUES = {
     "dag_id": ("orders", "billing"),
     "state": ("success", "failed", "up_for_retry"),
     "major": ("3",),
+    "job_type": ("SchedulerJob", "DagProcessorJob", "TriggererJob"),
+    "airflow_db_dag_runs state": ("queued", "running"),
+    "airflow_db_dag_run_oldest_age_seconds state": ("queued", "running"),
+    "airflow_db_task_instances state": ("scheduled", "queued", "running", "deferred"),
+    "airflow_db_task_instance_oldest_age_seconds state": ("scheduled", "queued", "running"),
+    "airflow_db_executor_task_instances state": ("queued", "running"),
+    "airflow_db_pool_used_slots state": ("running", "queued", "deferred", "scheduled"),
+    "airflow_db_triggers state": ("assigned", "waiting"),
+    "airflow_db_deadlines state": ("pending", "missed"),
 }
 """By label; for one metric alone by `FAMILY LABEL`. Any other label has one value that says its name."""
 TRIES = {"success": 4, "failed": 1, "up_for_retry": 1}
+LEVELS = {
+    "airflow_db_dag_schedule_lag_seconds": 600,
+    "airflow_db_dag_run_usual_ratio": 3,
+    "airflow_db_dag_fresh": 0,
+    "airflow_db_task_instance_oldest_age_seconds": 60,
+    "airflow_db_dag_consecutive_failures": 2,
+    "airflow_db_pool_open_slots": 0,
+    "airflow_db_pool_slots": 4,
+}
+"""What a gauge is, other than 1: an incident, so that what lists only what is wrong has something to list."""
 
 
 def growth(family: str, labels: dict[str, str]) -> int:
     """What a counter grows by in each step."""
-    if family != "airflow_ti_finish_total":
+    if family not in ("airflow_ti_finish_total", "airflow_db_task_instances_finished_total"):
         return 1
     return 3 if labels["dag_id"] == "orders" and labels["state"] == "failed" else TRIES[labels["state"]]
 
 
 def _samples() -> Iterator[str]:
     common = 'cluster="prod",instance="exporter:9102",job="windsock"'
-    for metric in catalog.by_family().values():
+    for metric in (*catalog.by_family().values(), *CUSTOM):
         for labels in _combinations(metric.family, metric.labels):
             text = ",".join([common, *(f'{name}="{value}"' for name, value in labels.items())])
             for index in range(SAMPLES):
@@ -178,7 +208,7 @@ def _lines(metric: catalog.Metric, labels: str, count: int, at: int) -> Iterator
     if metric.kind == "counter":
         yield f"{metric.family}{{{labels}}} {count} {at}"
     elif metric.kind == "gauge":
-        yield f"{metric.family}{{{labels}}} 1 {at}"
+        yield f"{metric.family}{{{labels}}} {LEVELS.get(metric.family, 1)} {at}"
     else:
         # Every observation is just under the third bound.
         value = metric.buckets[2]

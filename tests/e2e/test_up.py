@@ -158,6 +158,20 @@ def test_grafana_is_started_where_it_is_installed(up, free, tmp_path):
     stack.line("grafana is ready")
     assert requests.get(stack.url("Grafana"), timeout=60).status_code == 200
     assert [path.name for path in stack.place.glob(".windsock/run/dashboards/*.json")]
+    assert not (stack.place / ".windsock/run/logs/preview.log").exists()
+    assert stack.end() == 0
+    assert stack.is_gone(within=0)
+
+
+def test_without_grafana_a_preview_stands_in_its_place(up, free):
+    stack = up("--airflow", "none", "--config", free)
+    stack.line("preview is ready")
+    url = stack.url("Preview")
+    assert requests.get(f"{url}/d/windsock-overview", timeout=60).status_code == 200
+    assert requests.get(f"{url}/api/v1/query?query=up", timeout=60).json()["status"] == "success"
+    assert requests.get(f"{url}/api/boards", timeout=60).json()["scrape_interval"] == 5
+    # Where the dashboard link of a page leads.
+    assert f"grafana: {url}" in (stack.place / ".windsock/run/windsock.yaml").read_text()
     assert stack.end() == 0
     assert stack.is_gone(within=0)
 
