@@ -12,7 +12,7 @@ from windsock.alertmanager import Alertmanager, credentials
 from . import targets
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from windsock.settings.model import Prometheus
 
@@ -38,19 +38,25 @@ class Answer:
 class Server:
     """A Prometheus, as `prometheus.urls` and `prometheus.http` say; the first of several."""
 
-    def __init__(self, section: Prometheus) -> None:
-        """Raises SettingsError for a secret that can't be had."""
+    def __init__(self, section: Prometheus, scrape: int = targets.SCRAPE) -> None:
+        """`scrape`: seconds between two of its samples. Raises SettingsError for a secret that can't be had."""
+        self._scrape = scrape
         self.url = section.urls[0]
         self._client = Alertmanager(
             section.model_copy(update={"urls": section.urls[:1]}), credentials(section.http, "prometheus")
         )
 
-    def answers(self, board: Json, window: int, end: float | None = None) -> Iterator[Answer]:
-        """Ask all queries of a board for a range of `window` seconds that ends at `end`, in Unix time, or now."""
-        chosen = targets.values(board)
+    def answers(
+        self, board: Json, window: int, end: float | None = None, chosen: Mapping[str, str] | None = None
+    ) -> Iterator[Answer]:
+        """Ask all queries of a board for a range of `window` seconds that ends at `end`, in Unix time, or now.
+
+        `chosen`: values of variables, in place of those with which the board opens.
+        """
+        chosen = {**targets.values(board), **(chosen or {})}
         for target in targets.targets(board):
             try:
-                expr = targets.filled(target, chosen, window)
+                expr = targets.filled(target, chosen, window, self._scrape)
             except ValueError as error:
                 yield Answer(target, target.expr, problem=str(error))
                 continue

@@ -90,12 +90,15 @@ def values(board: Json) -> dict[str, str]:
     return {str(choice.get("name", "")): _value(choice) for choice in board.get("templating", {}).get("list", ())}
 
 
-def filled(target: Target, chosen: Mapping[str, str], window: int) -> str:
-    """Return the expression for the board's range of `window` seconds. Raises ValueError for an unknown variable."""
+def filled(target: Target, chosen: Mapping[str, str], window: int, scrape: int = SCRAPE) -> str:
+    """Return the expression for the board's range of `window` seconds. Raises ValueError for an unknown variable.
+
+    `scrape`: seconds between two samples of what is asked.
+    """
     window = target.window or window
     every = step(window, target.smallest)
     known = {
-        "__rate_interval": f"{max(every + SCRAPE, 4 * SCRAPE)}s",
+        "__rate_interval": f"{max(every + scrape, 4 * scrape)}s",
         "__interval": f"{every}s",
         "__interval_ms": f"{every * 1000}",
         "__range": f"{window}s",
