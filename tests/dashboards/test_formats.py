@@ -14,10 +14,16 @@ from windsock.dashboards import build, formats
 from windsock.exceptions import WindsockError
 
 
+@pytest.fixture(scope="module")
+def texts():
+    return dict(list(build.files().items())[:2])
+
+
 @pytest.fixture
-def made(monkeypatch, tmp_path):
-    """Builds in this format into the folder `out`, and returns that."""
+def made(monkeypatch, tmp_path, texts):
+    """Builds two dashboards in this format into the folder `out`, and returns that."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(build, "files", lambda settings: texts)
 
     def run(form: str, *options: str):
         result = CliRunner().invoke(windsock, ["dashboards", "build", "--format", form, "--out", "out", *options])
@@ -27,11 +33,6 @@ def made(monkeypatch, tmp_path):
         return tmp_path / "out"
 
     return run
-
-
-@pytest.fixture(scope="module")
-def texts():
-    return build.files()
 
 
 def test_a_config_map_holds_each_dashboard_as_it_is(made, texts):
@@ -46,6 +47,10 @@ def test_a_config_map_holds_each_dashboard_as_it_is(made, texts):
         assert len(text.encode()) < 1 << 20
     names = [one["metadata"]["name"] for one in found]
     assert len(set(names)) == len(names)
+
+
+def test_every_dashboard_fits_into_a_config_map():
+    assert max(len(text.encode()) for text in build.files().values()) < formats.CONFIGMAP_LIMIT
 
 
 def test_a_dashboard_too_large_for_a_config_map_is_an_error(tmp_path):
@@ -93,9 +98,6 @@ def test_check_is_content_with_what_build_wrote_and_sees_what_differs(made, form
     with pytest.raises(WindsockError, match="stray"):
         made(form, "--check")
     (out / f"stray{first.suffix}").unlink()
-    for path in sorted(out.iterdir()):
-        text = path.read_text()
-        path.write_text(text + " ")
-        with pytest.raises(WindsockError, match=path.name):
-            made(form, "--check")
-        path.write_text(text)
+    first.write_text(first.read_text() + " ")
+    with pytest.raises(WindsockError, match=first.name):
+        made(form, "--check")
