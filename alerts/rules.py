@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from windsock.events import TASK_FAILED
 
+from .panels import PANELS
 from .promql import CLUSTERS, DAY, HEARD, HOUR, TARGETS, growth, known, window
 from .rule import Group, Record, Rule
 from .shipping import SHIPPING
@@ -200,5 +201,5 @@ _WINDSOCK = (
     ),
 )
 
-GROUPS = (Group("airflow", _AIRFLOW, _RECORDS), SHIPPING, Group("windsock", _WINDSOCK))
+GROUPS = (Group("airflow", _AIRFLOW, _RECORDS), SHIPPING, Group("windsock", _WINDSOCK), PANELS)
 RULES = tuple(rule for group in GROUPS for rule in group.rules)
