@@ -60,7 +60,7 @@ def stat(  # noqa: PLR0913  a panel is its settings
         decimals=decimals,
         thresholds=step_list(steps),
         mappings=[_words(words)] if words else [],
-        noValue=no_value or silence([query]),
+        noValue=no_value or silence([query], short=True),
         reduceCalc="lastNotNull",
         color={"mode": "thresholds"},
         colorMode="background" if words or len(steps) > 1 else "value",
@@ -77,6 +77,7 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
     *queries: Query,
     unit: str = "short",
     width: int = 8,
+    height: int = 8,
     stacked: bool = False,
     bars: bool = False,
     colors: Mapping[str, str] | None = None,
@@ -86,7 +87,7 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
 ) -> Panel:
     """Lines or bars over time from zero up; `steps` draws thresholds; `colors` are by the series' names."""
     return core.TimeSeries(
-        **common(title, description, queries, (width, 8)),
+        **common(title, description, queries, (width, height)),
         interval="1m",
         unit=unit,
         valueMin=0,
@@ -113,6 +114,7 @@ def bars(  # noqa: PLR0913  a panel is its settings
     query: Query,
     *,
     unit: str = "short",
+    decimals: int | None = None,
     width: int = 8,
     links: Sequence[Json] = (),
     no_value: str | None = None,
@@ -127,6 +129,7 @@ def bars(  # noqa: PLR0913  a panel is its settings
             "fieldConfig": {
                 "defaults": {
                     "unit": unit,
+                    "decimals": decimals,
                     "min": 0,
                     "color": {"mode": "continuous-BlYlRd"},
                     "links": list(links),

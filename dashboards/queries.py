@@ -18,8 +18,6 @@ _SAMPLE = re.compile(r'(?<!["\w])(airflow_\w+|windsock_\w+|up|ALERTS)\b(?:\{([^}
 _HISTOGRAM_SUFFIX = re.compile(r"_(bucket|sum|count)$")
 _FROM_PROMETHEUS = frozenset({"up", "ALERTS"})
 """What Prometheus itself makes."""
-SILENCE = 160
-"""Characters that a panel has room for where it has no data."""
 
 
 @dataclass(frozen=True)
@@ -56,15 +54,16 @@ def provenance(queries: Iterable[Query]) -> str:
     return "\n\n".join(said)
 
 
-def silence(queries: Iterable[Query]) -> str:
-    """Why a panel may be empty although nothing is wrong: no source of its has a value."""
+def silence(queries: Iterable[Query], *, short: bool = False) -> str:
+    """Why a panel may be empty although nothing is wrong: no source of its has a value. `short`: in few words."""
     found = metrics(queries)
-    reasons = []
-    if any(metric.source == "metadata" for metric in found):
-        reasons.append("nothing in the metadata database, or it is not read (metadata in windsock.yaml)")
+    stored = any(metric.source == "metadata" for metric in found)
+    if short:
+        return "not in the database" if stored else "nothing received"
+    reasons = ["nothing in the metadata database, or it is not read"] if stored else []
     if spans := {_versions(metric) for metric in found if metric.source == "statsd"}:
-        reasons.append(f"StatsD: nothing sent, or not by this Airflow ({'; '.join(sorted(spans))})")
-    return " / ".join(reasons)[:SILENCE] or "nothing received yet"
+        reasons.append(f"nothing sent over StatsD, or not by this Airflow (needs {'; '.join(sorted(spans))})")
+    return "; ".join(reasons) or "nothing received yet"
 
 
 def first(*exprs: str) -> str:

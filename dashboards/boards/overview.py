@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from windsock.settings import Settings
 
 
+_LOW = 7
+"""The height of what has to share the first screen."""
+
+
 def overview(settings: Settings) -> str:
     """The first page for whoever is on call; links into Airflow appear where `links.airflow` is set."""
     base = settings.links
@@ -34,12 +38,16 @@ def overview(settings: Settings) -> str:
         title="Airflow overview",
         description="Is Airflow alive, what fires, what fails, what is late, what changed: the first page on call.",
         rows=[
-            Row("", [*component_panels(), *count_panels(), _fires(settings), _fails(settings)]),
-            Row("Late, at risk, changed", [_late(settings), _changes()]),
+            Row("", [*component_panels(), *count_panels(), *_first_screen(settings)]),
             Row("Over time", [*_history(settings)]),
         ],
         links=outside({"Airflow": base.airflow, "Runbooks": links.runbooks(base)}),
     )
+
+
+def _first_screen(settings: Settings) -> list[Panel]:
+    """What a laptop shows without scrolling, below the states and the counts."""
+    return [_fires(settings), _fails(settings), _late(settings), _changes()]
 
 
 def _fires(settings: Settings) -> Panel:
@@ -55,6 +63,7 @@ def _fires(settings: Settings) -> Panel:
             Column("dag_id", "DAG", links=dag_links(settings.links, CELL.format("DAG"))),
             Column("pool_name", "Pool"),
         ],
+        height=_LOW,
         no_value="nothing fires",
     )
 
@@ -74,7 +83,8 @@ def _fails(settings: Settings) -> Panel:
             Column("C", "Last run ended", unit="s", decimals=0),
             Column("cluster", "Cluster"),
         ],
-        no_value="nothing failed",
+        height=_LOW,
+        no_value="nothing failed, as far as is known",
     )
 
 
@@ -97,7 +107,8 @@ def _late(settings: Settings) -> Panel:
             Column("D", "Not finished by its time"),
             Column("E", "Deadlines missed"),
         ],
-        no_value="nothing is late",
+        height=_LOW,
+        no_value="nothing is late, or the metadata database is not read",
     )
 
 
@@ -108,14 +119,16 @@ def _changes() -> Panel:
         Query("sum(increase(airflow_dag_serialization_version_created_total[$__rate_interval])) > 0", "DAG versions"),
         Query(
             'sum by (job_name) (increase(airflow_job_start_total{job_name!~"(?i)local.*"}[$__rate_interval])) > 0',
-            "started: {{job_name}}",
+            "components started: {{job_name}}",
         ),
         Query("sum(increase(airflow_task_removed_from_dag_total[$__rate_interval])) > 0", "tasks removed"),
         Query("sum(increase(airflow_task_restored_to_dag_total[$__rate_interval])) > 0", "tasks restored"),
         Query("count(airflow_db_dag_paused_with_schedule)", "paused DAGs with a schedule"),
         Query("count(airflow_db_dag_stale)", "DAGs without a file"),
         width=12,
+        height=_LOW,
         bars=True,
+        no_value="nothing changed",
     )
 
 

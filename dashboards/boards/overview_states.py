@@ -55,6 +55,7 @@ def component_panels() -> list[Panel]:
             f"Good: takes tasks. Stuck: a task instance has been queued for more than {STUCK // 60} minutes.",
             links.POOLS_UID,
             words={0: ("stuck", BAD), 1: ("takes tasks", GOOD)},
+            no_value="database not read",
         ),
         _component(
             "Database",
@@ -112,7 +113,7 @@ def count_panels() -> list[Panel]:
         stat(
             "Failed tasks a minute",
             "Good: 0. From ten a minute on it is a storm: look for what the tasks have in common, not at each of them.",
-            Query(f"60 * sum({finished('failed', 'cluster', 'rate', '$__rate_interval')})"),
+            Query(none_is_zero(f"60 * sum({finished('failed', 'cluster', 'rate', '$__rate_interval')})")),
             steps=((GOOD, None), (WARN, 0.1), (BAD, 10.0)),
             decimals=1,
             height=3,

@@ -59,6 +59,7 @@ def _failures() -> list[Panel]:
                 f"Failed task instances by {title}",
                 "Good: short bars. In the time range.",
                 Query(_of(label, _increase(_FAILED)) + " > 0", f"{{{{{label}}}}}", instant=True),
+                decimals=0,
                 no_value="nothing failed, or the metadata database is not read",
             )
             for label, title in (("team", "team"), ("owner", "owner"), ("tags", "tags"))

@@ -10,8 +10,15 @@ const POINTS = 100; // of the query, which is asked at that part of the time ran
 // [{from, to, title, text, color}, …] of one annotation.
 export async function load(annotation, range, scope, signal) {
   const query = fill(annotation.expr, scope, { promql: true });
-  const step = Math.max(duration(fill(annotation.step || "60s", scope)) || 6e4, Math.ceil((range.to - range.from) / POINTS / 1000) * 1000);
-  const found = await ask("query_range", { query, start: range.from / 1000, end: range.to / 1000, step: step / 1000 }, signal);
+  const step = Math.max(
+    duration(fill(annotation.step || "60s", scope)) || 6e4,
+    Math.ceil((range.to - range.from) / POINTS / 1000) * 1000,
+  );
+  const found = await ask(
+    "query_range",
+    { query, start: range.from / 1000, end: range.to / 1000, step: step / 1000 },
+    signal,
+  );
   return found.result.flatMap(({ metric, values }) => {
     const about = {
       title: legend(annotation.titleFormat, metric) || annotation.name,
@@ -48,4 +55,5 @@ export function shapes(events, range) {
 }
 
 // What a tooltip at this moment adds.
-export const at = (events, moment, slack) => events.filter(({ from, to }) => moment >= from - slack && moment <= to + slack);
+export const at = (events, moment, slack) =>
+  events.filter(({ from, to }) => moment >= from - slack && moment <= to + slack);

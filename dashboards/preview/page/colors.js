@@ -15,9 +15,36 @@ for (const [hue, values] of Object.entries(HUES)) {
 }
 
 const PALETTE = [
-  "#73BF69", "#F2CC0C", "#8AB8FF", "#FF780A", "#F2495C", "#5794F2", "#B877D9", "#705DA0", "#37872D", "#FADE2A",
-  "#447EBC", "#C15C17", "#890F02", "#0A437C", "#6D1F62", "#584477", "#B7DBAB", "#F4D598", "#70DBED", "#F9BA8F",
-  "#F29191", "#82B5D8", "#E5A8E2", "#AEA2E0", "#629E51", "#E5AC0E", "#64B0C8", "#E0752D", "#BF1B00", "#0A50A1",
+  "#73BF69",
+  "#F2CC0C",
+  "#8AB8FF",
+  "#FF780A",
+  "#F2495C",
+  "#5794F2",
+  "#B877D9",
+  "#705DA0",
+  "#37872D",
+  "#FADE2A",
+  "#447EBC",
+  "#C15C17",
+  "#890F02",
+  "#0A437C",
+  "#6D1F62",
+  "#584477",
+  "#B7DBAB",
+  "#F4D598",
+  "#70DBED",
+  "#F9BA8F",
+  "#F29191",
+  "#82B5D8",
+  "#E5A8E2",
+  "#AEA2E0",
+  "#629E51",
+  "#E5AC0E",
+  "#64B0C8",
+  "#E0752D",
+  "#BF1B00",
+  "#0A50A1",
 ];
 
 const SCALES = {
@@ -67,7 +94,10 @@ export function between(mode, share) {
 
 // Of a heatmap, from few to many: dark is few on a dark page.
 export const HEAT = {
-  Oranges: ["#3B1E08", "#A63603", "#FD8D3C", "#FEEDDE"], Reds: ["#3A0810", "#A50F15", "#FB6A4A", "#FEE5D9"],
-  Blues: ["#08182F", "#08519C", "#6BAED6", "#EFF3FF"], Greens: ["#05240F", "#006D2C", "#74C476", "#EDF8E9"],
-  Viridis: ["#440154", "#31688E", "#35B779", "#FDE725"], Cividis: ["#00224E", "#575D6D", "#A59C74", "#FEE838"],
+  Oranges: ["#3B1E08", "#A63603", "#FD8D3C", "#FEEDDE"],
+  Reds: ["#3A0810", "#A50F15", "#FB6A4A", "#FEE5D9"],
+  Blues: ["#08182F", "#08519C", "#6BAED6", "#EFF3FF"],
+  Greens: ["#05240F", "#006D2C", "#74C476", "#EDF8E9"],
+  Viridis: ["#440154", "#31688E", "#35B779", "#FDE725"],
+  Cividis: ["#00224E", "#575D6D", "#A59C74", "#FEE838"],
 };

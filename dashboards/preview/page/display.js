@@ -36,7 +36,10 @@ export function steps(config, [low, high] = [0, 100]) {
   const { mode, steps: given = [] } = config.thresholds ?? {};
   return given.map(({ color, value }) => {
     const at = value === null || value === undefined ? -Infinity : Number(value);
-    return { color: named(color), at: mode === "percentage" && at !== -Infinity ? low + ((high - low) * at) / 100 : at };
+    return {
+      color: named(color),
+      at: mode === "percentage" && at !== -Infinity ? low + ((high - low) * at) / 100 : at,
+    };
   });
 }
 
@@ -44,7 +47,10 @@ const stepOf = (value, config, span) => steps(config, span).findLast(({ at }) =>
 
 // The span of a gauge, a bar or a continuous scale.
 export function span(fields, config) {
-  const values = fields.flatMap((one) => one.values).filter(isNumber).filter(Number.isFinite);
+  const values = fields
+    .flatMap((one) => one.values)
+    .filter(isNumber)
+    .filter(Number.isFinite);
   const low = config.min ?? (values.length ? values.reduce((a, b) => Math.min(a, b)) : 0);
   const high = config.max ?? (values.length ? values.reduce((a, b) => Math.max(a, b)) : 100);
   return [low, high > low ? high : low + 1];
@@ -53,7 +59,11 @@ export function span(fields, config) {
 export function show(field, value, { index = 0, bounds = [0, 100], otherwise = "thresholds" } = {}) {
   const { config } = field;
   const hit = mapped(value, config.mappings);
-  let text = isNumber(value) ? format(value, config.unit, config.decimals) : value === null || value === undefined ? "" : String(value);
+  let text = isNumber(value)
+    ? format(value, config.unit, config.decimals)
+    : value === null || value === undefined
+      ? ""
+      : String(value);
   if (hit?.text) text = hit.text;
   return { value, text, color: hit?.color ? named(hit.color) : colorOf(config, value, index, bounds, otherwise) };
 }
@@ -63,13 +73,15 @@ function colorOf(config, value, index, bounds, otherwise) {
   if (mode === "fixed" || mode === "shades") return named(config.color?.fixedColor);
   if (mode.startsWith("continuous-")) return between(mode, (value - bounds[0]) / (bounds[1] - bounds[0]));
   if (mode.startsWith("palette")) return palette(index);
-  return isNumber(value) ? stepOf(value, config, bounds) ?? named("text") : named("text");
+  return isNumber(value) ? (stepOf(value, config, bounds) ?? named("text")) : named("text");
 }
 
 // Of a line or a bar over time.
 export function seriesColor(field, index) {
   const last = reduced(field, "lastNotNull");
   return show({ ...field, config: { ...field.config, mappings: [] } }, last, {
-    index, bounds: span([field], field.config), otherwise: "palette-classic",
+    index,
+    bounds: span([field], field.config),
+    otherwise: "palette-classic",
   }).color;
 }

@@ -14,8 +14,7 @@ function fill(made, properties, children) {
   return made;
 }
 
-export const element = (name, properties = {}, ...children) =>
-  fill(document.createElement(name), properties, children);
+export const element = (name, properties = {}, ...children) => fill(document.createElement(name), properties, children);
 
 export const svg = (name, properties = {}, ...children) =>
   fill(document.createElementNS(SVG, name), properties, children);

@@ -28,7 +28,12 @@ function series(target, result, isMatrix, range, interval) {
     times = [];
     for (let at = start; at <= end; at += interval) times.push(at);
   }
-  const value = field("Value", "number", times.map((at) => points.get(at) ?? null), result.metric);
+  const value = field(
+    "Value",
+    "number",
+    times.map((at) => points.get(at) ?? null),
+    result.metric,
+  );
   value.display = legend(target.legendFormat, result.metric) || target.expr || "Value";
   return { refId: target.refId, fields: [field("Time", "time", times), value], length: times.length };
 }
@@ -37,9 +42,23 @@ function table(target, data, several) {
   const names = [...new Set(data.result.flatMap((result) => Object.keys(result.metric)))].sort();
   const rows = data.result.flatMap((result) => samples(result).map((sample) => ({ labels: result.metric, sample })));
   const fields = [
-    field("Time", "time", rows.map(({ sample }) => sample[0] * 1000)),
-    ...names.map((name) => field(name, "string", rows.map(({ labels }) => labels[name] ?? ""))),
-    field(several ? `Value #${target.refId}` : "Value", "number", rows.map(({ sample }) => parsed(sample[1]))),
+    field(
+      "Time",
+      "time",
+      rows.map(({ sample }) => sample[0] * 1000),
+    ),
+    ...names.map((name) =>
+      field(
+        name,
+        "string",
+        rows.map(({ labels }) => labels[name] ?? ""),
+      ),
+    ),
+    field(
+      several ? `Value #${target.refId}` : "Value",
+      "number",
+      rows.map(({ sample }) => parsed(sample[1])),
+    ),
   ];
   return { refId: target.refId, fields, length: rows.length };
 }
@@ -84,11 +103,16 @@ function place(config, [name, ...rest], value) {
 
 function matches({ id, options }, one, frame) {
   switch (id) {
-    case "byName": return one.display === options || one.name === options;
-    case "byRegexp": return pattern(options).test(one.display);
-    case "byType": return one.type === options;
-    case "byFrameRefID": return frame.refId === options;
-    default: return false;
+    case "byName":
+      return one.display === options || one.name === options;
+    case "byRegexp":
+      return pattern(options).test(one.display);
+    case "byType":
+      return one.type === options;
+    case "byFrameRefID":
+      return frame.refId === options;
+    default:
+      return false;
   }
 }
 

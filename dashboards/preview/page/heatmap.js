@@ -11,7 +11,8 @@ import { format } from "./units.js";
 export function draw(body, frames, context) {
   const { panel, range, events = [] } = context;
   const { options = {} } = panel;
-  if (options.calculate) return { elsewhere: "The preview draws heatmaps of buckets only; Grafana makes the buckets of this one." };
+  if (options.calculate)
+    return { elsewhere: "The preview draws heatmaps of buckets only; Grafana makes the buckets of this one." };
   const rows = frames.map(({ fields }) => ({ times: fields[0].values, one: fields[1] }));
   const unit = options.yAxis?.unit ?? panel.fieldConfig?.defaults?.unit;
   const names = rows.map(({ one }) => {
@@ -23,18 +24,56 @@ export function draw(body, frames, context) {
   const colors = HEAT[options.color?.scheme] ?? HEAT.Oranges;
   const ground = element("div", { class: "plot" });
   body.replaceChildren(element("div", { class: "chart" }, ground));
-  const axis = { type: "linear", range: [-0.5, rows.length - 0.5], fixedrange: true, showgrid: false, zeroline: false, color: "#A9ABB5", tickmode: "array", ...labels(names, body.clientHeight) };
-  const trace = {
-    type: "heatmap", x: rows[0].times, y: rows.map((_, index) => index), z, xgap: options.cellGap ?? 1, ygap: options.cellGap ?? 1,
-    colorscale: colors.map((color, index) => [index / (colors.length - 1), color]), zmin: 0, showscale: false, hoverinfo: "none",
+  const axis = {
+    type: "linear",
+    range: [-0.5, rows.length - 0.5],
+    fixedrange: true,
+    showgrid: false,
+    zeroline: false,
+    color: "#A9ABB5",
+    tickmode: "array",
+    ...labels(names, body.clientHeight),
   };
-  const arrangement = { ...layout(range, { yaxis: axis }, margin(axis)), hovermode: "closest", shapes: shapes(events, range) };
+  const trace = {
+    type: "heatmap",
+    x: rows[0].times,
+    y: rows.map((_, index) => index),
+    z,
+    xgap: options.cellGap ?? 1,
+    ygap: options.cellGap ?? 1,
+    colorscale: colors.map((color, index) => [index / (colors.length - 1), color]),
+    zmin: 0,
+    showscale: false,
+    hoverinfo: "none",
+  };
+  const arrangement = {
+    ...layout(range, { yaxis: axis }, margin(axis)),
+    hovermode: "closest",
+    shapes: shapes(events, range),
+  };
   render(ground, [trace], arrangement);
-  ground.on("plotly_hover", ({ event, points: [{ pointIndex: [row, column] }] }) => {
-    if (z[row][column] === null) return hideTip();
-    const words = [`${clock(rows[row].times[column])} UTC`, names[row], `${format(z[row][column], "short")} in the bucket`];
-    return tip(event, words.map((text) => element("div", {}, text)));
-  });
+  ground.on(
+    "plotly_hover",
+    ({
+      event,
+      points: [
+        {
+          pointIndex: [row, column],
+        },
+      ],
+    }) => {
+      if (z[row][column] === null) return hideTip();
+      const words = [
+        `${clock(rows[row].times[column])} UTC`,
+        names[row],
+        `${format(z[row][column], "short")} in the bucket`,
+      ];
+      return tip(
+        event,
+        words.map((text) => element("div", {}, text)),
+      );
+    },
+  );
   ground.on("plotly_unhover", hideTip);
   return {};
 }

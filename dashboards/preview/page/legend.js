@@ -15,8 +15,12 @@ export function legend(series, { calcs = [], displayMode = "list", sortBy, sortD
   if (by >= 0) items.sort((a, b) => (sortDesc ? -1 : 1) * compare(a.raw[by], b.raw[by]));
 
   function button(line) {
-    const made = element("button", { type: "button", title: line.one.display, onclick: (event) => pick(line, event.ctrlKey || event.metaKey) },
-      element("i", { style: { background: line.color } }), element("span", {}, line.one.display));
+    const made = element(
+      "button",
+      { type: "button", title: line.one.display, onclick: (event) => pick(line, event.ctrlKey || event.metaKey) },
+      element("i", { style: { background: line.color } }),
+      element("span", {}, line.one.display),
+    );
     return made;
   }
 
@@ -31,10 +35,24 @@ export function legend(series, { calcs = [], displayMode = "list", sortBy, sortD
   }
 
   if (displayMode !== "table" || !calcs.length) {
-    return element("div", { class: "legend" }, items.map(({ button: made, values }) => (made.append(...values.map((text) => element("em", {}, text))), made)));
+    return element(
+      "div",
+      { class: "legend" },
+      items.map(({ button: made, values }) => (made.append(...values.map((text) => element("em", {}, text))), made)),
+    );
   }
   const heads = calcs.map((name) => element("th", { scope: "col" }, calculationName(name)));
-  const rows = items.map(({ button: made, values }) => element("tr", {}, element("td", {}, made), values.map((text) => element("td", { class: "number" }, text))));
-  return element("div", { class: "legend" }, element("table", {},
-    element("thead", {}, element("tr", {}, element("th", {}), heads)), element("tbody", {}, rows)));
+  const rows = items.map(({ button: made, values }) =>
+    element(
+      "tr",
+      {},
+      element("td", {}, made),
+      values.map((text) => element("td", { class: "number" }, text)),
+    ),
+  );
+  return element(
+    "div",
+    { class: "legend" },
+    element("table", {}, element("thead", {}, element("tr", {}, element("th", {}), heads)), element("tbody", {}, rows)),
+  );
 }

@@ -6,15 +6,21 @@ import { fill, pointScope } from "./template.js";
 // The {title, url, target} of a value's links; `point` is {field, value, text, time, row, fields}.
 export function resolved(links = [], scope, point) {
   const inside = point ? { ...scope, ...pointScope(point.field, point, point.row, point.fields) } : scope;
-  return links.filter(({ url }) => url).map(({ title, url, targetBlank }) => ({
-    title: fill(title, inside) || "Link",
-    url: fill(url, inside),
-    target: targetBlank ? "_blank" : undefined,
-  }));
+  return links
+    .filter(({ url }) => url)
+    .map(({ title, url, targetBlank }) => ({
+      title: fill(title, inside) || "Link",
+      url: fill(url, inside),
+      target: targetBlank ? "_blank" : undefined,
+    }));
 }
 
 const list = (links) =>
-  element("ul", { class: "links" }, links.map(({ title, url, target }) => element("li", {}, anchor(url, title, { target }))));
+  element(
+    "ul",
+    { class: "links" },
+    links.map(({ title, url, target }) => element("li", {}, anchor(url, title, { target }))),
+  );
 
 export function menu(event, title, links) {
   event.preventDefault();

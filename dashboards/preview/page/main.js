@@ -43,7 +43,15 @@ function address() {
 // The address of a board, with what the page shows now.
 function href(uid, { includeVars = true, keepTime = true } = {}) {
   const { from, to } = page.raw;
-  const kept = [...(keepTime ? [["from", from], ["to", to]] : []), ...(includeVars ? variables.parameters(page.choices) : [])];
+  const kept = [
+    ...(keepTime
+      ? [
+          ["from", from],
+          ["to", to],
+        ]
+      : []),
+    ...(includeVars ? variables.parameters(page.choices) : []),
+  ];
   return `/d/${encodeURIComponent(uid)}?${new URLSearchParams(kept)}`;
 }
 
@@ -53,8 +61,13 @@ function zoom(from, to) {
 
 // Follow what somebody chose, and remember it in the address.
 function change({ raw = page.raw, choice, values, every = page.every }) {
-  const given = new URLSearchParams([["from", raw.from], ["to", raw.to], ["refresh", every]]);
-  for (const [name, value] of variables.parameters(page.choices)) if (name !== `var-${choice}`) given.append(name, value);
+  const given = new URLSearchParams([
+    ["from", raw.from],
+    ["to", raw.to],
+    ["refresh", every],
+  ]);
+  for (const [name, value] of variables.parameters(page.choices))
+    if (name !== `var-${choice}`) given.append(name, value);
   for (const value of values ?? []) given.append(`var-${choice}`, value);
   history.pushState(null, "", `${location.pathname}?${given}`);
   refresh(true);
@@ -99,16 +112,20 @@ function again() {
 // The events of all annotations that are on; one that fails is named beside its switch.
 async function happened() {
   page.failed = new Map();
-  const listed = (page.board.annotations?.list ?? []).filter((one) => one.expr && one.enable !== false && !page.muted.has(one.name));
-  const found = await Promise.all(listed.map(async (one) => {
-    try {
-      return await annotations.load(one, page.range, page.scope);
-    } catch (error) {
-      page.failed.set(one.name, error.message);
-      header(page, change, () => refresh(false));
-      return [];
-    }
-  }));
+  const listed = (page.board.annotations?.list ?? []).filter(
+    (one) => one.expr && one.enable !== false && !page.muted.has(one.name),
+  );
+  const found = await Promise.all(
+    listed.map(async (one) => {
+      try {
+        return await annotations.load(one, page.range, page.scope);
+      } catch (error) {
+        page.failed.set(one.name, error.message);
+        header(page, change, () => refresh(false));
+        return [];
+      }
+    }),
+  );
   return found.flat();
 }
 
@@ -119,7 +136,14 @@ async function start() {
   page.board = await get(`/api/boards/${encodeURIComponent(uid)}`);
   document.title = `${fill(page.board.title, {})} (preview, not Grafana)`;
   rows = sections(page, parameters().get("rows") === "open");
-  document.body.append(element("header", { id: "top" }), element("main", {}, rows.map(({ node }) => node)));
+  document.body.append(
+    element("header", { id: "top" }),
+    element(
+      "main",
+      {},
+      rows.map(({ node }) => node),
+    ),
+  );
   addEventListener("popstate", () => refresh(true));
   let resized = 0;
   addEventListener("resize", () => {
@@ -130,6 +154,8 @@ async function start() {
 }
 
 start().catch((error) => {
-  document.body.append(element("main", {}, element("p", { class: "words error" }, error.message), anchor("/", "To the first board")));
+  document.body.append(
+    element("main", {}, element("p", { class: "words error" }, error.message), anchor("/", "To the first board")),
+  );
   document.body.dataset.state = "failed";
 });

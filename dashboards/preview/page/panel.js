@@ -21,8 +21,17 @@ import { draw as timeline } from "./timeline.js";
 import { draw as timeseries } from "./timeseries.js";
 
 const DRAWERS = {
-  stat, timeseries, graph: timeseries, bargauge, gauge, table, heatmap, piechart: pie, barchart,
-  "state-timeline": timeline, "status-history": timeline,
+  stat,
+  timeseries,
+  graph: timeseries,
+  bargauge,
+  gauge,
+  table,
+  heatmap,
+  piechart: pie,
+  barchart,
+  "state-timeline": timeline,
+  "status-history": timeline,
 };
 // These ask nothing, or what they themselves know of.
 const ALONE = { text, dashlist, alertlist };
@@ -36,8 +45,13 @@ export class Panel {
     this.body = element("div", { class: "body" });
     this.note = element("p", { class: "note", hidden: true });
     this.head = element("header", {});
-    this.node = element("section", { class: `panel ${json.type}`, "data-panel": json.id, "data-type": json.type, "data-state": "loading" },
-      this.head, this.note, this.body);
+    this.node = element(
+      "section",
+      { class: `panel ${json.type}`, "data-panel": json.id, "data-type": json.type, "data-state": "loading" },
+      this.head,
+      this.note,
+      this.body,
+    );
     const { x = 0, w = 24, h = 8 } = json.gridPos ?? {};
     this.node.style.setProperty("grid-column", `${x + 1} / span ${w}`);
     this.height = h;
@@ -62,7 +76,13 @@ export class Panel {
     const { title = "", description = "", timeFrom, links = [] } = this.json;
     const { scope } = this.page;
     const heading = element("h3", { title: title && fill(title, scope) }, fill(title, scope));
-    const info = description && element("button", { class: "info", type: "button", title: fill(description, scope), "aria-label": "What this shows" }, "i");
+    const info =
+      description &&
+      element(
+        "button",
+        { class: "info", type: "button", title: fill(description, scope), "aria-label": "What this shows" },
+        "i",
+      );
     const own = resolved(links, scope).map((link) => linked("↗", [link], { "aria-label": link.title }));
     const span = timeFrom && isRelative(this.page.raw.from) && element("span", { class: "span" }, `last ${timeFrom}`);
     this.head.replaceChildren(...[heading, info, span, ...own].filter(Boolean));
@@ -73,7 +93,9 @@ export class Panel {
     const { range, raw } = this.page;
     if (!timeFrom || !isRelative(raw.from)) return range;
     const span = duration(timeFrom);
-    return Number.isNaN(span) ? { from: moment(timeFrom, range.to), to: range.to } : { from: range.to - span, to: range.to };
+    return Number.isNaN(span)
+      ? { from: moment(timeFrom, range.to), to: range.to }
+      : { from: range.to - span, to: range.to };
   }
 
   async load(signal) {
@@ -81,21 +103,26 @@ export class Panel {
     this.context = { ...this.page, panel: this.json, range: this.range(), signal };
     if (Object.hasOwn(ALONE, type)) return this.show(await ALONE[type](this.body, this.json, this.context), signal);
     if (Object.hasOwn(NOT_DRAWN, type)) return this.say("elsewhere", NOT_DRAWN[type]);
-    if (!Object.hasOwn(DRAWERS, type)) return this.say("elsewhere", `The preview does not draw panels of the type ${type}; Grafana does.`);
-    const asked = targets.filter(({ hide, datasource }) => !hide && (datasource?.type ?? "prometheus") === "prometheus");
+    if (!Object.hasOwn(DRAWERS, type))
+      return this.say("elsewhere", `The preview does not draw panels of the type ${type}; Grafana does.`);
+    const asked = targets.filter(
+      ({ hide, datasource }) => !hide && (datasource?.type ?? "prometheus") === "prometheus",
+    );
     const other = targets.find(({ hide }) => !hide) && !asked.length && targets[0].datasource?.type;
     if (other) return this.say("elsewhere", `This panel asks ${other}; the preview asks Prometheus only.`);
     const { range, scope, scrape } = this.context;
     const least = (text) => duration(fill(text || "", scope)) || 0;
     const points = maxDataPoints || Math.max(50, Math.round(this.body.clientWidth));
-    const answers = await Promise.all(asked.map(async (target) => {
-      // A query may ask for a longer step of its own.
-      const minimum = least(target.interval) || scrape;
-      const times = timing(range, points, Math.max(minimum, least(interval)), minimum);
-      const expression = fill(target.expr, { ...scope, ...timeScope(range, times) }, { promql: true });
-      const data = await run(target, expression, range, times.interval, signal);
-      return frames(target, data, range, times.interval, asked.length > 1);
-    }));
+    const answers = await Promise.all(
+      asked.map(async (target) => {
+        // A query may ask for a longer step of its own.
+        const minimum = least(target.interval) || scrape;
+        const times = timing(range, points, Math.max(minimum, least(interval)), minimum);
+        const expression = fill(target.expr, { ...scope, ...timeScope(range, times) }, { promql: true });
+        const data = await run(target, expression, range, times.interval, signal);
+        return frames(target, data, range, times.interval, asked.length > 1);
+      }),
+    );
     const { frames: found, unknown } = transformed(answers.flat(), this.json);
     this.unknown = unknown;
     this.found = configured(found, this.json, scope);
@@ -107,7 +134,9 @@ export class Panel {
   redraw(signal = this.abort?.signal) {
     if (!this.found || signal?.aborted) return;
     const { noValue } = this.json.fieldConfig?.defaults ?? {};
-    const values = this.found.flatMap((frame) => frame.fields.filter(({ type }) => type !== "time")).flatMap((one) => one.values);
+    const values = this.found
+      .flatMap((frame) => frame.fields.filter(({ type }) => type !== "time"))
+      .flatMap((one) => one.values);
     if (!values.some((value) => value !== null && !Number.isNaN(value))) {
       this.say("empty", noValue ?? "No data");
       return;

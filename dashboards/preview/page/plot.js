@@ -14,12 +14,20 @@ export function valueAxis([low, high], { unit, decimals, isLog = false }, height
   const base = { gridcolor: GRID, zeroline: false, fixedrange: true, color: INK, tickmode: "array", ticks: "" };
   const marks = [];
   if (isLog) {
-    for (let at = 10 ** Math.floor(Math.log10(Math.max(low, 1e-9))); at <= high && marks.length < MOST; at *= 10) marks.push(at);
-    return { ...base, type: "log", range: [Math.log10(Math.max(low, 1e-9)), Math.log10(high)], tickvals: marks, ticktext: texts(marks, unit, decimals) };
+    for (let at = 10 ** Math.floor(Math.log10(Math.max(low, 1e-9))); at <= high && marks.length < MOST; at *= 10)
+      marks.push(at);
+    return {
+      ...base,
+      type: "log",
+      range: [Math.log10(Math.max(low, 1e-9)), Math.log10(high)],
+      tickvals: marks,
+      ticktext: texts(marks, unit, decimals),
+    };
   }
   const between = step(low, high, Math.max(2, Math.floor(height / 38)), unit);
   const [first, last] = [Math.ceil(low / between - 1e-9), Math.floor(high / between + 1e-9)];
-  for (let index = first; index <= last && marks.length < MOST; index += 1) marks.push(Number((index * between).toPrecision(12)));
+  for (let index = first; index <= last && marks.length < MOST; index += 1)
+    marks.push(Number((index * between).toPrecision(12)));
   return { ...base, range: [low, high], tickvals: marks, ticktext: texts(marks, unit, decimals) };
 }
 
@@ -34,7 +42,15 @@ export function layout({ from, to }, axes, margin) {
     showlegend: false,
     hovermode: "x",
     dragmode: "zoom",
-    xaxis: { type: "date", range: [from, to], gridcolor: GRID, color: INK, zeroline: false, nticks: 8, tickformatstops: STOPS },
+    xaxis: {
+      type: "date",
+      range: [from, to],
+      gridcolor: GRID,
+      color: INK,
+      zeroline: false,
+      nticks: 8,
+      tickformatstops: STOPS,
+    },
     ...axes,
   };
 }
@@ -49,5 +65,9 @@ const STOPS = [
 export const margin = (axis) => 14 + 6.6 * Math.max(2, ...axis.ticktext.map((text) => text.length));
 
 export function render(node, traces, arrangement) {
-  return globalThis.Plotly.newPlot(node, traces, arrangement, { displayModeBar: false, doubleClick: false, showTips: false });
+  return globalThis.Plotly.newPlot(node, traces, arrangement, {
+    displayModeBar: false,
+    doubleClick: false,
+    showTips: false,
+  });
 }

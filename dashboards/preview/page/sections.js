@@ -54,5 +54,7 @@ export function sections(page, opensAll) {
     current = { row: panel, panels: [...(panel.panels ?? [])], isOpen: !panel.collapsed || opensAll };
   }
   found.push(current);
-  return found.filter(({ row, panels }) => row || panels.length).map(({ row, panels, isOpen }) => new Section(page, row, panels, isOpen));
+  return found
+    .filter(({ row, panels }) => row || panels.length)
+    .map(({ row, panels, isOpen }) => new Section(page, row, panels, isOpen));
 }

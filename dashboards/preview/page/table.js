@@ -29,14 +29,28 @@ function render(body, frame, order, context) {
       render(body, sorted(frame, one.display, next.desc), next, context);
     };
     const sign = isBy ? (order.desc ? " ▾" : " ▴") : "";
-    const properties = { scope: "col", class: one.type, style: one.config.custom?.width ? { width: `${one.config.custom.width}px` } : {} };
+    const properties = {
+      scope: "col",
+      class: one.type,
+      style: one.config.custom?.width ? { width: `${one.config.custom.width}px` } : {},
+    };
     return element("th", properties, element("button", { type: "button", onclick: turn }, one.display, sign));
   });
   const looks = fields.map((one) => ({ one, bounds: span([one], one.config), cell: kind(one.config.custom) }));
   const rows = Array.from({ length: Math.min(frame.length, MOST) }, (_, row) =>
-    element("tr", {}, looks.map((look) => cell(look, row, frame.fields, context))));
-  body.replaceChildren(element("div", { class: "scroll" },
-    element("table", {}, element("thead", {}, element("tr", {}, heads)), element("tbody", {}, rows))));
+    element(
+      "tr",
+      {},
+      looks.map((look) => cell(look, row, frame.fields, context)),
+    ),
+  );
+  body.replaceChildren(
+    element(
+      "div",
+      { class: "scroll" },
+      element("table", {}, element("thead", {}, element("tr", {}, heads)), element("tbody", {}, rows)),
+    ),
+  );
 }
 
 // Newer boards say it in one way, older ones in another.
@@ -46,13 +60,12 @@ function kind({ cellOptions = {}, displayMode = "auto", align = "auto" } = {}) {
 
 function cell({ one, bounds, cell: { type, align } }, row, fields, context) {
   const value = one.values[row];
-  const { noValue } = one.config;
   const shown = show(one, value, { bounds });
-  const text = value === null || value === undefined ? shown.text || (noValue && one.type === "number" ? "" : "") : shown.text;
-  const links = value === null || value === undefined || value === "" ? [] : resolved(one.config.links, context.scope, { field: one, ...shown, row, fields });
+  const isKnown = value !== null && value !== undefined && value !== "";
+  const links = isKnown ? resolved(one.config.links, context.scope, { field: one, ...shown, row, fields }) : [];
   const style = {};
-  const isKnown = value !== null && value !== undefined;
-  if (type.startsWith("color-background") && isKnown && shown.color !== "transparent") Object.assign(style, { background: shown.color, color: over(shown.color) });
+  if (type.startsWith("color-background") && isKnown && shown.color !== "transparent")
+    Object.assign(style, { background: shown.color, color: over(shown.color) });
   if (type === "color-text" && isKnown) style.color = shown.color;
   if (/gauge|lcd/.test(type) && typeof value === "number") {
     const share = Math.max(0, Math.min(100, (100 * (value - bounds[0])) / (bounds[1] - bounds[0])));
@@ -60,5 +73,5 @@ function cell({ one, bounds, cell: { type, align } }, row, fields, context) {
   }
   if (align !== "auto") style["text-align"] = align;
   const named = one.type === "number" && !isMoment(one.config.unit) ? "number" : "string";
-  return element("td", { class: named, style }, linked(text, links));
+  return element("td", { class: named, style }, linked(shown.text, links));
 }

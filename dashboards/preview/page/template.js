@@ -5,7 +5,10 @@ const VARIABLE = /\$(\w+)|\[\[(\w+?)(?::(\w+))?\]\]|\$\{(\w+)(?:\.([^:}]+))?(?::
 const escaped = (value) => value.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&");
 // In a double-quoted string of PromQL a backslash is two.
 const inPromql = (value) =>
-  value.replace(/\\/g, "\\\\\\\\").replace(/[$^*{}[\]'+?.()|]/g, "\\\\$&").replace(/"/g, '\\"');
+  value
+    .replace(/\\/g, "\\\\\\\\")
+    .replace(/[$^*{}[\]'+?.()|]/g, "\\\\$&")
+    .replace(/"/g, '\\"');
 const each = (value) => (Array.isArray(value) ? value : [value]).map(String);
 const alternatives = (values) => (values.length === 1 ? values[0] : `(${values.join("|")})`);
 const encoded = (text) => encodeURIComponent(text).replace(/[!'()*]/g, (one) => `%${one.charCodeAt(0).toString(16)}`);
@@ -14,14 +17,21 @@ const FORMATS = {
   raw: (value) => each(value).join(","),
   csv: (value) => each(value).join(","),
   pipe: (value) => each(value).join("|"),
-  glob: (value) => (each(value).length > 1 ? `{${each(value).join(",")}}` : each(value)[0] ?? ""),
+  glob: (value) => (each(value).length > 1 ? `{${each(value).join(",")}}` : (each(value)[0] ?? "")),
   json: (value) => JSON.stringify(Array.isArray(value) ? value : String(value)),
   regex: (value) => alternatives(each(value).map(escaped)),
   percentencode: (value) => encoded(FORMATS.glob(value)),
   uriencode: (value) => encodeURI(FORMATS.glob(value)),
-  doublequote: (value) => each(value).map((one) => `"${one.replace(/"/g, '\\"')}"`).join(","),
-  singlequote: (value) => each(value).map((one) => `'${one.replace(/'/g, "\\'")}'`).join(","),
-  lucene: (value) => alternatives(each(value).map((one) => `"${one.replace(/["\\]/g, "\\$&")}"`)).replaceAll('"|"', '" OR "'),
+  doublequote: (value) =>
+    each(value)
+      .map((one) => `"${one.replace(/"/g, '\\"')}"`)
+      .join(","),
+  singlequote: (value) =>
+    each(value)
+      .map((one) => `'${one.replace(/'/g, "\\'")}'`)
+      .join(","),
+  lucene: (value) =>
+    alternatives(each(value).map((one) => `"${one.replace(/["\\]/g, "\\$&")}"`)).replaceAll('"|"', '" OR "'),
 };
 
 // A choice of the board's: what an expression, a text and an address get of it.
@@ -75,11 +85,15 @@ function key(path) {
   return match ? match[1] : path;
 }
 
-export const labelsText = (labels) => Object.entries(labels).map(([name, value]) => `${name}="${value}"`).join(", ");
+export const labelsText = (labels) =>
+  Object.entries(labels)
+    .map(([name, value]) => `${name}="${value}"`)
+    .join(", ");
 
 // The name of a series by its {{labels}}; without a pattern its labels.
 export function legend(pattern, metric) {
   const { __name__: name = "", ...labels } = metric;
-  if (pattern && pattern !== "__auto") return pattern.replace(/\{\{\s*(.+?)\s*\}\}/g, (_, label) => metric[label] ?? "");
+  if (pattern && pattern !== "__auto")
+    return pattern.replace(/\{\{\s*(.+?)\s*\}\}/g, (_, label) => metric[label] ?? "");
   return name || Object.keys(labels).length ? `${name}{${labelsText(labels)}}`.replace(/\{\}$/, "") : "";
 }

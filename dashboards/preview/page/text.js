@@ -17,16 +17,36 @@ export function inline(text) {
   return [...inline(text.slice(0, match.index)), made, ...inline(text.slice(match.index + whole.length))];
 }
 
-const cells = (line) => line.trim().replace(/^\||\|$/g, "").split("|").map((one) => one.trim());
+const cells = (line) =>
+  line
+    .trim()
+    .replace(/^\||\|$/g, "")
+    .split("|")
+    .map((one) => one.trim());
 
 function table([head, , ...rows]) {
-  const row = (name, line) => element("tr", {}, cells(line).map((text) => element(name, {}, inline(text))));
-  return element("table", {}, element("thead", {}, row("th", head)), element("tbody", {}, rows.map((line) => row("td", line))));
+  const row = (name, line) =>
+    element(
+      "tr",
+      {},
+      cells(line).map((text) => element(name, {}, inline(text))),
+    );
+  return element(
+    "table",
+    {},
+    element("thead", {}, row("th", head)),
+    element(
+      "tbody",
+      {},
+      rows.map((line) => row("td", line)),
+    ),
+  );
 }
 
 function block(text) {
   const lines = text.split("\n");
-  if (lines.length > 1 && /^\s*\|?[\s:|-]+\|?\s*$/.test(lines[1]) && lines[1].includes("-") && lines[0].includes("|")) return [table(lines)];
+  if (lines.length > 1 && /^\s*\|?[\s:|-]+\|?\s*$/.test(lines[1]) && lines[1].includes("-") && lines[0].includes("|"))
+    return [table(lines)];
   const made = [];
   for (const line of lines) {
     const [, marks, title] = /^(#{1,6})\s+(.*)$/.exec(line) ?? [];
@@ -37,7 +57,8 @@ function block(text) {
     else if (item !== undefined) {
       if (last?.localName !== name) made.push(element(name));
       made.at(-1).append(element("li", {}, inline(item)));
-    } else if (last && /^(ul|ol)$/.test(last.localName) && line.trim()) last.lastElementChild.append(" ", ...inline(line.trim()));
+    } else if (last && /^(ul|ol)$/.test(last.localName) && line.trim())
+      last.lastElementChild.append(" ", ...inline(line.trim()));
     else if (last?.localName === "p") last.append(" ", ...inline(line));
     else if (line.trim()) made.push(element("p", {}, inline(line)));
   }

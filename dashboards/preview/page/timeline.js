@@ -21,19 +21,32 @@ export function draw(body, frames, context) {
     const looks = { index, bounds: span([one], one.config) };
     const parts = (panel.type === "status-history" ? cells : spans)(one, times, range);
     const track = parts.map((part) => segment(part, one, looks, range, context));
-    return element("li", {}, element("span", { class: "name", title: one.display }, one.display), element("span", { class: "track" }, track));
+    return element(
+      "li",
+      {},
+      element("span", { class: "name", title: one.display }, one.display),
+      element("span", { class: "track" }, track),
+    );
   });
   const width = Math.max(100, body.clientWidth - LABEL);
-  const marks = ticks(range, width / 70).map(({ at, label }) => element("span", { style: { left: place(at, range) } }, label));
+  const marks = ticks(range, width / 70).map(({ at, label }) =>
+    element("span", { style: { left: place(at, range) } }, label),
+  );
   const below = panel.options?.legend?.showLegend === false ? undefined : words(panel.fieldConfig?.defaults?.mappings);
-  body.replaceChildren(element("div", { class: "timelines" }, element("ul", {}, rows), element("div", { class: "times" }, marks), below));
+  body.replaceChildren(
+    element("div", { class: "timelines" }, element("ul", {}, rows), element("div", { class: "times" }, marks), below),
+  );
   return { note: found.length > MOST ? `the first ${MOST} of ${found.length} rows` : "" };
 }
 
 // The meaning of the colours.
 function words(mappings = []) {
-  const results = mappings.flatMap(({ type, options }) => (type === "value" ? Object.values(options) : [options.result]));
-  const items = results.map(({ text, color }) => element("span", { class: "item" }, element("i", { style: { background: named(color) } }), text));
+  const results = mappings.flatMap(({ type, options }) =>
+    type === "value" ? Object.values(options) : [options.result],
+  );
+  const items = results.map(({ text, color }) =>
+    element("span", { class: "item" }, element("i", { style: { background: named(color) } }), text),
+  );
   return items.length ? element("div", { class: "legend" }, items) : undefined;
 }
 
@@ -54,7 +67,9 @@ function spans(one, times, { to }) {
 
 function cells(one, times, { to }) {
   const length = times.length > 1 ? times[1] - times[0] : 6e4;
-  return times.map((at, index) => ({ from: at, to: Math.min(at + length * 0.9, to), value: one.values[index] })).filter(({ value }) => value !== null);
+  return times
+    .map((at, index) => ({ from: at, to: Math.min(at + length * 0.9, to), value: one.values[index] }))
+    .filter(({ value }) => value !== null);
 }
 
 function segment({ from, to, value }, one, looks, range, context) {
@@ -65,11 +80,25 @@ function segment({ from, to, value }, one, looks, range, context) {
   const words = showValue === "never" || (showValue === "auto" && !isWide) ? "" : shown.text;
   const lines = [element("b", {}, one.display), `${shown.text}`, `${clock(from)} – ${clock(to, false)} UTC`];
   const links = resolved(one.config.links, context.scope, { field: one, ...shown, time: from });
-  return element("span", {
-    class: "state", "data-text": shown.text,
-    style: { left: place(start, range), width: `calc(${place(range.from + end - start, range)} - 1px)`, background: shown.color, color: over(shown.color) },
-    onpointermove: (event) => tip(event, lines.map((line) => element("div", {}, line))),
-    onpointerleave: hideTip,
-    onclick: (event) => links.length && menu(event, one.display, links),
-  }, words);
+  return element(
+    "span",
+    {
+      class: "state",
+      "data-text": shown.text,
+      style: {
+        left: place(start, range),
+        width: `calc(${place(range.from + end - start, range)} - 1px)`,
+        background: shown.color,
+        color: over(shown.color),
+      },
+      onpointermove: (event) =>
+        tip(
+          event,
+          lines.map((line) => element("div", {}, line)),
+        ),
+      onpointerleave: hideTip,
+      onclick: (event) => links.length && menu(event, one.display, links),
+    },
+    words,
+  );
 }

@@ -3,8 +3,21 @@
 import { field, pattern, reduced, calculationName } from "./frames.js";
 
 const KNOWN = {
-  merge, organize, joinByField, seriesToColumns: joinByField, groupingToMatrix, sortBy, limit, filterFieldsByName,
-  renameByRegex, labelsToFields, reduce, seriesToRows, filterByValue, groupBy, calculateField,
+  merge,
+  organize,
+  joinByField,
+  seriesToColumns: joinByField,
+  groupingToMatrix,
+  sortBy,
+  limit,
+  filterFieldsByName,
+  renameByRegex,
+  labelsToFields,
+  reduce,
+  seriesToRows,
+  filterByValue,
+  groupBy,
+  calculateField,
 };
 
 export function transformed(frames, panel) {
@@ -18,7 +31,9 @@ export function transformed(frames, panel) {
 }
 
 const rowsOf = (frame) =>
-  Array.from({ length: frame.length }, (_, row) => Object.fromEntries(frame.fields.map((one) => [one.name, one.values[row]])));
+  Array.from({ length: frame.length }, (_, row) =>
+    Object.fromEntries(frame.fields.map((one) => [one.name, one.values[row]])),
+  );
 
 function fromRows(rows, like, refId = "A") {
   const fields = like.map((one) => ({ ...one, values: rows.map((row) => row[one.name] ?? null) }));
@@ -43,7 +58,9 @@ function merge(frames) {
     const key = JSON.stringify(common.map(({ name }) => row[name]));
     const group = groups.get(key) ?? [];
     if (!group.length) groups.set(key, group);
-    const fitting = group.find((other) => Object.keys(row).every((name) => !(name in other) || other[name] === row[name]));
+    const fitting = group.find((other) =>
+      Object.keys(row).every((name) => !(name in other) || other[name] === row[name]),
+    );
     if (fitting) Object.assign(fitting, row);
     else group.push({ ...row });
   }
@@ -82,7 +99,8 @@ function joinByField(frames, { byField = "Time", mode = "outer" }) {
     return frame.fields
       .filter(({ name }) => name !== byField)
       .map((one) => {
-        const named = counts.get(one.name) > 1 && one.display === one.name ? renamed(one, `${one.name} ${index + 1}`) : one;
+        const named =
+          counts.get(one.name) > 1 && one.display === one.name ? renamed(one, `${one.name} ${index + 1}`) : one;
         return { ...named, values: rows.map((row) => one.values[at.get(row)] ?? null) };
       });
   });
@@ -96,7 +114,12 @@ function groupingToMatrix(frames, { rowField = "Time", columnField = "Time", val
     const top = [...new Set(rows.map((row) => row[columnField]))];
     const values = new Map(rows.map((row) => [JSON.stringify([row[rowField], row[columnField]]), row[valueField]]));
     const fields = top.map((name) =>
-      field(String(name), "number", left.map((key) => values.get(JSON.stringify([key, name])) ?? null)));
+      field(
+        String(name),
+        "number",
+        left.map((key) => values.get(JSON.stringify([key, name])) ?? null),
+      ),
+    );
     return { ...frame, fields: [field(`${rowField}\\${columnField}`, "string", left), ...fields], length: left.length };
   });
 }
@@ -111,7 +134,9 @@ export const compare = (one, other) => {
   if (one === other) return 0;
   if (one === null || one === undefined || one === "") return -1;
   if (other === null || other === undefined || other === "") return 1;
-  return typeof one === "number" && typeof other === "number" ? one - other : String(one).localeCompare(String(other), "en", { numeric: true });
+  return typeof one === "number" && typeof other === "number"
+    ? one - other
+    : String(one).localeCompare(String(other), "en", { numeric: true });
 };
 
 export function sorted(frame, name, isDescending) {
@@ -123,7 +148,9 @@ export function sorted(frame, name, isDescending) {
 }
 
 function sortBy(frames, { sort = [] }) {
-  return frames.map((frame) => sort.slice(0, 1).reduce((done, { field: name, desc }) => sorted(done, name, desc), frame));
+  return frames.map((frame) =>
+    sort.slice(0, 1).reduce((done, { field: name, desc }) => sorted(done, name, desc), frame),
+  );
 }
 
 function limit(frames, { limitField = 10 }) {
@@ -133,7 +160,9 @@ function limit(frames, { limitField = 10 }) {
 function filterFieldsByName(frames, { include = {}, exclude = {} }) {
   const wants = ({ names, pattern: text }, one, otherwise) => {
     if (!names && !text) return otherwise;
-    return Boolean(names?.includes(one.display) || names?.includes(one.name) || (text && pattern(text).test(one.display)));
+    return Boolean(
+      names?.includes(one.display) || names?.includes(one.name) || (text && pattern(text).test(one.display)),
+    );
   };
   return frames.map((frame) => ({
     ...frame,
@@ -146,20 +175,23 @@ function renameByRegex(frames, { regex = "", renamePattern = "" }) {
   return frames.map((frame) => ({
     ...frame,
     fields: frame.fields.map((one) =>
-      one.type !== "time" && found.test(one.display) ? renamed(one, one.display.replace(found, renamePattern)) : one),
+      one.type !== "time" && found.test(one.display) ? renamed(one, one.display.replace(found, renamePattern)) : one,
+    ),
   }));
 }
 
 // A series' labels as columns.
 function labelsToFields(frames, { mode = "columns" }) {
   if (mode !== "columns") return frames;
-  return merge(frames.map((frame) => {
-    const labels = Object.assign({}, ...frame.fields.map((one) => one.labels));
-    const columns = Object.entries(labels)
-      .filter(([name]) => name !== "__name__")
-      .map(([name, value]) => field(name, "string", Array(frame.length).fill(value)));
-    return { ...frame, fields: [...frame.fields.map((one) => ({ ...one, labels: {} })), ...columns] };
-  }));
+  return merge(
+    frames.map((frame) => {
+      const labels = Object.assign({}, ...frame.fields.map((one) => one.labels));
+      const columns = Object.entries(labels)
+        .filter(([name]) => name !== "__name__")
+        .map(([name, value]) => field(name, "string", Array(frame.length).fill(value)));
+      return { ...frame, fields: [...frame.fields.map((one) => ({ ...one, labels: {} })), ...columns] };
+    }),
+  );
 }
 
 function reduce(frames, { reducers = ["lastNotNull"], mode = "seriesToRows", labelsToFields: asFields = false }) {
@@ -170,18 +202,40 @@ function reduce(frames, { reducers = ["lastNotNull"], mode = "seriesToRows", lab
       return { ...frame, fields: fields.map((one) => ({ ...one, values: [reduced(one, reducers[0])] })), length: 1 };
     });
   }
-  const names = asFields ? [...new Set(numeric.flatMap((one) => Object.keys(one.labels)))].filter((name) => name !== "__name__") : [];
+  const names = asFields
+    ? [...new Set(numeric.flatMap((one) => Object.keys(one.labels)))].filter((name) => name !== "__name__")
+    : [];
   const first = names.length
-    ? names.map((name) => field(name, "string", numeric.map((one) => one.labels[name] ?? "")))
-    : [field("Field", "string", numeric.map((one) => one.display))];
-  const columns = reducers.map((name) => field(calculationName(name), "number", numeric.map((one) => reduced(one, name))));
+    ? names.map((name) =>
+        field(
+          name,
+          "string",
+          numeric.map((one) => one.labels[name] ?? ""),
+        ),
+      )
+    : [
+        field(
+          "Field",
+          "string",
+          numeric.map((one) => one.display),
+        ),
+      ];
+  const columns = reducers.map((name) =>
+    field(
+      calculationName(name),
+      "number",
+      numeric.map((one) => reduced(one, name)),
+    ),
+  );
   return [{ refId: "A", fields: [...first, ...columns], length: numeric.length }];
 }
 
 function seriesToRows(frames) {
   const rows = frames.flatMap((frame) => {
     const [time, value] = ["time", "number"].map((type) => frame.fields.find((one) => one.type === type));
-    return time && value ? time.values.map((at, row) => ({ Time: at, Metric: value.display, Value: value.values[row] })) : [];
+    return time && value
+      ? time.values.map((at, row) => ({ Time: at, Metric: value.display, Value: value.values[row] }))
+      : [];
   });
   return [fromRows(rows, [field("Time", "time", []), field("Metric", "string", []), field("Value", "number", [])])];
 }
@@ -215,11 +269,19 @@ function filterByValue(frames, { filters = [], type = "include", match = "any" }
 function groupBy(frames, { fields: wanted = {} }) {
   return frames.map((frame) => {
     const keys = frame.fields.filter(({ name }) => wanted[name]?.operation === "groupby");
-    const groups = Map.groupBy([...Array(frame.length).keys()], (row) => JSON.stringify(keys.map((one) => one.values[row])));
+    const groups = Map.groupBy([...Array(frame.length).keys()], (row) =>
+      JSON.stringify(keys.map((one) => one.values[row])),
+    );
     const rows = [...groups.values()];
     const columns = frame.fields.flatMap((one) =>
       (wanted[one.name]?.operation === "aggregate" ? wanted[one.name].aggregations : []).map((name) =>
-        field(`${one.name} (${name})`, "number", rows.map((group) => reduced({ values: group.map((row) => one.values[row]) }, name)))));
+        field(
+          `${one.name} (${name})`,
+          "number",
+          rows.map((group) => reduced({ values: group.map((row) => one.values[row]) }, name)),
+        ),
+      ),
+    );
     const first = keys.map((one) => ({ ...one, values: rows.map(([row]) => one.values[row]) }));
     return { ...frame, fields: [...first, ...columns], length: rows.length };
   });
@@ -237,9 +299,13 @@ function calculateField(frames, { mode, binary = {}, reduce: how = {}, alias, re
     };
     const values = Array.from({ length: frame.length }, (_, row) =>
       mode === "binary"
-        ? OPERATORS[binary.operator ?? "+"]?.(side(binary.left, row), side(binary.right, row)) ?? null
-        : reduced({ values: numeric.map((one) => one.values[row]) }, how.reducer ?? "sum"));
+        ? (OPERATORS[binary.operator ?? "+"]?.(side(binary.left, row), side(binary.right, row)) ?? null)
+        : reduced({ values: numeric.map((one) => one.values[row]) }, how.reducer ?? "sum"),
+    );
     const made = field(alias || "Total", "number", values);
-    return { ...frame, fields: replaceFields ? [...frame.fields.filter(({ type }) => type !== "number"), made] : [...frame.fields, made] };
+    return {
+      ...frame,
+      fields: replaceFields ? [...frame.fields.filter(({ type }) => type !== "number"), made] : [...frame.fields, made],
+    };
   });
 }

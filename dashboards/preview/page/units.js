@@ -1,24 +1,37 @@
 // A number as a person reads it, by Grafana's names of units.
 
-const scaled = (names, base = 1000) => (value, decimals) => {
-  let index = 0;
-  let size = value;
-  while (Math.abs(size) >= base && index < names.length - 1) {
-    size /= base;
-    index += 1;
-  }
-  return fixed(size, decimals, index > 0) + names[index];
-};
+const scaled =
+  (names, base = 1000) =>
+  (value, decimals) => {
+    let index = 0;
+    let size = value;
+    while (Math.abs(size) >= base && index < names.length - 1) {
+      size /= base;
+      index += 1;
+    }
+    return fixed(size, decimals, index > 0) + names[index];
+  };
 
 const SI = ["", " k", " M", " G", " T", " P"];
 const prefixed = (unit) => scaled(SI.map((prefix) => (prefix ? `${prefix}${unit}` : ` ${unit}`)));
-const binary = (unit) => scaled(["", "Ki", "Mi", "Gi", "Ti", "Pi"].map((prefix) => ` ${prefix}${unit}`), 1024);
+const binary = (unit) =>
+  scaled(
+    ["", "Ki", "Mi", "Gi", "Ti", "Pi"].map((prefix) => ` ${prefix}${unit}`),
+    1024,
+  );
 const after = (unit) => (value, decimals) => `${fixed(value, decimals)}${unit}`;
 const per = (unit) => scaled(["", "K", "M", "B"].map((prefix) => `${prefix} ${unit}`));
 
 const SPANS = [
-  [1e-9, " ns"], [1e-6, " µs"], [1e-3, " ms"], [1, " s"], [60, " min"], [3600, " hour"], [86400, " day"],
-  [604800, " week"], [31536000, " year"],
+  [1e-9, " ns"],
+  [1e-6, " µs"],
+  [1e-3, " ms"],
+  [1, " s"],
+  [60, " min"],
+  [3600, " hour"],
+  [86400, " day"],
+  [604800, " week"],
+  [31536000, " year"],
 ];
 
 function span(seconds, decimals) {
@@ -53,23 +66,51 @@ const UNITS = {
   sishort: scaled(SI),
   percent: after("%"),
   percentunit: (value, decimals) => after("%")(value * 100, decimals),
-  ns: time(1e-9), "µs": time(1e-6), ms: time(1e-3), s: time(1), m: time(60), h: time(3600), d: time(86400),
-  dtdurations: (value) => lasting(value), dtdurationms: (value) => lasting(value / 1000),
-  dthms: clockwork, dtdhms: clockwork, clocks: clockwork, clockms: (value) => clockwork(value / 1000),
-  bytes: binary("B"), decbytes: prefixed("B"), bits: binary("b"), decbits: prefixed("b"),
+  ns: time(1e-9),
+  µs: time(1e-6),
+  ms: time(1e-3),
+  s: time(1),
+  m: time(60),
+  h: time(3600),
+  d: time(86400),
+  dtdurations: (value) => lasting(value),
+  dtdurationms: (value) => lasting(value / 1000),
+  dthms: clockwork,
+  dtdhms: clockwork,
+  clocks: clockwork,
+  clockms: (value) => clockwork(value / 1000),
+  bytes: binary("B"),
+  decbytes: prefixed("B"),
+  bits: binary("b"),
+  decbits: prefixed("b"),
   kbytes: (value, decimals) => binary("B")(value * 1024, decimals),
   mbytes: (value, decimals) => binary("B")(value * 1048576, decimals),
-  binBps: binary("B/s"), Bps: prefixed("B/s"), binbps: binary("b/s"), bps: prefixed("b/s"),
+  binBps: binary("B/s"),
+  Bps: prefixed("B/s"),
+  binbps: binary("b/s"),
+  bps: prefixed("b/s"),
   hertz: prefixed("Hz"),
-  cps: per("c/s"), ops: per("ops/s"), reqps: per("req/s"), rps: per("rd/s"), wps: per("wr/s"), iops: per("io/s"),
-  eps: per("evt/s"), mps: per("msg/s"), cpm: per("c/m"), opm: per("ops/m"), rpm: per("req/m"),
+  cps: per("c/s"),
+  ops: per("ops/s"),
+  reqps: per("req/s"),
+  rps: per("rd/s"),
+  wps: per("wr/s"),
+  iops: per("io/s"),
+  eps: per("evt/s"),
+  mps: per("msg/s"),
+  cpm: per("c/m"),
+  opm: per("ops/m"),
+  rpm: per("req/m"),
   locale: (value) => value.toLocaleString("en"),
   bool: (value) => (value ? "True" : "False"),
   bool_yes_no: (value) => (value ? "Yes" : "No"),
   bool_on_off: (value) => (value ? "On" : "Off"),
   string: String,
   dateTimeFromNow: ago,
-  dateTimeAsIso: moment, dateTimeAsIsoNoDateIfToday: moment, dateTimeAsUS: moment, dateTimeAsSystem: moment,
+  dateTimeAsIso: moment,
+  dateTimeAsIsoNoDateIfToday: moment,
+  dateTimeAsUS: moment,
+  dateTimeAsSystem: moment,
   dateTimeAsLocal: moment,
 };
 
@@ -77,7 +118,14 @@ const UNITS = {
 function lasting(seconds) {
   const parts = [];
   let left = Math.abs(seconds);
-  for (const [size, name] of [[31536000, "year"], [604800, "week"], [86400, "day"], [3600, "hour"], [60, "minute"], [1, "second"]]) {
+  for (const [size, name] of [
+    [31536000, "year"],
+    [604800, "week"],
+    [86400, "day"],
+    [3600, "hour"],
+    [60, "minute"],
+    [1, "second"],
+  ]) {
     const count = Math.floor(left / size);
     left -= count * size;
     if (count) parts.push(`${count} ${name}${count === 1 ? "" : "s"}`);
@@ -90,7 +138,9 @@ function fixed(value, decimals, isScaled = false) {
   if (decimals !== undefined && decimals !== null) return value.toFixed(decimals);
   if (value === 0 || Number.isInteger(value)) return String(value);
   const magnitude = Math.floor(Math.log10(Math.abs(value)));
-  const wanted = isScaled ? 2 - Math.min(2, magnitude) : 1 - magnitude + (Math.abs(value) / 10 ** magnitude > 2.25 ? 1 : 0);
+  const wanted = isScaled
+    ? 2 - Math.min(2, magnitude)
+    : 1 - magnitude + (Math.abs(value) / 10 ** magnitude > 2.25 ? 1 : 0);
   return String(Number(value.toFixed(Math.max(0, Math.min(wanted, 20)))));
 }
 
@@ -105,8 +155,11 @@ export function format(value, unit = "none", decimals = undefined) {
 
 export const isMoment = (unit = "") => unit.startsWith("dateTime") || unit.startsWith("time:");
 
-const SECONDS = { ns: 1e-9, "µs": 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600, d: 86400 };
-const SEXAGESIMAL = [60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 7776000, 31536000, 157680000, 315360000];
+const SECONDS = { ns: 1e-9, µs: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600, d: 86400 };
+const SEXAGESIMAL = [
+  60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400, 172800, 604800, 2592000, 7776000, 31536000,
+  157680000, 315360000,
+];
 
 // The step of an axis of `unit` with room for `count` values between two.
 export function step(low, high, count, unit = "none") {

@@ -24,17 +24,24 @@ const number = ({ text }) => Number(/\d+/.exec(text)?.[0] ?? NaN);
 const LABEL_VALUES = /^label_values\((?:(.+),\s*)?([a-zA-Z_][a-zA-Z0-9_]*)\)$/s;
 
 async function queried(variable, scope, range) {
-  const query = fill(typeof variable.query === "object" ? variable.query.query : variable.query, scope, { promql: true }).trim();
+  const query = fill(typeof variable.query === "object" ? variable.query.query : variable.query, scope, {
+    promql: true,
+  }).trim();
   const window = { start: range.from / 1000, end: range.to / 1000 };
   const [, series, label] = LABEL_VALUES.exec(query) ?? [];
   if (label) return ask(`label/${label}/values`, series ? { ...window, "match[]": series } : window);
   if (/^label_names\(\)$/.test(query)) return ask("labels", window);
   const [, names] = /^metrics\((.*)\)$/s.exec(query) ?? [];
-  if (names !== undefined) return (await ask("label/__name__/values", window)).filter((name) => pattern(`/${names}/`).test(name));
+  if (names !== undefined)
+    return (await ask("label/__name__/values", window)).filter((name) => pattern(`/${names}/`).test(name));
   const [, expression] = /^query_result\((.*)\)$/s.exec(query) ?? [null, query];
   const { result } = await ask("query", { query: expression, time: range.to / 1000 });
-  return result.map(({ metric: { __name__: name = "", ...labels }, value }) =>
-    `${name}{${Object.entries(labels).map(([key, to]) => `${key}="${to}"`).join(",")}} ${value[1]} ${value[0] * 1000}`);
+  return result.map(
+    ({ metric: { __name__: name = "", ...labels }, value }) =>
+      `${name}{${Object.entries(labels)
+        .map(([key, to]) => `${key}="${to}"`)
+        .join(",")}} ${value[1]} ${value[0] * 1000}`,
+  );
 }
 
 // The options that the variable's own pattern leaves over.
@@ -63,7 +70,9 @@ const LOADERS = {
   textbox: ({ query = "" }) => [{ text: query, value: query }],
   constant: ({ query }) => [{ text: query, value: query }],
   // There is one of a kind: Prometheus is asked, and of others a panel says that the preview has none.
-  datasource: ({ query }) => [{ text: query === "prometheus" ? "Prometheus" : `${query}: not in the preview`, value: query }],
+  datasource: ({ query }) => [
+    { text: query === "prometheus" ? "Prometheus" : `${query}: not in the preview`, value: query },
+  ],
 };
 
 // Choices by name, from what the address says, else from the board. One that can't be loaded has its `error`.
@@ -96,15 +105,22 @@ export function choose(choice, given, range) {
   const isAll = chosen[0] === ALL;
   const every = choice.options.map(({ value }) => value);
   const auto = type === "interval" && chosen[0] === "auto";
-  const values = isAll ? every : auto ? [`${Math.ceil((range.to - range.from) / 1000 / (choice.auto_count ?? 30))}s`] : chosen;
-  const text = isAll ? "All" : chosen.map((value) => choice.options.find((one) => one.value === value)?.text ?? value).join(" + ");
+  const values = isAll
+    ? every
+    : auto
+      ? [`${Math.ceil((range.to - range.from) / 1000 / (choice.auto_count ?? 30))}s`]
+      : chosen;
+  const text = isAll
+    ? "All"
+    : chosen.map((value) => choice.options.find((one) => one.value === value)?.text ?? value).join(" + ");
   return { ...choice, chosen, values, isAll, text };
 }
 
 // What an address says of the choices.
 export function parameters(choices) {
   return Object.values(choices).flatMap(({ name, type, chosen }) =>
-    type === "constant" ? [] : chosen.map((value) => [`var-${name}`, value]));
+    type === "constant" ? [] : chosen.map((value) => [`var-${name}`, value]),
+  );
 }
 
 // The control of one choice; `change` is given the values chosen.
@@ -113,14 +129,25 @@ export function control(choice, change) {
   if (hide === 2 || type === "constant") return undefined;
   const title = hide === 1 ? undefined : element("span", { class: "label" }, label || name);
   const properties = { class: "choice", "data-variable": name };
-  if (error) return element("span", { ...properties, class: "choice error", title: error }, title, element("span", {}, "no values: ", error));
+  if (error)
+    return element(
+      "span",
+      { ...properties, class: "choice error", title: error },
+      title,
+      element("span", {}, "no values: ", error),
+    );
   if (type === "datasource") return element("span", properties, title, element("span", { class: "fixed" }, text));
   if (type === "textbox") {
     const input = element("input", { value: text, "aria-label": label || name, onchange: () => change([input.value]) });
     return element("span", properties, title, input);
   }
-  if (!LOADERS[type]) return element("span", properties, title, element("span", { class: "fixed" }, `${type}: not in the preview`));
-  const details = element("details", properties, element("summary", {}, title, element("span", { class: "value" }, text || "none")));
+  if (!LOADERS[type])
+    return element("span", properties, title, element("span", { class: "fixed" }, `${type}: not in the preview`));
+  const details = element(
+    "details",
+    properties,
+    element("summary", {}, title, element("span", { class: "value" }, text || "none")),
+  );
   details.addEventListener("toggle", () => details.open && opened(details, choice, change));
   return details;
 }
@@ -153,13 +180,34 @@ function opened(details, choice, change) {
   function list() {
     const part = filter.value.toLowerCase();
     const fitting = offered.filter((one) => one.text.toLowerCase().includes(part));
-    const shown = fitting.slice(0, LISTED).map(({ value, text }) =>
-      element("li", {}, element("button", { type: "button", "aria-pressed": String(chosen.has(value)), onclick: () => pick(value) }, text)));
+    const shown = fitting
+      .slice(0, LISTED)
+      .map(({ value, text }) =>
+        element(
+          "li",
+          {},
+          element(
+            "button",
+            { type: "button", "aria-pressed": String(chosen.has(value)), onclick: () => pick(value) },
+            text,
+          ),
+        ),
+      );
     const left = fitting.length - shown.length;
-    items.replaceChildren(...shown, ...(left > 0 ? [element("li", { class: "more" }, `and ${left.toLocaleString("en")} more: type a part of the name`)] : []));
+    items.replaceChildren(
+      ...shown,
+      ...(left > 0
+        ? [element("li", { class: "more" }, `and ${left.toLocaleString("en")} more: type a part of the name`)]
+        : []),
+    );
   }
 
-  const filter = element("input", { type: "search", placeholder: "Search", "aria-label": `Search ${choice.name}`, oninput: list });
+  const filter = element("input", {
+    type: "search",
+    placeholder: "Search",
+    "aria-label": `Search ${choice.name}`,
+    oninput: list,
+  });
   filter.addEventListener("keydown", (event) => event.key === "Enter" && items.querySelector("button")?.click());
   details.querySelector(".menu")?.remove();
   details.append(element("div", { class: "menu" }, filter, items));

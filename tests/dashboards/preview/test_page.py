@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from windsock.dashboards import build
+from windsock.dashboards.preview.server import Preview
+from windsock.dashboards.preview.source import Source
 
-UIDS = [text.partition('"uid": "windsock-')[2].partition('"')[0] for text in build.files().values()]
+from . import sampler
+from .conftest import Page, settings
+
+UIDS = [json.loads(text)["uid"] for text in build.files().values()]
 
 
-@pytest.mark.parametrize("uid", [f"windsock-{uid}" for uid in UIDS])
+@pytest.mark.parametrize("uid", UIDS)
 def test_every_panel_of_every_board_shows_something(page, running, uid):
     page.open(running, uid, "rows=open")
     panels = page.panels()
@@ -24,7 +30,7 @@ def test_every_panel_of_every_board_shows_something(page, running, uid):
 
 
 @pytest.fixture
-def sampler(page, running):
+def whole(page, running):
     page.open(running, "sampler")
     return page
 
@@ -65,15 +71,13 @@ def test_each_kind_of_panel(sampled, title, state, shown):
 
 @pytest.fixture(scope="module")
 def sampled(browser, end, running):
-    from .conftest import Page  # noqa: PLC0415
-
     page = Page(browser, end)
     page.open(running, "sampler")
     return {one["title"]: one for one in page.panels()}
 
 
-def test_what_is_drawn_is_right(sampler):
-    run = sampler.browser.run
+def test_what_is_drawn_is_right(whole):
+    run = whole.browser.run
     # The failed one first, in the order, the names and the colours that the panel asks for.
     rows = "[...document.querySelectorAll('[data-type=table]')].find((one) => one.innerText.includes('joined'))"
     assert run(f"return [...{rows}.querySelectorAll('th')].map((one) => one.innerText.trim())") == [
@@ -93,75 +97,96 @@ def test_what_is_drawn_is_right(sampler):
     heat = f"{plots}.find((one) => one.data[0].type === 'heatmap').data[0].z"
     # All observations are in one bucket: a bucket holds no others.
     assert run(f"return {heat}.filter((row) => row.some((value) => value)).length") == 1
-    assert not sampler.browser.run("return document.querySelector('#never')")
-    wrong = [error for error in sampler.browser.errors() if "422" not in error]
+    assert not whole.browser.run("return document.querySelector('#never')")
+    wrong = [error for error in whole.browser.errors() if "422" not in error]
     assert not wrong
 
 
-def test_a_closed_row_opens(sampler):
-    assert "in a closed row" not in sampler.browser.texts("main")[0]
-    sampler.browser.click("h2 .row")
-    sampler.until("[...document.querySelectorAll('.panel')].at(-1).innerText.includes('7')")
+def test_a_closed_row_opens(whole):
+    assert "in a closed row" not in whole.browser.texts("main")[0]
+    whole.browser.click("h2 .row")
+    whole.until("[...document.querySelectorAll('.panel')].at(-1).innerText.includes('7')")
 
 
-def test_a_variable_narrows_every_panel_and_stays_in_the_address(sampler):
-    browser = sampler.browser
+@pytest.fixture(scope="module")
+def small(prometheus, texts):
+    """A board of a few panels, beside the others."""
+    boards = {**texts, **sampler.part("bars", "joined", "lines", "window")}
+    with Preview(boards, Source(settings(prometheus))) as preview:
+        yield preview
+
+
+@pytest.fixture
+def opened(page, small):
+    page.open(small, "small")
+    return page
+
+
+def test_a_variable_narrows_every_panel_and_stays_in_the_address(opened):
+    browser = opened.browser
     browser.click("[data-variable=dag_id] summary")
     browser.write("[data-variable=dag_id] input[type=search]", "bill")
     browser.click("[data-variable=dag_id] .menu button")
     browser.click("h1")
-    sampler.until("location.search.includes('var-dag_id=billing')")
-    sampler.wait()
-    assert sampler.panel("bars")["text"].split()[0] == "billing"
-    assert (
-        "orders" not in sampler.panel("bars")["text"] + sampler.panel("joined")["text"] + sampler.panel("lines")["text"]
-    )
+    opened.until("location.search.includes('var-dag_id=billing')")
+    opened.wait()
+    assert opened.panel("bars")["text"].split()[0] == "billing"
+    assert "orders" not in opened.panel("bars")["text"] + opened.panel("joined")["text"] + opened.panel("lines")["text"]
     browser.run("history.back()")
-    sampler.until("document.querySelector('main').innerText.includes('orders')")
+    opened.until("document.querySelector('main').innerText.includes('orders')")
 
 
-def test_the_time_range_changes_what_is_asked(sampler, end):
-    browser = sampler.browser
-    assert sampler.panel("window")["text"].strip() == "900"
+def test_the_time_range_changes_what_is_asked(opened, end):
+    browser = opened.browser
+    assert opened.panel("window")["text"].strip() == "900"
     browser.click("#time")
     for name, at in (("from", end - 300), ("to", end)):
         browser.run(
             f"document.querySelector('input[name={name}]').value = new Date({at} * 1000).toISOString().slice(0, 19)"
         )
     browser.click(".time .apply")
-    sampler.until(f"location.search.includes('from={(end - 300) * 1000}')")
-    sampler.wait()
-    assert sampler.panel("window")["text"].strip() == "300"
+    opened.until(f"location.search.includes('from={(end - 300) * 1000}')")
+    opened.wait()
+    assert opened.panel("window")["text"].strip() == "300"
     # A relative one ends now, long after the last sample.
     browser.click("#time")
     browser.click("[data-range='15m']")
-    sampler.until("location.search.includes('from=now-15m')")
-    sampler.wait()
-    assert sampler.panel("lines")["state"] == "empty"
-    assert sampler.panel("lines")["text"] == "No data"
+    opened.until("location.search.includes('from=now-15m')")
+    opened.wait()
+    assert opened.panel("lines")["state"] == "empty"
+    assert opened.panel("lines")["text"] == "No data"
 
 
-def test_dragging_over_a_plot_is_a_time_range(sampler, end):
-    sampler.browser.drag(".js-plotly-plot .nsewdrag", -60, 60)
-    sampler.until(f"!location.search.includes('from={(end - 900) * 1000}')")
-    query = parse_qs(sampler.browser.run("return location.search").lstrip("?"))
+def test_dragging_over_a_plot_is_a_time_range(opened, end):
+    opened.browser.drag(".js-plotly-plot .nsewdrag", -60, 60)
+    opened.until(f"!location.search.includes('from={(end - 900) * 1000}')")
+    query = parse_qs(opened.browser.run("return location.search").lstrip("?"))
     assert (end - 900) * 1000 < int(query["from"][0]) < int(query["to"][0]) < end * 1000
 
 
-@pytest.mark.parametrize(
-    "selector",
-    ["nav .menu a[href*='windsock-overview']", ".bargauge a.name", "td a"],
-    ids=["between boards", "of a series", "of a cell"],
-)
-def test_a_link_keeps_time_and_choices(sampler, end, selector):
-    address = sampler.browser.run(f"return document.querySelector({selector!r}).href")
-    parts = urlsplit(address)
-    query = parse_qs(parts.query)
-    assert parts.path == "/d/windsock-overview"
-    assert (query["from"], query["to"]) == ([str((end - 900) * 1000)], [str(end * 1000)])
-    assert query["var-dag_id"] == (
-        ["$__all"] if "nav" in selector else ["billing"] if "bargauge" in selector else ["orders"]
-    )
-    sampler.browser.open(address)
-    sampler.wait()
-    assert query["from"][0] in sampler.browser.run("return location.search")
+LINKS = {
+    "between boards": ("nav .menu a[href*='windsock-overview']", "$__all"),
+    "of a series": (".bargauge a.name", "billing"),
+    "of a cell": ("td a", "orders"),
+}
+
+
+def test_a_link_keeps_time_and_choices(opened, end):
+    for selector, dag in LINKS.values():
+        address = opened.browser.run(f"return document.querySelector({selector!r}).href")
+        parts = urlsplit(address)
+        query = parse_qs(parts.query)
+        assert parts.path == "/d/windsock-overview"
+        assert (query["from"], query["to"]) == ([str((end - 900) * 1000)], [str(end * 1000)])
+        assert (query["var-cluster"], query["var-dag_id"]) == (["$__all"], [dag])
+    opened.browser.click("td a")
+    opened.until("location.pathname === '/d/windsock-overview'")
+    opened.wait()
+    assert opened.browser.texts("[data-variable=dag_id] .value") == ["orders"]
+    assert "2026-09-21" in opened.browser.texts("#time")[0]
+
+
+def test_a_click_on_a_line_offers_its_links(opened):
+    opened.browser.click(".timeseries .nsewdrag")
+    opened.browser.wait_for("Only ", "#popup")
+    assert opened.browser.attribute("#popup a", "href").endswith(("=orders", "=billing"))
