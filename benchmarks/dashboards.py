@@ -116,9 +116,7 @@ def part(number: int, content: bytes) -> bytes:
 
 
 def encoded(labels: dict[str, str]) -> bytes:
-    return b"".join(
-        part(1, part(1, name.encode()) + part(2, value.encode())) for name, value in sorted(labels.items())
-    )
+    return b"".join(part(1, part(1, name.encode()) + part(2, value.encode())) for name, value in sorted(labels.items()))
 
 
 def samples(kind: str, pace: int, begin: int, end: int, every: int) -> bytes:
@@ -184,7 +182,7 @@ def series(read: set[str], dags: int, tasks: int) -> Iterator[Series]:
 
 def recorded(read: set[str], common: dict[str, str], dags: int) -> Iterator[Series]:
     """What recording rules made of it: the first part of such a name has the labels."""
-    known = ["cluster", "instance", "dag_id", "task_id", "state", "team", "le", "alertname", "pool_name"]
+    known = ["cluster", "instance", "dag_id", "task_id", "state", "team", "queue", "le", "alertname", "pool_name"]
     for name in sorted(one for one in read if ":" in one):
         level = name.partition(":")[0]
         kept = tuple(label for label in known if f"_{label}_" in f"_{level}_")
@@ -313,6 +311,8 @@ def main() -> None:
     parser.add_argument("--oldest", action="store_true", help=f"Prometheus {PROMETHEUS.oldest}")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    # A query that Grafana would give up has its time all the same.
+    asking.TIMEOUT = 600.0
     texts = {"before": read_folder(options.before)} if options.before else {}
     texts["now"] = read_folder(options.boards) if options.boards else build.files()
     boards = {
