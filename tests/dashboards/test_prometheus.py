@@ -146,6 +146,12 @@ def test_components_are_alive_and_the_exporter_is_up(value):
         assert value("overview", title) == {"prod": 1}, title
 
 
+def test_a_component_is_alive_by_the_database_alone(prometheus, targets):
+    for title in ("Scheduler", "DAG processor", "Triggerer"):
+        query = re.sub(r"airflow_\w+_heartbeat_total", "airflow_nothing_total", only(targets, "overview", title).query)
+        assert [numbers(series) for series in ask(prometheus, query, instant=True)] == [[1.0]], title
+
+
 @pytest.mark.parametrize("without", ["", "airflow_db_heartbeat_age_seconds"])
 def test_a_component_that_stopped_is_a_zero_and_not_a_gap(prometheus, targets, without):
     stopped = only(targets, "overview", "Scheduler").query.replace("< bool 60", "< bool 1")
