@@ -16,6 +16,7 @@ from windsock.alerts import build, coverage
 from windsock.alerts.promql import HEARD, SCRAPE
 from windsock.alerts.rule import Rule
 from windsock.alerts.rules import GROUPS, RULES
+from windsock.alerts.unit_tests import needed
 from windsock.events import ALERTNAMES, TASK_FAILED
 from windsock.settings import Links, Settings
 
@@ -45,7 +46,8 @@ def unit_test(tool, tmp_path):
 
     def run(alert, right, wrong, only):
         assert right in text
-        (tmp_path / "rules.yml").write_text(text.replace(right, wrong))
+        rules = needed(yaml.safe_load(text.replace(right, wrong)), alert)
+        (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules, sort_keys=False))
         content = yaml.safe_load((coverage.TESTS / f"{alert}.yml").read_text())
         content["rule_files"] = ["rules.yml"]
         content["tests"] = [test for test in content["tests"] if test["name"].startswith(only)]

@@ -19,7 +19,7 @@ RANGE = 600
 def ask(url: str, query: str, *, instant: bool) -> list[dict]:
     moment = {"time": END} if instant else {"start": END - RANGE, "end": END, "step": 60}
     path = "query" if instant else "query_range"
-    answer = requests.get(f"{url}/api/v1/{path}", params={"query": query, **moment}, timeout=20)
+    answer = requests.get(f"{url}/api/v1/{path}", params={"query": query, **moment}, timeout=60)
     assert answer.ok, f"{query}: {answer.text}"
     return answer.json()["data"]["result"]
 
@@ -67,7 +67,7 @@ def test_every_variable_has_values(prometheus, boards):
                 answer = requests.get(
                     f"{prometheus}/api/v1/label/{label}/values",
                     params={"match[]": interpolate(selector), "start": END - RANGE, "end": END},
-                    timeout=20,
+                    timeout=60,
                 )
                 name = choice["name"]
                 assert answer.json()["data"] == values.get(name, [f"a-{name}"]), choice["query"]

@@ -16,12 +16,12 @@ import requests
 
 from windsock.airflow.versions import NEWEST, NEXT
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
 
 def failure(stack, code):
     """The one message of a start that failed."""
-    assert stack.wait(60) == code, stack.text
+    assert stack.wait(180) == code, stack.text
     assert "Traceback" not in stack.text
     assert stack.is_gone(within=0)
     (first,) = [index for index, line in enumerate(stack.lines) if line.startswith("windsock: ")]
@@ -186,6 +186,6 @@ def test_kill_9_of_either_process_leaves_nothing(up, free):
         if os.getpgid(pid) == stack.process.pid  # the parts have sessions of their own
     ]
     os.kill(worker, signal.SIGKILL)
-    assert stack.wait(20) == 1
+    assert stack.wait(120) == 1
     assert stack.lines[-1] == "windsock: the stack was ended by SIGKILL"
     assert stack.is_gone(within=0)

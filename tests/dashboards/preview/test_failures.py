@@ -127,9 +127,13 @@ def test_a_hostile_label_is_a_text_everywhere(page, door, running, texts, end):
     with Preview(texts, Source(settings(door.url))) as preview:
         page.open(preview, "sampler")
         states = {one["title"]: one for one in page.panels()}
-        for title in ("words", "bars", "lines", "joined", "states", "alerts", "matrix", "pie"):
+        for title in ("words", "bars", "lines", "joined", "states", "alerts"):
             assert HOSTILE in states[title]["text"], title
         run = page.browser.run
+        # What plotly writes, which reads some HTML in texts.
+        assert HOSTILE in run(
+            "return [...document.querySelectorAll('.barchart svg text')].map((one) => one.textContent)"
+        )
         # What a pointer shows, too.
         run("document.querySelector('.state').dispatchEvent(new PointerEvent('pointermove', {bubbles: true}))")
         assert HOSTILE in page.browser.texts("#tip")[0]

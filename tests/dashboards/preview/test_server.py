@@ -183,7 +183,7 @@ def test_the_command_serves_until_it_is_ended(prometheus):
     [
         ([], "which Prometheus? give --prometheus URL, or set prometheus.urls in windsock.yaml"),
         (["--prometheus", "http://me:hunter2@127.0.0.1:9090"], "expected a URL without a user or a password"),
-        (["--prometheus", "127.0.0.1:9090"], "expected a URL that begins with http:// or https://"),
+        (["--prometheus", "localhost:9090"], "expected a URL that begins with http:// or https://"),
     ],
 )
 def test_a_prometheus_that_can_t_be_asked(arguments, said):
