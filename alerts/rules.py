@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from windsock.events import TASK_FAILED
 
+from .panels import PANELS
 from .promises import PROMISES
 from .promql import CLUSTERS, DAY, HEARD, HOUR, TARGETS, TEAMS, growth, known, of_its_team, window
 from .rule import Group, Record, Rule
@@ -193,5 +194,5 @@ _WINDSOCK = (
     ),
 )
 
-GROUPS = (Group("airflow", _AIRFLOW, _RECORDS), PROMISES, SHIPPING, Group("windsock", _WINDSOCK))
+GROUPS = (Group("airflow", _AIRFLOW, _RECORDS), PROMISES, SHIPPING, Group("windsock", _WINDSOCK), PANELS)
 RULES = tuple(rule for group in GROUPS for rule in group.rules)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from windsock.settings import Settings
 
@@ -17,9 +17,6 @@ from .boards.scheduler import scheduler
 from .boards.task import task
 from .boards.teams import teams
 from .boards.triggerer import triggerer
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _DASHBOARDS = {
     f"{make.__name__}.json": make
@@ -45,7 +42,8 @@ def write(texts: dict[str, str], out: Path) -> None:
 
 
 def differing(texts: dict[str, str], out: Path) -> list[str]:
-    """Return the names in `out` that are missing, that hold something else, or that no dashboard makes."""
-    there = {path.name for path in out.glob("*.json")}
+    """Return the names in `out` that are missing, that hold something else, or that nothing makes."""
+    kinds = {Path(name).suffix for name in texts} | {".json"}
+    there = {path.name for path in out.glob("*") if path.suffix in kinds}
     changed = {name for name, text in texts.items() if name not in there or (out / name).read_text("utf-8") != text}
     return sorted(changed | (there - texts.keys()))

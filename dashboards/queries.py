@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from windsock.catalog import Metric
 
 # Not after a quote: what stands in a matcher is no selector.
-_SAMPLE = re.compile(r'(?<!["\w])(airflow_\w+|windsock_\w+|up|ALERTS)\b(?:\{([^}]*)\})?')
+_SAMPLE = re.compile(r'(?<!["\w:])(airflow_\w+|windsock_\w+|up|ALERTS|cluster_\w+:\w+:\w+)\b(?:\{([^}]*)\})?')
 _HISTOGRAM_SUFFIX = re.compile(r"_(bucket|sum|count)$")
 _FROM_PROMETHEUS = frozenset({"up", "ALERTS"})
 """What Prometheus itself makes."""
@@ -63,6 +63,8 @@ def silence(queries: Iterable[Query], *, short: bool = False) -> str:
     reasons = ["nothing in the metadata database, or it is not read"] if stored else []
     if spans := {_versions(metric) for metric in found if metric.source == "statsd"}:
         reasons.append(f"nothing sent over StatsD, or not by this Airflow (needs {'; '.join(sorted(spans))})")
+    if any(":" in query.expr for query in queries):
+        reasons.append("or Prometheus lacks the rules of `windsock alerts build`")
     return "; ".join(reasons) or "nothing received yet"
 
 
@@ -74,12 +76,15 @@ def first(*exprs: str) -> str:
 def _scope(match: re.Match[str]) -> str:
     name, given = match[1], match[2]
     matchers = ['cluster=~"$cluster"']
-    if name not in _FROM_PROMETHEUS and "dag_id" in _metric(name).labels:
+    # A rule's name begins with the labels that it keeps.
+    labels = name.partition(":")[0] if ":" in name else "" if name in _FROM_PROMETHEUS else _metric(name).labels
+    if "dag_id" in labels:
         matchers.append('dag_id=~"$dag_id"')
     return f"{name}{{{','.join([*matchers, *([given] if given else [])])}}}"
 
 
 def _metric(name: str) -> Metric:
+    name = name.split(":")[1] if ":" in name else name
     try:
         return catalog.family(name)
     except KeyError:

@@ -13,6 +13,7 @@ _EXTRAS = {
     "cryptography": "demo",
     "grafanalib": "dashboards",
     "plotly": "dashboards",
+    "promql_parser": "dashboards",
     "re2": "mappings",
     "sqlalchemy": "exporter",
     "uv": "demo",

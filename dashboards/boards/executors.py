@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from windsock.dashboards.panels import BAD, Panel, timeseries
 from windsock.dashboards.queries import Query
-from windsock.dashboards.sources import quantile, quantiles
+from windsock.dashboards.sources import quantile, quantiles, recorded
 
 _EXECUTORS = ("kubernetes", "batch", "ecs", "lambda")
 
@@ -33,8 +33,8 @@ def executor_panels() -> list[Panel]:
                 'max by (state) (airflow_db_task_instance_oldest_age_seconds{state=~"scheduled|queued"})', "{{state}}"
             ),
             *quantiles(
-                "airflow_db_task_instance_queue_wait_seconds_bucket",
-                "airflow_task_queued_duration_seconds_bucket",
+                recorded("airflow_db_task_instance_queue_wait_seconds_bucket"),
+                recorded("airflow_task_queued_duration_seconds_bucket", "queue"),
                 prefix="wait ",
             ),
             unit="s",

@@ -9,7 +9,7 @@ from windsock.dashboards.board import Row, board
 from windsock.dashboards.links import CELL, dag_links
 from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query, first
-from windsock.dashboards.sources import ROWS, quantiles, worst
+from windsock.dashboards.sources import ROWS, quantiles, recorded, worst
 from windsock.dashboards.tables import Column, table
 from windsock.dashboards.variables import POOL, QUEUE
 
@@ -155,15 +155,16 @@ def _queues() -> list[Panel]:
         ),
         timeseries(
             "Time to a slot, and to a worker",
-            "Good: seconds. From scheduled to queued by queue; from queued to running over all.",
+            "Good: seconds. From scheduled to queued by queue; from queued to running over all. Of all DAGs.",
             Query(
                 "topk(10, histogram_quantile(0.95, sum by (queue, le) "
-                f"(rate(airflow_task_scheduled_duration_seconds_bucket{{{_QUEUE}}}[$__rate_interval]))))",
+                f"(rate({recorded('airflow_task_scheduled_duration_seconds_bucket', 'queue')}{{{_QUEUE}}}"
+                "[$__rate_interval]))))",
                 "slot p95 {{queue}}",
             ),
             *quantiles(
-                "airflow_db_task_instance_queue_wait_seconds_bucket",
-                "airflow_task_queued_duration_seconds_bucket",
+                recorded("airflow_db_task_instance_queue_wait_seconds_bucket"),
+                recorded("airflow_task_queued_duration_seconds_bucket", "queue"),
                 prefix="worker ",
             ),
             unit="s",

@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from real import programs
 from real.waiting import until
 
 from windsock import catalog
 from windsock.dashboards import build
+from windsock.parts import PROMETHEUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+RECORDED = r"\bcluster_\w+_le:\w+_bucket:sum\b"
 RANGE = 600
 STEP = 30
 SAMPLES = 41
@@ -85,24 +92,46 @@ def targets(boards) -> list[Target]:
 
 
 @pytest.fixture(scope="session")
-def prometheus(tmp_path_factory) -> Iterator[str]:
-    """The URL of a real Prometheus with twenty minutes of every metric, up to END."""
+def data(tmp_path_factory) -> Path:
+    """Blocks with twenty minutes of every metric, up to END."""
     folder = tmp_path_factory.mktemp("prometheus")
-    (folder / "prometheus.yml").write_text("global: {}\n")
     (folder / "data.txt").write_text("\n".join([*_samples(), "# EOF"]) + "\n")
+    promtool = programs.find("promtool", PROMETHEUS.oldest)
     subprocess.run(
-        [_program("promtool"), "tsdb", "create-blocks-from", "openmetrics", folder / "data.txt", folder / "data"],
+        [promtool, "tsdb", "create-blocks-from", "openmetrics", folder / "data.txt", folder / "data"],
         check=True,
         capture_output=True,
         timeout=120,
     )
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def prometheus(data) -> Iterator[str]:
+    """The URL of the oldest Prometheus that is supported, with `data`."""
+    with _running(PROMETHEUS.oldest, data) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def newest(data) -> Iterator[str]:
+    """The same of the newest one."""
+    with _running(PROMETHEUS.current, data) as url:
+        yield url
+
+
+@contextmanager
+def _running(version: str, data: Path) -> Iterator[str]:
+    folder = data.parent / version
+    shutil.copytree(data, folder / "data")
+    (folder / "prometheus.yml").write_text("global: {}\n")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [
-                _program("prometheus"),
+                programs.find("prometheus", version),
                 f"--config.file={folder / 'prometheus.yml'}",
                 f"--storage.tsdb.path={folder / 'data'}",
                 "--storage.tsdb.retention.time=100y",
@@ -118,10 +147,6 @@ def prometheus(tmp_path_factory) -> Iterator[str]:
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(60)
-
-
-def _program(name: str) -> str:
-    return shutil.which(name) or pytest.fail(f"{name} is not installed: apt-get install prometheus")
 
 
 def _await(url: str, process: subprocess.Popen[bytes], log) -> None:
@@ -176,11 +201,23 @@ def _samples() -> Iterator[str]:
             for index in range(SAMPLES):
                 at = END - (SAMPLES - 1 - index) * STEP
                 yield from _lines(metric, text, index * growth(metric.family, labels), at)
+    yield from _recorded()
     for index in range(SAMPLES):
         at = END - (SAMPLES - 1 - index) * STEP
         yield f"up{{{common}}} 1 {at}"
         for name, severity in (("AirflowSchedulerSilent", "critical"), ("Watchdog", "info")):
             yield f'ALERTS{{{common},alertname="{name}",alertstate="firing",severity="{severity}"}} 1 {at}'
+
+
+def _recorded() -> Iterator[str]:
+    """What rules make of histograms, of one exporter, as far as a panel reads it."""
+    for name in sorted({found for text in build.files().values() for found in re.findall(RECORDED, text)}):
+        metric = catalog.family(name.split(":")[1].removesuffix("_bucket"))
+        queue = ',queue="default"' if "_queue_" in name else ""
+        for index, bound in itertools.product(range(SAMPLES), (*metric.buckets, "+Inf")):
+            count = index if bound == "+Inf" or bound >= metric.buckets[2] else 0
+            at = END - (SAMPLES - 1 - index) * STEP
+            yield f'{name}{{cluster="prod",instance="exporter:9102"{queue},le="{bound}"}} {count} {at}'
 
 
 def _lines(metric: catalog.Metric, labels: str, count: int, at: int) -> Iterator[str]:

@@ -28,6 +28,9 @@ def exposed() -> dict[str, set[str]]:
         suffixes = HISTOGRAM if metric.kind == "histogram" else {"": set()}
         for suffix, extra in suffixes.items():
             names[metric.family + suffix] = {*metric.labels, *extra, *SCRAPE}
+        bucket = f"{metric.family}_bucket"
+        names[f"cluster_instance_le:{bucket}:sum"] = {"cluster", "instance", "le"}
+        names[f"cluster_instance_queue_le:{bucket}:sum"] = {"cluster", "instance", "queue", "le"}
     return names
 
 
@@ -99,7 +102,7 @@ def test_every_query_asks_for_what_is_exposed(targets):
 
 def test_every_query_looks_at_the_chosen_dags_alone(targets):
     for target in targets:
-        for name, asked in re.findall(r"(\w*)\{([^}]*)\}", target.json["expr"]):
+        for name, asked in re.findall(r"([\w:]*)\{([^}]*)\}", target.json["expr"]):
             if not name or (name != "ALERTS" and "dag_id" in EXPOSED[name]):
                 assert 'dag_id=~"$dag_id"' in asked, f"{target.where}: {name}"
 
