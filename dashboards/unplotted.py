@@ -38,9 +38,6 @@ UNPLOTTED = {
     "airflow_managed_agent_failover_total": _AI,
     "airflow_managed_agent_served_total": _AI,
     "airflow_common_ai_tool_calls_total": _AI,
-    "airflow_db_dag_expected_finish_timestamp_seconds": "what the alert AirflowFinishAtRisk says of a DAG",
-    "airflow_db_dag_expected_late_seconds": "what the alert AirflowFinishAtRisk says of a DAG",
-    "airflow_db_dag_finish_at_risk": "what the alert AirflowFinishAtRisk says of a DAG",
     "airflow_db_heartbeat_timestamp_seconds": "the same as airflow_db_heartbeat_age_seconds, which is shown",
 }
 """By family."""

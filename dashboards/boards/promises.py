@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 NO_PROMISE = "no promise: see slo in windsock.yaml"
 _KEPT = {0: ("broken", BAD), 1: ("kept", GOOD)}
+_RISK = {0: ("in time", GOOD), 1: ("at risk", WARN)}
 _MISSED = {0: ("kept", GOOD), 1: ("broken", BAD)}
 
 
@@ -76,22 +77,6 @@ def promise_panels(base: Links) -> list[Panel]:
             ],
             no_value=NO_PROMISE,
         ),
-        states(
-            "Fresh",
-            "Good: one colour all the way. The DAGs that promise freshness, those that break it first.",
-            Query(f"bottomk({ROWS}, min by (cluster, dag_id) (airflow_db_dag_fresh))", "{{dag_id}}"),
-            words=_KEPT,
-            links=dag_links(base),
-            no_value=NO_PROMISE,
-        ),
-        states(
-            "Finished by their time",
-            "Good: one colour all the way. The DAGs that promise a time of day, those that break it first.",
-            Query(worst("airflow_db_dag_finish_by_missed"), "{{dag_id}}"),
-            words=_MISSED,
-            links=dag_links(base),
-            no_value=NO_PROMISE,
-        ),
         table(
             "Next deadlines",
             "Good: above 0. Airflow's deadlines that come next; and when slo.finish_by was last.",
@@ -108,6 +93,33 @@ def promise_panels(base: Links) -> list[Panel]:
                 Column("cluster", "Cluster"),
             ],
             no_value="neither a deadline nor a promise",
+        ),
+        states(
+            "Fresh",
+            "Good: one colour all the way. The DAGs that promise freshness, those that break it first.",
+            Query(f"bottomk({ROWS}, min by (cluster, dag_id) (airflow_db_dag_fresh))", "{{dag_id}}"),
+            words=_KEPT,
+            width=8,
+            links=dag_links(base),
+            no_value=NO_PROMISE,
+        ),
+        states(
+            "Finished by their time",
+            "Good: one colour all the way. The DAGs that promise a time of day, those that break it first.",
+            Query(worst("airflow_db_dag_finish_by_missed"), "{{dag_id}}"),
+            words=_MISSED,
+            width=8,
+            links=dag_links(base),
+            no_value=NO_PROMISE,
+        ),
+        states(
+            "At risk",
+            "Good: one colour all the way. Whether the run that slo.finish_by waits for is likely to be late, by DAG.",
+            Query(worst("airflow_db_dag_finish_at_risk"), "{{dag_id}}"),
+            words=_RISK,
+            width=8,
+            links=dag_links(base),
+            no_value=NO_PROMISE,
         ),
         timeseries(
             "SLAs of Airflow 2",

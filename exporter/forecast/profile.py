@@ -14,16 +14,17 @@ if TYPE_CHECKING:
     from .replay import Replay
 
 _WEEK = 7 * 86_400.0
-_SAME_DAY = 3.0
-"""How much more a run counts that was due on the same day of the week."""
+_SAME_DAY = 20.0
+"""How much more a run counts at most that was due on the same day of the week; less where that makes no difference."""
 _SAME_TIME = 0.25 * 86_400
 _HALF_LIFE = 28.0 * 86_400
 """Seconds after which a run counts half."""
+_FEWEST = 2
 _STEADY = 0.05
 """No task is taken for steadier than that: a standard deviation of the logarithm of its laps."""
 _SHORTEST = 0.005
 """Of a run: laps below it are as good as equal."""
-_OUTLIER = 2.0
+_OUTLIER = 3.0
 """Standard deviations from what most say, beyond which a lap says no more."""
 _DOUBT = 2
 """Tasks that say something else are more than one that is slow for itself."""
@@ -64,7 +65,12 @@ class Profile:
 
     def weights(self, due: float) -> list[float]:
         """How much each run says about one that is due then; together 1."""
-        found = [_weight(abs(due - replay.due)) for replay in self.replays]
+        same = [_same_day(abs(due - replay.due)) for replay in self.replays]
+        more = self._difference(same)
+        found = [
+            (1.0 + more * on_the_day) * 0.5 ** (abs(due - replay.due) / _HALF_LIFE)
+            for on_the_day, replay in zip(same, self.replays, strict=True)
+        ]
         total = sum(found)
         return [weight / total for weight in found]
 
@@ -74,12 +80,23 @@ class Profile:
         square = sum(weight * (pace - mean) ** 2 for weight, pace in zip(weights, self.paces, strict=True))
         return self._pace(laps, Pace(mean, max(math.sqrt(square), _STEADY)))
 
+    def _difference(self, same: Sequence[bool]) -> float:
+        """How sure it is that the runs of this day of the week are slower or faster: the square of Student's t."""
+        these = [pace for pace, on_the_day in zip(self.paces, same, strict=True) if on_the_day]
+        others = [pace for pace, on_the_day in zip(self.paces, same, strict=True) if not on_the_day]
+        if len(these) < _FEWEST or len(others) < _FEWEST:
+            return 0.0
+        middle = _median(others)
+        spread = max(_STEADY, _NORMAL * _median(abs(pace - middle) for pace in others))
+        apart = (_median(these) - middle) / spread
+        return min(_SAME_DAY, apart * apart / (1 / len(these) + 1 / len(others)))
+
     def _pace(self, laps: Mapping[str, float], before: Pace) -> Pace:
         """`before`, corrected by each lap according to how steady its task is."""
         precision = before.spread**-2
         total = precision * before.mean
         offs = [(self._off(task, lap), self._spreads[task]) for task, lap in laps.items() if task in self._spreads]
-        middle = _median([*(off for off, _ in offs), *[before.mean] * _DOUBT])
+        middle = _median([*(off for off, _ in offs), *[before.mean] * int(_DOUBT)])
         for off, spread in offs:
             total += max(-_OUTLIER * spread, min(_OUTLIER * spread, off - middle)) / spread**2 + middle / spread**2
             precision += spread**-2
@@ -97,9 +114,8 @@ class Profile:
         return max(_STEADY, _NORMAL * _median(rests))
 
 
-def _weight(apart: float) -> float:
-    from_week = abs(apart - _WEEK * round(apart / _WEEK))
-    return float((_SAME_DAY if from_week < _SAME_TIME else 1.0) * 0.5 ** (apart / _HALF_LIFE))
+def _same_day(apart: float) -> bool:
+    return abs(apart - _WEEK * round(apart / _WEEK)) < _SAME_TIME
 
 
 def _median(values: Iterable[float]) -> float:
