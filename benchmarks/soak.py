@@ -46,9 +46,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from real.alertmanager import Alertmanager, Messages  # noqa: E402  the servers that tests run
 from real.databases import Postgres  # noqa: E402
 from real.failures import fail, succeed  # noqa: E402
+from real.server import free_port  # noqa: E402
 from real.tables import Database  # noqa: E402
-
-from exporter import free_port  # noqa: E402  a benchmark beside this one
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -103,13 +102,15 @@ class Seen:
     failed: list[str] = field(default_factory=list)
     mended: list[str] = field(default_factory=list)
     text: str = ""
+    broken: list[str] = field(default_factory=list)
+    """What of the harness ended early."""
 
 
 class Exporter:
     """`windsock exporter`, with a clock that can be moved."""
 
     def __init__(self, folder: Path, url: str, alertmanager: str) -> None:
-        self.port, self.web = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM)
+        self.port, self.web = free_port(socket.SOCK_DGRAM), free_port()
         self.clock, self.log = folder / "clock", folder / "exporter.log"
         self.step(0)
         config = folder / "windsock.yaml"
@@ -326,7 +327,15 @@ def problems(exporter: Exporter, seen: Seen, messages: Messages) -> list[str]:
         found.append(f"the kernel dropped {lost:,.0f} datagrams, {lines:,.0f} lines were taken in")
     if exporter.process.poll() is not None:
         found.append("the exporter has ended")
-    return found
+    return found + seen.broken
+
+
+def guarded(seen: Seen, job: Callable[..., None], *given: Any) -> None:
+    """Run a job, and say so if it breaks: what it should have done was not tried any more."""
+    try:
+        job(*given)
+    except Exception as error:  # noqa: BLE001  whatever it is, it spoils the run
+        seen.broken.append(f"the soak's own {job.__name__} broke: {error!r}")
 
 
 def soak(options: argparse.Namespace, folder: Path, postgres: Postgres, messages: Messages) -> list[str]:
@@ -345,7 +354,7 @@ def soak(options: argparse.Namespace, folder: Path, postgres: Postgres, messages
         (break_dags, database, frozen, seen, end - SETTLED),
         (watch, exporter, seen),
     ]
-    threads = [threading.Thread(target=job, args=(*given, done), daemon=True) for job, *given in jobs]
+    threads = [threading.Thread(target=guarded, args=(seen, *job, done), daemon=True) for job in jobs]
     try:
         _await(exporter)
         for thread in threads:

@@ -143,7 +143,7 @@ class Spool:
         written = max(entry.created, os.fstat(descriptor).st_mtime)
         if clock.is_ahead(written):
             clock.complain(f"{path}, which waits to be delivered,", written)
-            entry = replace(entry, created=clock.believed(entry.created), not_before=0.0)
+            entry = replace(entry, created=clock.believed(entry.created), boot=clock.boot(), not_before=0.0)
         return Claim(path, descriptor, entry)
 
     def bury(self, entry: Entry, reason: str) -> None:
@@ -169,7 +169,7 @@ class Spool:
         try:
             entry = entry_of((self.dead / name).read_bytes())
             # Without its number: what was told since must not stand for it.
-            fresh = replace(entry, created=time.time(), not_before=0.0, attempts=0, serial=0)
+            fresh = replace(entry, created=time.time(), boot=clock.boot(), not_before=0.0, attempts=0, serial=0)
             self.put(fresh, sync=True).release()
             (self.dead / name).unlink()
         except (OSError, ValueError):

@@ -131,7 +131,7 @@ class Alertmanager:
             raise ConnectionError(f"an answer of more than {_LIMIT >> 20} MiB")
         try:
             return json.loads(reply.body)
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             raise ConnectionError(f"{type(problem).__name__}: {problem}") from problem
 
     def _send(self, url: str, alerts: Sequence[Mapping[str, Any]], timeout: float) -> str | None:

@@ -119,7 +119,7 @@ def _show(folder: Path, names: list[str], *, as_json: bool, none: str) -> None:
             continue
         about = f"{entry.event.alertname} {entry.event.dag_id} {entry.event.task_id or ''}".rstrip()
         to = ", ".join(f"{channel} {to}".rstrip() for channel, to in entry.pending)
-        age = format_duration(max(0, round(time.time() - entry.created)))
+        age = format_duration(max(0, round(entry.age())))
         why = f": {line(redact(entry.problem), 200)}" if entry.problem else ""
         resolved = ", resolved" if entry.kind == "resolved" else ""
         click.echo(clean(f"{name}  {about}{resolved}, {age} old, {entry.attempts} attempts, to {to}{why}"))

@@ -106,7 +106,7 @@ class _Replay:
     def _one(self, claim: spool.Claim) -> Result:
         entry, now = claim.entry, time.time()
         channels = _channels(entry)
-        if now - entry.created > self._settings.callbacks.spool.expire:
+        if entry.age() > self._settings.callbacks.spool.expire:
             self._store.bury(entry, f"not delivered in time; the last problem was: {entry.problem or 'none'}")
             claim.remove()
             for channel, _ in entry.pending:
@@ -142,7 +142,7 @@ class _Replay:
         if firing:
             event = alertmanager.adopt(entry.event, firing[0])
         elif self._reconciled(client, seconds, entry):
-            return self._superseded(claim) if time.time() - entry.created > _SOON else "waiting"
+            return self._superseded(claim) if entry.age() > _SOON else "waiting"
         else:
             # While nobody could be told, many may have failed: they are one message here, too.
             event, signs = alertmanager.place(self._late(entry), client, seconds, len(config.urls))
@@ -180,7 +180,7 @@ class _Replay:
         return "superseded"
 
     def _late(self, entry: spool.Entry) -> events.Event:
-        age = time.time() - entry.created
+        age = entry.age()
         if age <= self._settings.callbacks.spool.late_after:
             return entry.event
         said = entry.event.annotations

@@ -187,6 +187,25 @@ def test_the_store_is_its_owners_only_with_all_that_stands_beside_it(path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("instead", [None, b"", b"no database" * 1000])
+def test_a_store_that_is_removed_while_it_is_open_is_written_anew(tmp_path, alertmanager, database, start, instead):
+    """Whoever looks at an unlinked file finds all in order; after a restart all would be news."""
+    fail(database)
+    reconciler = start()
+    reconciler.step()
+    assert firing(alertmanager, reconciler) == ["d"]
+    (tmp_path / "store.db").unlink()
+    if instead is not None:
+        (tmp_path / "store.db").write_bytes(instead)
+    reconciler.step()
+    assert "store.db was removed or replaced while it was in use" in reconciler.problems()["store"]
+    reconciler.step()
+    assert "store" not in reconciler.problems()
+    kept = Store(tmp_path / "store.db").load()
+    assert [key.dag_id for key in kept.alerts if key.alertname == "AirflowTaskFailed"] == ["d"]
+    assert "since" in kept.state
+
+
 @pytest.fixture(scope="module")
 def alertmanager() -> Iterator[Alertmanager]:
     messages = Messages()
