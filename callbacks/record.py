@@ -13,11 +13,10 @@ from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from windsock.events import TIMES
+
 _Kind = TypeVar("_Kind")
 
-_DAY = 86_400.0
-_TIMES = (-62_135_596_800.0 + _DAY, 253_402_300_799.0 - _DAY)
-"""The floats of all records are Unix times: those that `datetime` can say, in any zone."""
 _COUNTS = 1 << 53
 """What an int may be: more is exact nowhere."""
 _PLAIN = frozenset({str, bool, int, float})
@@ -53,7 +52,7 @@ def _read(kind: Any, value: Any) -> Any:
 
 def _plain(kind: Any, value: Any) -> Any:
     if kind is float:
-        fits = type(value) in (int, float) and _TIMES[0] <= value <= _TIMES[1]
+        fits = type(value) in (int, float) and TIMES[0] <= value <= TIMES[1]  # the floats of all records are times
     elif get_origin(kind) is Literal:
         fits = isinstance(value, str) and value in get_args(kind)
     else:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import itertools
 import json
 import random
 import re
 import sqlite3
 import stat
+import threading
 import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from real.databases import SQLiteFolder
 from real.failures import fail
 from real.tables import Database
 
+from windsock import recurrence, storms
 from windsock.airflow.versions import NEWEST
 from windsock.events import RECONCILING, unix
 from windsock.exporter.reconciler.failure import Alert, Key
@@ -230,10 +233,10 @@ def start(tmp_path, alertmanager, database) -> Iterator[Callable[[], Reconciler]
     """Begin, or begin anew, with what the store holds."""
     cluster, made = next(CLUSTERS), []
 
-    def begin() -> Reconciler:
+    def begin(*others: str) -> Reconciler:
         for one in made:
             one.close()
-        urls = {"urls": [alertmanager.url]}
+        urls = {"urls": [*others, alertmanager.url]}
         given = {"cluster": cluster, "alertmanager": urls, "reconcile": {"store": str(tmp_path / "store.db")}}
         made.append(alone(Settings.model_validate(given), database.url))
         return made[-1]
@@ -245,6 +248,60 @@ def start(tmp_path, alertmanager, database) -> Iterator[Callable[[], Reconciler]
 def firing(alertmanager: Alertmanager, reconciler: Reconciler) -> list[str]:
     found = alertmanager.alerts(cluster=reconciler.settings.cluster)
     return sorted(one["labels"]["dag_id"] for one in found if one["labels"]["alertname"] == "AirflowTaskFailed")
+
+
+TIMES = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59Z", "-", "9" * 5000)
+
+
+def test_no_sign_that_somebody_posted_stops_a_pass(alertmanager, database, start):
+    """By these senders find each other; whoever reaches Alertmanager can post one, of any time."""
+    reconciler = start()
+    common = {"cluster": reconciler.settings.cluster, "severity": "info"}
+    for number, moment in enumerate(TIMES):
+        for cause in ("unknown", "tasks", storms.BESIDE):
+            mark = {**common, "alertname": storms.MARK, "storm": f"{moment}/{cause}", "cause": cause}
+            beacon = {**common, "alertname": storms.BEACON, "cause": cause, "slot": str(number)}
+            again = {**common, "alertname": recurrence.SIGN, "cause": cause, "n": str(number)}
+            alertmanager.post(
+                {"labels": mark, "annotations": {"first": "<!channel>"}},
+                {"labels": beacon, "annotations": {"dag_id": f"x{number}", "failed_at": moment}},
+                {"labels": again, "annotations": {recurrence.NOTE: f"{'9' * 4300} since {TIMES[0]}"}},
+                {"labels": again | {"m": "1"}, "annotations": {recurrence.NOTE: f"{'9' * 4300} since 2026-01-01"}},
+            )
+    assert len(alertmanager.signs()) > 30
+    fail(database)
+    for _ in range(2):
+        reconciler.step()
+    assert reconciler.problems() == {}
+    assert firing(alertmanager, reconciler) == ["d"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"message": "log in"}', b"null", b"[1]", b'[{"labels": null}]', b'[{"labels": {"alertname": 5}}]', b"[" * 10**5],
+)
+def test_who_answers_in_place_of_one_alertmanager_costs_the_others_nothing(alertmanager, database, start, body):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815  http.server calls it by this name
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    fail(database)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{proxy.server_port}"
+        reconciler = start(url)
+        reconciler.step()
+        assert reconciler.problems().keys() == {f"alertmanager {url}"}
+        proxy.shutdown()
+    assert firing(alertmanager, reconciler) == ["d"]
 
 
 @pytest.mark.parametrize("column", ["key", "annotations"])
