@@ -53,7 +53,7 @@ HOSTILE = {
 def test_no_loop_over_names_is_left_in_a_way_that_ends_the_callers():
     """What `return`, and `break` or `continue` with a label, do in a for-in of Filebeat 7.17.29, also within a `try`.
 
-    Seen there: the caller's for-in goes on with the wrong names, or for ever. A plain `break`, and a `throw`, do no harm.
+    Seen there: the caller's for-in goes on with the wrong names, or for ever. A plain `break` and a `throw` do no harm.
     """
     text = SCRIPT.read_text()
     loops = list(re.finditer(r"\bfor \((?:var )?\w+ in [^)]*\) \{", text))
