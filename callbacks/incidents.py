@@ -31,6 +31,8 @@ PAUSE = 60.0
 _LOUDNESS = {"warning": 1, "critical": 2}
 _TRIES = 500
 """Failures of a task that are remembered one by one: a second call for one of them comes soon."""
+_LARGEST = 16 << 20
+"""Bytes of a record: thousands of tasks of a run may fail, each some hundred times."""
 _KEPT = 7 * 86_400.0
 """Seconds that a run is remembered after its last failure."""
 
@@ -192,7 +194,7 @@ def _age(incident: Incident) -> float:
 
 def _read(path: Path) -> Incident:
     try:
-        return record.parse(Incident, path.read_bytes())
+        return record.parse(Incident, record.content(path, _LARGEST))
     except (OSError, ValueError):
         return Incident()
 

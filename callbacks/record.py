@@ -11,16 +11,28 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from windsock import regular
 from windsock.events import TIMES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _Kind = TypeVar("_Kind")
 
 _COUNTS = 1 << 53
 """What an int may be: more is exact nowhere."""
+LARGEST = 1 << 20
+"""Bytes that are read of a file; most of our own are some 30 kB at most."""
 _PLAIN = frozenset({str, bool, int, float})
 """Looked for first: a run's record has hundreds of them, and is read under a lock."""
+
+
+def content(path: Path, most: int = LARGEST) -> bytes:
+    """What a file holds. Raises OSError, at once where it is none: a FIFO would be waited for."""
+    with regular.reading(path) as file:
+        return file.read(most)
 
 
 def parse(kind: type[_Kind], text: str | bytes) -> _Kind:

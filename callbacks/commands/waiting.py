@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from windsock import cli
-from windsock.callbacks import delivery
+from windsock.callbacks import delivery, record
 from windsock.callbacks import spool as spools
 from windsock.callbacks.entry import entry_of
 from windsock.events import rfc3339
@@ -98,7 +98,7 @@ def _entries(folder: Path, names: list[str]) -> list[tuple[str, spools.Entry | N
     found: list[tuple[str, spools.Entry | None]] = []
     for name in names:
         try:
-            found.append((name, entry_of((folder / name).read_bytes())))
+            found.append((name, entry_of(record.content(folder / name))))
         except FileNotFoundError:
             continue
         except (OSError, ValueError):

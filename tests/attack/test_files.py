@@ -9,8 +9,15 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
 from windsock import regular
+from windsock.alertmanager import Alertmanager
+from windsock.callbacks import recovery, spool
+from windsock.callbacks.commands import notify
+from windsock.callbacks.delivery import deliver, flush
+from windsock.callbacks.delivery.alertmanager import PENDING
+from windsock.events import Event
 from windsock.exporter.plugin.published import Exposition, UnavailableError
 from windsock.exporter.reconciler import definitions, logfile
 from windsock.exporter.reconciler.details import Instance
@@ -18,7 +25,7 @@ from windsock.exporter.reconciler.failure import Key
 from windsock.exporter.reconciler.logfile import Tails
 from windsock.logging import reader
 from windsock.logging.watch import Canary
-from windsock.settings import Settings
+from windsock.settings import Settings, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,6 +157,38 @@ def test_a_fifo_where_the_plugin_keeps_its_exposition(tmp_path, monkeypatch, suf
         monkeypatch.setattr(Exposition, "_collect", lambda *_: None)
     with pytest.raises(UnavailableError, match=r"not a regular file|No such device"):
         bounded(Exposition(Settings(), "sqlite:////nowhere/at/all.db").read)
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda file: file.symlink_to("/etc/passwd")])
+def test_what_is_no_file_where_callbacks_keep_theirs(tmp_path, monkeypatch, put):
+    """A task's code runs as the same user. Each costs what it is about; the failures of others are told."""
+    monkeypatch.setenv("WINDSOCK__CALLBACKS__SPOOL__DIR", str(tmp_path))
+    monkeypatch.setenv("WINDSOCK_CONFIG", str(tmp_path / "windsock.yaml"))
+    taken: list[str] = []
+    monkeypatch.setattr(Alertmanager, "post", lambda *given: taken.append(str(given[1])) or [("", None)])
+    monkeypatch.setattr(Alertmanager, "find", lambda *_: [])
+    monkeypatch.setattr(Alertmanager, "match", lambda *_: [])
+    (tmp_path / "windsock.yaml").write_text('{"alertmanager": {"urls": ["http://127.0.0.1:1"]}}')
+    settings = load()
+    event = Event("AirflowTaskFailed", "airflow", "orders", "r1", task_id="load")
+    store = spool.of(settings)
+    recovery.mark_failed(event)
+    spool.private(store.dead)
+    for folder in (store.queue, store.dead, store.runs):
+        spool.private(folder)
+        put(folder / "0-0.json")
+    (mark,) = (store.folder / "marks").iterdir()
+    mark.unlink()
+    put(mark)
+    store.put(spool.Entry("failed", event, PENDING, created=time.time()), sync=False).release()
+    assert bounded(lambda: flush(settings, time.monotonic() + 10, 100)).delivered == 1
+    assert "orders" in taken[0]
+    bounded(lambda: deliver(event, settings, time.monotonic() + 10))
+    bounded(lambda: recovery.mark_failed(event))
+    for command in ("spool", "dead", "flush"):
+        result = bounded(lambda command=command: CliRunner().invoke(notify, [command]))
+        assert result.exit_code == 0 or "can't be read" in str(result.exception)
+    assert list(store.runs.glob("0-0.json")), "nobody's business"
 
 
 def test_a_definition_that_is_small_only_while_it_is_packed_is_none(monkeypatch):
