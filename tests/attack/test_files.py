@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +21,7 @@ from windsock.callbacks import recovery, spool
 from windsock.callbacks.commands import notify
 from windsock.callbacks.delivery import deliver, flush
 from windsock.callbacks.delivery.alertmanager import PENDING
+from windsock.callbacks.rendering import sandbox
 from windsock.events import Event
 from windsock.exporter.plugin.published import Exposition, UnavailableError
 from windsock.exporter.reconciler import definitions, logfile
@@ -29,7 +34,6 @@ from windsock.settings import Settings, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 KEY = Key("AirflowTaskFailed", "d", "r", "t")
 LOG = "dag_id=d/run_id=r/task_id=t/attempt=1.log"
@@ -210,3 +214,15 @@ def test_a_regular_file_is_read_and_written(tmp_path):
     for bad in (tmp_path, tmp_path / "none"):
         with pytest.raises(OSError):
             regular.reading(bad)
+
+
+def test_what_renders_a_template_ends_where_nobody_waits_for_it_any_more():
+    """Its task was killed, and the machine leaves it no time of the processor. Whatever it was told of the signal."""
+    script = Path(sandbox.__file__).read_text().replace("_PATIENCE = 20", "_PATIENCE = 1")
+    before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen([sys.executable, "-I", "-S", "-c", script], stdin=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert process.wait(BOUND) == -signal.SIGALRM
+    process.stdin.close()

@@ -92,7 +92,7 @@ def test_words_of_ones_own_are_made_in_a_tasks_process(direct, inbox):
     assert airflow.finish("direct.worded", airflow.trigger("direct.worded")) == "failed"
     said = "In our own words: words of direct.worded, ValueError: no rows"
     inbox.wait_for(lambda m: m.platform == "slack" and said in m.text, 120)
-    assert _sandboxes(airflow) == {}
+    airflow.wait(lambda: not _sandboxes(airflow), 60, "the end of its process")
 
 
 def test_twelve_instances_are_one_message(direct, inbox):
@@ -113,7 +113,7 @@ def test_twelve_instances_are_one_message(direct, inbox):
 def test_what_was_being_told_when_its_task_was_killed_is_told_again_and_says_so(direct, inbox, dag_id, said):
     airflow, _, variables = direct
     command = [airflow.place / "bin" / "windsock", "notify", "flush"]
-    assert _sandboxes(airflow) == {}, "what the killed task had begun ends by its own limit of the processor"
+    airflow.wait(lambda: not _sandboxes(airflow), 60, "the end of what the killed task had begun")
 
     def told():
         # As cron does, minute by minute.
