@@ -29,7 +29,7 @@ PAGE = "https://airflow.example.org/dags/orders_daily/runs/scheduled__2026-11-22
 LINKS = {
     "log_url": f"{PAGE}/tasks/load?try_number=3",
     "run_url": PAGE,
-    "dashboard_url": "https://grafana.example.org/d/windsock-overview?var-dag_id=orders_daily",
+    "dashboard_url": "https://grafana.example.org/d/windsock-dag?var-dag_id=orders_daily",
     "runbook_url": "https://runbooks.example.org/AirflowTaskFailed.md",
 }
 TASK = Event(

@@ -58,9 +58,9 @@ def direct(airflow, inbox, silent, tmp_path_factory):
     # A minute passes until its run is told of again: in the meantime the others have theirs.
     run, endless = airflow.trigger("direct.killed"), airflow.trigger("direct.endless")
     pid = int(airflow.wait((folder / "mended.endless").read_text, 120, "the task whose words have no end"))
-    airflow.wait(lambda: pid in _sandboxes(airflow).values(), 60, "the process that renders them")
+    airflow.wait(lambda: pid in _sandboxes(airflow).values(), 120, "the process that renders them")
     os.kill(pid, signal.SIGKILL)
-    assert silent.posted.wait(60), "the callback did not post"
+    assert silent.posted.wait(300), "the callback did not post"
     os.kill(int((folder / "mended.pid").read_text()), signal.SIGKILL)
     assert {airflow.finish("direct.killed", run), airflow.finish("direct.endless", endless)} == {"failed"}
     return airflow, folder, variables
@@ -70,17 +70,17 @@ def test_a_failure_is_told_once_and_ends_resolved(direct, inbox):
     airflow, folder, _ = direct
     run = airflow.trigger("direct.mends")
     assert airflow.finish("direct.mends", run) == "failed"
-    message = inbox.wait_for(lambda m: m.platform == "slack" and "direct.mends" in m.text, 20)
-    mail = inbox.wait_for(lambda m: m.platform == "mail" and "direct.mends" in m.text, 20)
+    message = inbox.wait_for(lambda m: m.platform == "slack" and "direct.mends" in m.text, 120)
+    mail = inbox.wait_for(lambda m: m.platform == "mail" and "direct.mends" in m.text, 120)
     for said in ("[FIRING] AirflowTaskFailed direct.mends", run, "ValueError: <!channel> no rows", "direct.py"):
         assert said in message.text
         assert said in mail.text
 
     (folder / "mended").touch()
     assert airflow.finish("direct.mends", airflow.trigger("direct.mends")) == "success"
-    resolved = inbox.wait_for(lambda m: m.platform == "slack" and "[RESOLVED]" in m.text, 20)
+    resolved = inbox.wait_for(lambda m: m.platform == "slack" and "[RESOLVED]" in m.text, 120)
     assert resolved.id == message.id, "the first message says that it is over"
-    inbox.wait_for(lambda m: m.platform == "mail" and "direct.mends (airflow): resolved" in m.text, 20)
+    inbox.wait_for(lambda m: m.platform == "mail" and "direct.mends (airflow): resolved" in m.text, 120)
     told = [m for m in inbox.messages() if "direct.mends" in m.text]
     assert len(told) == 3, "one in Slack, two mails; the run's own failure is in its task's"
     assert all(m.problems == () for m in told)
