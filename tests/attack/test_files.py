@@ -23,6 +23,7 @@ from windsock.callbacks.delivery import deliver, flush
 from windsock.callbacks.delivery.alertmanager import PENDING
 from windsock.callbacks.rendering import sandbox
 from windsock.events import Event
+from windsock.exporter.database import serialized
 from windsock.exporter.plugin.published import Exposition, UnavailableError
 from windsock.exporter.reconciler import definitions, logfile
 from windsock.exporter.reconciler.details import Instance
@@ -195,11 +196,11 @@ def test_what_is_no_file_where_callbacks_keep_theirs(tmp_path, monkeypatch, put)
 
 
 def test_a_definition_that_is_small_only_while_it_is_packed_is_none(monkeypatch):
-    monkeypatch.setattr(definitions, "_LARGEST", 1000)
-    assert definitions.unpack(zlib.compress(b"x" * 1000)) == b"x" * 1000
-    for packed in (zlib.compress(b"x" * 1001), zlib.compress(b"x" * 10)[:-5]):
+    monkeypatch.setattr(serialized, "_LARGEST", 1000)
+    assert serialized.content(None, zlib.compress(b'"' + b"x" * 998 + b'"')) == "x" * 998
+    for packed in (zlib.compress(b'"' + b"x" * 999 + b'"'), zlib.compress(b'"x"')[:-5]):
         with pytest.raises(ValueError, match="1000 bytes"):
-            definitions.unpack(packed)
+            serialized.content(None, packed)
     assert definitions._definition(None, zlib.compress(b"x" * 1001)) == definitions.Definition()
     assert definitions._definition("[" * 100_000, None) == definitions.Definition()
 
