@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import gzip
+import itertools
 import os
 import random
 import signal
@@ -46,9 +47,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from real.alertmanager import Alertmanager, Messages  # noqa: E402  the servers that tests run
 from real.databases import Postgres  # noqa: E402
 from real.failures import fail, succeed  # noqa: E402
+from real.server import free_port  # noqa: E402
 from real.tables import Database  # noqa: E402
-
-from exporter import free_port  # noqa: E402  a benchmark beside this one
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,7 +87,9 @@ SETTLED = 240.0
 SLOWEST = 2.0
 GROWN = 1.1
 LOST = 0.01
-_NAMES = 3000  # that the hostile sender makes up: with ever new ones memory would grow until the budgets stop it
+_NAMES = 500
+"""That the hostile sender makes up, one after another, all within four minutes: with ever new ones memory would grow
+until the budgets stop it, and say nothing about what is kept of one."""
 _LINES, _LOST = "windsock_lines_total", "windsock_kernel_drops_total"
 _DROPS = (_LOST, "windsock_sample_errors_total", "windsock_overflow_total", "windsock_tags_left_out_total")
 
@@ -103,13 +105,15 @@ class Seen:
     failed: list[str] = field(default_factory=list)
     mended: list[str] = field(default_factory=list)
     text: str = ""
+    broken: list[str] = field(default_factory=list)
+    """What of the harness ended early."""
 
 
 class Exporter:
     """`windsock exporter`, with a clock that can be moved."""
 
     def __init__(self, folder: Path, url: str, alertmanager: str) -> None:
-        self.port, self.web = free_port(socket.SOCK_DGRAM), free_port(socket.SOCK_STREAM)
+        self.port, self.web = free_port(socket.SOCK_DGRAM), free_port()
         self.clock, self.log = folder / "clock", folder / "exporter.log"
         self.step(0)
         config = folder / "windsock.yaml"
@@ -174,9 +178,8 @@ def replay(port: int, rate: float, done: threading.Event) -> None:
     sender.close()
 
 
-def hostile(chance: random.Random) -> bytes:
-    """A datagram that means ill: long, odd, of a name that nobody has used, or no StatsD at all."""
-    number = chance.randrange(_NAMES)
+def hostile(chance: random.Random, turn: int) -> bytes:
+    """A datagram that means ill: long, odd, of a name that nobody else uses, or no StatsD at all."""
     kinds: tuple[Callable[[], bytes], ...] = (
         lambda: b"airflow.ti.finish." + b"." * chance.randrange(60_000) + b":1|c",
         lambda: b"airflow.dag." + b"a." * chance.randrange(30_000) + b"duration:1|ms",
@@ -187,15 +190,18 @@ def hostile(chance: random.Random) -> bytes:
         lambda: b"airflow.custom.g:%d|g|#%s" % (number, b",".join(b"t%d:%d" % (n, number) for n in range(3000))),
         lambda: chance.randbytes(chance.randrange(60_000)),
     )
-    return chance.choice(kinds)()[:65_000]
+    number = turn // len(kinds) % _NAMES
+    return kinds[turn % len(kinds)]()[:65_000]
 
 
 def assault(port: int, rate: float, seed: int, done: threading.Event) -> None:
     chance = random.Random(seed)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        while not done.wait(1 / rate):
+        for turn in itertools.count():
+            if done.wait(1 / rate):
+                return
             with contextlib.suppress(OSError):
-                sock.sendto(hostile(chance), ("127.0.0.1", port))
+                sock.sendto(hostile(chance, turn), ("127.0.0.1", port))
 
 
 class Frozen:
@@ -250,6 +256,9 @@ def break_dags(database: Database, frozen: Frozen, seen: Seen, until: float, don
     """One more DAG fails; one that failed long enough ago succeeds."""
     since: list[tuple[float, str]] = []
     number = 0
+    # All are there from the beginning, as DAGs are: what a further one costs in memory is no growth.
+    for one in range(1, 1 + int(max(0.0, until - time.monotonic()) / EACH) + 1):
+        database.dag(f"dag_{one:04}")
     while time.monotonic() < until and not done.wait(EACH):
         number += 1
         with frozen.awake:
@@ -299,9 +308,10 @@ def line(started: float, seen: Seen, messages: Messages) -> str:
     firing, resolved = told(messages)
     slowest = max(seen.scrapes, default=0.0)
     memory = seen.memory[-1] / 1e6 if seen.memory else 0.0
+    series = sum(not row.startswith("#") for row in seen.text.splitlines())
     return (
         f"{(time.monotonic() - started) / 60:5.1f} min: {len(seen.scrapes)} scrapes, slowest {slowest:.2f} s, "
-        f"{seen.refused} refused; {memory:.0f} MB; {len(seen.failed)} failed, {len(firing)} told, "
+        f"{seen.refused} refused; {memory:.0f} MB, {series:,} series; {len(seen.failed)} failed, {len(firing)} told, "
         f"{len(seen.mended)} mended, {len(resolved)} told"
     )
 
@@ -326,7 +336,15 @@ def problems(exporter: Exporter, seen: Seen, messages: Messages) -> list[str]:
         found.append(f"the kernel dropped {lost:,.0f} datagrams, {lines:,.0f} lines were taken in")
     if exporter.process.poll() is not None:
         found.append("the exporter has ended")
-    return found
+    return found + seen.broken
+
+
+def guarded(seen: Seen, job: Callable[..., None], *given: Any) -> None:
+    """Run a job, and say so if it breaks: what it should have done was not tried any more."""
+    try:
+        job(*given)
+    except Exception as error:  # noqa: BLE001  whatever it is, it spoils the run
+        seen.broken.append(f"the soak's own {job.__name__} broke: {error!r}")
 
 
 def soak(options: argparse.Namespace, folder: Path, postgres: Postgres, messages: Messages) -> list[str]:
@@ -345,7 +363,7 @@ def soak(options: argparse.Namespace, folder: Path, postgres: Postgres, messages
         (break_dags, database, frozen, seen, end - SETTLED),
         (watch, exporter, seen),
     ]
-    threads = [threading.Thread(target=job, args=(*given, done), daemon=True) for job, *given in jobs]
+    threads = [threading.Thread(target=guarded, args=(seen, *job, done), daemon=True) for job in jobs]
     try:
         _await(exporter)
         for thread in threads:

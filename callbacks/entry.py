@@ -10,7 +10,7 @@ from typing import Literal
 
 from windsock.events import Event  # noqa: TC001  `record` reads the annotations at run time
 
-from . import record
+from . import clock, record
 
 
 def new_id() -> str:
@@ -35,12 +35,18 @@ class Entry:
     template: str | None = None
     created: float = 0.0
     """Unix time of the failure's delivery."""
+    boot: clock.Boot = field(default_factory=clock.boot)
+    """What the clock was when it was written."""
     not_before: float = 0.0
     attempts: int = 0
     serial: int = 0
     """The run's failures on this host when it was written: what was told with a higher count says this too."""
     problem: str = ""
     id: str = field(default_factory=new_id)
+
+    def age(self) -> float:
+        """Seconds since it was `created`."""
+        return clock.age(self.created, self.boot)
 
     def text(self) -> str:
         """The file's content."""

@@ -31,6 +31,8 @@ PAUSE = 60.0
 _LOUDNESS = {"warning": 1, "critical": 2}
 _TRIES = 500
 """Failures of a task that are remembered one by one: a second call for one of them comes soon."""
+_LARGEST = 16 << 20
+"""Bytes of a record: thousands of tasks of a run may fail, each some hundred times."""
 _KEPT = 7 * 86_400.0
 """Seconds that a run is remembered after its last failure."""
 
@@ -74,6 +76,8 @@ class Incident:
     """When it was due, RFC 3339; empty: not known."""
     failed: float = 0.0
     """Unix time of its last failure."""
+    boot: clock.Boot = field(default_factory=clock.boot)
+    """What the clock was then."""
     open: dict[str, Failing] = field(default_factory=dict)
     """By `subject`, the one that failed last at the end."""
     failures: int = 0
@@ -90,7 +94,7 @@ class Incident:
         if occurrence in failing.tries:
             return failing.tries[occurrence]
         self.failures += 1
-        self.failed = time.time()
+        self.failed, self.boot = time.time(), clock.boot()
         failing.count += 1
         if occurrence:
             failing.tries[occurrence] = self.failures
@@ -125,12 +129,12 @@ class Incident:
         if not clock.is_ahead(latest):
             return
         clock.complain(f"what this host remembers of {self.dag_id} {self.run_id}", latest)
-        self.failed = clock.believed(self.failed)
+        self.failed, self.boot = clock.believed(self.failed), clock.boot()
         self.mended = {subject: at for subject, at in self.mended.items() if not clock.is_ahead(at)}
         for told in self.told.values():
             told.at = 0.0 if clock.is_ahead(told.at) else told.at
             if told.latest is not None:
-                told.latest = replace(told.latest, created=clock.believed(told.latest.created))
+                told.latest = replace(told.latest, created=clock.believed(told.latest.created), boot=clock.boot())
 
     def known(self, destination: str) -> Told:
         """What `destination` knows."""
@@ -178,13 +182,19 @@ def prune(store: spool.Spool) -> None:
     with contextlib.suppress(OSError):
         for file in store.runs.glob("*.json"):
             with contextlib.suppress(OSError):
-                if time.time() - file.stat().st_mtime > _KEPT:
+                # Nobody's record is read for this but that of a run which seems to be old.
+                if time.time() - file.stat().st_mtime > _KEPT and _age(_read(file)) > _KEPT:
                     file.unlink()
+
+
+def _age(incident: Incident) -> float:
+    """Seconds since its last failure; of one that never had any: infinite."""
+    return clock.age(incident.failed, incident.boot) if incident.failed else float("inf")
 
 
 def _read(path: Path) -> Incident:
     try:
-        return record.parse(Incident, path.read_bytes())
+        return record.parse(Incident, record.content(path, _LARGEST))
     except (OSError, ValueError):
         return Incident()
 

@@ -11,17 +11,28 @@ from collections.abc import Mapping
 from dataclasses import is_dataclass
 from functools import lru_cache
 from types import NoneType, UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from windsock import regular
+from windsock.events import TIMES
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _Kind = TypeVar("_Kind")
 
-_DAY = 86_400.0
-_TIMES = (-62_135_596_800.0 + _DAY, 253_402_300_799.0 - _DAY)
-"""The floats of all records are Unix times: those that `datetime` can say, in any zone."""
 _COUNTS = 1 << 53
 """What an int may be: more is exact nowhere."""
+LARGEST = 1 << 20
+"""Bytes that are read of a file; most of our own are some 30 kB at most."""
 _PLAIN = frozenset({str, bool, int, float})
 """Looked for first: a run's record has hundreds of them, and is read under a lock."""
+
+
+def content(path: Path, most: int = LARGEST) -> bytes:
+    """What a file holds. Raises OSError, at once where it is none: a FIFO would be waited for."""
+    with regular.reading(path) as file:
+        return file.read(most)
 
 
 def parse(kind: type[_Kind], text: str | bytes) -> _Kind:
@@ -53,7 +64,7 @@ def _read(kind: Any, value: Any) -> Any:
 
 def _plain(kind: Any, value: Any) -> Any:
     if kind is float:
-        fits = type(value) in (int, float) and _TIMES[0] <= value <= _TIMES[1]
+        fits = type(value) in (int, float) and TIMES[0] <= value <= TIMES[1]  # the floats of all records are times
     elif get_origin(kind) is Literal:
         fits = isinstance(value, str) and value in get_args(kind)
     else:

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
 _LIMIT = 10_000
 """Marks of a host; beyond it the oldest go."""
-_LARGEST = 30_000
-"""Bytes that are read of a mark."""
 _PATIENCE = 1.0
 """Seconds that a success may wait for the file system."""
 _SUCCESSES = 10
@@ -171,8 +169,7 @@ def _path(cluster: str, *key: str) -> Path:
 
 def _read(path: Path) -> Mark:
     try:
-        with path.open("rb") as file:
-            return _believed(record.parse(Mark, file.read(_LARGEST)))
+        return _believed(record.parse(Mark, record.content(path)))
     except (OSError, ValueError):
         return Mark()
 

@@ -19,7 +19,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from . import clock
+from . import clock, record
 from . import folder as folders
 from .entry import Entry, entry_of
 
@@ -32,8 +32,6 @@ __all__ = ["Claim", "Entry", "Spool", "SpoolFullError", "folder", "of", "private
 
 _ORPHAN = 60.0
 """Seconds after which a half-written file that nobody holds was left by a process that died."""
-_LARGEST = 1 << 20
-"""Bytes that are read of an entry; our own are some 30 kB at most."""
 
 
 class SpoolFullError(OSError):
@@ -136,14 +134,14 @@ class Spool:
         if descriptor is None:
             return None
         try:
-            entry = entry_of(os.pread(descriptor, _LARGEST, 0))
-        except ValueError:
+            entry = entry_of(os.pread(descriptor, record.LARGEST, 0))
+        except (OSError, ValueError) as error:  # a FIFO can be locked, and not be read
             os.close(descriptor)
-            raise
+            raise ValueError(str(error)) from None
         written = max(entry.created, os.fstat(descriptor).st_mtime)
         if clock.is_ahead(written):
             clock.complain(f"{path}, which waits to be delivered,", written)
-            entry = replace(entry, created=clock.believed(entry.created), not_before=0.0)
+            entry = replace(entry, created=clock.believed(entry.created), boot=clock.boot(), not_before=0.0)
         return Claim(path, descriptor, entry)
 
     def bury(self, entry: Entry, reason: str) -> None:
@@ -167,9 +165,9 @@ class Spool:
     def revive(self, name: str) -> bool:
         """Let a dead letter be tried again; False: it is no entry, or gone, or there is no room."""
         try:
-            entry = entry_of((self.dead / name).read_bytes())
+            entry = entry_of(record.content(self.dead / name))
             # Without its number: what was told since must not stand for it.
-            fresh = replace(entry, created=time.time(), not_before=0.0, attempts=0, serial=0)
+            fresh = replace(entry, created=time.time(), boot=clock.boot(), not_before=0.0, attempts=0, serial=0)
             self.put(fresh, sync=True).release()
             (self.dead / name).unlink()
         except (OSError, ValueError):

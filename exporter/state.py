@@ -3,13 +3,15 @@
 Only a clean stop leaves it, and loading takes it away: nothing is restored that would be there again after a crash. A
 state older than the last scrape would let counters go back, which Prometheus takes for a reset and adds once more
 (measured: a counter that went back from 100,010 to 99,990 gave an `increase` of some 110,000). Without it they start
-at 0, which Prometheus understands.
+at 0, which Prometheus understands. One that was read and can't be taken away is noted in the lock beside it, so that no
+later start takes it for new.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import logging
 import os
 from pathlib import Path
@@ -53,6 +55,7 @@ class State:
             return
         try:
             content = regular.content(self._file, _MOST_BYTES)
+            old = self._note(content)
             state = saved.parse(content)
             del content
             self._file.unlink()
@@ -65,6 +68,9 @@ class State:
         except (ValueError, MemoryError) as error:
             self._set_aside(str(error) or type(error).__name__)
         else:
+            if old:
+                log.warning("%s: a start before this one has read it already, counters start at 0", self._file)
+                return
             _restore(state, store, translator, metrics)
 
     def save(self, store: SeriesStore, translator: Translator) -> None:
@@ -83,6 +89,7 @@ class State:
                 os.fsync(file.fileno())
             aside.replace(self._file)
             self._sync()
+            self._note(b"")
         except (OSError, ValueError, MemoryError) as error:
             reason = getattr(error, "strerror", None) or error
             log.warning("%s: the state can't be kept, counters will start at 0: %s", self._file, reason)
@@ -92,6 +99,16 @@ class State:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+    def _note(self, content: bytes) -> bool:
+        """Note in the lock that a start has read `content`; returns whether one before had. Raises OSError."""
+        if self._lock is None:
+            return False
+        digest = hashlib.sha256(content).digest()
+        known = os.pread(self._lock, len(digest), 0) == digest
+        os.pwrite(self._lock, digest, 0)
+        os.fsync(self._lock)
+        return known
 
     def _take(self) -> bool:
         """Lock the file by one beside it, which stays: the file itself comes and goes."""
@@ -108,9 +125,10 @@ class State:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             log.warning(
-                "%s: the state can't be kept, and counters start at 0: no lock can be had beside it: %s",
+                "%s: the state can't be kept, and counters start at 0: no lock can be had beside it: %s%s",
                 self._file,
                 reason,
+                "; remove the file: with a lock it would be restored, and be too old" if self._file.exists() else "",
             )
             return False
         return True

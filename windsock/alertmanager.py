@@ -39,6 +39,7 @@ _LIMIT = 64 << 20
 """Bytes of an answer: thousands of alerts with all that their annotations may hold."""
 _BUSY = "Limit of concurrent GET requests"
 """What Alertmanager answers at once where more ask than it has processors, eight at least, as they do in a storm."""
+_NO_ALERTS = "an answer that is no list of alerts: is that an Alertmanager?"
 _PAUSE = 0.05
 """Seconds until it is asked again."""
 _TRUSTED = 10.0
@@ -83,7 +84,9 @@ class Alertmanager:
             except OSError as problem:
                 error = ConnectionError(f"{url}: {problem}")
             else:
-                return found
+                if _are_alerts(found):
+                    return found
+                error = ConnectionError(f"{url}: {_NO_ALERTS}")
         raise error
 
     def find_each(self, labels: Mapping[str, str], timeout: float) -> dict[str, list[dict[str, Any]] | str]:
@@ -91,7 +94,8 @@ class Alertmanager:
 
         All are asked side by side; returns after `timeout` seconds at the latest, and never raises.
         """
-        return self.ask(_query(labels), timeout)
+        answers = self.ask(_query(labels), timeout)
+        return {url: one if isinstance(one, str) or _are_alerts(one) else _NO_ALERTS for url, one in answers.items()}
 
     def ask(self, path: str, timeout: float) -> dict[str, Any]:
         """Return for each peer the JSON that it has at `path`, or what went wrong, in words; as `find_each` does."""
@@ -131,7 +135,7 @@ class Alertmanager:
             raise ConnectionError(f"an answer of more than {_LIMIT >> 20} MiB")
         try:
             return json.loads(reply.body)
-        except ValueError as problem:
+        except (ValueError, RecursionError) as problem:
             raise ConnectionError(f"{type(problem).__name__}: {problem}") from problem
 
     def _send(self, url: str, alerts: Sequence[Mapping[str, Any]], timeout: float) -> str | None:
@@ -181,6 +185,20 @@ def credentials(http: Http, section: str = "alertmanager") -> dict[str, str]:
 def _query(labels: Mapping[str, str], operator: str = "=") -> str:
     filters = [("filter", f'{name}{operator}"{_escape(value)}"') for name, value in labels.items()]
     return f"/api/v2/alerts?{urlencode(filters, quote_via=quote)}"
+
+
+def _are_alerts(answer: Any) -> bool:
+    """Whether it is what Alertmanager answers: a proxy may answer in its place."""
+    return isinstance(answer, list) and all(
+        isinstance(one, dict)
+        and all(isinstance(text, str) for name, text in one.items() if name.endswith("At"))
+        and all(_are_texts(one.get(name, {})) for name in ("labels", "annotations"))
+        for one in answer
+    )
+
+
+def _are_texts(found: Any) -> bool:
+    return isinstance(found, dict) and all(isinstance(text, str) for text in found.values())
 
 
 def _escape(value: str) -> str:

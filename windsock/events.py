@@ -37,6 +37,9 @@ LIFETIME = timedelta(hours=24)
 """How far ahead every sender sets `endsAt`: resolving is an explicit post, and Alertmanager's own default of five
 minutes would resolve a failure that lasts."""
 
+TIMES = -62_135_596_800.0 + 86_400, 253_402_300_799.0 - 86_400
+"""The Unix times, from the first to the last, that `datetime` can say in any zone."""
+
 _PASSING = timedelta(hours=1)
 """How far ahead it is set for what is over by itself and has no row in the database to be resolved from."""
 _LIFETIMES = {TASK_RETRYING: _PASSING, TASK_SKIPPED: _PASSING}
@@ -101,6 +104,12 @@ def rfc3339(moment: datetime) -> str:
 
 
 def unix(text: str) -> float:
-    """Unix time of an RFC 3339 text. Raises ValueError. Go writes up to nine digits, Python 3.10 reads six."""
+    """Unix time of an RFC 3339 text, one of `TIMES`. Raises ValueError.
+
+    Go writes up to nine digits, Python 3.10 reads six.
+    """
     digits = re.sub(r"\.(\d+)", lambda found: f".{found[1][:6]:0<6}", text)
-    return datetime.fromisoformat(digits.replace("Z", "+00:00")).timestamp()
+    found = datetime.fromisoformat(digits.replace("Z", "+00:00")).timestamp()
+    if not TIMES[0] <= found <= TIMES[1]:
+        raise ValueError(f"no time that can be counted with: {text}")
+    return found

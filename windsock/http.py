@@ -39,7 +39,7 @@ class Reply:
         """The body's object; empty where it is none."""
         try:
             found = json.loads(self.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return found if isinstance(found, dict) else {}
 

@@ -27,6 +27,8 @@ WITHIN = timedelta(minutes=30)
 """What has not happened for so long begins anew. A DAG that fails every hour is told every hour."""
 NOTE = "again"
 """The annotation of an alert that says which time it is: `3 since 2026-11-28T04:35:02.120Z`."""
+_DIGITS = 9
+"""Of a number that is believed."""
 
 Times = dict[tuple[str, str], tuple[int, str]]
 """By team and what it is (a cause, or a task's key): how often it has happened, and when first (RFC 3339)."""
@@ -42,7 +44,8 @@ def read(seen: Iterable[Mapping[str, Any]]) -> Times:
             # What is not as it should be is nobody's sign.
             with contextlib.suppress(ValueError):
                 unix(since)
-                times[labels.get("team", ""), labels.get("cause", "")] = int(number), since
+                if len(number) <= _DIGITS:
+                    times[labels.get("team", ""), labels.get("cause", "")] = int(number), since
     return times
 
 

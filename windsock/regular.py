@@ -27,6 +27,15 @@ def appending(path: Path) -> BinaryIO:
     return os.fdopen(_open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW), "ab")
 
 
+def private(path: Path, mode: int) -> None:
+    """Make a file of our own, which may be a link, where there is none, and give it `mode`. Raises OSError."""
+    descriptor = _open(path, os.O_RDWR | os.O_CREAT, mode)
+    try:
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
+
+
 def content(path: Path, most: int) -> bytes:
     """Return what a file of an operator's holds, `most` bytes at most; it may be a link, as in Kubernetes' volumes.
 
@@ -39,12 +48,12 @@ def content(path: Path, most: int) -> bytes:
     return found
 
 
-def _open(path: Path, flags: int) -> int:
-    descriptor = os.open(path, flags | _ALWAYS, 0o644)
-    mode = os.fstat(descriptor).st_mode
-    if not stat.S_ISREG(mode):
+def _open(path: Path, flags: int, mode: int = 0o644) -> int:
+    descriptor = os.open(path, flags | _ALWAYS, mode)
+    found = os.fstat(descriptor).st_mode
+    if not stat.S_ISREG(found):
         os.close(descriptor)
-        if stat.S_ISDIR(mode):
+        if stat.S_ISDIR(found):
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         raise OSError(0, "not a regular file", str(path))
     return descriptor

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from windsock import cli
-from windsock.callbacks import delivery
+from windsock.callbacks import delivery, record
 from windsock.callbacks import spool as spools
 from windsock.callbacks.entry import entry_of
 from windsock.events import rfc3339
@@ -98,7 +98,7 @@ def _entries(folder: Path, names: list[str]) -> list[tuple[str, spools.Entry | N
     found: list[tuple[str, spools.Entry | None]] = []
     for name in names:
         try:
-            found.append((name, entry_of((folder / name).read_bytes())))
+            found.append((name, entry_of(record.content(folder / name))))
         except FileNotFoundError:
             continue
         except (OSError, ValueError):
@@ -119,7 +119,7 @@ def _show(folder: Path, names: list[str], *, as_json: bool, none: str) -> None:
             continue
         about = f"{entry.event.alertname} {entry.event.dag_id} {entry.event.task_id or ''}".rstrip()
         to = ", ".join(f"{channel} {to}".rstrip() for channel, to in entry.pending)
-        age = format_duration(max(0, round(time.time() - entry.created)))
+        age = format_duration(max(0, round(entry.age())))
         why = f": {line(redact(entry.problem), 200)}" if entry.problem else ""
         resolved = ", resolved" if entry.kind == "resolved" else ""
         click.echo(clean(f"{name}  {about}{resolved}, {age} old, {entry.attempts} attempts, to {to}{why}"))

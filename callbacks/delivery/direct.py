@@ -183,9 +183,8 @@ class DirectDelivery:
 
         That is no more than half of the time until it expires: whatever a platform asks for, it is asked again.
         """
-        now = time.time()
-        left = max(0.0, entry.created + self.settings.callbacks.spool.expire - now)
-        return now + min(wait, left / 2)
+        left = max(0.0, self.settings.callbacks.spool.expire - entry.age())
+        return time.time() + min(wait, left / 2)
 
     @staticmethod
     def _count_held(held: list[Destination], event: Event) -> None:
@@ -271,7 +270,7 @@ class DirectDelivery:
 
     def message(self, entry: spool.Entry, incident: Incident, to: Destination) -> Message:
         """The message of an entry, with the failures that it counts (the newest first) and a note where it is late."""
-        age = time.time() - entry.created
+        age = entry.age()
         late = f"Delivered late, {age / 60:.0f} minutes after it happened."
         tasks = tuple((name, failing.count) for name, failing in reversed(incident.open.items()))
         own = dict(tasks).get(subject(entry.event), 1)
@@ -295,7 +294,7 @@ class DirectDelivery:
 def _later(entry: spool.Entry, to: Destination, until: float) -> spool.Entry:
     """An entry that waits until `until`, to tell one destination of all that has failed by then."""
     fresh = spool.Entry("failed", entry.event, (_pair(to),), template=entry.template, created=entry.created)
-    return replace(fresh, not_before=until, serial=entry.serial)
+    return replace(fresh, boot=entry.boot, not_before=until, serial=entry.serial)
 
 
 def _pair(to: Destination) -> Pair:

@@ -25,6 +25,8 @@ from .alertmanager import CHANNEL, PENDING
 from .result import Flushed, count
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from windsock.alertmanager import PeerResult
     from windsock.settings import Settings
 
@@ -106,7 +108,7 @@ class _Replay:
     def _one(self, claim: spool.Claim) -> Result:
         entry, now = claim.entry, time.time()
         channels = _channels(entry)
-        if now - entry.created > self._settings.callbacks.spool.expire:
+        if entry.age() > self._settings.callbacks.spool.expire:
             self._store.bury(entry, f"not delivered in time; the last problem was: {entry.problem or 'none'}")
             claim.remove()
             for channel, _ in entry.pending:
@@ -142,7 +144,7 @@ class _Replay:
         if firing:
             event = alertmanager.adopt(entry.event, firing[0])
         elif self._reconciled(client, seconds, entry):
-            return self._superseded(claim) if time.time() - entry.created > _SOON else "waiting"
+            return self._superseded(claim) if entry.age() > _SOON else "waiting"
         else:
             # While nobody could be told, many may have failed: they are one message here, too.
             event, signs = alertmanager.place(self._late(entry), client, seconds, len(config.urls))
@@ -165,7 +167,7 @@ class _Replay:
         if not self._asked:
             labels = {"alertname": events.RECONCILING, "cluster": self._settings.cluster}
             since = [alert["annotations"].get("covers_since", "") for alert in client.find(labels, seconds)]
-            self._covered = min((events.unix(text) for text in since if text), default=None)
+            self._covered = min(_times(since), default=None)
             self._asked = True
         return self._covered is not None and _failed_at(entry) >= self._covered
 
@@ -180,7 +182,7 @@ class _Replay:
         return "superseded"
 
     def _late(self, entry: spool.Entry) -> events.Event:
-        age = time.time() - entry.created
+        age = entry.age()
         if age <= self._settings.callbacks.spool.late_after:
             return entry.event
         said = entry.event.annotations
@@ -196,6 +198,13 @@ def _in_the_database(event: events.Event) -> bool:
     """Whether a reconciler finds the failure: of retries, skips, SLAs and checks of data it tells nobody."""
     lasting = (events.TASK_FAILED, events.DAG_RUN_FAILED, events.DEADLINE_MISSED)
     return event.alertname in lasting and event.deadline != "sla"
+
+
+def _times(texts: Iterable[str]) -> Iterator[float]:
+    """Those that are some: anybody may have posted an alert of that name."""
+    for text in texts:
+        with contextlib.suppress(ValueError):
+            yield events.unix(text)
 
 
 def _failed_at(entry: spool.Entry) -> float:

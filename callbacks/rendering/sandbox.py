@@ -10,11 +10,14 @@ import contextlib
 import json
 import re
 import resource
+import signal
 import sys
 from typing import Any
 
 _SECONDS = 2
 """Of the processor, half of one for starting: how busy the machine is does not count."""
+_PATIENCE = 20
+"""Seconds after which it ends however little of the processor it got: whoever asked has given up, or was killed."""
 _MEMORY = 512 << 20
 """Bytes of address space, most of them for starting."""
 _LARGEST = 20_000
@@ -27,6 +30,9 @@ _NOTHING = "\ue000"
 
 def main() -> None:
     """Render the template that standard input has."""
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+    signal.alarm(_PATIENCE)
     given = json.load(sys.stdin)
     sys.path[:] = given["path"]
     for limit, value in ((resource.RLIMIT_CPU, _SECONDS), (resource.RLIMIT_AS, _MEMORY)):

@@ -67,7 +67,7 @@ class Outbox:
 
         try:
             why = _switched_off() or compat.statsd_off(core=True)
-        except Exception as error:  # noqa: BLE001  nothing may reach Airflow
+        except BaseException as error:  # noqa: BLE001  nothing may reach Airflow, and SystemExit would end the thread
             why = f"{type(error).__name__}: {error}"
         if why:
             log.info("what listeners see is not sent: %s", why)
@@ -80,7 +80,7 @@ class Outbox:
                 if dropped:
                     compat.send("count", DROPPED, dropped, {}, core=True)
                 compat.send("count", name, 1, tags, core=True)
-            except Exception as error:  # noqa: BLE001  as above
+            except BaseException as error:  # noqa: BLE001  as above
                 self.dropped += dropped + 1
                 log.debug("not sent: %s", error)
 

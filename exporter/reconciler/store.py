@@ -12,10 +12,11 @@ import json
 import logging
 import os
 import sqlite3
-import stat
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from windsock import regular
 
 from . import rows
 
@@ -79,11 +80,7 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            self._file = self._open()
-        except _ERRORS as error:
-            self._file = self._set_aside(error)
+        self._file = self._begin()
 
     def load(self) -> Memory:
         """Return all that is remembered; of a damaged file what can be read, and of its rows those that are some."""
@@ -103,8 +100,13 @@ class Store:
         return memory
 
     def save(self, alerts: Iterable[Alert], state: Mapping[str, float], forgotten: Iterable[Key]) -> None:
-        """Write what has changed, in one transaction. A file that turns out to be damaged is set aside, and said."""
+        """Write what has changed, in one transaction.
+
+        Raises where the file turns out to be damaged, or another's than was opened; then it is begun anew, and lacks
+        what was written before.
+        """
         try:
+            self._stay()
             self._save(alerts, state, forgotten)
         except _ERRORS as error:
             self._file = self._set_aside(error, self._file)
@@ -125,8 +127,27 @@ class Store:
         with contextlib.suppress(sqlite3.Error):
             self._file.close()
 
+    def _stay(self) -> None:
+        """Raise FileNotFoundError where the file was removed or replaced: nobody would ever read what is written."""
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(self.path.stat(), self._opened):
+                return
+        self.close()
+        for rest in _BESIDE:
+            self.path.with_name(f"{self.path.name}{rest}").unlink(missing_ok=True)
+        self._file = self._begin()
+        raise FileNotFoundError(f"{self.path} was removed or replaced while it was in use, and is begun anew")
+
+    def _begin(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._open()
+        except _ERRORS as error:
+            return self._set_aside(error)
+
     def _open(self) -> sqlite3.Connection:
         self._protect()
+        self._opened = self.path.stat()
         file = sqlite3.connect(self.path, timeout=2, check_same_thread=False, isolation_level=None)
         file.text_factory = rows.decode
         try:
@@ -146,13 +167,7 @@ class Store:
 
     def _protect(self) -> None:
         """Make the file where there is none; it is its owner's only, and so are those that SQLite puts beside it."""
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, _MODE)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(f"{self.path} is no regular file")
-            os.fchmod(descriptor, _MODE)
-        finally:
-            os.close(descriptor)
+        regular.private(self.path, _MODE)
         for rest in _BESIDE:
             with contextlib.suppress(FileNotFoundError):
                 self.path.with_name(f"{self.path.name}{rest}").chmod(_MODE)

@@ -28,7 +28,7 @@ _SMALLEST_RATE = 1e-9
 _FIELDS_WITH_COLON = frozenset({b"c", b"e", b"card"})
 # What Airflow can send fits in with room to spare: its ids, and by default its names, have 250 characters at most.
 LONGEST_ID = 250
-_LONGEST_LINE = 8192  # bytes
+LONGEST_LINE = 8192  # bytes
 _LONGEST_NAME = 1024
 _LONGEST_KEY = 250
 _LONGEST_VALUE = 512
@@ -111,7 +111,7 @@ def parse(line: bytes) -> Sample:
 
 def _excess(line: bytes) -> str:
     """Why a line is not looked at; empty where it is."""
-    if len(line) > _LONGEST_LINE:
+    if len(line) > LONGEST_LINE:
         return "line_too_long"
     return "too_many_samples" if line.count(b":") * len(line) > _MOST_UNPACKED else ""
 

@@ -16,6 +16,7 @@ from windsock.exporter.process.crowd import Crowd
 from windsock.exporter.process.worker import Worker
 
 from .datagrams import BATCH, Datagrams
+from .line import LONGEST_LINE
 from .stream import Stream
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _PAUSE = 0.003
 _WAIT = 0.5
 _DRAIN = 1.0
 _STREAM_READ = 65_536
-_LONGEST_LINE = 65_536
 _CONNECTIONS = 1000
 _RESERVED_FILES = 200
 """Of those that the process may open: for scrapes, the database, Alertmanager and the state."""
@@ -203,7 +203,7 @@ class Receiver(Worker):
         stream = self._streams[sock] = self._streams.pop(sock)
         self._received[listener.url].value += 1
         lines = stream.take(data)
-        if len(stream.rest) > _LONGEST_LINE:
+        if len(stream.rest) > LONGEST_LINE:
             self._own.counter("windsock_sample_errors_total", reason="line_too_long").value += 1
             stream.skip()
         self._take(listener, lines, stream.sender)

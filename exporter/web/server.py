@@ -177,11 +177,14 @@ class _Handler(BaseHTTPRequestHandler):
         if has_body(self.headers):
             self.close_connection = True  # nobody reads it
         rules = self.server.access.rules
+        self.server.connections.works(self.connection)
+        if rules.users is not None and not self._is_user(rules.users):
+            return False
+        # Last: who is not let in uses up nothing of what those may have who are. His passwords wait for each other.
         if rules.limit is not None and not rules.limit.take():
             self._answer(429, "too many requests\n")
             return False
-        self.server.connections.works(self.connection)
-        return rules.users is None or self._is_user(rules.users)
+        return True
 
     def _is_user(self, users: Users) -> bool:
         """Whether a user asks; who is none is answered here."""

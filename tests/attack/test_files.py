@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
+import sys
 import threading
 import time
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from click.testing import CliRunner
 
 from windsock import regular
+from windsock.alertmanager import Alertmanager
+from windsock.callbacks import recovery, spool
+from windsock.callbacks.commands import notify
+from windsock.callbacks.delivery import deliver, flush
+from windsock.callbacks.delivery.alertmanager import PENDING
+from windsock.callbacks.rendering import sandbox
+from windsock.events import Event
+from windsock.exporter.database import serialized
 from windsock.exporter.plugin.published import Exposition, UnavailableError
 from windsock.exporter.reconciler import definitions, logfile
 from windsock.exporter.reconciler.details import Instance
@@ -18,11 +31,10 @@ from windsock.exporter.reconciler.failure import Key
 from windsock.exporter.reconciler.logfile import Tails
 from windsock.logging import reader
 from windsock.logging.watch import Canary
-from windsock.settings import Settings
+from windsock.settings import Settings, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 KEY = Key("AirflowTaskFailed", "d", "r", "t")
 LOG = "dag_id=d/run_id=r/task_id=t/attempt=1.log"
@@ -127,11 +139,10 @@ def test_a_canary_is_written_to_no_other_file(tmp_path, put, caplog):
     stopped = threading.Event()
     threading.Thread(target=lambda: canary.run(stopped), daemon=True).start()
     end = time.monotonic() + BOUND
-    while not canary.outcomes["unwritten"]:
+    while not (canary.outcomes["unwritten"] and "no canary can be written" in caplog.text):
         assert time.monotonic() < end, "it waits"
         time.sleep(0.01)
     stopped.set()
-    assert "no canary can be written" in caplog.text
     assert other.read_text() == ""
 
 
@@ -152,12 +163,44 @@ def test_a_fifo_where_the_plugin_keeps_its_exposition(tmp_path, monkeypatch, suf
         bounded(Exposition(Settings(), "sqlite:////nowhere/at/all.db").read)
 
 
+@pytest.mark.parametrize("put", [os.mkfifo, os.mkdir, lambda file: file.symlink_to("/etc/passwd")])
+def test_what_is_no_file_where_callbacks_keep_theirs(tmp_path, monkeypatch, put):
+    """A task's code runs as the same user. Each costs what it is about; the failures of others are told."""
+    monkeypatch.setenv("WINDSOCK__CALLBACKS__SPOOL__DIR", str(tmp_path))
+    monkeypatch.setenv("WINDSOCK_CONFIG", str(tmp_path / "windsock.yaml"))
+    taken: list[str] = []
+    monkeypatch.setattr(Alertmanager, "post", lambda *given: taken.append(str(given[1])) or [("", None)])
+    monkeypatch.setattr(Alertmanager, "find", lambda *_: [])
+    monkeypatch.setattr(Alertmanager, "match", lambda *_: [])
+    (tmp_path / "windsock.yaml").write_text('{"alertmanager": {"urls": ["http://127.0.0.1:1"]}}')
+    settings = load()
+    event = Event("AirflowTaskFailed", "airflow", "orders", "r1", task_id="load")
+    store = spool.of(settings)
+    recovery.mark_failed(event)
+    spool.private(store.dead)
+    for folder in (store.queue, store.dead, store.runs):
+        spool.private(folder)
+        put(folder / "0-0.json")
+    (mark,) = (store.folder / "marks").iterdir()
+    mark.unlink()
+    put(mark)
+    store.put(spool.Entry("failed", event, PENDING, created=time.time()), sync=False).release()
+    assert bounded(lambda: flush(settings, time.monotonic() + 10, 100)).delivered == 1
+    assert "orders" in taken[0]
+    bounded(lambda: deliver(event, settings, time.monotonic() + 10))
+    bounded(lambda: recovery.mark_failed(event))
+    for command in ("spool", "dead", "flush"):
+        result = bounded(lambda command=command: CliRunner().invoke(notify, [command]))
+        assert result.exit_code == 0 or "can't be read" in str(result.exception)
+    assert list(store.runs.glob("0-0.json")), "nobody's business"
+
+
 def test_a_definition_that_is_small_only_while_it_is_packed_is_none(monkeypatch):
-    monkeypatch.setattr(definitions, "_LARGEST", 1000)
-    assert definitions.unpack(zlib.compress(b"x" * 1000)) == b"x" * 1000
-    for packed in (zlib.compress(b"x" * 1001), zlib.compress(b"x" * 10)[:-5]):
+    monkeypatch.setattr(serialized, "_LARGEST", 1000)
+    assert serialized.content(None, zlib.compress(b'"' + b"x" * 998 + b'"')) == "x" * 998
+    for packed in (zlib.compress(b'"' + b"x" * 999 + b'"'), zlib.compress(b'"x"')[:-5]):
         with pytest.raises(ValueError, match="1000 bytes"):
-            definitions.unpack(packed)
+            serialized.content(None, packed)
     assert definitions._definition(None, zlib.compress(b"x" * 1001)) == definitions.Definition()
     assert definitions._definition("[" * 100_000, None) == definitions.Definition()
 
@@ -172,3 +215,15 @@ def test_a_regular_file_is_read_and_written(tmp_path):
     for bad in (tmp_path, tmp_path / "none"):
         with pytest.raises(OSError):
             regular.reading(bad)
+
+
+def test_what_renders_a_template_ends_where_nobody_waits_for_it_any_more():
+    """Its task was killed, and the machine leaves it no time of the processor. Whatever it was told of the signal."""
+    script = Path(sandbox.__file__).read_text().replace("_PATIENCE = 20", "_PATIENCE = 1")
+    before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    try:
+        process = subprocess.Popen([sys.executable, "-I", "-S", "-c", script], stdin=subprocess.PIPE)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert process.wait(BOUND) == -signal.SIGALRM
+    process.stdin.close()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import http.server
 import itertools
 import json
 import random
 import re
 import sqlite3
 import stat
+import threading
 import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -19,6 +21,7 @@ from real.databases import SQLiteFolder
 from real.failures import fail
 from real.tables import Database
 
+from windsock import recurrence, storms
 from windsock.airflow.versions import NEWEST
 from windsock.events import RECONCILING, unix
 from windsock.exporter.reconciler.failure import Alert, Key
@@ -187,6 +190,25 @@ def test_the_store_is_its_owners_only_with_all_that_stands_beside_it(path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+@pytest.mark.parametrize("instead", [None, b"", b"no database" * 1000])
+def test_a_store_that_is_removed_while_it_is_open_is_written_anew(tmp_path, alertmanager, database, start, instead):
+    """Whoever looks at an unlinked file finds all in order; after a restart all would be news."""
+    fail(database)
+    reconciler = start()
+    reconciler.step()
+    assert firing(alertmanager, reconciler) == ["d"]
+    (tmp_path / "store.db").unlink()
+    if instead is not None:
+        (tmp_path / "store.db").write_bytes(instead)
+    reconciler.step()
+    assert "store.db was removed or replaced while it was in use" in reconciler.problems()["store"]
+    reconciler.step()
+    assert "store" not in reconciler.problems()
+    kept = Store(tmp_path / "store.db").load()
+    assert [key.dag_id for key in kept.alerts if key.alertname == "AirflowTaskFailed"] == ["d"]
+    assert "since" in kept.state
+
+
 @pytest.fixture(scope="module")
 def alertmanager() -> Iterator[Alertmanager]:
     messages = Messages()
@@ -211,10 +233,10 @@ def start(tmp_path, alertmanager, database) -> Iterator[Callable[[], Reconciler]
     """Begin, or begin anew, with what the store holds."""
     cluster, made = next(CLUSTERS), []
 
-    def begin() -> Reconciler:
+    def begin(*others: str) -> Reconciler:
         for one in made:
             one.close()
-        urls = {"urls": [alertmanager.url]}
+        urls = {"urls": [*others, alertmanager.url]}
         given = {"cluster": cluster, "alertmanager": urls, "reconcile": {"store": str(tmp_path / "store.db")}}
         made.append(alone(Settings.model_validate(given), database.url))
         return made[-1]
@@ -226,6 +248,64 @@ def start(tmp_path, alertmanager, database) -> Iterator[Callable[[], Reconciler]
 def firing(alertmanager: Alertmanager, reconciler: Reconciler) -> list[str]:
     found = alertmanager.alerts(cluster=reconciler.settings.cluster)
     return sorted(one["labels"]["dag_id"] for one in found if one["labels"]["alertname"] == "AirflowTaskFailed")
+
+
+TIMES = ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59Z", "-", "9" * 5000)
+
+
+def test_no_sign_that_somebody_posted_stops_a_pass(alertmanager, database, start):
+    """By these senders find each other; whoever reaches Alertmanager can post one, of any time."""
+    fail(database)
+    reconciler = start()
+    reconciler.step()
+    cluster = reconciler.settings.cluster
+    own = [sign["labels"] for sign in alertmanager.signs() if sign["labels"].get("cluster") == cluster]
+    causes = {labels["cause"] for labels in own if labels["alertname"] == storms.BEACON and "cause" in labels}
+    common = {"cluster": cluster, "severity": "info", "team": own[0]["team"]}
+    for number, moment in enumerate(TIMES):
+        for cause in (*causes, storms.BESIDE):
+            mark = {**common, "alertname": storms.MARK, "storm": f"{moment}/{cause}", "cause": cause}
+            beacon = {**common, "alertname": storms.BEACON, "cause": cause, "slot": str(number)}
+            again = {**common, "alertname": recurrence.SIGN, "cause": cause, "n": str(number)}
+            alertmanager.post(
+                {"labels": mark, "annotations": {"first": "<!channel>"}},
+                {"labels": beacon, "annotations": {"dag_id": f"x{number}", "failed_at": moment}},
+                {"labels": again, "annotations": {recurrence.NOTE: f"{'9' * 4300} since {TIMES[0]}"}},
+                {"labels": again | {"m": "1"}, "annotations": {recurrence.NOTE: f"{'9' * 4300} since 2026-01-01"}},
+            )
+    fail(database, 2, "e")
+    for _ in range(2):
+        reconciler.step()
+    assert reconciler.problems() == {}
+    assert firing(alertmanager, reconciler) == ["d", "e"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b'{"message": "log in"}', b"null", b"[1]", b'[{"labels": null}]', b'[{"labels": {"alertname": 5}}]', b"[" * 10**5],
+)
+def test_who_answers_in_place_of_one_alertmanager_costs_the_others_nothing(alertmanager, database, start, body):
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET  # noqa: N815  http.server calls it by this name
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    fail(database)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{proxy.server_port}"
+        reconciler = start(url)
+        reconciler.step()
+        assert reconciler.problems().keys() == {f"alertmanager {url}"}
+        proxy.shutdown()
+    assert firing(alertmanager, reconciler) == ["d"]
 
 
 @pytest.mark.parametrize("column", ["key", "annotations"])

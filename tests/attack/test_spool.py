@@ -12,6 +12,7 @@ from threading import Thread
 import pytest
 from click.testing import CliRunner
 
+from windsock.callbacks import clock as times
 from windsock.callbacks import recovery, spool
 from windsock.callbacks.commands import notify
 from windsock.callbacks.delivery import deliver, flush, resolve
@@ -295,6 +296,34 @@ def test_six_hours_back_hold_nothing_up_that_waits(settings, inbox, clock, caplo
     clock(-6 * 3600)
     assert flush(settings, soon()).delivered == 1
     assert "which waits to be delivered, is dated 360 minutes ahead" in caplog.text
+
+
+def test_a_clock_that_is_ahead_makes_nothing_old(settings, inbox, clock):
+    """30 days ahead for a flush: what waits is delivered, or goes on waiting, and is not called late."""
+    put(settings, entry(), entry("r2", to=("slack", "#nobody"), not_before=time.time() + 10**7))
+    clock(30 * 86400)
+    flushed = flush(settings, soon())
+    assert (flushed.delivered, flushed.dead, flushed.waiting) == (1, 0, 1)
+    assert "late" not in str(inbox.messages())
+
+
+def test_what_is_old_by_the_kernels_count_is(settings, clock, monkeypatch):
+    """And by the clock's, where the machine was started since."""
+    for started_again in (False, True):
+        put(settings, entry(created=time.time() - 4 * 86400))
+        with monkeypatch.context() as patch:
+            if started_again:
+                patch.setattr(times, "boot", lambda: times.Boot("another", time.time()))
+            assert flush(settings, soon()).dead == 1
+
+
+def test_a_clock_that_is_ahead_forgets_no_run(settings, inbox, tmp_path, clock):
+    """Whoever was told of its failure is told of its end."""
+    deliver(event(), settings, soon())
+    clock(30 * 86400)
+    deliver(event("r2"), settings, soon())
+    clock(0)
+    assert resolve(event(), settings, soon()).detail == "slack #pay: it is over"
 
 
 def test_a_success_of_before_the_step_ends_nothing_that_fails_after_it(settings, inbox, clock, tmp_path):

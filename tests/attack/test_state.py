@@ -110,6 +110,32 @@ def test_a_state_that_can_not_be_taken_away_is_not_restored(saved, folder, nobod
     assert "can't be kept" in caplog.text
 
 
+def test_what_a_start_has_read_is_not_new_to_a_later_one(saved, folder, nobody, caplog):
+    """2, 1 while it could not be taken away, and then 3 again: Prometheus would count two failures that never were."""
+    shutil.copy(saved, folder / "state")
+    (folder / "state").chmod(0o644)
+    (folder / "state.lock").write_text("")
+    (folder / "state.lock").chmod(0o666)
+    folder.chmod(0o555)
+    with nobody(), exporter(folder / "state", 1):
+        pass
+    folder.chmod(0o755)
+    with exporter(folder / "state", 1) as found:
+        assert found[FAILED] == 1
+    assert "a start before this one has read it already, counters start at 0" in caplog.text
+    for expected in (1, 1, 2):
+        with exporter(folder / "state", expected - 1) as found:
+            assert found[FAILED] == expected, "what an idle exporter leaves is the same, and new all the same"
+
+
+def test_a_state_beside_which_there_is_no_lock_is_to_be_removed(saved, folder, nobody, caplog):
+    shutil.copy(saved, folder / "state")
+    folder.chmod(0o555)
+    with nobody(), exporter(folder / "state", 1) as found:
+        assert found[FAILED] == 1
+    assert "remove the file: with a lock it would be restored, and be too old" in caplog.text
+
+
 @pytest.mark.parametrize("content", [b"", b"{", sealed(b"[" * 100_000), sealed(b"[]"), sealed(b'{"series": 5}')])
 def test_a_broken_file_that_can_not_be_set_aside_prevents_no_start(content, folder, nobody, caplog):
     (folder / "state").write_bytes(content)

@@ -111,6 +111,13 @@ class TestStatsD:
         assert silent.recv(1) == b""
         assert counted(service, "windsock_connections_hung_up_total", reason="idle") == 1
 
+    def test_an_unfinished_line_holds_no_more_than_the_longest_one(self, service, connect):
+        """Of a thousand connections that is 8 MB; it was 64."""
+        for _ in range(10):
+            connect(service.addresses()[0], said=b"x" * 9000)
+        until(lambda: counted(service, "windsock_sample_errors_total", reason="line_too_long") == 10)
+        assert [stream.rest for stream in service._receiver._streams.values()] == [b""] * 10
+
 
 class TestPasswords:
     @pytest.fixture
@@ -150,6 +157,14 @@ class TestPasswords:
         assert requests.post(url.replace("metrics", "-/reload"), auth=("alice", "right"), timeout=20).ok
         assert requests.get(url, auth=("alice", "right"), timeout=20).ok
         assert b"right" not in checked, "not even where the file was read again"
+
+    def test_who_is_not_let_in_uses_up_no_request_of_those_who_are(self, service):
+        url = service.web.url
+        self.file.write_text(self.file.read_text() + "rate_limit: {interval: 1h, burst: 2}\n")
+        for auth in (None, ("alice", "wrong"), ("bob", "right")) * 2:
+            assert requests.get(url, auth=auth, timeout=20).status_code == 401
+        found = [requests.get(url, auth=("alice", "right"), timeout=20).status_code for _ in range(3)]
+        assert found == [200, 200, 429]
 
     def test_addresses_take_turns(self):
         order, asked = turns.Turns(), []

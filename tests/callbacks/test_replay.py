@@ -29,16 +29,9 @@ def dead(settings):
 
 
 @pytest.fixture
-def age(monkeypatch):
-    """Moves the time of day on."""
-    ahead = [0.0]
-    real = time.time
-    monkeypatch.setattr(time, "time", lambda: real() + ahead[0])
-
-    def move(seconds):
-        ahead[0] += seconds
-
-    return move
+def age(clock):
+    """Lets time pass."""
+    return clock
 
 
 @pytest.fixture

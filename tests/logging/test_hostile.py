@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+
+from windsock.logging.filebeat import SCRIPT
 
 from .conftest import task_file
 
@@ -45,6 +48,22 @@ HOSTILE = {
     "a long word and a key": line("a" * 120_000 + " sk-" + "b" * 30),
     "a script": line("'; event.Delete('event'); //", constructor="x", __proto__={"y": 1}, toString="z"),
 }
+
+
+def test_no_loop_over_names_is_left_in_a_way_that_ends_the_callers():
+    """What `return`, and `break` or `continue` with a label, do in a for-in of Filebeat 7.17.29, also within a `try`.
+
+    Seen there: the caller's for-in goes on with the wrong names, or for ever. A plain `break` and a `throw` do no harm.
+    """
+    text = SCRIPT.read_text()
+    loops = list(re.finditer(r"\bfor \((?:var )?\w+ in [^)]*\) \{", text))
+    assert len(loops) > 4
+    for loop in loops:
+        end, depth = loop.end(), 1
+        while depth:
+            depth += {"{": 1, "}": -1}.get(text[end], 0)
+            end += 1
+        assert not re.search(r"\breturn\b|\b(?:break|continue) \w", text[loop.end() : end]), loop[0]
 
 
 def test_every_hostile_line_arrives_and_the_file_goes_on(ship, elasticsearch):

@@ -121,6 +121,19 @@ def test_an_attribute_that_is_not_loaded_is_not_asked_for(wire, hook):
     assert not Row.asked
 
 
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt, MemoryError, ValueError])
+def test_what_is_raised_ends_no_thread_and_is_counted(wire, hook, monkeypatch, error):
+    def send(*_, **__):
+        monkeypatch.setattr(compat, "send", wire.send)
+        raise error
+
+    monkeypatch.setattr(compat, "send", send)
+    for _ in range(2):
+        hook.on_dag_run_running(dag_run=SimpleNamespace(dag_id="d"), msg="")
+    until(lambda: [(name, value) for name, value, _ in wire.lines][:1] == [(outbox.DROPPED, 1)])
+    until(lambda: len(wire.lines) == 2)
+
+
 def test_bounded_and_what_is_dropped_is_counted(wire, hook):
     wire.open.clear()
     run = SimpleNamespace(dag_id="d")

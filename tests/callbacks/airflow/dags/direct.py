@@ -1,4 +1,6 @@
-"""A task that fails until a file is there, one with many instances that fail at once, and one to be killed."""
+"""A task that fails until a file is there, one with many instances that fail at once, one to be killed, and two that
+say it in words of their own.
+"""
 
 import os
 from datetime import datetime, timezone
@@ -10,7 +12,7 @@ except ImportError:
     from airflow import DAG
     from airflow.decorators import task
 
-from windsock.callbacks import on_failure, on_success
+from windsock.callbacks import Notify, on_failure, on_success
 
 COMMON = {"start_date": datetime(2026, 1, 1, tzinfo=timezone.utc), "catchup": False}
 BOTH = {"on_failure_callback": on_failure, "on_success_callback": on_success, "owner": "ana"}
@@ -42,3 +44,22 @@ with DAG("direct.killed", tags=["team:pay"], default_args=BOTH, schedule=None, *
         raise ValueError("killed while it is told")
 
     waits()
+
+ENDLESS = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"
+
+with DAG("direct.worded", tags=["team:pay"], schedule=None, **COMMON):
+
+    @task(on_failure_callback=Notify(template="In our own words: {{ task_id }} of {{ dag_id }}, {{ exception }}"))
+    def words():
+        raise ValueError("no rows")
+
+    words()
+
+with DAG("direct.endless", tags=["team:pay"], schedule=None, **COMMON):
+
+    @task(on_failure_callback=Notify(template=ENDLESS))
+    def never():
+        Path(os.environ["MENDED"]).with_suffix(".endless").write_text(str(os.getpid()))
+        raise ValueError("killed while its words are made")
+
+    never()
