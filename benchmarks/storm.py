@@ -1,14 +1,14 @@
 """One cause, many DAGs: how many messages Slack gets, and when the one that names the cause is there.
 
     python benchmarks/storm.py [--dags 12 60 500 5000] [--alertmanager PROGRAM ...] [--later SECONDS] [--killed SHARE]
-                               [--peers 3]
+                               [--hosts N] [--peers 3]
 
 DAGs of one team fail of one cause within `--within` seconds, three others of three causes meanwhile. Sixteen
-processes tell of them as callbacks do; with `--killed`, that share of the DAGs is told by the reconciler alone, which
-finds them in a PostgreSQL. Alertmanager has the generated routes, and Slack is the inbox with its limit of one message
-a second. Beside each, in the same run: the same failures and the same Alertmanager without the routes for storms, as it
-was before there were any. `--later` seconds after all was told one more DAG fails of the same cause. `--peers`: so many
-Alertmanagers know each other, and the last of them is away.
+processes tell of them as callbacks do, on so many `--hosts`, each with a folder of its own; with `--killed`, that share
+of the DAGs is told by the reconciler alone, which finds them in a PostgreSQL. Alertmanager has the generated routes,
+and Slack is the inbox with its limit of one message a second. Beside each, in the same run: the same failures and the
+same Alertmanager without the routes for storms, as it was before there were any. `--later` seconds after all was told
+one more DAG fails of the same cause. `--peers`: so many Alertmanagers know each other, and the last of them is away.
 
 Printed: messages; messages that Slack refused for its rate; seconds from the fifth failure to the first message that
 names the cause of a storm; seconds from its failure until the last of the three is told by name; seconds from the last
@@ -141,9 +141,11 @@ def _ungroup(route: dict[str, Any]) -> None:
 
 def sender(sections: dict[str, Any], ready: Any, schedule: Any, done: Any) -> None:
     """A worker's process: tells of each failure when it happens."""
-    settings = Settings.model_validate(sections)
     ready.put(1)
-    while (one := schedule.get()) is not None:
+    spool = Path(sections["callbacks"]["spool"]["dir"])
+    while (work := schedule.get()) is not None:
+        one, host = work
+        settings = Settings.model_validate({**sections, "callbacks": {"spool": {"dir": str(spool / host)}}})
         time.sleep(max(0.0, one.at - time.time()))
         said = {
             "summary": f"{one.dag_id}: load failed: {one.exception}",
@@ -162,7 +164,8 @@ def sender(sections: dict[str, Any], ready: Any, schedule: Any, done: Any) -> No
 class Senders:
     """The processes. Which one tells of a failure is chance, as the executor's choice is."""
 
-    def __init__(self, sections: dict[str, Any]) -> None:
+    def __init__(self, sections: dict[str, Any], hosts: int) -> None:
+        self.hosts = hosts
         context = multiprocessing.get_context("spawn")
         self.ready, self.done = context.Queue(), context.Queue()
         self.queues = [context.Queue() for _ in range(PROCESSES)]
@@ -178,7 +181,7 @@ class Senders:
     def tell(self, failures: Sequence[Failing]) -> list[float]:
         """Returns the seconds that the callbacks took."""
         for number, one in enumerate(sorted(failures, key=lambda one: one.at)):
-            self.queues[number % PROCESSES].put(one)
+            self.queues[number % PROCESSES].put((one, str(number % self.hosts)))
         results = [self.done.get(timeout=120) for _ in failures]
         problems = {problem for _, problem in results if problem}
         if problems:
@@ -234,7 +237,7 @@ def measure(options: argparse.Namespace, program: str, dags: int, *, grouped: bo
         }
         given = Settings.model_validate(sections)
         sections["alertmanager"]["urls"] = several(stack, program, given, options.peers, grouped=grouped)
-        senders = Senders(sections)
+        senders = Senders(sections, options.hosts)
         stack.callback(senders.close)
 
         start = time.time() + 1
@@ -309,27 +312,31 @@ def reconciling(sections: dict[str, Any], folder: Path, killed: Sequence[Failing
         server.remove()
 
 
-def cost(program: str, looks: int = 200) -> dict[str, float]:
-    """Milliseconds (median) that a callback spends on its look, and on the one for an earlier alert that there was."""
+def cost(program: str, looks: int = 100) -> dict[str, float]:
+    """Milliseconds (median) that a callback spends on its look, on joining a storm that its host knows, and on asking
+    for an earlier alert, which it did before there were any.
+    """
     server = Alertmanager(program, Settings(), grouped=True)
-    try:
-        config = Settings.model_validate({"alertmanager": {"urls": [server.url]}}).alertmanager
-        times: dict[str, list[float]] = {"look": [], "before": []}
-        for number in range(looks):
-            client = Client(config)
-            event = Event(
-                TASK_FAILED, "prod", f"dag_{number}", "r1", task_id="load", annotations={"exception": "Error"}
-            )
+    times: dict[str, list[float]] = {"look": [], "join": [], "before": []}
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.remove)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="windsock-storm-")))
+        for number in range(2 * looks):
+            which = "join" if number % 2 else "look"
+            spool = folder / ("one" if number % 2 else str(number))
+            given = {"alertmanager": {"urls": [server.url]}, "callbacks": {"spool": {"dir": str(spool)}}}
+            settings = Settings.model_validate(given)
+            client = Client(settings.alertmanager)
+            said = {"exception": REFUSED.format(1, number)}
+            event = Event(TASK_FAILED, "prod", f"dag_{number}", "r1", task_id="load", annotations=said)
             started = time.perf_counter()
-            placed, signs = alertmanager.place(event, client, 1.0, 1)
+            placed, signs = alertmanager.place(event, settings, client, 1.0)
             middle = time.perf_counter()
             client.find(event.identity, 1.0)
             times["before"].append(time.perf_counter() - middle)
-            times["look"].append(middle - started)
+            times[which].append(middle - started)
             client.post([placed.alert(datetime.now(timezone.utc)), *signs], 1.0)
-        return {name: round(statistics.median(taken) * 1000, 1) for name, taken in times.items()}
-    finally:
-        server.remove()
+    return {name: round(statistics.median(taken) * 1000, 1) for name, taken in times.items()}
 
 
 def missed(figures: dict[str, Any], dags: int) -> list[str]:
@@ -361,6 +368,7 @@ def main() -> None:
     parser.add_argument("--within", type=float, default=8.0, help="seconds in which they fail")
     parser.add_argument("--later", type=float, default=300.0, help="seconds until one more fails; 0: none does")
     parser.add_argument("--killed", type=float, default=0.0, help="share of the DAGs of which no callback tells")
+    parser.add_argument("--hosts", type=int, default=PROCESSES, help="with a folder each; --dags: pods")
     parser.add_argument("--peers", type=int, default=1, help="Alertmanagers; of several the last is away")
     parser.add_argument("--patience", type=float, default=150.0, help="seconds in which everything is to be told")
     parser.add_argument("--only", choices=("now", "before"), help="not both")
@@ -371,7 +379,10 @@ def main() -> None:
     taken = {program: cost(program) for program in options.alertmanager}
     if not options.json:
         for program, figures in taken.items():
-            print(f"{_name(program)}: a callback's look takes {figures['look']} ms, {figures['before']} before")
+            print(
+                f"{_name(program)}: a callback's look takes {figures['look']} ms, joining what its host knows"
+                f" {figures['join']} ms, {figures['before']} before there were storms"
+            )
     for program in options.alertmanager:
         for dags in options.dags:
             for which in ("now", "before"):

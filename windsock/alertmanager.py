@@ -7,6 +7,7 @@ received. One peer that accepted is a success.
 from __future__ import annotations
 
 import json
+import random
 import ssl
 import threading
 import time
@@ -39,12 +40,16 @@ _LIMIT = 64 << 20
 """Bytes of an answer: thousands of alerts with all that their annotations may hold."""
 _BUSY = "Limit of concurrent GET requests"
 """What Alertmanager answers at once where more ask than it has processors, eight at least, as they do in a storm."""
-_PAUSE = 0.05
-"""Seconds until it is asked again."""
+_PAUSE, _LONGEST = 0.05, 1.0
+"""Seconds until it is asked again: twice as long each time, up to the second, and each sender chooses some of it."""
 _TRUSTED = 10.0
 """Seconds for which certificates that were read are used."""
 PeerResult = tuple[str, str | None]
 """A peer's URL, and None where it accepted, else what went wrong, in words."""
+
+
+class BusyError(ConnectionError):
+    """Too many ask at once, and did so for as long as there was time: it works, and takes what is posted."""
 
 
 class Alertmanager:
@@ -68,7 +73,10 @@ class Alertmanager:
         return list(dict(results).items())
 
     def find(self, labels: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
-        """Return the firing alerts that carry all of `labels`, from the first peer that answers. Raises OSError."""
+        """Return the firing alerts that carry all of `labels`, from the first peer that answers.
+
+        Raises OSError; BusyError where the last one is that.
+        """
         return self._first(_query(labels), timeout)
 
     def match(self, patterns: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
@@ -81,7 +89,8 @@ class Alertmanager:
             try:
                 found: list[dict[str, Any]] = self._get(url, path, timeout)
             except OSError as problem:
-                error = ConnectionError(f"{url}: {problem}")
+                kind = BusyError if isinstance(problem, BusyError) else ConnectionError
+                error = kind(f"{url}: {problem}")
             else:
                 return found
         raise error
@@ -118,12 +127,14 @@ class Alertmanager:
 
     def _get(self, url: str, path: str, timeout: float) -> Any:
         """Raises OSError, whose message is what went wrong, in words."""
-        end = time.monotonic() + timeout
+        end, longest = time.monotonic() + timeout, _PAUSE
         reply = self._request(url, path, None, timeout)
         while reply.status == HTTPStatus.SERVICE_UNAVAILABLE and _BUSY in reply.text:
-            if (left := end - time.monotonic() - _PAUSE) <= 0:
-                break
-            time.sleep(_PAUSE)
+            pause = longest * random.uniform(0.5, 1.0)  # noqa: S311  no secret
+            if (left := end - time.monotonic() - pause) <= 0:
+                raise BusyError(f"{reply.status} {reply.text}")
+            time.sleep(pause)
+            longest = min(2 * longest, _LONGEST)
             reply = self._request(url, path, None, left)
         if reply.status != HTTPStatus.OK:
             raise ConnectionError(f"{reply.status} {reply.text}")

@@ -101,6 +101,36 @@ def gather(events: Sequence[Event], seen: Sequence[Mapping[str, Any]], now: date
     return [_placed(event, storms, crowds, times, now) for event in events]
 
 
+def joins(event: Event) -> tuple[str, str]:
+    """Return the causes of the storms that `event` would join, as the label of their beacons has them: its own, any."""
+    return _cause(event), ""
+
+
+def joinable(event: Event) -> str | None:
+    """Return the cause of the storm of `event`, which others may join; None: there is none, or it is of seconds."""
+    cause = _parts(event.storm)[1]
+    return None if not event.storm or _alone(event) or cause == BESIDE else cause
+
+
+def join(event: Event, storm: str, first: str, now: datetime) -> Event:
+    """Return `event` as one more of a storm that goes on, of which its mark has the label and the annotation."""
+    began, cause = _parts(storm)
+    if not _recurs(storm) and now - datetime.fromtimestamp(unix(began), timezone.utc) > LASTING:
+        storm = f"{began}/{cause}/{recurrence.AGAIN}"
+    text = causes.of(event.alertname, event.annotations)
+    return _labelled(event, storm, {**event.annotations, "cause": text, "first": first})
+
+
+def assume(event: Event, now: datetime) -> Event:
+    """Return `event` as part of the storm that there must be, since too many ask for anyone to find it.
+
+    All who can't find it choose the same, without a word to each other: what fails of a cause within a minute.
+    """
+    text = causes.of(event.alertname, event.annotations)
+    cause = "" if not text or causes.is_vague(text) else _cause(event)
+    return join(event, f"{rfc3339(now.replace(second=0, microsecond=0))}/{cause}".removesuffix("/"), "", now)
+
+
 def marks(events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:
     """Return the alerts to post together with `events`, so that what follows joins their storms, or recurs."""
     found = {(event.team, event.storm): event for event in events if event.storm and not _alone(event)}
@@ -155,9 +185,7 @@ def _placed(
             first = f"{earliest.dag_id} at {(earliest.failed_at or rfc3339(began))[11:19]} UTC"
         if storm:
             storms[event.team, cause] = storm, first
-            if not _recurs(storm) and now - datetime.fromtimestamp(unix(_parts(storm)[0]), timezone.utc) > LASTING:
-                storm = f"{_parts(storm)[0]}/{cause}/{recurrence.AGAIN}"
-            return _labelled(event, storm, {**said, "first": first})
+            return join(replace(event, annotations=said), storm, first, now)
     number, since = recurrence.count(times, event.team, _key(event), now)
     note, storm = recurrence.note(number, since), ""
     if number >= recurrence.TIMES:
