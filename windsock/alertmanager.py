@@ -73,27 +73,28 @@ class Alertmanager:
         return list(dict(results).items())
 
     def find(self, labels: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
-        """Return the firing alerts that carry all of `labels`, from the first peer that answers.
-
-        Raises OSError; BusyError where the last one is that.
-        """
-        return self._first(_query(labels), timeout)
-
-    def match(self, patterns: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
-        """As `find`, with an anchored regular expression of Go's for each label."""
-        return self._first(_query(patterns, "=~"), timeout)
-
-    def _first(self, path: str, timeout: float) -> list[dict[str, Any]]:
+        """Return the firing alerts that carry all of `labels`, from the first peer that answers. Raises OSError."""
         error: OSError = ConnectionError("no Alertmanager is configured")
         for url in self._urls:
             try:
-                found: list[dict[str, Any]] = self._get(url, path, timeout)
+                found: list[dict[str, Any]] = self._get(url, _query(labels), timeout)
             except OSError as problem:
-                kind = BusyError if isinstance(problem, BusyError) else ConnectionError
-                error = kind(f"{url}: {problem}")
+                error = ConnectionError(f"{url}: {problem}")
             else:
                 return found
         raise error
+
+    def match(self, patterns: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
+        """Return what fires at any peer, with an anchored regular expression of Go's for each label.
+
+        One that was started again has lost what the others show. Raises OSError; BusyError where one is that.
+        """
+        answers = self.ask(_query(patterns, "=~"), timeout)
+        found = [answer for answer in answers.values() if not isinstance(answer, str)]
+        if not found:
+            error = BusyError if any(_BUSY in problem for problem in answers.values()) else ConnectionError
+            raise error("; ".join(f"{url}: {problem}" for url, problem in answers.items()))
+        return [alert for answer in found for alert in answer]
 
     def find_each(self, labels: Mapping[str, str], timeout: float) -> dict[str, list[dict[str, Any]] | str]:
         """Return for each peer its firing alerts that carry all of `labels`, or what went wrong, in words.
@@ -132,7 +133,7 @@ class Alertmanager:
         while reply.status == HTTPStatus.SERVICE_UNAVAILABLE and _BUSY in reply.text:
             pause = longest * random.uniform(0.5, 1.0)  # noqa: S311  no secret
             if (left := end - time.monotonic() - pause) <= 0:
-                raise BusyError(f"{reply.status} {reply.text}")
+                break
             time.sleep(pause)
             longest = min(2 * longest, _LONGEST)
             reply = self._request(url, path, None, left)

@@ -197,7 +197,7 @@ def place(event: Event, settings: Settings, client: Alertmanager, seconds: float
         if joined is not None:
             return joined, storms.marks([joined], now)
     try:
-        placed, signs = bounded.run(lambda: _looked(event, settings, client, seconds, now), seconds)
+        placed, signs = bounded.run(lambda: _looked(event, client, seconds, now), seconds)
     except BusyError:
         placed = storms.assume(event, now)
         signs = storms.marks([placed], now)
@@ -223,15 +223,12 @@ def adopt(event: Event, alert: Mapping[str, Any]) -> Event:
     return replace(event, **routing, storm=labels.get("storm", ""), annotations={**own, **found})
 
 
-def _looked(
-    event: Event, settings: Settings, client: Alertmanager, seconds: float, now: datetime
-) -> tuple[Event, list[dict[str, Any]]]:
+def _looked(event: Event, client: Alertmanager, seconds: float, now: datetime) -> tuple[Event, list[dict[str, Any]]]:
     """Raises OSError."""
     end = time.monotonic() + seconds * _LOOKED
     # Lit before the look, so that of two that fail at the same moment one sees the other.
     client.post(storms.beacons(event, now), seconds * _LIGHTING)
-    # Peers are asked in turn, so that one that hangs leaves time for the next.
-    found = client.match(storms.patterns(event), (end - time.monotonic()) / len(settings.alertmanager.urls))
+    found = client.match(storms.patterns(event), end - time.monotonic())
     identity = event.identity.items()
     told = next((alert for alert in found if identity <= alert["labels"].items()), None)
     if told is not None:
