@@ -63,7 +63,7 @@ OTHERS = {
     "weather": "HTTPError: 503 Server Error: Service Unavailable for url: https://api.example.org/v1/weather",
 }
 LATER = "much_later"
-_SINGLE = re.compile(r"AirflowTaskFailed (\S+) \(")
+_SINGLE = re.compile(r"^(\S+) failed: ")
 _JOINED = re.compile(r"^(?:(\d+) DAGs of|(\S+) failed as others did).*OperationalError")
 _BAR = 60
 
@@ -154,7 +154,14 @@ def sender(sections: dict[str, Any], ready: Any, schedule: Any, done: Any) -> No
             "try": "1 of 1",
         }
         event = Event(
-            TASK_FAILED, "prod", one.dag_id, "r1", task_id="load", team=UNKNOWN, severity="warning", annotations=said
+            TASK_FAILED,
+            "prod",
+            one.dag_id,
+            f"r{one.at}",
+            task_id="load",
+            team=UNKNOWN,
+            severity="warning",
+            annotations=said,
         )
         started = time.perf_counter()
         result = deliver(event, settings, time.monotonic() + 9)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import ssl
 import threading
 import time
@@ -40,6 +41,7 @@ _LIMIT = 64 << 20
 """Bytes of an answer: thousands of alerts with all that their annotations may hold."""
 _BUSY = "Limit of concurrent GET requests"
 """What Alertmanager answers at once where more ask than it has processors, eight at least, as they do in a storm."""
+_LATE = re.compile("^no answer within|[Tt]ime(out|d out)")
 _PAUSE, _LONGEST = 0.05, 1.0
 """Seconds until it is asked again: twice as long each time, up to the second, and each sender chooses some of it."""
 _TRUSTED = 10.0
@@ -49,7 +51,7 @@ PeerResult = tuple[str, str | None]
 
 
 class BusyError(ConnectionError):
-    """Too many ask at once, and did so for as long as there was time: it works, and takes what is posted."""
+    """Too many ask at once: it says so, or has no time to answer, for as long as there was time."""
 
 
 class Alertmanager:
@@ -92,7 +94,8 @@ class Alertmanager:
         answers = self.ask(_query(patterns, "=~"), timeout)
         found = [answer for answer in answers.values() if not isinstance(answer, str)]
         if not found:
-            error = BusyError if any(_BUSY in problem for problem in answers.values()) else ConnectionError
+            busy = any(_BUSY in problem or _LATE.search(problem) for problem in answers.values())
+            error = BusyError if busy else ConnectionError
             raise error("; ".join(f"{url}: {problem}" for url, problem in answers.items()))
         return [alert for answer in found for alert in answer]
 

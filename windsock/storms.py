@@ -68,11 +68,13 @@ class _Beacon(NamedTuple):
     """Unix time at which it was told."""
     failed_at: str
     dag_id: str
+    since: str
+    """The time of its failure in words."""
 
 
 def beacons(event: Event, now: datetime) -> list[dict[str, Any]]:
     """Return the alerts to post before the look: one of its cause, by DAG; one of its team, by cause."""
-    said = {"dag_id": event.dag_id, "failed_at": event.annotations.get("failed_at", "")}
+    said = {"dag_id": event.dag_id, **{name: event.annotations.get(name, "") for name in ("failed_at", "since")}}
     return [
         _sign(event, {"alertname": BEACON, "cause": cause, "slot": slot}, said, now, WINDOW)
         for cause, slot in _places(event)
@@ -95,7 +97,7 @@ def gather(events: Sequence[Event], seen: Sequence[Mapping[str, Any]], now: date
     storms, crowds = _read(seen)
     times = recurrence.read(seen)
     for event in events:
-        beacon = _Beacon(now.timestamp(), event.annotations.get("failed_at", ""), event.dag_id)
+        beacon = _beacon(now.timestamp(), {**event.annotations, "dag_id": event.dag_id})
         for cause, slot in _places(event):
             _join(crowds, (event.team, cause), slot, beacon)
     return [_placed(event, storms, crowds, times, now) for event in events]
@@ -182,7 +184,7 @@ def _placed(
             storm = f"{rfc3339(began)}/{cause}".removesuffix("/")
             if number >= recurrence.TIMES:
                 storm = f"{since}/{cause}/{recurrence.AGAIN}"
-            first = f"{earliest.dag_id} at {(earliest.failed_at or rfc3339(began))[11:19]} UTC"
+            first = f"{earliest.dag_id} at {earliest.since or f'{began:%H:%M} UTC'}"
         if storm:
             storms[event.team, cause] = storm, first
             return join(replace(event, annotations=said), storm, first, now)
@@ -220,9 +222,13 @@ def _read(
                 mark = labels["storm"], said.get("first", "")
                 storms[team, cause] = min(mark, storms.get((team, cause), mark))
             elif labels.get("alertname") == BEACON:
-                beacon = _Beacon(_lit(alert), said.get("failed_at", ""), said["dag_id"])
-                _join(crowds, key, labels["slot"], beacon)
+                _join(crowds, key, labels["slot"], _beacon(_lit(alert), said))
     return storms, crowds
+
+
+def _beacon(at: float, said: Mapping[str, str]) -> _Beacon:
+    """Raises KeyError."""
+    return _Beacon(at, said.get("failed_at", ""), said["dag_id"], said.get("since", ""))
 
 
 def _lit(alert: Mapping[str, Any]) -> float:

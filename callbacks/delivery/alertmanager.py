@@ -101,8 +101,11 @@ def resolve(event: Event, settings: Settings, deadline: float, before: float) ->
         except OSError as error:
             return (url, str(error).removeprefix(f"{url}: ")), 0
         moment = rfc3339(datetime.fromtimestamp(before, timezone.utc))
+        until = {name: event.annotations[name] for name in ("until",) if name in event.annotations}
         alerts = [
-            {**{key: alert[key] for key in ("labels", "annotations", "startsAt")}, "endsAt": moment} for alert in found
+            {"labels": one["labels"], "annotations": {**one["annotations"], **until}}
+            | {"startsAt": one["startsAt"], "endsAt": moment}
+            for one in found
         ]
         if not alerts:
             return (url, None), 0
@@ -227,8 +230,14 @@ def _looked(event: Event, client: Alertmanager, seconds: float, now: datetime) -
     """Raises OSError."""
     end = time.monotonic() + seconds * _LOOKED
     # Lit before the look, so that of two that fail at the same moment one sees the other.
-    client.post(storms.beacons(event, now), seconds * _LIGHTING)
-    found = client.match(storms.patterns(event), end - time.monotonic())
+    lit = client.post(storms.beacons(event, now), seconds * _LIGHTING)
+    try:
+        found = client.match(storms.patterns(event), end - time.monotonic())
+    except BusyError as error:
+        if any(problem is None for _, problem in lit):
+            raise
+        # It takes nothing either: that is no storm, and the post has its own time.
+        raise ConnectionError(str(error)) from error
     identity = event.identity.items()
     told = next((alert for alert in found if identity <= alert["labels"].items()), None)
     if told is not None:

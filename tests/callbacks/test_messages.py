@@ -45,6 +45,7 @@ TASK = Event(
         "exception": "ValueError: 3 of 1200 rows have no price",
         "traceback": 'File "/dags/orders.py", line 41, in load\n  raise ValueError(f"{bad} rows have no price")',
         "failed_at": AT,
+        "since": "10:51",
         "try": "3 of 3",
         "duration": "4m9s",
         "operator": "@task",

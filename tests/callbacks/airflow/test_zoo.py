@@ -183,13 +183,13 @@ def test_each_alert_is_one_message_to_the_right_team(zoo):
     """A message of Slack is one group: the alerts of a DAG of one name."""
     version = zoo.runs["pay.fail"]
     failed = zoo.place.inbox.wait_for(
-        lambda m: m.channel == "#payments" and "AirflowTaskFailed pay.fail" in m.text and version in m.text
+        lambda m: m.channel == "#payments" and "pay.fail failed: " in m.text and version in m.text
     )
     assert "no answer to 'insert into orders' from postgresql://etl:***@warehouse/orders" in failed.text
     texts = [(m.channel, m.text) for m in zoo.place.inbox.messages()]
-    said = [channel for channel, text in texts if "FIRING" in text and "AirflowTaskFailed pay.fail" in text]
+    said = [channel for channel, text in texts if "pay.fail failed: " in text and "Over: " not in text]
     assert set(said) == {"#payments"}
-    assert {c for c, text in texts if "AirflowDataCheckFailed checks" in text} == {"#data"}
+    assert {c for c, text in texts if "checks has bad data" in text} == {"#data"}
     # The run is inhibited by its task.
-    assert not [c for c, text in texts if "AirflowDagRunFailed pay.fail" in text]
-    assert [c for c, text in texts if "AirflowDagRunFailed two.fail" in text and "FIRING" in text]
+    assert not [c for c, text in texts if "pay.fail: a run failed" in text]
+    assert [c for c, text in texts if "two.fail: a run failed" in text and "Over: " not in text]
