@@ -61,12 +61,12 @@ STILL{{ if .GroupLabels.storm }}{{ template "windsock.storm.title" . }}
 {{- end }}
 
 {{ define "windsock.since" -}}
-{{ with .Annotations.since }}{{ reReplaceAll "[<>&]" "" (printf "%.40s" .) }}
+{{ with .Annotations.since }}{{ reReplaceAll "[^0-9A-Za-z :-]" "" (printf "%.40s" .) }}
 {{- else }}{{ .StartsAt.UTC.Format "15:04 UTC" }}{{ end }}LASTED
 {{- end }}
 
 {{ define "windsock.until" -}}
-{{ with .Annotations.until }}{{ reReplaceAll "[<>&]" "" (printf "%.40s" .) }}
+{{ with .Annotations.until }}{{ reReplaceAll "[^0-9A-Za-z :-]" "" (printf "%.40s" .) }}
 {{- else }}{{ .EndsAt.UTC.Format "15:04 UTC" }}{{ end }} after {{ template "windsock.span" .EndsAt.Sub .StartsAt }}
 {{- end }}
 

@@ -112,7 +112,7 @@ def test_the_newest_failure_comes_first_in_full(alertmanager, platforms, failed_
 def test_the_worst_texts_stay_bounded_and_are_no_markup(alertmanager, platforms, failed_task, eventually):
     hostile = "<!channel> @here <https://evil.example.org|click> ``` & *bold* \u202e\n" * 100
     annotations = dict.fromkeys(
-        ("summary", "exception", "failed_at", "try", "map_index", "owner", "description"), hostile
+        ("summary", "exception", "since", "until", "try", "map_index", "owner", "description"), hostile
     )
     annotations |= dict.fromkeys(("reason", "stopped", "frequency", "impact", "log_tail"), hostile)
     annotations |= dict.fromkeys(("log_url", "run_url"), "https://x.example.org/|a>" + "y" * 360)

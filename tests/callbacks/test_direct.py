@@ -141,9 +141,9 @@ def test_mails_of_a_run_are_one_thread(settings, event, soon, inbox, clock):
     messages = inbox.messages("mail")
     assert len({message.conversation for message in messages}) == 1
     assert [message.payload["subject"] for message in messages] == [
-        "AirflowTaskFailed orders (airflow)",
-        "AirflowTaskFailed orders (airflow)",
-        "AirflowTaskFailed orders (airflow): resolved",
+        "orders failed (airflow)",
+        "orders failed (airflow)",
+        "orders failed (airflow): resolved",
     ]
     assert len({message.id for message in messages}) == 3
     assert messages[0].payload["rcpt_tos"] == ["a@example.org", "b@example.org"]
@@ -294,14 +294,14 @@ def test_what_was_held_for_one_task_is_told_where_the_other_has_succeeded(only_s
     resolve(nth(event, 1, "load"), only_slack, soon())
     clock(61)
     assert flush(only_slack, soon()).delivered == 1
-    assert "\ncheck in run" in inbox.messages()[-1].text
+    assert "\ncheck, " in inbox.messages()[-1].text
 
     deliver(nth(event, 2, "load"), only_slack, soon())
     deliver(nth(event, 2, "check"), only_slack, soon())
     resolve(nth(event, 2, "check"), only_slack, soon())
     clock(61)
     assert flush(only_slack, soon()).delivered == 1
-    assert "\nload in run" in inbox.messages()[-1].text
+    assert "\nload, " in inbox.messages()[-1].text
 
 
 def test_the_tasks_message_stands_for_the_runs(only_slack, event, soon, inbox):
@@ -325,7 +325,7 @@ def test_a_retry_does_not_stand_for_the_run(only_slack, event, soon, inbox, cloc
     deliver(event(alertname="AirflowTaskRetrying"), only_slack, soon())
     clock(61)
     deliver(event(alertname="AirflowDagRunFailed", task_id=None), only_slack, soon())
-    assert ["AirflowDagRunFailed" in message.text for message in inbox.messages()] == [False, True]
+    assert [": a run failed" in message.text for message in inbox.messages()] == [False, True]
 
 
 def test_a_warning_of_a_task_does_not_stand_for_a_run_that_is_critical(settings, event, soon, inbox, clock):
