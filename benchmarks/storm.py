@@ -23,7 +23,6 @@ import contextlib
 import json
 import multiprocessing
 import random
-import re
 import shutil
 import statistics
 import sys
@@ -31,12 +30,13 @@ import tempfile
 import threading
 import time
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from storm_told import LATER, read
 
 from windsock.airflow.versions import NEWEST
 from windsock.alertmanager import Alertmanager as Client
@@ -62,9 +62,6 @@ OTHERS = {
     "invoices": "FileNotFoundError: no file /data/2026/11/28.csv",
     "weather": "HTTPError: 503 Server Error: Service Unavailable for url: https://api.example.org/v1/weather",
 }
-LATER = "much_later"
-_SINGLE = re.compile(r"^(\S+) failed: ")
-_JOINED = re.compile(r"^(?:(\d+) DAGs of|(\S+) failed as others did).*OperationalError")
 _BAR = 60
 
 
@@ -75,19 +72,6 @@ class Failing:
     dag_id: str
     exception: str
     at: float
-
-
-@dataclass
-class Told:
-    """What a person has seen by now."""
-
-    messages: int = 0
-    storm: float = 0.0
-    """When a message first named the cause of several DAGs."""
-    named: dict[str, float] = field(default_factory=dict)
-    """DAGs with a message of their own, and when it came."""
-    joined: int = 0
-    complete: float = 0.0
 
 
 class Alertmanager(Server):
@@ -202,32 +186,6 @@ class Senders:
             process.join(10)
 
 
-def read(inbox: Inbox, since: float) -> Told:
-    """What Slack has got."""
-    told = Told()
-    sizes: list[tuple[float, int]] = []
-    for message in inbox.messages("slack"):
-        if message.received_at < since:
-            continue
-        told.messages += 1
-        title = message.payload["attachments"][0]["title"]
-        single, joined = _SINGLE.search(title), _JOINED.search(title)
-        if single:
-            told.named.setdefault(single[1], message.received_at)
-        elif not joined:
-            # What fails beside it: its first line has the names.
-            for dag_id in message.payload["attachments"][0]["text"].splitlines()[0].split(", "):
-                told.named.setdefault(dag_id, message.received_at)
-        else:
-            told.storm = told.storm or message.received_at
-            told.joined = max(told.joined, int(joined[1] or 1))
-            sizes.append((message.received_at, told.joined))
-    # The first message that has all of the storm.
-    whole = next((at for at, size in sizes if size == told.joined), 0.0)
-    told.complete = max([whole, *(at for dag_id, at in told.named.items() if dag_id != LATER)])
-    return told
-
-
 def measure(options: argparse.Namespace, program: str, dags: int, *, grouped: bool) -> dict[str, Any]:
     chance = random.Random(options.seed)
     with contextlib.ExitStack() as stack:
@@ -256,7 +214,7 @@ def measure(options: argparse.Namespace, program: str, dags: int, *, grouped: bo
             stack.enter_context(reconciling(sections, folder, killed))
         took = senders.tell([one for one in (*storm, *others) if one not in killed])
         end = moments[-1] + options.patience
-        while (left := len(storm) + len(others) - _count(told := read(inbox, start))) > 0 and time.time() < end:
+        while (left := len(storm) + len(others) - (told := read(inbox, start)).count) > 0 and time.time() < end:
             time.sleep(0.2)
         fifth = moments[min(4, len(moments) - 1)]
         own = [told.named[one.dag_id] - one.at for one in others if one.dag_id in told.named]
@@ -279,10 +237,6 @@ def measure(options: argparse.Namespace, program: str, dags: int, *, grouped: bo
                 time.sleep(0.2)
             figures["later"] = "its own" if LATER in now.named else "none"
         return figures
-
-
-def _count(told: Told) -> int:
-    return told.joined + len(told.named.keys() - {LATER})
 
 
 @contextlib.contextmanager

@@ -42,6 +42,7 @@ _LIMIT = 64 << 20
 _BUSY = "Limit of concurrent GET requests"
 """What Alertmanager answers at once where more ask than it has processors, eight at least, as they do in a storm."""
 _LATE = re.compile("^no answer within|[Tt]ime(out|d out)")
+"""Where it takes what is posted and says nothing to who asks: those of whom it says so keep it from the others."""
 _PAUSE, _LONGEST = 0.05, 1.0
 """Seconds until it is asked again: twice as long each time, up to the second, and each sender chooses some of it."""
 _TRUSTED = 10.0

@@ -75,7 +75,7 @@ def test_a_failure_is_told_once_and_ends_resolved(direct, inbox):
     assert airflow.finish("direct.mends", airflow.trigger("direct.mends")) == "success"
     resolved = inbox.wait_for(lambda m: m.platform == "slack" and "Over: direct.mends failed" in m.text, 20)
     assert resolved.id == message.id, "the first message says that it is over"
-    inbox.wait_for(lambda m: m.platform == "mail" and "direct.mends (airflow): resolved" in m.text, 20)
+    inbox.wait_for(lambda m: m.platform == "mail" and "direct.mends failed (airflow): resolved" in m.text, 20)
     told = [m for m in inbox.messages() if "direct.mends" in m.text]
     assert len(told) == 3, "one in Slack, two mails; the run's own failure is in its task's"
     assert all(m.problems == () for m in told)
