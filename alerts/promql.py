@@ -52,6 +52,15 @@ CLUSTERS = f"group by (cluster) ({known(TARGETS, DAY)})"
 """Every cluster that has an exporter or had one within a day: `absent()` can't say which cluster is missing."""
 
 
+TEAMS = "cluster_dag_id_team:airflow_dag:group"
+"""What is recorded of a DAG's team: 1 for each DAG, with its team where that is known."""
+
+
+def of_its_team(expr: str) -> str:
+    """Return `expr`, which is by cluster and DAG, with the label `team` of the DAG, where it is known."""
+    return f"({expr})\n  * on (cluster, dag_id) group_left (team) {TEAMS}"
+
+
 def added(steps: str, scrapes: int) -> str:
     """Return the sum of what the expression `steps` says of each scrape, of so many.
 

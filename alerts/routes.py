@@ -154,6 +154,12 @@ def _inhibitions() -> list[dict[str, Any]]:
             }
             for cause, symptom in _CAUSES
         ),
+        # A promise that is broken is no longer at risk: its end is not told beside that.
+        {
+            "source_matchers": [_is("alertname", "AirflowFinishMissed")],
+            "target_matchers": [_is("alertname", "AirflowFinishAtRisk")],
+            "equal": ["cluster", "dag_id"],
+        },
         # The same failure, which two senders judged differently.
         {
             "source_matchers": [_in("alertname", ALERTNAMES), _is("severity", "critical")],

@@ -53,12 +53,10 @@ class Rule:
 
     def annotations(self, config: Links) -> dict[str, str]:
         """The texts, and a link to the runbook and to the dashboard where their base URLs are configured."""
-        dashboard = links.dashboard(config, "")
+        dashboard = links.overview(config)
         if dashboard and "dag_id" in self.by:
             # Prometheus fills the DAG in.
-            dashboard += "{{ $labels.dag_id | urlquery }}"
-        else:
-            dashboard = dashboard.partition("?")[0]
+            dashboard = links.dashboard(config, "") + "{{ $labels.dag_id | urlquery }}"
         texts = {
             "summary": self.summary,
             "description": self.description,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from windsock.events import TASK_FAILED
 
-from .promql import CLUSTERS, DAY, HEARD, HOUR, TARGETS, growth, known, window
+from .panels import PANELS
+from .promises import PROMISES
+from .promql import CLUSTERS, DAY, HEARD, HOUR, TARGETS, TEAMS, growth, known, of_its_team, window
 from .rule import Group, Record, Rule
 from .shipping import SHIPPING
 
@@ -21,7 +23,6 @@ _FINISHES = "cluster_dag_id_state:airflow_ti_finish:growth1h"
 _LATELY = "cluster_dag_id:airflow_ti_finish_failed:growth15m"
 _SENT = "cluster_instance_dag_id:windsock_callback_sent_task_failed:sum"
 _NOTIFIED = "cluster_dag_id:windsock_callback_sent_task_failed:growth1h"
-_TEAMS = "cluster_dag_id_team:airflow_dag:group"
 
 _FAILED = f'sum by (cluster, dag_id) ({_FINISHES}{{state="failed"}})'
 _FAILED_TRIES = f'sum by (cluster, dag_id) ({_FINISHES}{{state=~"failed|up_for_retry"}})'
@@ -56,16 +57,11 @@ _RECORDS = (
     Record(_NOTIFIED, growth(_SENT, HOUR, "cluster, dag_id")),
     # One row for each DAG that ends tasks, with its team where it is known and no two exporters name two.
     Record(
-        _TEAMS,
+        TEAMS,
         f"{_NAMED}\nunless on (cluster, dag_id)\ncount by (cluster, dag_id) ({_NAMED}) > 1\n"
         f"or on (cluster, dag_id)\ngroup by (cluster, dag_id) ({_FINISHES})",
     ),
 )
-
-
-def _of_its_team(expr: str) -> str:
-    """`expr`, which is by cluster and DAG, with the label `team` of the DAG, where it is known."""
-    return f"({expr})\n  * on (cluster, dag_id) group_left (team) {_TEAMS}"
 
 
 _HEARTBEAT = "airflow_scheduler_heartbeat_total"
@@ -111,7 +107,7 @@ _AIRFLOW = (
         name=_RATE_HIGH,
         # It begins with a failure: successes of a DAG that has recovered must not bring it to the volume that counts.
         expr=(
-            _of_its_team(f"{_FAILED_TRIES} / {_TRIES}")
+            of_its_team(f"{_FAILED_TRIES} / {_TRIES}")
             + f" > {FAILURE_SHARE}\nand on (cluster, dag_id)\n{_TRIES} >= {FAILURE_VOLUME}"
             + f"\nand on (cluster, dag_id)\n({_LATELY} > 0\n"
             f"  or group by (cluster, dag_id) ({_FIRES}))"
@@ -126,9 +122,7 @@ _AIRFLOW = (
     Rule(
         name="AirflowTaskFailuresUnnotified",
         # Where a reconciler works, it tells of what no callback told.
-        expr=(
-            _of_its_team(f"{_FAILED} - ({_NOTIFIED} or {_FAILED} * 0)") + f" > 0\nunless on (cluster)\n{_RECONCILED}"
-        ),
+        expr=(of_its_team(f"{_FAILED} - ({_NOTIFIED} or {_FAILED} * 0)") + f" > 0\nunless on (cluster)\n{_RECONCILED}"),
         for_="3m",
         severity="warning",
         by=("cluster", "dag_id", "team"),
@@ -200,5 +194,5 @@ _WINDSOCK = (
     ),
 )
 
-GROUPS = (Group("airflow", _AIRFLOW, _RECORDS), SHIPPING, Group("windsock", _WINDSOCK))
+GROUPS = (Group("airflow", _AIRFLOW, _RECORDS), PROMISES, SHIPPING, Group("windsock", _WINDSOCK), PANELS)
 RULES = tuple(rule for group in GROUPS for rule in group.rules)

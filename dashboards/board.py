@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from grafanalib import core
 
-from .panels import DATA_SOURCE, Json, Panel
+from .annotations import ANNOTATIONS
+from .variables import CLUSTER, DAG
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from .panels import Json, Panel
 
 WIDTH = 24
 SCHEMA_VERSION = 39
@@ -38,17 +41,10 @@ _DEAD_OPTIONS = {"fieldOptions", "showThresholdLabels", "showThresholdMarkers"}
 
 @dataclass(frozen=True)
 class Row:
-    """A title over panels, which flow from left to right."""
+    """Panels, which flow from left to right, below a title; without one there is no line for it."""
 
     title: str
     panels: Sequence[Panel]
-
-
-def variable(name: str, label: str, query: str) -> Any:
-    """A choice of label values; "All" is one `.*` in each query, however many values there are."""
-    return core.Template(
-        name, query, label=label, dataSource=DATA_SOURCE, includeAll=True, multi=True, allValue=".*", refresh=2
-    )
 
 
 def outside(targets: Mapping[str, str | None]) -> list[Any]:
@@ -65,11 +61,16 @@ def board(  # noqa: PLR0913  a dashboard is its settings
     uid: str,
     title: str,
     description: str,
-    variables: Sequence[Any],
     rows: Sequence[Row],
+    variables: Sequence[Any] = (),
     links: Sequence[Any] = (),
+    span: str = "now-6h",
 ) -> str:
-    """Return the dashboard's JSON: sorted, with nothing in it that Grafana would not read."""
+    """Return the dashboard's JSON: sorted, with nothing in it that Grafana would not read.
+
+    Data source, cluster and DAG can be chosen on each of them: what a link carries along is never lost. `span` is how
+    far back it looks at first.
+    """
     dashboard = core.Dashboard(
         uid=uid,
         title=title,
@@ -79,10 +80,10 @@ def board(  # noqa: PLR0913  a dashboard is its settings
         graphTooltip=1,
         schemaVersion=SCHEMA_VERSION,
         refresh="1m",
-        time=core.Time("now-6h", "now"),
+        time=core.Time(span, "now"),
         timezone="utc",
-        annotations=core.Annotations([_FIRING]),
-        templating=core.Templating([_DATA_SOURCE_CHOICE, *variables]),
+        annotations=core.Annotations(list(ANNOTATIONS)),
+        templating=core.Templating([_DATA_SOURCE_CHOICE, CLUSTER, DAG, *variables]),
         links=[_OTHERS, *links],
         panels=_laid_out(rows),
     ).auto_panel_ids()
@@ -91,18 +92,6 @@ def board(  # noqa: PLR0913  a dashboard is its settings
 
 _DATA_SOURCE_CHOICE = core.Template("datasource", "prometheus", label="Data source", type="datasource")
 _OTHERS = core.DashboardLink(title="Airflow dashboards", tags=[TAGS[0]], asDropdown=True, includeVars=True)
-_FIRING = {
-    "name": "Firing alerts",
-    "datasource": DATA_SOURCE,
-    "enable": True,
-    "iconColor": "red",
-    # A step as long as the window draws regions; a smaller one would draw a line for each point.
-    "expr": 'max_over_time(ALERTS{alertstate="firing",alertname!="Watchdog",cluster=~"$cluster"}[15m])',
-    "step": "15m",
-    "titleFormat": "{{alertname}}",
-    "textFormat": "{{dag_id}} {{severity}}",
-    "tagKeys": "severity",
-}
 
 
 def _laid_out(rows: Sequence[Row]) -> list[Panel]:
@@ -110,8 +99,10 @@ def _laid_out(rows: Sequence[Row]) -> list[Panel]:
     placed: list[Panel] = []
     y = 0
     for row in rows:
-        placed.append(core.RowPanel(title=row.title, gridPos=core.GridPos(h=1, w=WIDTH, x=0, y=y)))
-        y, x, line = y + 1, 0, 0
+        if row.title:
+            placed.append(core.RowPanel(title=row.title, gridPos=core.GridPos(h=1, w=WIDTH, x=0, y=y)))
+            y += 1
+        x, line = 0, 0
         for panel in row.panels:
             if x + panel.gridPos.w > WIDTH:
                 y, x, line = y + line, 0, 0

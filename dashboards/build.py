@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from windsock.settings import Settings
 
-from .overview import overview
+from .boards.custom import custom
+from .boards.dag import dag
+from .boards.itself import itself
+from .boards.objectives import objectives
+from .boards.overview import overview
+from .boards.pools import pools
+from .boards.processing import processing
+from .boards.scheduler import scheduler
+from .boards.task import task
+from .boards.teams import teams
+from .boards.triggerer import triggerer
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-_DASHBOARDS = {"overview.json": overview}
+_DASHBOARDS = {
+    f"{make.__name__}.json": make
+    for make in (
+        custom, dag, itself, objectives, overview, pools, processing, scheduler, task, teams, triggerer
+    )
+}  # fmt: skip
+"""By file name. The board of the logs is made with what else there is for Elasticsearch: `windsock logs build`."""
 
 
 def files(settings: Settings | None = None) -> dict[str, str]:
@@ -29,7 +42,8 @@ def write(texts: dict[str, str], out: Path) -> None:
 
 
 def differing(texts: dict[str, str], out: Path) -> list[str]:
-    """Return the names in `out` that are missing, that hold something else, or that no dashboard makes."""
-    there = {path.name for path in out.glob("*.json")}
+    """Return the names in `out` that are missing, that hold something else, or that nothing makes."""
+    kinds = {Path(name).suffix for name in texts} | {".json"}
+    there = {path.name for path in out.glob("*") if path.suffix in kinds}
     changed = {name for name, text in texts.items() if name not in there or (out / name).read_text("utf-8") != text}
     return sorted(changed | (there - texts.keys()))

@@ -1,17 +1,17 @@
-"""The kinds of panels that the dashboards are made of.
+"""The kinds of panels that the dashboards are made of; tables are in `tables.py`.
 
-grafanalib is used here and in `board.py` only: what it leaves out, fills with a wrong default or writes in a shape of
-old Grafana versions is put right in these functions, so that a dashboard reads as what it shows.
+grafanalib is used here, in `tables.py`, `variables.py` and `board.py` only: what it leaves out, fills with a wrong
+default or writes in a shape of old Grafana versions is put right in these functions, so that a dashboard reads as what
+it shows.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from grafanalib import core
 
-from .queries import provenance
+from .queries import provenance, silence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,12 +22,20 @@ Panel: TypeAlias = Any
 """One of grafanalib's panels, which has no types."""
 Steps: TypeAlias = "Sequence[tuple[str, float | None]]"
 """Colours, each with the value from which it holds; the first one's is None."""
+Words: TypeAlias = "Mapping[int, tuple[str, str]]"
+"""Texts and colours by value."""
 Json: TypeAlias = dict[str, Any]
 
 DATA_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-NEUTRAL: Steps = (("text", None),)
-FROM_ONE_RED: Steps = (("green", None), ("red", 1.0))
+GOOD, WARN, BAD, IDLE = "blue", "orange", "dark-red", "text"
+"""Apart for the colour-blind too: by hue between good and the rest, by lightness between warning and bad."""
+NEUTRAL: Steps = ((IDLE, None),)
+FROM_ONE_BAD: Steps = ((GOOD, None), (BAD, 1.0))
+FROM_ONE_WARN: Steps = ((GOOD, None), (WARN, 1.0))
+ALIVE: Words = {0: ("stopped", BAD), 1: ("alive", GOOD)}
+UP: Words = {0: ("down", BAD), 1: ("up", GOOD)}
 REFS = "ABCDEFGHIJ"
+_LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
 
 def stat(  # noqa: PLR0913  a panel is its settings
@@ -37,26 +45,29 @@ def stat(  # noqa: PLR0913  a panel is its settings
     *,
     unit: str = "short",
     steps: Steps = NEUTRAL,
-    words: Mapping[int, tuple[str, str]] | None = None,
-    no_value: str = "no data",
+    words: Words | None = None,
+    no_value: str | None = None,
     decimals: int | None = None,
     width: int = 4,
+    height: int = 4,
     recent: str | None = None,
+    links: Sequence[Json] = (),
 ) -> Panel:
     """One number per series. `words` shows values as a text in a colour; `recent` looks at no more than that time."""
     return core.Stat(
-        **_common(title, description, [query], (width, 4)),
+        **common(title, description, [query], (width, height)),
         format=unit,
         decimals=decimals,
-        thresholds=_steps(steps),
+        thresholds=step_list(steps),
         mappings=[_words(words)] if words else [],
-        noValue=no_value,
+        noValue=no_value or silence([query], short=True),
         reduceCalc="lastNotNull",
         color={"mode": "thresholds"},
-        colorMode="background" if words else "value",
+        colorMode="background" if words or len(steps) > 1 else "value",
         graphMode="none" if words or query.instant else "area",
         textMode="value_and_name" if query.legend else "value",
         timeFrom=recent,
+        extraJson={"fieldConfig": {"defaults": {"links": list(links)}}},
     )
 
 
@@ -66,16 +77,17 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
     *queries: Query,
     unit: str = "short",
     width: int = 8,
+    height: int = 8,
     stacked: bool = False,
     bars: bool = False,
     colors: Mapping[str, str] | None = None,
     steps: Steps = (),
     links: Sequence[Json] = (),
-    no_value: str = "no data",
+    no_value: str | None = None,
 ) -> Panel:
     """Lines or bars over time from zero up; `steps` draws thresholds; `colors` are by the series' names."""
     return core.TimeSeries(
-        **_common(title, description, queries, (width, 8)),
+        **common(title, description, queries, (width, height)),
         interval="1m",
         unit=unit,
         valueMin=0,
@@ -84,13 +96,13 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
         lineWidth=0 if bars else 1,
         showPoints="never",
         stacking={"mode": "normal", "group": "A"} if stacked else {"mode": "none", "group": "A"},
-        thresholds=_steps(steps),
+        thresholds=step_list(steps),
         thresholdsStyleMode="line" if steps else "off",
         tooltipMode="multi",
         tooltipSort="desc",
-        overrides=[_override(name, color={"mode": "fixed", "fixedColor": c}) for name, c in (colors or {}).items()],
+        overrides=[override(name, color={"mode": "fixed", "fixedColor": c}) for name, c in (colors or {}).items()],
         extraJson={
-            "fieldConfig": {"defaults": {"links": list(links), "noValue": no_value}},
+            "fieldConfig": {"defaults": {"links": list(links), "noValue": no_value or silence(queries)}},
             "options": {"legend": {"showLegend": True}},
         },
     )
@@ -102,69 +114,77 @@ def bars(  # noqa: PLR0913  a panel is its settings
     query: Query,
     *,
     unit: str = "short",
+    decimals: int | None = None,
     width: int = 8,
     links: Sequence[Json] = (),
+    no_value: str | None = None,
 ) -> Panel:
     """A horizontal bar for each series, the last value of it."""
     return core.BarGauge(
-        **_common(title, description, [query], (width, 8)),
+        **common(title, description, [query], (width, 8)),
         displayMode="gradient",
         orientation="horizontal",
         thresholds=[],
         extraJson={
             "fieldConfig": {
-                "defaults": {"unit": unit, "min": 0, "color": {"mode": "continuous-BlYlRd"}, "links": list(links)},
+                "defaults": {
+                    "unit": unit,
+                    "decimals": decimals,
+                    "min": 0,
+                    "color": {"mode": "continuous-BlYlRd"},
+                    "links": list(links),
+                    "noValue": no_value or silence([query]),
+                },
                 "overrides": [],
             },
-            "options": {
-                "showUnfilled": True,
-                "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-            },
+            "options": {"showUnfilled": True, "reduceOptions": _LAST},
         },
     )
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column of a table: `field` is a label, or the letter of the query whose value it shows."""
-
-    field: str
-    name: str
-    unit: str = ""
-    decimals: int | None = None
-    steps: Steps = ()
-    links: Sequence[Json] = ()
-
-
-def table(  # noqa: PLR0913  a panel is its settings
+def states(  # noqa: PLR0913  a panel is its settings
     title: str,
     description: str,
-    queries: Sequence[Query],
-    columns: Sequence[Column],
-    *,
+    *queries: Query,
+    words: Words,
     width: int = 12,
-    no_value: str = "none",
+    links: Sequence[Json] = (),
+    no_value: str | None = None,
 ) -> Panel:
-    """A row for each combination of labels, sorted by the first column that shows a value, else by the first one."""
-    values = {ref: f"Value #{ref}" if len(queries) > 1 else "Value" for ref in REFS[: len(queries)]}
-    fields = [values.get(column.field, column.field) for column in columns]
-    hidden = ["Time", *(value for value in values.values() if value not in fields)]
-    first_value = next((column for column in columns if column.field in values), None)
-    organize = {
-        "excludeByName": dict.fromkeys(hidden, True),
-        "indexByName": {field: index for index, field in enumerate(fields)},
-        "renameByName": {field: column.name for field, column in zip(fields, columns, strict=True)},
-    }
-    return core.Table(
-        **_common(title, description, queries, (width, 8), form="table"),
-        thresholds=_steps(NEUTRAL),
-        transformations=[
-            *([{"id": "merge", "options": {}}] if len(queries) > 1 else []),
-            {"id": "organize", "options": organize},
-        ],
-        overrides=[_override(column.name, **_cell(column)) for column in columns if _cell(column)],
-        sortBy=[core.TableSortByField((first_value or columns[0]).name, first_value is not None)],
-        extraJson={"fieldConfig": {"defaults": {"noValue": no_value}}},
+    """A band for each series, in which each value is a text in a colour over time."""
+    return core.StateTimeline(
+        **common(title, description, queries, (width, 8)),
+        interval="1m",
+        # A step, or colours by thresholds, would hide the texts.
+        thresholds=[],
+        mappings=[_words(words)],
+        showValue="never",
+        extraJson={
+            "fieldConfig": {
+                "defaults": {
+                    "color": {"mode": "fixed", "fixedColor": IDLE},
+                    "unit": "short",
+                    "links": list(links),
+                    "noValue": no_value or silence(queries),
+                }
+            },
+            "options": {"legend": {"showLegend": True}},
+        },
+    )
+
+
+def heatmap(title: str, description: str, query: Query, *, width: int = 12, no_value: str | None = None) -> Panel:
+    """How many observations of seconds fell into each bucket; `query` is a sum by `le` of increases."""
+    return core.Heatmap(
+        **common(title, description, [query], (width, 8), form="heatmap"),
+        interval="5m",
+        options={
+            "calculate": False,
+            "yAxis": {"unit": "s"},
+            "color": {"mode": "scheme", "scheme": "Oranges", "steps": 64},
+            "cellGap": 1,
+        },
+        extraJson={"fieldConfig": {"defaults": {"unit": "s", "noValue": no_value or silence([query])}}},
     )
 
 
@@ -173,9 +193,10 @@ def link(title: str, url: str, *, new_tab: bool = False) -> Json:
     return {"title": title, "url": url, "targetBlank": new_tab}
 
 
-def _common(
+def common(
     title: str, description: str, queries: Sequence[Query], size: tuple[int, int], form: str = "time_series"
 ) -> Json:
+    """What every panel has; `form` is the shape in which Grafana reads the answers."""
     return {
         "title": title,
         "description": f"{description}\n\n{provenance(queries)}".strip(),
@@ -183,6 +204,19 @@ def _common(
         "targets": [_target(ref, query, form) for ref, query in zip(REFS, queries, strict=False)],
         "gridPos": core.GridPos(w=size[0], h=size[1], x=0, y=0),
         "maxDataPoints": None,
+    }
+
+
+def step_list(steps: Steps) -> list[Json]:
+    """Thresholds as Grafana reads them."""
+    return [{"color": color, "value": value} for color, value in steps]
+
+
+def override(name: str, **properties: Any) -> Json:
+    """What is different for the field of this name; `__` stands for a dot."""
+    return {
+        "matcher": {"id": "byName", "options": name},
+        "properties": [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()],
     }
 
 
@@ -199,37 +233,9 @@ def _target(ref: str, query: Query, form: str) -> Json:
     }
 
 
-def _steps(steps: Steps) -> list[Json]:
-    return [{"color": color, "value": value} for color, value in steps]
-
-
-def _words(words: Mapping[int, tuple[str, str]]) -> Json:
+def _words(words: Words) -> Json:
     options = {
         str(value): {"text": text, "color": color, "index": index}
         for index, (value, (text, color)) in enumerate(words.items())
     }
     return {"type": "value", "options": options}
-
-
-def _override(name: str, **properties: Any) -> Json:
-    return {
-        "matcher": {"id": "byName", "options": name},
-        "properties": [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()],
-    }
-
-
-def _cell(column: Column) -> Json:
-    properties: Json = {}
-    if column.unit:
-        properties["unit"] = column.unit
-    if column.decimals is not None:
-        properties["decimals"] = column.decimals
-    if column.links:
-        properties["links"] = list(column.links)
-    if column.steps:
-        properties["thresholds"] = {"mode": "absolute", "steps": _steps(column.steps)}
-        properties["color"] = {"mode": "thresholds"}
-        # Grafana up to 9.3 reads the first, later ones the second.
-        properties["custom__displayMode"] = "color-background-solid"
-        properties["custom__cellOptions"] = {"type": "color-background", "mode": "basic"}
-    return properties

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from windsock.catalog import Metric
 
-_SAMPLE = re.compile(r"\b(airflow_\w+|windsock_\w+|up|ALERTS)\b(?:\{([^}]*)\})?")
+# Not after a quote: what stands in a matcher is no selector.
+_SAMPLE = re.compile(r'(?<!["\w:])(airflow_\w+|windsock_\w+|up|ALERTS|cluster_\w+:\w+:\w+)\b(?:\{([^}]*)\})?')
 _HISTOGRAM_SUFFIX = re.compile(r"_(bucket|sum|count)$")
 _FROM_PROMETHEUS = frozenset({"up", "ALERTS"})
 """What Prometheus itself makes."""
@@ -43,21 +44,47 @@ def metrics(queries: Iterable[Query]) -> list[Metric]:
 def provenance(queries: Iterable[Query]) -> str:
     """Say which of Airflow's metrics feed a panel, and from which versions on: silence has a reason there."""
     by_versions: dict[str, list[str]] = {}
-    for metric in metrics(queries):
+    found = metrics(queries)
+    for metric in found:
         if metric.source == "statsd":
             by_versions.setdefault(_versions(metric), []).append(f"`{metric.name}`")
-    return "\n\n".join(f"StatsD {', '.join(names)}: Airflow {text}." for text, names in by_versions.items())
+    said = [f"StatsD {', '.join(names)}: Airflow {text}." for text, names in by_versions.items()]
+    if any(metric.source == "metadata" for metric in found):
+        said.insert(0, "From Airflow's metadata database, for every version of Airflow.")
+    return "\n\n".join(said)
+
+
+def silence(queries: Iterable[Query], *, short: bool = False) -> str:
+    """Why a panel may be empty although nothing is wrong: no source of its has a value. `short`: in few words."""
+    found = metrics(queries)
+    stored = any(metric.source == "metadata" for metric in found)
+    if short:
+        return "not in the database" if stored else "nothing received"
+    reasons = ["nothing in the metadata database, or it is not read"] if stored else []
+    if spans := {_versions(metric) for metric in found if metric.source == "statsd"}:
+        reasons.append(f"nothing sent over StatsD, or not by this Airflow (needs {'; '.join(sorted(spans))})")
+    if any(":" in query.expr for query in queries):
+        reasons.append("or Prometheus lacks the rules of `windsock alerts build`")
+    return "; ".join(reasons) or "nothing received yet"
+
+
+def first(*exprs: str) -> str:
+    """Return the first of several sources that knows, for each set of labels: `a or b or c`."""
+    return " or ".join(exprs)
 
 
 def _scope(match: re.Match[str]) -> str:
     name, given = match[1], match[2]
     matchers = ['cluster=~"$cluster"']
-    if name not in _FROM_PROMETHEUS and "dag_id" in _metric(name).labels:
+    # A rule's name begins with the labels that it keeps.
+    labels = name.partition(":")[0] if ":" in name else "" if name in _FROM_PROMETHEUS else _metric(name).labels
+    if "dag_id" in labels:
         matchers.append('dag_id=~"$dag_id"')
     return f"{name}{{{','.join([*matchers, *([given] if given else [])])}}}"
 
 
 def _metric(name: str) -> Metric:
+    name = name.split(":")[1] if ":" in name else name
     try:
         return catalog.family(name)
     except KeyError:

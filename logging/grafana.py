@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from windsock.links import LOGS_UID
+
 from .searches import CHOICES, LINES, SHOWN, TOPS, VALUES
 
 if TYPE_CHECKING:
@@ -16,19 +18,20 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
-_SOURCE = {"type": "elasticsearch", "uid": "${datasource}"}
-_CHOSEN = "dag_id:$dag_id AND team:$team"
+# Not `datasource`: a link from another board would bring its Prometheus along under that name.
+_SOURCE = {"type": "elasticsearch", "uid": "${logs}"}
+_CHOSEN = "dag_id:$dag_id AND task_id:$task_id AND team:$team"
 
 
 def dashboard() -> Json:
-    """The dashboard's JSON; variables choose the data source, DAGs and teams."""
+    """The dashboard's JSON; variables choose the data source, DAGs, tasks and teams."""
     panels = [
         _levels({"x": 0, "y": 0, "w": 24, "h": 8}),
         *(_top(top, {"x": 8 * place, "y": 8, "w": 8, "h": 9}) for place, top in enumerate(TOPS)),
         *(_lines(search, {"x": 0, "y": 17 + 12 * place, "w": 24, "h": 12}) for place, search in enumerate(LINES)),
     ]
     return {
-        "uid": "windsock-logs",
+        "uid": LOGS_UID,
         "title": "Airflow logs",
         "tags": ["airflow", "windsock"],
         "schemaVersion": 39,
@@ -38,8 +41,9 @@ def dashboard() -> Json:
         "timezone": "browser",
         "templating": {
             "list": [
-                {"type": "datasource", "name": "datasource", "label": "Data source", "query": "elasticsearch"},
+                {"type": "datasource", "name": "logs", "label": "Data source", "query": "elasticsearch"},
                 _choice("dag_id", "DAG"),
+                _choice("task_id", "Task"),
                 _choice("team", "Team"),
             ]
         },

@@ -25,7 +25,7 @@ if [ "${1:-}" = test ]; then
     need postgresql pg_lsclusters
     need pgbouncer pgbouncer
     need mariadb-server mariadbd
-    # Pages inside Airflow's UI are looked at in a real browser.
+    # Pages inside Airflow's UI and the dashboards' preview are looked at in a real browser.
     need chromium chromium
     need chromium-driver chromedriver
     # Filebeat is built, and Elasticsearch fetched and started.

@@ -167,11 +167,17 @@ class Alertmanager:
         made, context = self._context or (0.0, None)
         now = time.monotonic()
         if context is None or now - made > _TRUSTED:
-            context = ssl.create_default_context(cafile=self._http.ca_file)
-            if self._http.cert_file:
-                context.load_cert_chain(self._http.cert_file, self._http.key_file)
+            context = tls(self._http)
             self._context = now, context
         return context
+
+
+def tls(http: Http) -> ssl.SSLContext:
+    """Return whom `http` trusts, and who one is there. Raises OSError for a file that can't be read."""
+    context = ssl.create_default_context(cafile=http.ca_file)
+    if http.cert_file:
+        context.load_cert_chain(http.cert_file, http.key_file)
+    return context
 
 
 def credentials(http: Http, section: str = "alertmanager") -> dict[str, str]:

@@ -12,6 +12,8 @@ _EXTRAS = {
     "bcrypt": "exporter",
     "cryptography": "demo",
     "grafanalib": "dashboards",
+    "plotly": "dashboards",
+    "promql_parser": "dashboards",
     "re2": "mappings",
     "sqlalchemy": "exporter",
     "uv": "demo",

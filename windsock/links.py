@@ -16,6 +16,17 @@ if TYPE_CHECKING:
     from windsock.settings.exporter import Web
 
 OVERVIEW_UID = "windsock-overview"
+DAG_UID = "windsock-dag"
+TASK_UID = "windsock-task"
+SCHEDULER_UID = "windsock-scheduler"
+PROCESSING_UID = "windsock-processing"
+POOLS_UID = "windsock-pools"
+TRIGGERER_UID = "windsock-triggerer"
+OBJECTIVES_UID = "windsock-objectives"
+TEAMS_UID = "windsock-teams"
+LOGS_UID = "windsock-logs"
+CUSTOM_UID = "windsock-custom"
+OWN_UID = "windsock-itself"
 
 
 def runbook(links: Links, alertname: str) -> str:
@@ -61,9 +72,14 @@ def _has_tls(config_file: str | None) -> bool:
     return isinstance(tls, dict) and bool(tls.get("cert_file"))
 
 
-def dashboard(links: Links, dag_id: str, uid: str = OVERVIEW_UID) -> str:
-    """The Grafana dashboard with this DAG chosen."""
-    return f"{links.grafana}/d/{uid}?var-dag_id={quote(dag_id, safe='')}" if links.grafana else ""
+def dashboard(links: Links, dag_id: str) -> str:
+    """The Grafana dashboard of this DAG."""
+    return f"{links.grafana}/d/{DAG_UID}?var-dag_id={quote(dag_id, safe='')}" if links.grafana else ""
+
+
+def overview(links: Links) -> str:
+    """The Grafana dashboard to look at first."""
+    return f"{links.grafana}/d/{OVERVIEW_UID}" if links.grafana else ""
 
 
 def run(links: Links, dag_id: str, run_id: str, *, modern: bool = True) -> str:

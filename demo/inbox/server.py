@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
-import os
-import socket
 from typing import TYPE_CHECKING, Any
 
-from windsock.exceptions import StackError, UsageError
+from windsock import loopback
+from windsock.exceptions import StackError
 
 from .faults import Fault, Faults
 from .mail import MailServer
@@ -18,6 +16,7 @@ from .slack import Slack
 from .web import HttpPlatform, WebServer
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from types import TracebackType
 
@@ -49,14 +48,14 @@ class Inbox:
         sockets: list[socket.socket] = []
         try:
             for address, option in zip(self._addresses, ("--listen", "--smtp-listen"), strict=True):
-                sockets.append(_bind(address, option))
+                sockets.append(loopback.bind(address, option, "the inbox"))
         except StackError:
             for bound in sockets:
                 bound.close()
             raise
-        self.url = f"http://{_shown(sockets[0])}"
+        self.url = f"http://{loopback.shown(sockets[0])}"
         """Of the page, without a slash at its end."""
-        self.smtp_address = _shown(sockets[1])
+        self.smtp_address = loopback.shown(sockets[1])
         """HOST:PORT."""
         platforms: dict[Platform, HttpPlatform] = {
             "slack": Slack(self._store, rate_limit=self._rate_limit),
@@ -121,34 +120,4 @@ class Inbox:
 
 
 def _address(text: str, option: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    host = "127.0.0.1" if host == "localhost" else host.removeprefix("[").removesuffix("]")
-    if not port.isdecimal() or int(port) > 65535:
-        raise UsageError(f"{option} {text}: expected HOST:PORT, such as 127.0.0.1:0 for a free port")
-    try:
-        is_loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = False
-    if not is_loopback:
-        raise UsageError(
-            f"{option} {text}: the inbox takes messages from anyone, so it listens on loopback only; "
-            f"use 127.0.0.1:{port} or [::1]:{port}"
-        )
-    return host, int(port)
-
-
-def _bind(address: tuple[str, int], option: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-    try:
-        return socket.create_server(address, family=family, backlog=128)
-    except OSError as error:
-        host, port = address
-        raise StackError(
-            f"the inbox can't listen on {host}:{port}: {os.strerror(error.errno or 0)}; "
-            f"choose another port with {option} {host}:0"
-        ) from None
-
-
-def _shown(bound: socket.socket) -> str:
-    host, port = bound.getsockname()[:2]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return loopback.address(text, option, "the inbox takes messages from anyone")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import ipaddress
 import socket
 import ssl
 import sys
@@ -17,6 +16,8 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
+
+from windsock import loopback
 
 from .api import Api
 from .exchange import Request, Response, json_response, text_response
@@ -164,19 +165,11 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _is_local(self) -> bool:
-        """Whether the caller used a loopback name: a page from elsewhere whose name was bound to us did not."""
-        host = urlsplit(f"//{self.headers.get('Host', 'localhost')}").hostname or ""
-        try:
-            return host == "localhost" or ipaddress.ip_address(host).is_loopback
-        except ValueError:
-            return False
+        return loopback.is_local(self.headers)
 
     def _is_own(self) -> bool:
-        """Whether the request is a program's or its own page's. To look at that page, others may lead there."""
-        origin = self.headers.get("Origin", f"http://{self.headers.get('Host')}")
-        site = self.headers.get("Sec-Fetch-Site", "none")
-        own = origin == f"http://{self.headers.get('Host')}" and site in ("same-origin", "none")
-        return own or (self.command == "GET" and self.path == "/")
+        """To look at its page, others may lead there."""
+        return loopback.is_own(self.headers) or (self.command == "GET" and self.path == "/")
 
     def _exchange(self, name: Platform, request: Request) -> None:
         """Let a platform answer, or a fault that was asked for."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from windsock.settings.sources import Source
 
 HOST = "127.0.0.1"
-GRAFANA_PORT = 3000
-"""Grafana's own: what the dashboard links of a machine without Grafana point at, until it is there."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,7 @@ class Addresses:
     inbox: str
     smtp: str
     grafana: str
+    """Where it is not installed, of the dashboards' preview, whose pages have the same addresses."""
     elasticsearch: str = ""
     """Empty, and the two below too, where no logs are shipped."""
     filebeat: str = ""
@@ -43,7 +42,7 @@ class Addresses:
         return f"http://{HOST if host in ('', '0.0.0.0', '[::]') else host}:{port}"  # noqa: S104  it is compared only
 
 
-def choose(source: Source, settings: Settings, *, own_airflow: bool, grafana: bool, logs: bool = False) -> Addresses:
+def choose(source: Source, settings: Settings, *, own_airflow: bool, logs: bool = False) -> Addresses:
     """Take free loopback ports for all parts.
 
     What the configuration says of the exporter's addresses is kept beside them, and so are its defaults where no
@@ -78,7 +77,7 @@ def choose(source: Source, settings: Settings, *, own_airflow: bool, grafana: bo
         alertmanager=address(),
         inbox=address(),
         smtp=address(),
-        grafana=address() if grafana else f"{HOST}:{GRAFANA_PORT}",
+        grafana=address(),
         elasticsearch=address() if logs else "",
         filebeat=address() if logs else "",
         log_watch=address() if logs else "",

@@ -63,7 +63,7 @@ def up(  # noqa: PLR0913  its options
         raise UsageError("--check and --prepare are about the demo's Airflow: leave out --airflow none")
     if own and own not in environment.versions():
         raise UsageError(f"--airflow {own}: expected none or one of {', '.join(environment.versions())}")
-    need("aiosmtpd", "cryptography", "uv", "grafanalib", "sqlalchemy", what="`windsock up`")
+    need("aiosmtpd", "cryptography", "uv", "grafanalib", "plotly", "sqlalchemy", what="`windsock up`")
     source = sources.read(config)
     settings.validate(source)
     found = None if prepare else programs.find()

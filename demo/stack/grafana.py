@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from .addresses import HOST, port
+from .configuration import SCRAPE
 from .process import Part
 
 if TYPE_CHECKING:
@@ -50,21 +51,36 @@ def part(command: Sequence[str], folder: Folder, addresses: Addresses, base: Map
 
 
 def _provisioning(folder: Folder, addresses: Addresses) -> dict[str, dict[str, object]]:
+    sources: list[dict[str, object]] = [
+        {
+            "name": "Prometheus",
+            "uid": "windsock-prometheus",
+            "type": "prometheus",
+            "access": "proxy",
+            "url": addresses.url("prometheus"),
+            "isDefault": True,
+            # Variables list all values, however many DAGs there are.
+            "jsonData": {"timeInterval": SCRAPE, "seriesLimit": 0},
+        }
+    ]
+    if addresses.elasticsearch:
+        sources.append(
+            {
+                "name": "Airflow logs",
+                "uid": "windsock-logs",
+                "type": "elasticsearch",
+                "access": "proxy",
+                "url": addresses.url("elasticsearch"),
+                "jsonData": {
+                    "index": "airflow-logs-*",
+                    "timeField": "@timestamp",
+                    "logMessageField": "event",
+                    "logLevelField": "level",
+                },
+            }
+        )
     return {
-        "datasources": {
-            "apiVersion": 1,
-            "datasources": [
-                {
-                    "name": "Prometheus",
-                    "uid": "windsock-prometheus",
-                    "type": "prometheus",
-                    "access": "proxy",
-                    "url": addresses.url("prometheus"),
-                    "isDefault": True,
-                    "jsonData": {"timeInterval": "5s"},
-                }
-            ],
-        },
+        "datasources": {"apiVersion": 1, "datasources": sources},
         "dashboards": {
             "apiVersion": 1,
             "providers": [

@@ -10,9 +10,11 @@ from windsock.database import AIRFLOW_URLS
 from windsock.exceptions import StackError
 
 from . import airflow, grafana
+from .configuration import SCRAPE
 from .process import Part
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from .addresses import Addresses
@@ -85,7 +87,16 @@ def parts(
         )
     if programs.grafana:
         found.append(grafana.part(programs.grafana, folder, addresses, base))
+    else:
+        found.append(_preview(folder, addresses, base))
     return found
+
+
+def _preview(folder: Folder, addresses: Addresses, base: Mapping[str, str]) -> Part:
+    """In Grafana's place, at its address: links to a dashboard lead there."""
+    command = ("dashboards", "preview", "--config", str(folder.settings), "--listen", addresses.grafana)
+    interval = ("--scrape-interval", SCRAPE.removesuffix("s"))
+    return Part("preview", (*WINDSOCK, *command, *interval), base, f"{addresses.url('grafana')}/healthz")
 
 
 def generate(folder: Folder, *, dashboards: bool) -> None:

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from windsock.exceptions import MissingProgramError
 
 DOWNLOADS = "see https://prometheus.io/download and put it on the PATH"
-GRAFANA = "not installed: see https://grafana.com/grafana/download"
 
 
 @dataclass(frozen=True)
 class Programs:
-    """Paths; `grafana` is the beginning of its command line, and empty where it is not installed."""
+    """Paths; `grafana` is the beginning of its command line, and empty where a preview has to do."""
 
     prometheus: str
     alertmanager: str

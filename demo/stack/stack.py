@@ -51,7 +51,7 @@ def start(  # noqa: PLR0913  what a run is made of
     """
     folder.renew()
     wanted = settings.validate(source)
-    places = addresses.choose(source, wanted, own_airflow=venv is not None, grafana=bool(programs.grafana), logs=logs)
+    places = addresses.choose(source, wanted, own_airflow=venv is not None, logs=logs)
     known = airflow.database(folder) if venv else database.find_url(wanted.metadata.url)
     configuration.write(folder, source, places, own_airflow=venv is not None)
     parts.generate(folder, dashboards=bool(programs.grafana))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-from . import programs
 from .addresses import port
 
 if TYPE_CHECKING:
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from .folder import Folder
     from .programs import Programs
 
+PREVIEW = "the dashboards; on a machine with Grafana (https://grafana.com/grafana/download) they are there"
 SHIPPED = "the logs: a line below says when; what is missing for that is made the first time, in minutes"
 
 
@@ -27,7 +27,7 @@ def lines(addresses: Addresses, folder: Folder, found: Programs, version: str | 
         ("Prometheus", f"{url('prometheus')}/alerts", ""),
         ("Alertmanager", url("alertmanager"), ""),
         ("Exporter", f"{url('exporter')}/metrics", f"StatsD on {', '.join(addresses.statsd)}"),
-        ("Grafana", url("grafana"), "no password" if found.grafana else programs.GRAFANA),
+        ("Grafana", url("grafana"), "no password") if found.grafana else ("Preview", url("grafana"), PREVIEW),
         *([("Elasticsearch", url("elasticsearch"), SHIPPED)] if addresses.elasticsearch else []),
         ("Files", str(folder.run), "configuration, data, logs/, and a script a part in bin/"),
     ]

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
     from .facts import Facts
+    from .rows import Run
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,17 @@ class FinishBy:
         A time that the clock skips in spring is taken as the moment an hour later on the clock; of one that comes twice
         in autumn the first counts.
         """
+        past = [one for one in self._around(now) if one <= now]
+        return past[-2], past[-1]
+
+    def next(self, now: float) -> float:
+        """The first of these times of day that is after `now`."""
+        return next(one for one in self._around(now) if one > now)
+
+    def _around(self, now: float) -> list[float]:
         today = datetime.fromtimestamp(now, timezone.utc).astimezone(self.zone).date()
-        times = [
-            datetime.combine(today - timedelta(days=days), self.at, self.zone).timestamp() for days in (-1, 0, 1, 2, 3)
-        ]
-        past = [one for one in times if one <= now]
-        return past[1], past[0]
+        days = (today + timedelta(days=days) for days in (-3, -2, -1, 0, 1, 2))
+        return [datetime.combine(day, self.at, self.zone).timestamp() for day in days]
 
 
 def is_fresh(dag_id: str, within: float, facts: Facts, now: float) -> bool:
@@ -45,6 +51,24 @@ def is_fresh(dag_id: str, within: float, facts: Facts, now: float) -> bool:
     past = facts.history.dags.get(dag_id)
     success = past.last_success if past is not None else None
     return success is not None and success.end is not None and now - success.end <= within
+
+
+def promised(dag_id: str, by: float, facts: Facts) -> tuple[Run | None, float] | None:
+    """The run that has to be done until `by`, None of one that is not there yet, with when it is or was due.
+
+    None where nothing is left to be done until then.
+    """
+    dag = facts.dags.get(dag_id)
+    if dag is None or dag.paused:
+        return None
+    active = [run for run in facts.active if run.dag_id == dag_id and run.due <= by]
+    if dag.next_due is not None and dag.next_due <= by and not active:
+        return None, dag.next_due
+    success = facts.history.last_success(dag_id)
+    last = max(active, key=lambda run: (run.due, run.id), default=None)
+    if last is None or (success is not None and success.due > last.due):
+        return None
+    return last, last.due
 
 
 def is_missed(dag_id: str, before: float, by: float, facts: Facts) -> bool:

@@ -98,8 +98,8 @@ def _dashboards(settings: Settings, dag_id: str) -> Html:
     if not settings.links.grafana:
         return _trouble("No Grafana is configured (links.grafana).")
     if dag_id:
-        return Html(f"<nav>{_link(links.dashboard(settings.links, dag_id), 'The overview with this DAG')}</nav>")
-    return Html(f"<nav>{_link(f'{settings.links.grafana}/d/{links.OVERVIEW_UID}', 'The overview')}</nav>")
+        return Html(f"<nav>{_link(links.dashboard(settings.links, dag_id), 'The dashboard of this DAG')}</nav>")
+    return Html(f"<nav>{_link(links.overview(settings.links), 'The overview')}</nav>")
 
 
 def _firing(firing: Firing, settings: Settings, *, of_dag: bool) -> Html:

@@ -8,15 +8,12 @@ since 3.1, with version 3 of the serialized form; before, that nothing is said o
 
 from __future__ import annotations
 
-import json
 import time
-import zlib
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from windsock.events import DAG_RUN_FAILED, TASK_FAILED
+from windsock.exporter.database import serialized
 from windsock.exporter.database.faults import said
-
-from .matching import matching
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -32,8 +29,6 @@ _PAUSE = 20
 """Passes without them after the database could not give them in time."""
 _DEFAULT = "airflow"
 _CALLBACK = "has_on_failure_callback"
-_LARGEST = 64 << 20
-"""Bytes of a DAG's definition: packed, a small one may be of any size."""
 _TELLS = 3
 """The version of the serialized form from which on tasks say whether they have one."""
 
@@ -63,18 +58,14 @@ class Definitions:
         """Read those that are due; returns what went wrong: what the table `dag` says is taken then."""
         self._paused = max(0, self._paused - 1)
         tables, now = database.schema, time.monotonic()
-        columns = ("dag_id", "last_updated", "data", "data_compressed")
         # 2.11, which has no versions of DAGs, writes `dag.owners` in full.
-        if tables is None or self._paused or not tables.has("serialized_dag", "dag_version_id", *columns):
+        if tables is None or self._paused or not tables.has("serialized_dag", "dag_version_id", *serialized.COLUMNS):
             return ""
-        table = tables.table("serialized_dag", *columns)
-        shown, newest = [table.c.dag_id, table.c.data, table.c.data_compressed], [table.c.last_updated.desc()]
         due = sorted(one for one in dag_ids if now - self._read.get(one, float("-inf")) > _FRESH)
         try:
             for start in range(0, len(due), _CHUNK):
                 chunk = due[start : start + _CHUNK]
-                keys = [(dag_id,) for dag_id in chunk]
-                rows = matching(database.session, table, ("dag_id",), keys, shown, order=newest, most=1)
+                rows = serialized.newest(database.session, tables, chunk)
                 self.known |= {dag_id: _definition(data, packed) for dag_id, data, packed in rows}
                 self._read |= dict.fromkeys(chunk, now)
         except Exception as error:  # noqa: BLE001  whatever the driver raises
@@ -93,25 +84,15 @@ class Definitions:
 
 def _definition(data: Any, packed: Any) -> Definition:
     try:
-        text = unpack(packed) if packed else data
-        found = json.loads(text) if isinstance(text, (str, bytes)) else text  # PostgreSQL's drivers read JSON
+        found = serialized.content(data, packed)
         default = found.get("client_defaults", {}).get("tasks", {}).get("owner") or _DEFAULT
         tasks = [task["__var"] for task in found["dag"]["tasks"]]
         owners = ", ".join(sorted({_said(task, "owner") or default for task in tasks}))
         tells = found.get("__version", 0) >= _TELLS
         bare = {str(task.get("task_id", "")) for task in tasks if tells and not _said(task, _CALLBACK)} - {""}
         return Definition(owners, frozenset(bare if found["dag"].get(_CALLBACK) else {*bare, ""}))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error):
+    except (ValueError, TypeError, KeyError, AttributeError):
         return Definition()
-
-
-def unpack(packed: bytes) -> bytes:
-    """What Airflow compressed. Raises zlib.error, and ValueError where it is larger than any definition."""
-    inflating = zlib.decompressobj()
-    text = inflating.decompress(packed, _LARGEST)
-    if inflating.unconsumed_tail or not inflating.eof:
-        raise ValueError(f"more than {_LARGEST} bytes, or cut off")
-    return text
 
 
 def _said(task: dict[str, Any], name: str) -> Any:

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from windsock.events import TASK_FAILED
 from windsock.exporter.database.dialects import moment
+from windsock.exporter.database.matching import matching
 from windsock.exporter.database.schema import FINISHED_RUNS
 
-from .matching import matching
 from .reader import states_of
 
 if TYPE_CHECKING:

@@ -6,14 +6,12 @@ asset stands in tables. All of it changes with the DAG files only, and is kept f
 
 from __future__ import annotations
 
-import json
 import time
-import zlib
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from .definitions import unpack
+from windsock.exporter.database.serialized import content
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,7 +84,7 @@ def _serialized(session: Session, tables: Schema) -> Iterator[tuple[str, str, st
 
 def _dependencies(text: Any, packed: Any) -> list[dict[str, Any]]:
     try:
-        found = json.loads(unpack(packed))["dag"].get("dag_dependencies") if packed else json.loads(text or "[]")
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error):
+        found = content(None, packed)["dag"].get("dag_dependencies") if packed else content(text or "[]", None)
+    except (ValueError, TypeError, KeyError, AttributeError):
         return []
     return [one for one in found or () if isinstance(one, dict)] if isinstance(found, (list, tuple)) else []

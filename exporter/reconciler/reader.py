@@ -15,12 +15,12 @@ from typing_extensions import override
 
 from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, TASK_FAILED, TASK_RETRYING
 from windsock.exporter.database.dialects import moment
+from windsock.exporter.database.matching import matching
 from windsock.exporter.database.query import Query
 from windsock.exporter.database.rows import Run
 
 from . import rules
 from .failure import Failure, Key
-from .matching import matching
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence

@@ -211,7 +211,7 @@ def _failed_task(task_id="load", run_id="manual__2026-11-22T09:00:00+00:00", **g
         "try": "3 of 3",
         "log_url": f"https://airflow.example.org/dags/orders/runs/{run_id}/tasks/{task_id}?try_number=3",
         "run_url": "https://airflow.example.org/dags/orders/runs/manual",
-        "dashboard_url": "https://grafana.example.org/d/windsock-overview?var-dag_id=orders",
+        "dashboard_url": "https://grafana.example.org/d/windsock-dag?var-dag_id=orders",
         "runbook_url": "https://runbooks.example.org/AirflowTaskFailed.md",
         "owner": "payments",
         **given.pop("annotations", {}),

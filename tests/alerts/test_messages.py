@@ -15,7 +15,7 @@ RUN = "manual__2026-11-22T09:00:00+00:00"
 LOG = f"https://airflow.example.org/dags/orders/runs/{RUN}/tasks/load?try_number=3"
 PAGE = "https://airflow.example.org/dags/orders/runs/manual"
 RUNBOOK = "https://runbooks.example.org/AirflowTaskFailed.md"
-DASHBOARD = "https://grafana.example.org/d/windsock-overview?var-dag_id=orders"
+DASHBOARD = "https://grafana.example.org/d/windsock-dag?var-dag_id=orders"
 
 
 @pytest.fixture

@@ -30,9 +30,9 @@ def routed(tool, tmp_path):
     """The receiver of an alert with these labels, as amtool finds it, and what that receiver has."""
 
     def find(settings, **labels):
-        (tmp_path / "windsock.tmpl").write_text(build.files(settings)[build.TEMPLATES])
+        for name, text in build.files(settings).items():
+            (tmp_path / name).write_text(text)
         file = tmp_path / "alertmanager.yml"
-        file.write_text(build.files(settings)[build.ALERTMANAGER])
         words = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels.items()]
         done = tool("amtool", "config", "routes", "test", "--config.file", file, *words)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -16,6 +16,7 @@ from windsock.alerts import build, coverage
 from windsock.alerts.promql import HEARD, SCRAPE
 from windsock.alerts.rule import Rule
 from windsock.alerts.rules import GROUPS, RULES
+from windsock.alerts.unit_tests import needed
 from windsock.events import ALERTNAMES, TASK_FAILED
 from windsock.settings import Links, Settings
 
@@ -45,7 +46,8 @@ def unit_test(tool, tmp_path):
 
     def run(alert, right, wrong, only):
         assert right in text
-        (tmp_path / "rules.yml").write_text(text.replace(right, wrong))
+        rules = needed(yaml.safe_load(text.replace(right, wrong)), alert)
+        (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules, sort_keys=False))
         content = yaml.safe_load((coverage.TESTS / f"{alert}.yml").read_text())
         content["rule_files"] = ["rules.yml"]
         content["tests"] = [test for test in content["tests"] if test["name"].startswith(only)]
@@ -230,7 +232,7 @@ def test_links_are_there_where_they_are_configured():
     linked = alerts_of(Settings(links=LINKS))
     texts = linked["AirflowFailureRateHigh"]["annotations"]
     assert texts["runbook_url"] == "https://git.example.org/runbooks/AirflowFailureRateHigh.md"
-    assert texts["dashboard_url"].startswith("https://grafana.example.org/d/windsock-overview?var-dag_id={{")
+    assert texts["dashboard_url"].startswith("https://grafana.example.org/d/windsock-dag?var-dag_id={{")
     texts = linked["AirflowSchedulerHeartbeatStopped"]["annotations"]
     assert texts["dashboard_url"] == "https://grafana.example.org/d/windsock-overview"
     for rule in alerts_of(Settings(exporter={"web": {"listen": "127.0.0.1:0"}})).values():
@@ -245,7 +247,7 @@ def test_prometheus_fills_the_dag_into_the_link(tool, tmp_path):
         "description": "More tasks ended as failed than callbacks reported: the tasks have no callback of windsock, or"
         " it could not deliver.",
         "runbook_url": "https://git.example.org/runbooks/AirflowTaskFailuresUnnotified.md",
-        "dashboard_url": "https://grafana.example.org/d/windsock-overview?var-dag_id=a%26b",
+        "dashboard_url": "https://grafana.example.org/d/windsock-dag?var-dag_id=a%26b",
     }
     alert = {"exp_labels": {"cluster": "c", "dag_id": "a&b", "severity": "warning"}, "exp_annotations": annotations}
     check = {"eval_time": "10m", "alertname": "AirflowTaskFailuresUnnotified", "exp_alerts": [alert]}

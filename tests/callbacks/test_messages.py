@@ -29,7 +29,7 @@ PAGE = "https://airflow.example.org/dags/orders_daily/runs/scheduled__2026-11-22
 LINKS = {
     "log_url": f"{PAGE}/tasks/load?try_number=3",
     "run_url": PAGE,
-    "dashboard_url": "https://grafana.example.org/d/windsock-overview?var-dag_id=orders_daily",
+    "dashboard_url": "https://grafana.example.org/d/windsock-dag?var-dag_id=orders_daily",
     "runbook_url": "https://runbooks.example.org/AirflowTaskFailed.md",
 }
 TASK = Event(
@@ -137,7 +137,7 @@ SCENES = {
             "Delivered late, 62 minutes after it happened.",
         ),
     ),
-    "resolved": Message(task(recovered="2026-11-22T10:12:00.000Z"), resolved=True),
+    "resolved": Message(task(recovered="2026-11-22T10:12:00.000Z", until="11:12"), resolved=True),
     "in-a-teams-own-words": Message(
         TASK,
         body=render("Call {{ owner }} about {{ dag_id }}.\nTicket: {{ ticket }}\nRows: {{ exception }}", Message(TASK)),

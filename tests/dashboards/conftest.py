@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import socket
 import subprocess
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from real import programs
 from real.waiting import until
 
 from windsock import catalog
 from windsock.dashboards import build
+from windsock.parts import PROMETHEUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
+RECORDED = r"\bcluster_\w+_le:\w+_bucket:sum\b"
 RANGE = 600
 STEP = 30
 SAMPLES = 41
@@ -30,21 +37,26 @@ GRAFANA = {
     "$__rate_interval": "1m",
     "$__range": f"{RANGE}s",
     "$__interval": "30s",
-    "$cluster": ".*",
-    "$dag_id": ".*",
+    **dict.fromkeys(("$cluster", "$dag_id", "$task_id", "$team", "$owner", "$tags", "$pool_name", "$queue"), ".*"),
+    "$counter": "airflow_custom_rows_total",
+    "$gauge": "airflow_custom_lag",
+    "$timing": "airflow_custom_step_seconds_bucket",
 }
+CUSTOM = (catalog.custom("rows", "counter"), catalog.custom("lag", "gauge"), catalog.custom("step", "histogram"))
+"""What DAG authors send."""
 
 
 @dataclass(frozen=True)
 class Target:
     """One query of one panel, as Grafana sends it with "All" chosen."""
 
+    board: str
     panel: dict[str, Any]
     json: dict[str, Any]
 
     @property
     def where(self) -> str:
-        return f"{self.panel['title']} {self.json['refId']}"
+        return f"{self.board}: {self.panel['title']} {self.json['refId']}"
 
     @property
     def query(self) -> str:
@@ -69,29 +81,57 @@ def panels(boards) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def targets(panels) -> list[Target]:
-    return [Target(panel, target) for panel in panels for target in panel["targets"]]
+def targets(boards) -> list[Target]:
+    return [
+        Target(name.removesuffix(".json"), panel, target)
+        for name, board in boards.items()
+        for panel in board["panels"]
+        if panel["type"] != "row"
+        for target in panel["targets"]
+    ]
 
 
 @pytest.fixture(scope="session")
-def prometheus(tmp_path_factory) -> Iterator[str]:
-    """The URL of a real Prometheus with twenty minutes of every metric, up to END."""
+def data(tmp_path_factory) -> Path:
+    """Blocks with twenty minutes of every metric, up to END."""
     folder = tmp_path_factory.mktemp("prometheus")
-    (folder / "prometheus.yml").write_text("global: {}\n")
     (folder / "data.txt").write_text("\n".join([*_samples(), "# EOF"]) + "\n")
+    promtool = programs.find("promtool", PROMETHEUS.oldest)
     subprocess.run(
-        [_program("promtool"), "tsdb", "create-blocks-from", "openmetrics", folder / "data.txt", folder / "data"],
+        [promtool, "tsdb", "create-blocks-from", "openmetrics", folder / "data.txt", folder / "data"],
         check=True,
         capture_output=True,
         timeout=120,
     )
+    return folder / "data"
+
+
+@pytest.fixture(scope="session")
+def prometheus(data) -> Iterator[str]:
+    """The URL of the oldest Prometheus that is supported, with `data`."""
+    with _running(PROMETHEUS.oldest, data) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def newest(data) -> Iterator[str]:
+    """The same of the newest one."""
+    with _running(PROMETHEUS.current, data) as url:
+        yield url
+
+
+@contextmanager
+def _running(version: str, data: Path) -> Iterator[str]:
+    folder = data.parent / version
+    shutil.copytree(data, folder / "data")
+    (folder / "prometheus.yml").write_text("global: {}\n")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
             [
-                _program("prometheus"),
+                programs.find("prometheus", version),
                 f"--config.file={folder / 'prometheus.yml'}",
                 f"--storage.tsdb.path={folder / 'data'}",
                 "--storage.tsdb.retention.time=100y",
@@ -109,10 +149,6 @@ def prometheus(tmp_path_factory) -> Iterator[str]:
         process.wait(60)
 
 
-def _program(name: str) -> str:
-    return shutil.which(name) or pytest.fail(f"{name} is not installed: apt-get install prometheus")
-
-
 def _await(url: str, process: subprocess.Popen[bytes], log) -> None:
     def up() -> bool:
         assert process.poll() is None, log.read_text()[-2000:]
@@ -125,26 +161,47 @@ VALUES = {
     "dag_id": ("orders", "billing"),
     "state": ("success", "failed", "up_for_retry"),
     "major": ("3",),
+    "job_type": ("SchedulerJob", "DagProcessorJob", "TriggererJob"),
+    "airflow_db_dag_runs state": ("queued", "running"),
+    "airflow_db_dag_run_oldest_age_seconds state": ("queued", "running"),
+    "airflow_db_task_instances state": ("scheduled", "queued", "running", "deferred"),
+    "airflow_db_task_instance_oldest_age_seconds state": ("scheduled", "queued", "running"),
+    "airflow_db_executor_task_instances state": ("queued", "running"),
+    "airflow_db_pool_used_slots state": ("running", "queued", "deferred", "scheduled"),
+    "airflow_db_triggers state": ("assigned", "waiting"),
+    "airflow_db_deadlines state": ("pending", "missed"),
+    "quantile": ("0.5", "0.9"),
 }
 """By label; for one metric alone by `FAMILY LABEL`. Any other label has one value that says its name."""
 TRIES = {"success": 4, "failed": 1, "up_for_retry": 1}
+LEVELS = {
+    "airflow_db_dag_schedule_lag_seconds": 600,
+    "airflow_db_dag_run_usual_ratio": 3,
+    "airflow_db_dag_fresh": 0,
+    "airflow_db_task_instance_oldest_age_seconds": 60,
+    "airflow_db_dag_consecutive_failures": 2,
+    "airflow_db_pool_open_slots": 0,
+    "airflow_db_pool_slots": 4,
+}
+"""What a gauge is, other than 1: an incident, so that what lists only what is wrong has something to list."""
 
 
 def growth(family: str, labels: dict[str, str]) -> int:
     """What a counter grows by in each step."""
-    if family != "airflow_ti_finish_total":
+    if family not in ("airflow_ti_finish_total", "airflow_db_task_instances_finished_total"):
         return 1
     return 3 if labels["dag_id"] == "orders" and labels["state"] == "failed" else TRIES[labels["state"]]
 
 
 def _samples() -> Iterator[str]:
     common = 'cluster="prod",instance="exporter:9102",job="windsock"'
-    for metric in catalog.by_family().values():
+    for metric in (*catalog.by_family().values(), *CUSTOM):
         for labels in _combinations(metric.family, metric.labels):
             text = ",".join([common, *(f'{name}="{value}"' for name, value in labels.items())])
             for index in range(SAMPLES):
                 at = END - (SAMPLES - 1 - index) * STEP
                 yield from _lines(metric, text, index * growth(metric.family, labels), at)
+    yield from _recorded()
     for index in range(SAMPLES):
         at = END - (SAMPLES - 1 - index) * STEP
         yield f"up{{{common}}} 1 {at}"
@@ -152,11 +209,22 @@ def _samples() -> Iterator[str]:
             yield f'ALERTS{{{common},alertname="{name}",alertstate="firing",severity="{severity}"}} 1 {at}'
 
 
+def _recorded() -> Iterator[str]:
+    """What rules make of histograms, of one exporter, as far as a panel reads it."""
+    for name in sorted({found for text in build.files().values() for found in re.findall(RECORDED, text)}):
+        metric = catalog.family(name.split(":")[1].removesuffix("_bucket"))
+        queue = ',queue="default"' if "_queue_" in name else ""
+        for index, bound in itertools.product(range(SAMPLES), (*metric.buckets, "+Inf")):
+            count = index if bound == "+Inf" or bound >= metric.buckets[2] else 0
+            at = END - (SAMPLES - 1 - index) * STEP
+            yield f'{name}{{cluster="prod",instance="exporter:9102"{queue},le="{bound}"}} {count} {at}'
+
+
 def _lines(metric: catalog.Metric, labels: str, count: int, at: int) -> Iterator[str]:
     if metric.kind == "counter":
         yield f"{metric.family}{{{labels}}} {count} {at}"
     elif metric.kind == "gauge":
-        yield f"{metric.family}{{{labels}}} 1 {at}"
+        yield f"{metric.family}{{{labels}}} {LEVELS.get(metric.family, 1)} {at}"
     else:
         # Every observation is just under the third bound.
         value = metric.buckets[2]

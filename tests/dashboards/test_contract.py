@@ -11,6 +11,8 @@ import pytest
 from windsock import catalog
 from windsock.dashboards.queries import Query, provenance
 
+from .conftest import CUSTOM, interpolate
+
 SCRAPE = {"cluster", "instance", "job"}
 FROM_PROMETHEUS = {
     "up": SCRAPE,
@@ -22,10 +24,13 @@ HISTOGRAM = {"_bucket": {"le"}, "_sum": set(), "_count": set()}
 def exposed() -> dict[str, set[str]]:
     """The labels of every sample's name."""
     names = {name: set(labels) for name, labels in FROM_PROMETHEUS.items()}
-    for metric in catalog.by_family().values():
+    for metric in (*catalog.by_family().values(), *CUSTOM):
         suffixes = HISTOGRAM if metric.kind == "histogram" else {"": set()}
         for suffix, extra in suffixes.items():
             names[metric.family + suffix] = {*metric.labels, *extra, *SCRAPE}
+        bucket = f"{metric.family}_bucket"
+        names[f"cluster_instance_le:{bucket}:sum"] = {"cluster", "instance", "le"}
+        names[f"cluster_instance_queue_le:{bucket}:sum"] = {"cluster", "instance", "queue", "le"}
     return names
 
 
@@ -36,16 +41,15 @@ def labels(expr) -> set[str]:
     """The labels that the result of `expr` can have; asserts that each one asked for on the way exists."""
     kind = type(expr).__name__
     if kind == "VectorSelector":
-        assert expr.name in EXPOSED, f"nothing exposes {expr.name}"
-        asked = {matcher.name for matcher in expr.matchers.matchers}
-        assert asked <= EXPOSED[expr.name], f"{expr.name} has no {asked - EXPOSED[expr.name]}"
-        assert "cluster" in asked, f"{expr.name} is not limited to the chosen cluster"
-        assert "dag_id" in asked or "dag_id" not in EXPOSED[expr.name] or expr.name == "ALERTS", f"{expr.name}: dag_id"
-        return set(EXPOSED[expr.name])
+        # Of two matchers of one label the first says what is asked for, the second what is left out.
+        asked = {matcher.name: matcher.value for matcher in reversed(expr.matchers.matchers)}
+        return selected(expr.name, asked)
     if kind == "MatrixSelector":
         return labels(expr.vector_selector)
     if kind == "AggregateExpr":
         return aggregated(expr, labels(expr.expr))
+    if kind == "Call" and expr.func.name == "label_replace":
+        return labels(expr.args[0]) | {expr.args[1].val}
     if kind == "Call":
         inner = set().union(*(labels(arg) for arg in expr.args))
         if expr.func.name == "histogram_quantile":
@@ -62,6 +66,18 @@ def labels(expr) -> set[str]:
         return labels(expr.expr)
     assert kind in ("NumberLiteral", "StringLiteral"), f"this test does not know {kind}"
     return set()
+
+
+def selected(name: str | None, asked: dict[str, str]) -> set[str]:
+    """The labels that the series of a selector have; one without a name has its pattern in `__name__`."""
+    names = [name] if name else [one for one in EXPOSED if re.fullmatch(asked["__name__"], one)]
+    assert names, f"nothing exposes {asked}"
+    for one in names:
+        assert one in EXPOSED, f"nothing exposes {one}"
+        wrong = asked.keys() - {"__name__"} - EXPOSED[one]
+        assert not wrong, f"{one} has no {wrong}"
+        assert "cluster" in asked, f"{one} is not limited to the chosen cluster"
+    return set.union(*(EXPOSED[one] for one in names)) | (set() if name else {"__name__"})
 
 
 def aggregated(expr, inner: set[str]) -> set[str]:
@@ -84,6 +100,13 @@ def test_every_query_asks_for_what_is_exposed(targets):
     assert not problems, "\n".join(problems)
 
 
+def test_every_query_looks_at_the_chosen_dags_alone(targets):
+    for target in targets:
+        for name, asked in re.findall(r"([\w:]*)\{([^}]*)\}", target.json["expr"]):
+            if not name or (name != "ALERTS" and "dag_id" in EXPOSED[name]):
+                assert 'dag_id=~"$dag_id"' in asked, f"{target.where}: {name}"
+
+
 def test_columns_and_links_name_labels_that_are_there(panels, targets):
     for panel in panels:
         found = [labels(promql.parse(target.query)) for target in targets if target.panel is panel]
@@ -98,12 +121,14 @@ def test_columns_and_links_name_labels_that_are_there(panels, targets):
 def test_variables_and_annotations_ask_for_what_is_exposed(boards):
     for board in boards.values():
         for choice in board["templating"]["list"]:
-            if choice["type"] == "query":
+            if choice["name"] == "cluster":
+                assert choice["query"] == 'label_values(up{job="windsock"}, cluster)'
+            elif choice["type"] == "query":
                 selector, label = re.fullmatch(r"label_values\((.+), (\w+)\)", choice["query"]).groups()
-                name, asked = re.fullmatch(r"(\w+){(.*)}", selector).groups()
-                assert {label, *re.findall(r"(\w+)=", asked)} <= EXPOSED[name], choice["query"]
+                found = labels(promql.parse(interpolate(selector)))
+                assert label in found, choice["query"]
         for annotation in board["annotations"]["list"]:
-            result = labels(promql.parse(annotation["expr"].replace("$cluster", ".*")))
+            result = labels(promql.parse(interpolate(annotation["expr"])))
             assert set(re.findall(r"{{(\w+)}}", annotation["titleFormat"] + annotation["textFormat"])) <= result
 
 
@@ -134,7 +159,7 @@ def test_selectors_get_the_variables_that_their_metric_has():
 def test_the_description_says_which_versions_feed_a_panel(panels):
     by_title = {panel["title"]: panel["description"] for panel in panels}
     assert "`ti.finish`: Airflow 2.11 until 3.0, 3.1.8 and later." in by_title["Tries by state"]
-    assert "`operator_failures`: Airflow 2.11 until 3.0, 3.1.6 and later." in by_title["Failing operators"]
+    assert "`operator_failures`: Airflow 2.11 until 3.0, 3.1.6 and later." in by_title["Tries by operator"]
     assert "StatsD" not in by_title["Exporter"]
 
 

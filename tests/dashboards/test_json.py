@@ -8,11 +8,11 @@ from pathlib import Path
 
 import windsock
 from windsock.dashboards import build
-from windsock.links import OVERVIEW_UID
+from windsock.links import DAG_UID, LOGS_UID, OVERVIEW_UID, TASK_UID
 from windsock.settings import Links, Settings
 
 GENERATED = Path(windsock.__file__).parent / "dashboards" / "generated"
-TYPES = {"row", "stat", "timeseries", "table", "bargauge"}
+TYPES = {"row", "stat", "timeseries", "table", "bargauge", "state-timeline", "heatmap"}
 """What the dashboards use. Graph, singlestat and the other old ones are gone from Grafana, or going."""
 
 
@@ -76,7 +76,7 @@ def test_the_first_step_of_a_threshold_holds_from_minus_infinity_and_the_others_
                 assert rest == sorted(set(rest)), panel["title"]
 
 
-def test_every_panel_says_what_it_shows_in_which_unit_from_which_source(boards, panels):
+def test_every_panel_says_what_it_shows_in_which_unit_from_which_source_and_why_it_may_be_empty(panels):
     source = {"type": "prometheus", "uid": "${datasource}"}
     for panel in panels:
         assert panel["title"]
@@ -87,15 +87,25 @@ def test_every_panel_says_what_it_shows_in_which_unit_from_which_source(boards, 
         assert [target["refId"] for target in panel["targets"]] == list("ABCDEFGHIJ"[: len(panel["targets"])])
         if panel["type"] != "table":
             assert panel["fieldConfig"]["defaults"]["unit"], panel["title"]
-    assert {"datasource", "cluster", "dag_id"} == {
-        choice["name"] for board in boards.values() for choice in board["templating"]["list"]
-    }
+        assert len(panel["fieldConfig"]["defaults"]["noValue"]) > 3, panel["title"]
+
+
+def test_every_variable_of_a_query_can_be_chosen_and_each_board_takes_over_cluster_and_dag(boards):
+    grafanas = {"__rate_interval", "__range", "__interval"}
+    for name, board in boards.items():
+        chosen = [choice["name"] for choice in board["templating"]["list"]]
+        assert chosen[:3] == ["datasource", "cluster", "dag_id"], name
+        asked = [target["expr"] for panel in board["panels"] for target in panel.get("targets", ())]
+        asked += [annotation["expr"] for annotation in board["annotations"]["list"]]
+        asked += [choice["query"] for choice in board["templating"]["list"]]
+        used = {variable for text in asked for variable in re.findall(r"\$(\w+)", text)} - grafanas
+        assert used == set(chosen) - {"datasource"}, name
 
 
 def test_all_is_one_pattern_however_many_values_there_are(boards):
     for board in boards.values():
         for choice in board["templating"]["list"]:
-            if choice["type"] == "query":
+            if choice["type"] == "query" and choice["name"] not in ("counter", "gauge", "timing"):
                 assert choice["allValue"] == ".*"
                 assert choice["current"] == {"text": ["All"], "value": ["$__all"]}
                 assert choice["includeAll"]
@@ -106,7 +116,8 @@ def test_a_rate_looks_back_as_far_as_grafanas_step_needs(targets):
     for target in targets:
         windows = set(re.findall(r"\b(?:rate|irate)\([^[]*\[([^]]+)\]", target.json["expr"]))
         assert windows <= {"$__rate_interval"}, target.where
-        assert set(re.findall(r"\bincrease\([^[]*\[([^]]+)\]", target.json["expr"])) <= {"$__range"}, target.where
+        grown = set(re.findall(r"\bincrease\([^[]*\[([^]]+)\]", target.json["expr"]))
+        assert grown <= {"$__range", "$__rate_interval"}, target.where
         if "$__range]" in target.json["expr"] and "@ end()" not in target.json["expr"]:
             assert target.json["instant"], f"{target.where}: each point of a line would look over the whole range"
 
@@ -141,7 +152,10 @@ def test_links_into_airflow_appear_where_it_is_known():
     )
     text = linked["overview.json"]
     assert "Open in Airflow" not in plain
-    assert text.count("https://airflow.example.org/dags/${__data.fields.DAG:percentencode}") == 1
+    assert "https://airflow.example.org/dags/${__data.fields.DAG:percentencode}" in text
+    of_task = "https://airflow.example.org/dags/${__data.fields.DAG:percentencode}/tasks/${__data.fields.Task:"
+    assert of_task in linked["task.json"]
+    assert "https://rb.example.org/${__data.fields.Alert:percentencode}.md" in text
     assert {link["url"] for link in json.loads(text)["links"] if link["type"] == "link"} == {
         "https://airflow.example.org",
         "https://rb.example.org",
@@ -150,13 +164,38 @@ def test_links_into_airflow_appear_where_it_is_known():
     assert "https://windsock.example.org/runbooks/" in [link.get("url") for link in json.loads(served)["links"]]
 
 
-def test_links_to_this_dashboard_keep_what_was_chosen(panels):
+def test_links_between_dashboards_lead_to_one_that_is_there_and_keep_what_was_chosen(boards, panels):
     urls = [value for panel in panels for path, value in walk(panel["fieldConfig"]) if path.endswith(".url")]
-    here = [url for url in urls if url.startswith(f"/d/{OVERVIEW_UID}?")]
-    assert here
+    here = {url for url in urls if url.startswith("/d/")}
+    variables = {board["uid"]: {choice["name"] for choice in board["templating"]["list"]} for board in boards.values()}
+    logs = json.loads((GENERATED.parent.parent / "logging/generated/grafana.json").read_text())
+    variables[logs["uid"]] = {choice["name"] for choice in logs["templating"]["list"]}
+    reached = set()
     for url in here:
-        assert re.search(r"var-dag_id=\$\{__(data\.fields\.DAG|field\.labels\.dag_id):percentencode\}", url)
-        assert "${cluster:queryparam}&${datasource:queryparam}&${__url_time_range}" in url
+        uid, query = re.fullmatch(r"/d/([\w-]+)\?(.+)", url).groups()
+        reached.add(uid)
+        assert set(re.findall(r"\bvar-(\w+)=|\$\{(?!_)(\w+):queryparam\}", query)) <= {
+            (name, "") for name in variables[uid]
+        } | {("", name) for name in variables[uid]}, url
+        assert query.endswith("${__url_time_range}"), url
+        if uid != LOGS_UID:
+            assert "${cluster:queryparam}&${datasource:queryparam}" in query, url
+    assert reached >= {DAG_UID, TASK_UID, LOGS_UID}
+
+
+def test_what_a_link_brings_along_has_one_meaning_on_every_dashboard(boards):
+    # Grafana's own list of dashboards passes all variables on: a Prometheus is no data source for log lines.
+    logs = json.loads((GENERATED.parent.parent / "logging/generated/grafana.json").read_text())
+    kinds = {}
+    for board in (*boards.values(), logs):
+        for choice in board["templating"]["list"]:
+            kind = (choice["type"], choice["query"]) if choice["type"] == "datasource" else choice["type"]
+            assert kinds.setdefault(choice["name"], kind) == kind
+    for board in boards.values():
+        (others,) = (link for link in board["links"] if link["type"] == "dashboards")
+        assert others["includeVars"]
+        assert others["keepTime"]
+        assert set(others["tags"]) <= set(logs["tags"])
 
 
 def test_a_table_shows_its_columns_in_order_and_nothing_else(panels):
@@ -165,9 +204,9 @@ def test_a_table_shows_its_columns_in_order_and_nothing_else(panels):
     assert merge["id"] == "merge"
     options = organize["options"]
     names = [options["renameByName"][field] for field in sorted(options["indexByName"], key=options["indexByName"].get)]
-    assert names == ["DAG", "Failed tries", "Success rate", "Failed runs"]
+    assert names == ["DAG", "Failed runs in a row", "Failed tasks", "Last run ended", "Cluster"]
     assert options["excludeByName"] == {"Time": True}
-    assert table["options"]["sortBy"] == [{"displayName": "Failed tries", "desc": True}]
+    assert table["options"]["sortBy"] == [{"displayName": "Failed runs in a row", "desc": True}]
     assert {target["format"] for target in table["targets"]} == {"table"}
 
 

@@ -10,6 +10,8 @@ import requests
 
 from windsock.dashboards.queries import Query
 
+from .conftest import interpolate
+
 END = 1_790_000_000 // 30 * 30
 RANGE = 600
 
@@ -17,7 +19,7 @@ RANGE = 600
 def ask(url: str, query: str, *, instant: bool) -> list[dict]:
     moment = {"time": END} if instant else {"start": END - RANGE, "end": END, "step": 60}
     path = "query" if instant else "query_range"
-    answer = requests.get(f"{url}/api/v1/{path}", params={"query": query, **moment}, timeout=20)
+    answer = requests.get(f"{url}/api/v1/{path}", params={"query": query, **moment}, timeout=60)
     assert answer.ok, f"{query}: {answer.text}"
     return answer.json()["data"]["result"]
 
@@ -27,12 +29,18 @@ def numbers(series: dict) -> list[float]:
     return [float(value) for _, value in points if not math.isnan(float(value))]
 
 
+def only(targets, board: str, title: str, ref: str = "A"):
+    """The query of this letter of the one panel of this title."""
+    (found,) = (t for t in targets if (t.board, t.panel["title"], t.json["refId"]) == (board, title, ref))
+    return found
+
+
 @pytest.fixture
 def value(prometheus, targets):
-    """The numbers of a panel's query by its title: {labels: last value}."""
+    """The numbers of a panel's query by board and title: {labels: last value}."""
 
-    def look(title: str, ref: str = "A") -> dict[str, float]:
-        target = next(t for t in targets if t.panel["title"] == title and t.json["refId"] == ref)
+    def look(board: str, title: str, ref: str = "A") -> dict[str, float]:
+        target = only(targets, board, title, ref)
         found = ask(prometheus, target.query, instant=target.json["instant"])
         return {",".join(sorted(series["metric"].values())): numbers(series)[-1] for series in found}
 
@@ -49,80 +57,133 @@ def test_every_query_of_every_panel_has_an_answer(prometheus, targets):
 
 
 def test_every_variable_has_values(prometheus, boards):
+    values = {"cluster": ["prod"], "dag_id": ["billing", "orders"], "pool_name": ["a-pool_name"]}
+    values |= {"counter": ["airflow_custom_rows_total"], "timing": ["airflow_custom_step_seconds_bucket"]}
+    values |= {"gauge": ["airflow_custom_lag"]}
     for board in boards.values():
         for choice in board["templating"]["list"]:
             if choice["type"] == "query":
                 selector, label = re.fullmatch(r"label_values\((.+), (\w+)\)", choice["query"]).groups()
                 answer = requests.get(
                     f"{prometheus}/api/v1/label/{label}/values",
-                    params={"match[]": selector.replace("$cluster", ".*"), "start": END - RANGE, "end": END},
-                    timeout=20,
+                    params={"match[]": interpolate(selector), "start": END - RANGE, "end": END},
+                    timeout=60,
                 )
-                assert answer.json()["data"] == {"cluster": ["prod"], "dag_id": ["billing", "orders"]}[label]
+                name = choice["name"]
+                assert answer.json()["data"] == values.get(name, [f"a-{name}"]), choice["query"]
 
 
-def test_the_annotation_shows_what_fires_but_not_the_watchdog(prometheus, boards):
+def test_annotations_show_what_fires_what_failed_and_what_changed_but_not_the_watchdog(prometheus, boards):
     for board in boards.values():
-        for annotation in board["annotations"]["list"]:
-            found = ask(prometheus, annotation["expr"].replace("$cluster", ".*"), instant=False)
-            assert [series["metric"]["alertname"] for series in found] == ["AirflowSchedulerSilent"]
+        fires, failed, changed = board["annotations"]["list"]
+        found = ask(prometheus, interpolate(fires["expr"]), instant=False)
+        assert [series["metric"]["alertname"] for series in found] == ["AirflowSchedulerSilent"]
+        for annotation in (failed, changed):
+            found = ask(prometheus, interpolate(annotation["expr"]), instant=False)
+            assert {series["metric"]["dag_id"] for series in found} == {"orders", "billing"}
 
 
 def test_failures_are_counted_over_the_range(value):
-    # 20 steps: four failures in each of them for one DAG, two for the other.
-    assert value("Failed tries") == {"": pytest.approx(120)}
-    assert value("Failing DAGs") == {"orders": pytest.approx(80), "billing": pytest.approx(40)}
-    assert value("Failed runs") == {"": pytest.approx(40)}
+    # 20 steps: three failures in each of them for one DAG, one for the other.
+    assert value("overview", "Failing DAGs", "B") == {
+        "orders,prod": pytest.approx(60),
+        "billing,prod": pytest.approx(20),
+    }
+    assert value("overview", "Failed tasks a minute") == {"": pytest.approx(8)}
+    assert value("objectives", "Who spends it") == {
+        "orders,prod": pytest.approx(20),
+        "billing,prod": pytest.approx(20),
+    }
 
 
-def test_the_success_rate_counts_retried_tries_as_failures(value):
-    assert value("Success rate of tries") == {"": pytest.approx(8 / 14)}
-    assert value("Failing DAGs", "B") == {"orders": pytest.approx(4 / 8), "billing": pytest.approx(4 / 6)}
-
-
-def test_where_nothing_succeeded_the_rate_is_zero_and_not_unknown(prometheus, targets):
-    for title, ref, count in (("Success rate of tries", "A", 1), ("Failing DAGs", "B", 2)):
-        target = next(t for t in targets if t.panel["title"] == title and t.json["refId"] == ref)
-        found = ask(prometheus, target.query.replace('state="success"', 'state="never-seen"'), instant=True)
-        assert [numbers(series) for series in found] == [[0.0]] * count, title
-
-
-def test_tries_by_state_are_a_minute(value):
-    # two DAGs, two steps a minute
-    assert value("Tries by state") == {
+def test_what_the_database_knows_is_not_added_to_what_statsd_says(value):
+    # Both have each failure; up_for_retry, which the database has not, is StatsD's.
+    assert value("dag", "Task instances by how they ended") == {
         "success": pytest.approx(16),
         "failed": pytest.approx(8),
         "up_for_retry": pytest.approx(4),
     }
 
 
+def test_without_the_database_statsd_stands_in(prometheus, targets):
+    target = only(targets, "overview", "Failing DAGs", "B")
+    query = target.query.replace("airflow_db_task_instances_finished_total", "airflow_db_nothing_total")
+    found = {series["metric"]["dag_id"]: numbers(series) for series in ask(prometheus, query, instant=True)}
+    assert found == {"orders": [pytest.approx(60)], "billing": [pytest.approx(20)]}
+
+
+def test_the_success_rate_counts_retried_tries_as_failures(value):
+    assert value("task", "Success rate of tries") == {"": pytest.approx(8 / 14)}
+
+
+def test_where_nothing_succeeded_the_rate_is_zero_and_not_unknown(prometheus, targets):
+    target = only(targets, "task", "Success rate of tries")
+    found = ask(prometheus, target.query.replace('state=~"success"', 'state="never-seen"'), instant=True)
+    assert [numbers(series) for series in found] == [[0.0]]
+
+
+def test_the_error_budget_is_what_is_left_of_the_failures_that_may_be(prometheus, targets, value):
+    # Half of the runs fail: fifty times as many as the one in a hundred that may.
+    assert value("objectives", "Runs that succeeded") == {"": pytest.approx(0.5)}
+    assert value("objectives", "Error budget left") == {"": pytest.approx(-49)}
+    assert value("objectives", "Who spends it", "B") == {
+        "orders,prod": pytest.approx(0.5),
+        "billing,prod": pytest.approx(0.5),
+    }
+    target = only(targets, "objectives", "Error budget left")
+    never = target.query.replace("_failed_", "_success_").replace('state="failed"', 'state="never-seen"')
+    never = never.replace("airflow_dagrun_duration_success_seconds_count", "airflow_nothing_total")
+    assert [numbers(series) for series in ask(prometheus, never, instant=True)] == [[1.0]]
+
+
+def test_failures_are_summed_by_whose_they_are(value):
+    assert value("teams", "Failed task instances by team") == {"a-team": pytest.approx(80)}
+    assert value("teams", "Failed task instances by owner") == {"a-owner": pytest.approx(80)}
+
+
 def test_components_are_alive_and_the_exporter_is_up(value):
-    for title in ("Scheduler", "DAG processor", "Triggerer", "Exporter"):
-        assert value(title) == {"prod": 1}, title
+    for title in ("Scheduler", "DAG processor", "Triggerer", "Executor", "Database", "windsock"):
+        assert value("overview", title) == {"prod": 1}, title
 
 
-def test_a_component_that_stopped_is_a_zero_and_not_a_gap(prometheus, targets):
-    target = next(t for t in targets if t.panel["title"] == "Scheduler")
-    stopped = target.query.replace("airflow_scheduler_heartbeat_total", "airflow_dagbag_size")
+def test_a_component_is_alive_by_the_database_alone(prometheus, targets):
+    for title in ("Scheduler", "DAG processor", "Triggerer"):
+        query = re.sub(r"airflow_\w+_heartbeat_total", "airflow_nothing_total", only(targets, "overview", title).query)
+        assert [numbers(series) for series in ask(prometheus, query, instant=True)] == [[1.0]], title
+
+
+@pytest.mark.parametrize("without", ["", "airflow_db_heartbeat_age_seconds"])
+def test_a_component_that_stopped_is_a_zero_and_not_a_gap(prometheus, targets, without):
+    stopped = only(targets, "overview", "Scheduler").query.replace("< bool 60", "< bool 1")
+    if without:
+        stopped = stopped.replace(without, "airflow_nothing")
+    stopped = stopped.replace("airflow_scheduler_heartbeat_total", "airflow_dagbag_size")
     assert [numbers(series) for series in ask(prometheus, stopped, instant=True)] == [[0.0]]
 
 
+def test_where_nothing_is_wrong_a_count_is_zero_and_where_nobody_looks_it_is_silent(prometheus, targets):
+    late = only(targets, "overview", "Late DAGs").query.replace("> 300", "> 3000")
+    assert [numbers(series) for series in ask(prometheus, late, instant=True)] == [[0.0]]
+    assert ask(prometheus, late.replace("airflow_db_", "airflow_nothing_"), instant=True) == []
+
+
 def test_firing_alerts_leave_the_watchdog_out_and_none_is_a_zero(prometheus, targets, value):
-    assert value("Alerts firing") == {"": 1}
-    target = next(t for t in targets if t.panel["title"] == "Alerts firing")
-    quiet = target.query.replace('"firing"', '"nothing"')
+    assert value("overview", "Alerts firing") == {"": 1}
+    quiet = only(targets, "overview", "Alerts firing").query.replace('"firing"', '"nothing"')
     assert [numbers(series) for series in ask(prometheus, quiet, instant=True)] == [[0.0]]
 
 
 def test_quantiles_are_inside_the_bucket_of_the_observations(value):
     # All observations lie in (1 s, 5 s], the third bucket of task durations.
-    assert 1 < value("Task duration", "A")[""] < value("Task duration", "B")[""] <= 5
-    assert value("Slowest DAGs") == {"orders": pytest.approx(4.8), "billing": pytest.approx(4.8)}
+    run = "Run time against its own history"
+    assert 1 < value("dag", run, "A")[""] < value("dag", run, "B")[""] <= 5
+    (slowest,) = value("task", "Run time").values()
+    assert slowest == pytest.approx(4.8)
 
 
-def test_lost_tasks_of_airflow_2_and_3_are_added_but_none_is_counted_twice(prometheus, value):
+def test_lost_tasks_of_airflow_2_and_3_are_added_but_none_is_counted_twice(value):
     # Airflow 3's metric and Airflow 2's are there for one cluster: the newer name wins.
-    assert value("Tasks lost") == {"": pytest.approx(40)}
+    assert value("task", "Heartbeat lost") == {"": pytest.approx(40)}
 
 
 def test_a_query_that_looks_at_one_dag_sees_only_that_one(prometheus):

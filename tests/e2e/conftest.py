@@ -42,7 +42,7 @@ class Up:
                 self.lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
 
-    def line(self, *parts, timeout=60):
+    def line(self, *parts, timeout=180):
         """The first line that has all of `parts`, waited for."""
 
         def find():
@@ -80,7 +80,7 @@ class Up:
                 pass
         return [pid for pid in found if pid != self.process.pid]
 
-    def is_gone(self, within=60.0):
+    def is_gone(self, within=120.0):
         """Whether no process is left after `within` seconds."""
         deadline = time.monotonic() + within
         while self.left() and time.monotonic() < deadline:

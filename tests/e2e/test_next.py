@@ -49,7 +49,7 @@ class Next:
         self.token = self.json(f"{self.airflow}/auth/token")["access_token"]
 
     def json(self, url: str, **query: str):
-        answer = requests.get(url, query, timeout=30)
+        answer = requests.get(url, query, timeout=60)
         answer.raise_for_status()
         return answer.json()
 
@@ -67,7 +67,7 @@ class Next:
         return answer.ok
 
     def exposed(self) -> str:
-        return requests.get(self.up.url("Exporter"), timeout=30).text
+        return requests.get(self.up.url("Exporter"), timeout=60).text
 
     def alert(self, **labels: str):
         """An alert that fires with these labels, waited for."""
@@ -75,7 +75,7 @@ class Next:
         query = [("filter", f'{name}="{value}"') for name, value in labels.items()]
 
         def ask():
-            return requests.get(f"{url}/api/v2/alerts", query, timeout=30).json()
+            return requests.get(f"{url}/api/v2/alerts", query, timeout=60).json()
 
         return wait_for(ask, self.up)[0]
 

@@ -122,7 +122,7 @@ def test_it_streams_events_and_refuses_a_second_start(stack, place):
     assert "# TYPE airflow_" in requests.get(stack.url("Exporter"), timeout=60).text
     token = requests.get(f"{stack.url('Airflow')}/auth/token", timeout=60).json()["access_token"]
     errors = requests.get(
-        f"{stack.url('Airflow')}/api/v2/importErrors", headers={"Authorization": f"Bearer {token}"}, timeout=10
+        f"{stack.url('Airflow')}/api/v2/importErrors", headers={"Authorization": f"Bearer {token}"}, timeout=60
     ).json()
     assert errors["total_entries"] == 0, errors
     wait_for(lambda: len(names(stack)) >= 30)

@@ -16,12 +16,12 @@ import requests
 
 from windsock.airflow.versions import NEWEST, NEXT
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(600)
 
 
 def failure(stack, code):
     """The one message of a start that failed."""
-    assert stack.wait(60) == code, stack.text
+    assert stack.wait(180) == code, stack.text
     assert "Traceback" not in stack.text
     assert stack.is_gone(within=0)
     (first,) = [index for index, line in enumerate(stack.lines) if line.startswith("windsock: ")]
@@ -158,6 +158,20 @@ def test_grafana_is_started_where_it_is_installed(up, free, tmp_path):
     stack.line("grafana is ready")
     assert requests.get(stack.url("Grafana"), timeout=60).status_code == 200
     assert [path.name for path in stack.place.glob(".windsock/run/dashboards/*.json")]
+    assert not (stack.place / ".windsock/run/logs/preview.log").exists()
+    assert stack.end() == 0
+    assert stack.is_gone(within=0)
+
+
+def test_without_grafana_a_preview_stands_in_its_place(up, free):
+    stack = up("--airflow", "none", "--config", free)
+    stack.line("preview is ready")
+    url = stack.url("Preview")
+    assert requests.get(f"{url}/d/windsock-overview", timeout=60).status_code == 200
+    assert requests.get(f"{url}/api/v1/query?query=up", timeout=60).json()["status"] == "success"
+    assert requests.get(f"{url}/api/boards", timeout=60).json()["scrape_interval"] == 5
+    # Where the dashboard link of a page leads.
+    assert f"grafana: {url}" in (stack.place / ".windsock/run/windsock.yaml").read_text()
     assert stack.end() == 0
     assert stack.is_gone(within=0)
 
@@ -172,6 +186,6 @@ def test_kill_9_of_either_process_leaves_nothing(up, free):
         if os.getpgid(pid) == stack.process.pid  # the parts have sessions of their own
     ]
     os.kill(worker, signal.SIGKILL)
-    assert stack.wait(20) == 1
+    assert stack.wait(120) == 1
     assert stack.lines[-1] == "windsock: the stack was ended by SIGKILL"
     assert stack.is_gone(within=0)

@@ -1,4 +1,4 @@
-"""Feeds mutated datagrams to the exporter until the time is up: `python fuzz.py FOLDER SECONDS`.
+"""Feeds mutated datagrams to the exporter so often: `python fuzz.py FOLDER TIMES`.
 
 FOLDER holds the corpus; what libFuzzer finds interesting is not kept. Ends with an error where a line is met that the
 exporter counts as its own bug, or where the exposition can't be parsed.
@@ -51,6 +51,6 @@ class Target:
 
 if __name__ == "__main__":
     assert line.Head
-    folder, seconds = sys.argv[1:]
-    atheris.Setup([sys.argv[0], folder, f"-max_total_time={seconds}", "-max_len=400", "-rss_limit_mb=1500"], Target())
+    folder, times = sys.argv[1:]
+    atheris.Setup([sys.argv[0], folder, f"-runs={times}", "-max_len=400", "-rss_limit_mb=1500"], Target())
     atheris.Fuzz()

@@ -146,5 +146,6 @@ def test_each_panel_of_grafana_finds_lines(shipped, ask):
     titles["not-understood"] = "Lines that were cut, or not understood"
     for name, title in titles.items():
         assert counts[title] == sum(map(MEANT[name], lines)), title
-    one_team = board["panels"][0]["targets"][0]["query"].replace("$dag_id", '("pay_now")').replace("$team", '("pay")')
+    one_team = board["panels"][0]["targets"][0]["query"].replace("$task_id", chosen["task_id"])
+    one_team = one_team.replace("$dag_id", '("pay_now")').replace("$team", '("pay")')
     assert ask(one_team)["hits"]["total"]["value"] == 4

@@ -20,6 +20,7 @@ from real.server import Server
 from windsock import parts
 from windsock.alerts import build, coverage
 from windsock.alerts.rules import RULES
+from windsock.alerts.unit_tests import needed
 from windsock.settings import Settings
 
 RULE_FILE = yaml.safe_load(build.files(Settings(exporter={"web": {"listen": "127.0.0.1:0"}}))[build.RULES])
@@ -32,7 +33,7 @@ def passes(tmp_path):
 
     def run(alert, right="", wrong=""):
         test = yaml.safe_load((coverage.TESTS / f"{alert}.yml").read_text())
-        rules, test = engines.for_victoriametrics(engines.needed(RULE_FILE, alert), test)
+        rules, test = engines.for_victoriametrics(needed(RULE_FILE, alert), test)
         text = yaml.safe_dump(rules, width=10_000)
         assert right in text
         return engines.VICTORIA.run(engines.write(tmp_path, yaml.safe_load(text.replace(right, wrong)), test))

@@ -61,6 +61,8 @@ def test_every_command_has_help(plain, run_in):
         ("inbox --listen 127.0.0.1:0 --smtp-listen 127.0.0.1:0", "aiosmtpd", "demo"),
         ("dashboards build --out made", "grafanalib", "dashboards"),
         ("dashboards list", "grafanalib", "dashboards"),
+        ("dashboards preview --prometheus http://127.0.0.1:1", "grafanalib", "dashboards"),
+        ("dashboards screenshot --out made --prometheus http://127.0.0.1:1", "grafanalib", "dashboards"),
         ("metadata once --url sqlite:////nowhere.db", "sqlalchemy", "exporter"),
         ("metadata grants --url sqlite:////nowhere.db", "sqlalchemy", "exporter"),
         ("reconcile --once --url sqlite:////nowhere.db", "sqlalchemy", "exporter"),

@@ -17,6 +17,8 @@ MUST_HAVE = (
     "windsock/py.typed",
     "windsock/airflow/data/airflow-*.json",
     "windsock/dashboards/generated/*.json",
+    "windsock/dashboards/preview/page/page.*",
+    "windsock/dashboards/preview/page/main.js",
     "windsock/alerts/generated/rules.yml",
     "windsock/alerts/generated/alertmanager.yml",
     "windsock/alerts/generated/windsock.tmpl",

@@ -43,7 +43,8 @@ class Airflow:
     """Runs with the LocalExecutor: `database` is a SQLAlchemy URL; None: SQLite, which 2.11 runs no LocalExecutor on.
 
     `dags` holds the text of each file by its name, `variables` further environment variables, such as
-    WINDSOCK__ALERTMANAGER__URLS or AIRFLOW__METRICS__STATSD_PORT. `python` is another environment than the tests'.
+    WINDSOCK__ALERTMANAGER__URLS or AIRFLOW__METRICS__STATSD_PORT; `pages` are those that what serves pages and API has
+    instead. `python` is another environment than the tests'.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Airflow:
         variables: Mapping[str, str] | None = None,
         database: str | None = None,
         python: Path | None = None,
+        pages: Mapping[str, str] | None = None,
     ) -> None:
         self.version = version
         self.major = version[0]
@@ -63,7 +65,9 @@ class Airflow:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.database = database or f"sqlite:///{self.folder / 'airflow.db'}"
-        self.variables = {**self._defaults(), **(variables or {})}
+        defaults = self._defaults()
+        self.variables = {**defaults, **(variables or {})}
+        self._pages = self.variables if pages is None else {**defaults, **pages}
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._token = ""
         for name, text in dags.items():
@@ -88,11 +92,11 @@ class Airflow:
         file = self.folder / f"{component}.out"
         return file.read_text(errors="replace") if file.exists() else ""
 
-    def run(self, *arguments: str, timeout: float = 180) -> str:
+    def run(self, *arguments: str, timeout: float = 300) -> str:
         """Run an `airflow` command; returns its standard output."""
         done = subprocess.run(
             [self.place / "bin" / "airflow", *arguments],
-            env=self._environment(),
+            env=self._environment(self.variables),
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -102,11 +106,11 @@ class Airflow:
         assert done.returncode == 0, f"airflow {' '.join(arguments)}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
         return done.stdout
 
-    def python(self, code: str, timeout: float = 120) -> str:
+    def python(self, code: str, timeout: float = 300) -> str:
         """Run Python code in Airflow's environment, away from the repository; returns its standard output."""
         done = subprocess.run(
             [self.place / "bin" / "python", "-c", code],
-            env=self._environment(),
+            env=self._environment(self.variables),
             cwd=self.folder,
             capture_output=True,
             text=True,
@@ -116,13 +120,13 @@ class Airflow:
         assert done.returncode == 0, f"{done.stdout[-2000:]}{done.stderr[-4000:]}"
         return done.stdout
 
-    def start(self, *components: str, timeout: float = 120) -> Airflow:
+    def start(self, *components: str, timeout: float = 300) -> Airflow:
         """Start these components (all, where none is named), and wait until the API answers."""
         for name in components or COMPONENTS[self.major]:
             with (self.folder / f"{name}.out").open("ab") as out:
                 self.processes[name] = subprocess.Popen(
                     [self.place / "bin" / "airflow", *COMPONENTS[self.major][name]],
-                    env=self._environment(),
+                    env=self._environment(self._pages if name == "api" else self.variables),
                     cwd=self.folder,
                     stdin=subprocess.DEVNULL,
                     stdout=out,
@@ -161,7 +165,17 @@ class Airflow:
         """Call the REST API (`/dags/…`, without its version); returns the answer. Raises HTTPError."""
         return self._request(method, f"/api/v{2 if self.major == '3' else 1}{path}", body)
 
-    def wait_for_dags(self, *dag_ids: str, timeout: float = 120) -> None:
+    def token(self, user: str) -> str:
+        """3.x: the token of a user of the simple auth manager whose password is `admin`."""
+        headers = {"Content-Type": "application/json"}
+        body = {"username": user, "password": "admin"}
+        return str(self.wait(lambda: self._open("POST", "/auth/token", headers, body), 300, "a token")["access_token"])
+
+    def sign_in(self, user: str) -> None:
+        """3.x: ask as this user from now on, where not everybody is an administrator."""
+        self._token = self.token(user)
+
+    def wait_for_dags(self, *dag_ids: str, timeout: float = 300) -> None:
         """Wait until these DAGs are parsed; the scheduler of 2.11 and the dag processor of 3.x do that."""
         for dag_id in dag_ids:
             self.wait(lambda dag_id=dag_id: self.api("GET", f"/dags/{quote(dag_id)}"), timeout, f"the DAG {dag_id}")
@@ -178,7 +192,7 @@ class Airflow:
         """The state of a run."""
         return str(self.api("GET", f"/dags/{quote(dag_id)}/dagRuns/{quote(run_id, safe='')}")["state"])
 
-    def finish(self, dag_id: str, run_id: str, timeout: float = 120) -> str:
+    def finish(self, dag_id: str, run_id: str, timeout: float = 300) -> str:
         """Wait until the run has finished; returns its state."""
 
         def finished() -> str:
@@ -301,14 +315,14 @@ class Airflow:
             for key, value in values.items()
         }
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, variables: Mapping[str, str]) -> dict[str, str]:
         return {
             "AIRFLOW_HOME": str(self.folder),
             "HOME": str(self.folder),
             "LANG": "C.UTF-8",
             "PATH": f"{self.place / 'bin'}:/usr/local/bin:/usr/bin:/bin",
             "PYTHONUNBUFFERED": "1",
-            **self.variables,
+            **variables,
         }
 
     def _request(self, method: str, path: str, body: Any = None) -> Any:
@@ -325,7 +339,7 @@ class Airflow:
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(self.url + path, data, dict(headers), method=method)
         try:
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=30) as answer:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             error.msg = f"{error.msg}: {error.read()[:500].decode(errors='replace')}"

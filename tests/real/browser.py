@@ -41,7 +41,8 @@ class Browser:
         self._driver.start(find("chromedriver", "chromium-driver"), f"--port={self._driver.port}")
         self._profile = tempfile.mkdtemp(prefix="windsock-chromium-")
         options = {"binary": chromium, "args": [*_FLAGS, f"--user-data-dir={self._profile}"]}
-        wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}}
+        logged = {"browser": "SEVERE"}
+        wanted = {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options, "goog:loggingPrefs": logged}}}
         self._url = f"http://127.0.0.1:{self._driver.port}/session"
         self._url += f"/{self._call('POST', '', wanted)['sessionId']}"
 
@@ -53,11 +54,28 @@ class Browser:
         found = self._call("POST", "/elements", {"using": "css selector", "value": selector})
         return [self._call("GET", f"/element/{one[_ELEMENT]}/text") for one in found]
 
+    def run(self, script: str) -> Any:
+        """What a script in the page returns."""
+        return self._call("POST", "/execute/sync", {"script": script, "args": []})
+
+    def errors(self) -> list[str]:
+        """What the console has said of errors since this was asked last."""
+        return [str(line["message"]) for line in self._call("POST", "/se/log", {"type": "browser"})]
+
     def attribute(self, selector: str, name: str) -> str:
         return str(self._call("GET", f"/element/{self._find(selector)}/attribute/{name}"))
 
     def click(self, selector: str) -> None:
         self._call("POST", f"/element/{self._find(selector)}/click", {})
+
+    def drag(self, selector: str, begin: int, end: int) -> None:
+        """Press the button, move, and let it go: from `begin` to `end` pixels right of the element's middle."""
+        origin = {_ELEMENT: self._find(selector)}
+        moves = [
+            {"type": "pointerMove", "duration": 50, "origin": origin, "x": x, "y": 0} for x in (begin, begin + 1, end)
+        ]
+        steps = [moves[0], {"type": "pointerDown", "button": 0}, *moves[1:], {"type": "pointerUp", "button": 0}]
+        self._call("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "actions": steps}]})
 
     def write(self, selector: str, text: str) -> None:
         self._call("POST", f"/element/{self._find(selector)}/value", {"text": text})

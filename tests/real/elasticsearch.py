@@ -43,10 +43,10 @@ class Elasticsearch(Server):
         return list(arguments)
 
     def up(self) -> None:
-        variables = [
-            f"{key}={value}" for key, value in shipping.environment(self.folder / "state", self.version).items()
-        ]
-        self.start("env", *variables, *self.become)
+        variables = shipping.environment(self.folder / "state", self.version)
+        # It does not live long enough for the second compiler's work to pay: a start takes a third less of a processor.
+        variables["ES_JAVA_OPTS"] += " -XX:TieredStopAtLevel=1"
+        self.start("env", *(f"{key}={value}" for key, value in variables.items()), *self.become)
         end = time.monotonic() + self.patience
         while self.ask("GET", "_cluster/health?wait_for_status=yellow&timeout=5s").get("status") not in {
             "yellow",
@@ -65,7 +65,7 @@ class Elasticsearch(Server):
             f"{self.url}/{path}", data, {"Content-Type": "application/json"}, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             return json.load(error)

@@ -51,23 +51,14 @@ VICTORIA = Engine("VictoriaMetrics", "vmalert-tool", parts.VICTORIAMETRICS.curre
 ENGINES = (OLDEST, CURRENT, VICTORIA)
 
 
-def needed(rules: dict[str, Any], alert: str) -> list[dict[str, Any]]:
-    """Of all rules in a file's text the alert, and the records that it reads, in their order."""
-    kept: list[dict[str, Any]] = []
-    for rule in reversed([rule for group in rules["groups"] for rule in group["rules"]]):
-        read = "record" in rule and any(rule["record"] in other["expr"] for other in kept)
-        if read or rule.get("alert") == alert:
-            kept.insert(0, rule)
-    return kept
-
-
-def for_victoriametrics(rules: list[dict[str, Any]], test: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def for_victoriametrics(rules: dict[str, Any], test: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Return a file of these rules and a file of unit tests, as vmalert-tool takes them to say the same.
 
     What a rule records is seen by those of later groups, where Prometheus shows it to the next rule: each rule is a
     group of its own. A running vmalert shows it with the next evaluation. And a time that a series says is one of 2000.
     """
-    groups = [{"name": f"{number:02}", "rules": [rule]} for number, rule in enumerate(rules)]
+    flat = [rule for group in rules["groups"] for rule in group["rules"]]
+    groups = [{"name": f"{number:02}", "rules": [rule]} for number, rule in enumerate(flat)]
     file = {**test, "rule_files": ["rules.yml"], "group_eval_order": [group["name"] for group in groups]}
     for one in file["tests"]:
         for series in one["input_series"]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SCHEMAS = Path(__file__).parents[1] / "data" / "schemas"
 TIMES = re.compile(r".*(_at|_date|_dttm|_time|_end|_start|_after|heartbeat|timestamp|dttm|_updated)$")
@@ -27,6 +31,7 @@ class Database:
                 connection.execute(sa.text(f"CREATE DATABASE {self.name}"))
         self.url = server.url(self.name)
         self.engine = server.admin(self.name)
+        self._open: sa.engine.Connection | None = None
         self.script = (SCHEMAS / f"airflow-{version}-{server.name}.sql").read_text()
         with self.engine.begin() as connection:
             for statement in self.script.split(";\n"):
@@ -37,8 +42,21 @@ class Database:
     def modern(self) -> bool:
         return self.version.startswith("3")
 
+    @contextlib.contextmanager
+    def together(self) -> Iterator[sa.engine.Connection]:
+        """All that is written within is one transaction, also what is so by itself."""
+        if self._open is not None:
+            yield self._open
+            return
+        try:
+            with self.engine.begin() as connection:
+                self._open = connection
+                yield connection
+        finally:
+            self._open = None
+
     def execute(self, statement: Any, **values: Any) -> Any:
-        with self.engine.begin() as connection:
+        with self.together() as connection:
             result = connection.execute(sa.text(statement) if isinstance(statement, str) else statement, values)
             return result.fetchall() if result.returns_rows else None
 
@@ -58,14 +76,14 @@ class Database:
         if rows:
             table = self.table(name, rows[0])
             made = [{column: self.value(column, value) for column, value in row.items()} for row in rows]
-            with self.engine.begin() as connection:
+            with self.together() as connection:
                 connection.execute(table.insert(), made)
 
     def update(self, name: str, where: dict[str, Any], **values: Any) -> None:
         table = self.table(name, {**where, **values})
         made = {column: self.value(column, value) for column, value in values.items()}
         same = sa.and_(*(table.c[column] == value for column, value in where.items()))
-        with self.engine.begin() as connection:
+        with self.together() as connection:
             connection.execute(table.update().where(same).values(**made))
 
     def empty(self) -> None:

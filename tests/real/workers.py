@@ -1,4 +1,4 @@
-"""Which tests go to the same of pytest-xdist's workers (`pytest -n 3`), and in which order.
+"""Which tests go to the same of pytest-xdist's workers (`pytest -n 4`), and in which order.
 
 Each worker has session fixtures of its own: what tests share, such as an Airflow or an Elasticsearch, starts once
 where all of them run in one worker. Other tests stay together by file.
@@ -14,22 +14,22 @@ if TYPE_CHECKING:
     import pytest
 
 TOGETHER = (
-    "tests/logging",
-    "tests/callbacks/airflow",
-    "tests/e2e",
-    "tests/exporter/plugin",
-    "tests/exporter/reconciler",
-    "tests/exporter/database",
-    "tests/examples",
-    "tests/packaging",
+    ("tests/logging/",),
+    ("tests/callbacks/airflow/", "tests/exporter/plugin/test_airflow.py"),
+    ("tests/e2e/",),
+    ("tests/exporter/reconciler/",),
+    ("tests/exporter/database/",),
+    ("tests/examples/",),
+    ("tests/packaging/",),
 )
-"""Folders whose tests share servers or packages. The longest come first, so that no worker waits for the other's."""
+"""Folders and files whose tests share servers or packages. The longest come first, so that no worker waits for the
+other's."""
 
 
 def group(nodeid: str) -> str:
-    """What a test is kept together with: its folder, if its tests share something, or else its file."""
+    """What a test is kept together with: the folders that it shares something with, or else its file."""
     file = nodeid.partition("::")[0]
-    return next((folder for folder in TOGETHER if file.startswith(f"{folder}/")), file)
+    return next((places[0] for places in TOGETHER if file.startswith(places)), file)
 
 
 class Scheduling(LoadScopeScheduling):
@@ -41,7 +41,7 @@ class Scheduling(LoadScopeScheduling):
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
-        order = {folder: number for number, folder in enumerate(TOGETHER)}
+        order = {places[0]: number for number, places in enumerate(TOGETHER)}
         items.sort(key=lambda item: order.get(group(item.nodeid), len(order)))
 
 

@@ -90,7 +90,11 @@ def may_see_cluster(user: Any = None) -> bool:
 def may_see_dag(dag_id: str, user: Any = None) -> bool:
     """Whether this user (2.11: the request's) may see a DAG."""
     details = _resource_details().DagDetails(id=dag_id)
-    return bool(_auth_manager().is_authorized_dag(method="GET", details=details, user=user))
+    try:
+        return bool(_auth_manager().is_authorized_dag(method="GET", details=details, user=user))
+    except AttributeError:
+        # 2.11 looks up the parent of a DAG with a dot in its id, and fails where there is no such DAG (any more).
+        return False
 
 
 def _auth_manager() -> Any:

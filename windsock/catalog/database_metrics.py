@@ -85,6 +85,23 @@ DB_METRICS: tuple[Row, ...] = (
         "Whether the run that was due before slo.finish_by has still not succeeded; 0 on days without a run.",
         "dag_id",
     ),
+    _gauge(
+        "dag_expected_finish_timestamp_seconds",
+        "When the run that slo.finish_by waits for will be done, by the DAG's tasks and its own history.",
+        "dag_id quantile",
+        "seconds",
+    ),
+    _gauge(
+        "dag_finish_at_risk",
+        "Whether that run is likely to be late; 0 on days without one, and once it has failed or succeeded.",
+        "dag_id",
+    ),
+    _gauge(
+        "dag_expected_late_seconds",
+        "While it is at risk: how late it is expected to be, and the task that costs most; none where its start does.",
+        "dag_id task_id",
+        "seconds",
+    ),
     # task instances
     _gauge("task_instances", "Task instances that are not finished, by state.", "dag_id state"),
     _gauge(

@@ -72,7 +72,7 @@ class Plugin(Section):
 
 
 class Http(Section):
-    """How to speak to Alertmanager or Prometheus; the names of Prometheus' http_config."""
+    """How to speak to Alertmanager, Prometheus or Grafana; the names of Prometheus' http_config."""
 
     ca_file: str | None = None
     cert_file: str | None = None
@@ -108,6 +108,17 @@ class Prometheus(Section):
     """What rules.yml may use; auto: what all of `urls` have, which `windsock alerts build` asks them."""
     query_offset: Duration = 0.0
     """The rules look at what was so long ago, where samples arrive late, by remote write; from 2.53 on."""
+
+
+class Grafana(Section):
+    """The Grafana that `windsock dashboards push` writes to."""
+
+    url: Url | None = None
+    """None: links.grafana."""
+    folder: str = Field(default="Airflow", min_length=1)
+    """Title or uid of the folder that the dashboards go to; made where there is none."""
+    http: Http = Http(bearer="${GRAFANA_TOKEN}")
+    """`bearer` is the token of a service account with the role Editor."""
 
 
 class Links(Section):
@@ -209,6 +220,7 @@ class Settings(Section):
     plugin: Plugin = Plugin()
     alertmanager: Alertmanager = Alertmanager()
     prometheus: Prometheus = Prometheus()
+    grafana: Grafana = Grafana()
     callbacks: Callbacks = Callbacks()
     logs: Logs = Logs()
     links: Links = Links()

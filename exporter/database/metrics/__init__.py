@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import capacity, dags, objectives, runs, tables, tasks
+from . import capacity, dags, forecast, objectives, runs, tables, tasks
 
 if TYPE_CHECKING:
     from windsock.exporter.database.ledger import Ledger
@@ -21,6 +21,7 @@ def make(ledger: Ledger) -> list[Query]:
         tasks.Finished(ledger),
         runs.PastRuns(),
         objectives.Objectives(),
+        forecast.Forecast(),
         tasks.Unfinished(),
         capacity.Pools(),
         capacity.Components(),

@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 from real.hostile import Hostile, Silent
 from real.server import free_port
+from real.waiting import until
 
 DAGS = Path(__file__).parent / "dags"
 BUDGET = 10
@@ -41,10 +42,10 @@ class Broken:
         airflow.wait_for_dags(*(f"broken.{name}" for name in names))
         self.runs = {"healthy": self.run("healthy")}
         self.runs |= {name: self.start(name) for name in names if name != "healthy"}
-        assert silent.posted.wait(120), "the callback of the task that is to be killed did not post"
+        assert silent.posted.wait(300), "the callback of the task that is to be killed did not post"
         os.kill(self.notes()["killed"]["pid"], signal.SIGKILL)
         for name in names:
-            airflow.finish(f"broken.{name}", self.runs[name], 180)
+            airflow.finish(f"broken.{name}", self.runs[name])
 
     def start(self, name):
         return self.airflow.trigger(f"broken.{name}")
@@ -102,10 +103,18 @@ def test_the_task_ends_as_it_would_have(broken):
 def test_nothing_is_lost_and_each_arrives_once(broken):
     place = broken.place
     away = [name for name in broken.names if name != "healthy"]
-    code, found, problem = broken.flush()
-    assert (code, found["waiting"], found["dead"]) == (0, 0, 0), problem
+    delivered = 0
+
+    def nothing_waits():
+        nonlocal delivered
+        code, found, problem = broken.flush()
+        delivered += found["delivered"]
+        assert found["dead"] == 0, problem
+        return (code, found["waiting"]) == (0, 0)
+
+    until(nothing_waits, 300)  # an Alertmanager on a busy machine may miss a budget
     if broken.airflow.major == "3":
-        assert found["delivered"] == len(away)
+        assert delivered == len(away)
     # The scheduler of 2.11 calls the callback of the task that was killed, which delivers what waits on its host.
     storms = {}
     for name in away:
@@ -113,7 +122,7 @@ def test_nothing_is_lost_and_each_arrives_once(broken):
         assert alert["annotations"]["exception"] == "ValueError: no rows"
         storms[name] = alert["labels"].get("storm")
         # One cause: most of them are one message, which has their names.
-        place.inbox.wait_for(lambda m, name=name: f"broken.{name}" in m.text, 20)
+        place.inbox.wait_for(lambda m, name=name: f"broken.{name}" in m.text, 120)
     assert broken.flush()[1]["delivered"] == 0
     time.sleep(4)  # two of Alertmanager's group intervals
     assert len(set(storms.values()) - {None}) == 1

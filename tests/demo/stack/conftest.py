@@ -21,4 +21,4 @@ def folder(tmp_path):
 @pytest.fixture
 def places():
     source = Source()
-    return addresses.choose(source, validate(source), own_airflow=True, grafana=False)
+    return addresses.choose(source, validate(source), own_airflow=True)

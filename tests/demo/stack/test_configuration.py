@@ -109,7 +109,7 @@ logs:
 """
     )
     source = read(file, {})
-    places = addresses.choose(source, validate(source), own_airflow=True, grafana=False, logs=True)
+    places = addresses.choose(source, validate(source), own_airflow=True, logs=True)
     demo = configuration.write(folder, source, places).logs
     assert (demo.folder, demo.format) == (str(folder.run / "airflow-home" / "logs"), "json")
     shutil.rmtree(folder.run / "dags")
@@ -139,12 +139,23 @@ def test_the_demo_s_dags_are_copied(folder, places):
 
 def test_grafana_is_provisioned_by_file(folder, places):
     part = grafana.part(["/opt/grafana/bin/grafana", "server"], folder, places, {"HOME": "/nowhere"})
-    assert part.url == "http://127.0.0.1:3000/api/health"
+    assert part.url == f"{places.url('grafana')}/api/health"
     assert part.environment["HOME"] == "/nowhere"
     provisioning = folder.run / "grafana" / "provisioning"
     (source,) = yaml.safe_load((provisioning / "datasources" / "windsock.yaml").read_text())["datasources"]
     assert (source["type"], source["url"]) == ("prometheus", places.url("prometheus"))
+    assert source["jsonData"]["timeInterval"] == configuration.SCRAPE
     (provider,) = yaml.safe_load((provisioning / "dashboards" / "windsock.yaml").read_text())["providers"]
     assert provider["options"]["path"] == str(folder.run / "dashboards")
     assert part.environment["GF_PATHS_PROVISIONING"] == str(provisioning)
     assert json.dumps(dict(part.environment))
+
+
+def test_grafana_knows_elasticsearch_where_logs_are_shipped(folder):
+    source = Source()
+    places = addresses.choose(source, validate(source), own_airflow=True, logs=True)
+    grafana.part(["grafana", "server"], folder, places, {})
+    text = (folder.run / "grafana" / "provisioning" / "datasources" / "windsock.yaml").read_text()
+    prometheus, logs = yaml.safe_load(text)["datasources"]
+    assert prometheus["isDefault"]
+    assert (logs["type"], logs["url"]) == ("elasticsearch", places.url("elasticsearch"))

@@ -54,7 +54,7 @@ def test_what_the_file_says_of_the_exporter_is_kept_beside_the_demo_s_own(tmp_pa
         f"  statsd: {{listen: ['udp://127.0.0.1:{udp}', 'unix:///tmp/nowhere']}}\n"
     )
     source = read(file, {})
-    places = addresses.choose(source, validate(source), own_airflow=True, grafana=False)
+    places = addresses.choose(source, validate(source), own_airflow=True)
     assert places.exporter == f"127.0.0.1:{web}"
     own, *given = places.statsd
     assert own.startswith("udp://127.0.0.1:")
@@ -70,7 +70,6 @@ def test_without_airflow_the_exporter_is_where_an_own_airflow_looks_for_it(tmp_p
         {"WINDSOCK__EXPORTER__WEB__LISTEN": f"0.0.0.0:{web}", "WINDSOCK__EXPORTER__STATSD__LISTEN": f"[udp://:{udp}]"},
         cwd=False,
     )
-    places = addresses.choose(source, validate(source), own_airflow=False, grafana=False)
+    places = addresses.choose(source, validate(source), own_airflow=False)
     assert places.statsd == (f"udp://:{udp}",)
     assert places.url("exporter") == f"http://127.0.0.1:{web}"
-    assert places.grafana == "127.0.0.1:3000"

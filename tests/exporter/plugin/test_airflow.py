@@ -67,7 +67,9 @@ class TestPages:
         assert here.get("/windsock/dags/team.orders", **TOKEN)[0] in (401, 302)
 
     def test_closed_to_users_that_may_not_see_the_dag(self, here):
-        assert here.get("/windsock/dags/team.orders", **here.known("eve"))[0] == 403
+        status, _ = here.get("/windsock/dags/team.orders", **here.known("eve"))
+        assert status == 403, here.airflow.output("api")[-5000:]
+        assert here.get("/windsock/dags/no.such", **here.known("eve"))[0] == 403
         status, text = here.get("/windsock/", **here.known("eve"))
         assert status == 200
         assert "breaks failed" not in text
@@ -79,7 +81,7 @@ class TestPages:
         assert "load failed: &lt;b&gt;no such table&lt;/b&gt;" in text
         assert "breaks failed" not in text
         assert "2026-01-02 03:04 UTC" in text
-        assert f'href="{alertmanager.url}/d/windsock-overview?var-dag_id=team.orders"' in text
+        assert f'href="{alertmanager.url}/d/windsock-dag?var-dag_id=team.orders"' in text
         assert 'href="http://logs.example.org/1"' in text
         assert 'href="http://runbooks.example.org/AirflowTaskFailed.md"' in text
         assert "javascript:" not in text
@@ -135,6 +137,7 @@ class TestLines:
     @pytest.mark.parametrize("event", ["new", "existing"])
     def test_files_that_can_not_be_imported(self, finished, eventually, event):
         def shown():
+            (finished.airflow.dags / "broken.py").touch()  # so that it is parsed again, and not a minute later
             assert re.search(
                 f'^windsock_listener_import_errors_total{{event="{event}",file_path="[^"]*broken.py"}} [1-9]',
                 finished.exposed(),
@@ -192,8 +195,8 @@ class TestBrowser:
             browser.open(f"{url}/windsock/")
             browser.click('a[href="dags/team.orders"]')
         shown = browser.wait_for("load failed: <b>no such table</b>")
-        assert "The overview with this DAG" in shown
+        assert "The dashboard of this DAG" in shown
         assert "#data" in shown
-        browser.click('a[href*="/d/windsock-overview"]')
+        browser.click('a[href*="/d/windsock-dag"]')
         (opened,) = browser.windows()
-        assert opened == f"{alertmanager.url}/d/windsock-overview?var-dag_id=team.orders"
+        assert opened == f"{alertmanager.url}/d/windsock-dag?var-dag_id=team.orders"

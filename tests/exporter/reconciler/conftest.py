@@ -154,6 +154,8 @@ def bench(alertmanager, messages, cluster, tmp_path) -> Iterator[Callable[..., B
             "cluster": cluster,
             "alertmanager": {"urls": [alertmanager.url]},
             **settings,
+            # A machine that stalls is no database that hangs.
+            "metadata": {"timeout": "60s", **settings.get("metadata", {})},
         }
         given["reconcile"] = {"store": str(tmp_path / f"{given['cluster']}.db"), **settings.get("reconcile", {})}
         made.append(Bench(database, alertmanager, messages, Settings.model_validate(given)))

@@ -170,7 +170,7 @@ def test_a_database_that_is_away_and_comes_back(engine, request, make_database, 
     database = make_database(server, NEWEST)
     database.dag("d")
     clock(1000)
-    eye = look(database.url, metadata=FAST)
+    eye = look(database.url, metadata={"interval": 1, "timeout": 30})
     assert eye()["airflow_db_up"] == 1
     database.engine.dispose()
     server.stop()

@@ -31,6 +31,10 @@ class Airflow:
 
     def pass_by(self, seconds: float = 15.0) -> None:
         """Everything that happens between two passes."""
+        with self.database.together():
+            self._pass_by(seconds)
+
+    def _pass_by(self, seconds: float) -> None:
         begun, self.now = self.now, self.now + seconds
         before = list(self.runs.items())
         for _ in range(self.dice.randrange(3)):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from sqlalchemy.sql.elements import ColumnElement
     from sqlalchemy.sql.expression import FromClause
 
-    from windsock.exporter.database.session import Session
+    from .session import Session
 
 _CHUNK = 200
 

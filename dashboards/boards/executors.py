@@ -1,0 +1,133 @@
+"""Executors and their workers: slots, queues, pods, Celery, edge workers."""
+
+from __future__ import annotations
+
+from windsock.dashboards.panels import BAD, Panel, timeseries
+from windsock.dashboards.queries import Query
+from windsock.dashboards.sources import quantile, quantiles, recorded
+
+_EXECUTORS = ("kubernetes", "batch", "ecs", "lambda")
+
+
+def executor_panels() -> list[Panel]:
+    """What executors hold, and could still take."""
+    return [
+        timeseries(
+            "Executor slots",
+            "Good: some are free. What the executors run and hold, and the slots that they have left.",
+            *(
+                Query(f"sum(max by (cluster, executor_class_name) (airflow_executor_{series}))", text)
+                for series, text in (("running_tasks", "running"), ("queued_tasks", "queued"), ("open_slots", "free"))
+            ),
+        ),
+        timeseries(
+            "In executors, by the database",
+            "Good: queued ones go soon. Task instances queued or running, by executor.",
+            Query("sum by (executor, state) (airflow_db_executor_task_instances)", "{{executor}} {{state}}"),
+            stacked=True,
+        ),
+        timeseries(
+            "Queued for",
+            "Good: below a minute. The longest that one is scheduled or queued; and the wait of those that began.",
+            Query(
+                'max by (state) (airflow_db_task_instance_oldest_age_seconds{state=~"scheduled|queued"})', "{{state}}"
+            ),
+            *quantiles(
+                recorded("airflow_db_task_instance_queue_wait_seconds_bucket"),
+                recorded("airflow_task_queued_duration_seconds_bucket", "queue"),
+                prefix="wait ",
+            ),
+            unit="s",
+            steps=(("transparent", None), (BAD, 600.0)),
+        ),
+        timeseries(
+            "Executor events",
+            "Good: none failed. What executors report to the scheduler, in each step of time (Airflow 3.4 and later).",
+            Query("sum(increase(airflow_scheduler_executor_events_processed_total[$__rate_interval]))", "processed"),
+            Query(
+                "sum by (exception_class) "
+                "(increase(airflow_scheduler_executor_events_failed_total[$__rate_interval])) > 0",
+                "failed: {{exception_class}}",
+            ),
+            Query("max(airflow_scheduler_executor_events_batch_size)", "last batch"),
+            width=12,
+        ),
+        timeseries(
+            "Adopting tasks",
+            "Good: seconds. Time in which an executor takes over the tasks of a dead scheduler.",
+            *(
+                Query(quantile(0.95, f"airflow_{name}_executor_adopt_task_instances_duration_seconds_bucket"), name)
+                for name in _EXECUTORS
+            ),
+            unit="s",
+            width=12,
+            no_value="no such executor, or nothing to adopt",
+        ),
+    ]
+
+
+def worker_panels() -> list[Panel]:
+    """What the kinds of executors say of their workers."""
+    return [
+        timeseries(
+            "Pods",
+            "Good: no status but success. Changes of pods by status, in each step of time.",
+            *(
+                Query(
+                    "sum by (status) "
+                    f"(increase(airflow_kubernetes_executor_pod_{what}_status_total[$__rate_interval])) > 0",
+                    f"{what} {{{{status}}}}",
+                )
+                for what in ("creation", "deletion", "patching")
+            ),
+            bars=True,
+            no_value="no Kubernetes executor",
+        ),
+        timeseries(
+            "Time of the Kubernetes API",
+            "Good: under a second. To create, delete, patch a pod; and to create a batch of them (Airflow 3.4).",
+            *(
+                Query(quantile(0.95, f"airflow_kubernetes_executor_pod_{what}_seconds_bucket"), f"{what} p95")
+                for what in ("creation", "deletion", "patching", "creation_batch_duration")
+            ),
+            Query("max(airflow_kubernetes_executor_pod_creation_batch_size)", "pods of the last batch"),
+            unit="s",
+            no_value="no Kubernetes executor",
+        ),
+        timeseries(
+            "Celery",
+            "Good: nothing. Commands that failed or could not be handed to the broker in time.",
+            Query("sum(increase(airflow_celery_task_timeout_error_total[$__rate_interval]))", "not handed over"),
+            Query("sum(increase(airflow_celery_execute_command_failure_total[$__rate_interval]))", "failed"),
+            bars=True,
+            no_value="no Celery executor, or nothing failed",
+        ),
+        timeseries(
+            "Edge workers",
+            "Good: free above 0. Jobs that edge workers run, and could still take.",
+            Query("sum(airflow_edge_worker_jobs_active)", "running"),
+            Query("sum(airflow_edge_worker_free_concurrency)", "free"),
+            Query("sum(airflow_edge_worker_concurrency)", "all"),
+            Query("sum(airflow_edge_worker_connected)", "workers connected"),
+            Query("sum(airflow_edge_worker_maintenance)", "workers under maintenance"),
+            no_value="no edge worker",
+        ),
+        timeseries(
+            "Tries on edge workers",
+            "Good: success alone. In each step of time.",
+            Query("sum(increase(airflow_edge_worker_ti_start_total[$__rate_interval]))", "began"),
+            Query("sum by (state) (increase(airflow_edge_worker_ti_finish_total[$__rate_interval]))", "{{state}}"),
+            bars=True,
+            no_value="no edge worker",
+        ),
+        timeseries(
+            "Edge workers' heartbeats",
+            "Good: level lines. Of each worker, a second; and the time of a synchronisation.",
+            Query(
+                "topk(10, sum by (worker_name) (rate(airflow_edge_worker_heartbeat_count_total[$__rate_interval])))",
+                "{{worker_name}}",
+            ),
+            Query(quantile(0.95, "airflow_edge_executor_sync_duration_seconds_bucket"), "synchronisation p95, seconds"),
+            no_value="no edge worker",
+        ),
+    ]

@@ -1,0 +1,136 @@
+"""The queries in a dashboard's JSON, and what Grafana makes of one before it is sent."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+Json: TypeAlias = dict[str, Any]
+
+SCRAPE = 15
+"""Seconds between two scrapes, as the data source is told (deploy/grafana): `$__rate_interval` is made of it."""
+POINTS = 1000
+"""Points of a line that Grafana asks for: about the pixels of a panel over half of a screen."""
+_STEPS = (15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
+"""Seconds: what Grafana rounds a step to."""
+_VARIABLE = re.compile(r"\$\{(\w+)(?:\.\w+)?(?::\w+)?\}|\$(\w+)|\[\[(\w+)(?::\w+)?\]\]")
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_LABEL_VALUES = re.compile(r"label_values\(\s*(.+),\s*\w+\s*\)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One query of PromQL; those of a variable and of an annotation have no panel."""
+
+    place: str
+    """`Failed tries`, `variable dag_id`, `annotation Firing alerts`."""
+    ref: str
+    expr: str
+    """As it stands there: with Grafana's variables."""
+    instant: bool = False
+    """One value instead of a line."""
+    no_value: str = ""
+    """What the panel says where there is nothing."""
+    smallest: int = SCRAPE
+    """Seconds: the step is no smaller."""
+    of_series: bool = False
+    """Whether only the series themselves are asked for, not their values."""
+    window: int = 0
+    """Seconds that the panel looks back, whatever the board's range is; 0: as the board."""
+
+    def __str__(self) -> str:
+        return f"{self.place}, query {self.ref}" if self.ref else self.place
+
+
+def panels(board: Json) -> Iterator[Json]:
+    """Yield the panels with something to show: no rows, but what a collapsed row holds."""
+    for panel in board.get("panels", ()):
+        if panel.get("type") == "row":
+            yield from panel.get("panels", ())
+        else:
+            yield panel
+
+
+def targets(board: Json) -> Iterator[Target]:
+    """Yield every query of PromQL: of panels, annotations and variables."""
+    for panel in panels(board):
+        for target in panel.get("targets", ()):
+            if "expr" in target:
+                yield Target(
+                    str(panel.get("title", "")),
+                    str(target.get("refId", "")),
+                    str(target["expr"]),
+                    bool(target.get("instant")),
+                    str(panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "")),
+                    smallest=_seconds(str(panel.get("interval", ""))) or SCRAPE,
+                    window=_seconds(str(panel.get("timeFrom", ""))),
+                )
+    for annotation in board.get("annotations", {}).get("list", ()):
+        if annotation.get("expr"):
+            yield Target(f"annotation {annotation.get('name', '')}", "", str(annotation["expr"]))
+    for choice in board.get("templating", {}).get("list", ()):
+        text = choice.get("query", "")
+        found = _LABEL_VALUES.fullmatch(str(text.get("query", "") if isinstance(text, dict) else text))
+        if choice.get("type") == "query" and found:
+            yield Target(f"variable {choice.get('name', '')}", "", found[1], instant=True, of_series=True)
+
+
+def step(window: int, smallest: int = SCRAPE) -> int:
+    """Return the step in seconds that Grafana chooses for a range of `window` seconds."""
+    wanted = max(smallest, window / POINTS)
+    return next((one for one in _STEPS if one >= wanted), _STEPS[-1])
+
+
+def values(board: Json) -> dict[str, str]:
+    """Return what each variable stands for as the board is opened: all, else its current or its first value."""
+    return {str(choice.get("name", "")): _value(choice) for choice in board.get("templating", {}).get("list", ())}
+
+
+def filled(target: Target, chosen: Mapping[str, str], window: int, scrape: int = SCRAPE) -> str:
+    """Return the expression for the board's range of `window` seconds. Raises ValueError for an unknown variable.
+
+    `scrape`: seconds between two samples of what is asked.
+    """
+    window = target.window or window
+    every = step(window, target.smallest)
+    known = {
+        "__rate_interval": f"{max(every + scrape, 4 * scrape)}s",
+        "__interval": f"{every}s",
+        "__interval_ms": f"{every * 1000}",
+        "__range": f"{window}s",
+        "__range_s": f"{window}",
+        "__range_ms": f"{window * 1000}",
+        **chosen,
+    }
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1] or found[2] or found[3]
+        if name not in known:
+            raise ValueError(f"no variable ${name}")
+        return known[name]
+
+    # A `$` that ends a regular expression has no name behind it.
+    return _VARIABLE.sub(value, target.expr)
+
+
+def _value(choice: Json) -> str:
+    if choice.get("includeAll"):
+        return str(choice.get("allValue") or ".*")
+    current = choice.get("current", {}).get("value")
+    if isinstance(current, list):
+        current = "|".join(map(str, current))
+    if current:
+        return str(current)
+    text = choice.get("query", "")
+    if choice.get("type") == "query" or not isinstance(text, str):
+        return ".*"
+    return text.partition(",")[0].rpartition(" : ")[2].strip()
+
+
+def _seconds(text: str) -> int:
+    found = re.fullmatch(r">?(\d+)([smhd])", text)
+    return int(found[1]) * _UNITS[found[2]] if found else 0

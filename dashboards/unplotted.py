@@ -1,0 +1,46 @@
+"""The catalogue's metrics that no panel shows, each with the reason why not."""
+
+from __future__ import annotations
+
+_TWICE = "says what airflow_ti_finish_total says, without the state"
+_OLD = "Airflow 2 alone sends it, and what it says another panel shows for every version"
+_OPENLINEAGE = "about OpenLineage's own delivery, which its back end watches; no on-call decision rests on it"
+_TEST = "about connection tests that people start by hand in Airflow's UI, and see there"
+_AI = "about AI tools of single tasks (Airflow 3.4): a matter of those tasks' authors"
+_LOADING = "time of loading code at the start of each process; no on-call decision rests on it"
+
+UNPLOTTED = {
+    "airflow_local_task_job_prolonged_heartbeat_failure_total": _OLD,
+    "airflow_local_task_job_task_exit_total": _OLD,
+    "airflow_ti_failures_total": _TWICE,
+    "airflow_ti_successes_total": _TWICE,
+    "airflow_dag_processing_manager_stalls_total": _OLD,
+    "airflow_dag_file_processor_timeouts_total": _OLD,
+    "airflow_dag_file_refresh_error_total": _OLD,
+    "airflow_task_instance_created_total": "counts what the runs' size decides; what became of them is shown",
+    "airflow_dag_processing_last_num_of_db_queries": _OLD,
+    "airflow_collect_db_dags_seconds": _OLD,
+    "airflow_airflow_io_load_filesystems_seconds": _LOADING,
+    "airflow_serde_load_serializers_seconds": _LOADING,
+    "airflow_ol_emit_failed_total": _OPENLINEAGE,
+    "airflow_ol_event_size": _OPENLINEAGE,
+    "airflow_ol_emit_attempts_seconds": _OPENLINEAGE,
+    "airflow_ol_extract_seconds": _OPENLINEAGE,
+    "airflow_connection_test_success_total": _TEST,
+    "airflow_connection_test_failed_total": _TEST,
+    "airflow_connection_test_reaped_total": _TEST,
+    "airflow_connection_test_active": _TEST,
+    "airflow_connection_test_pending": _TEST,
+    "airflow_connection_test_dispatch_duration_seconds": _TEST,
+    "airflow_connection_test_hook_duration_seconds": _TEST,
+    "airflow_edge_worker_status": "a number that only Airflow's code explains; connected and maintenance say it",
+    "airflow_edge_worker_num_queues": "a setting of the worker, which its configuration says",
+    "airflow_managed_agent_failover_total": _AI,
+    "airflow_managed_agent_served_total": _AI,
+    "airflow_common_ai_tool_calls_total": _AI,
+    "airflow_db_dag_expected_finish_timestamp_seconds": "what the alert AirflowFinishAtRisk says of a DAG",
+    "airflow_db_dag_expected_late_seconds": "what the alert AirflowFinishAtRisk says of a DAG",
+    "airflow_db_dag_finish_at_risk": "what the alert AirflowFinishAtRisk says of a DAG",
+    "airflow_db_heartbeat_timestamp_seconds": "the same as airflow_db_heartbeat_age_seconds, which is shown",
+}
+"""By family."""

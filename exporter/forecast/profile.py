@@ -1,0 +1,107 @@
+"""What the runs of a DAG have in common: how long each task takes, how much that varies, and how slow each day was."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from .plan import Plan
+    from .replay import Replay
+
+_WEEK = 7 * 86_400.0
+_SAME_DAY = 3.0
+"""How much more a run counts that was due on the same day of the week."""
+_SAME_TIME = 0.25 * 86_400
+_HALF_LIFE = 28.0 * 86_400
+"""Seconds after which a run counts half."""
+_STEADY = 0.05
+"""No task is taken for steadier than that: a standard deviation of the logarithm of its laps."""
+_SHORTEST = 0.005
+"""Of a run: laps below it are as good as equal."""
+_OUTLIER = 2.0
+"""Standard deviations from what most say, beyond which a lap says no more."""
+_DOUBT = 2
+"""Tasks that say something else are more than one that is slow for itself."""
+_NORMAL = 1.4826
+"""The standard deviation of what is normally distributed, by its median absolute deviation."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How slow a run is as a whole: the logarithm of a factor, 0 as a median."""
+
+    mean: float
+    spread: float
+    """The standard deviation of what is not known of it."""
+
+
+class Profile:
+    """Of the runs that were, the latest last."""
+
+    def __init__(self, plan: Plan, replays: Sequence[Replay]) -> None:
+        self.plan, self.replays = plan, replays
+        self.took = _median(replay.took for replay in replays)
+        self.delay = _median(replay.delay for replay in replays)
+        laps = {task: [replay.laps[task] for replay in replays if task in replay.laps] for task in plan.upstream}
+        self.usual = {task: _median(found) for task, found in laps.items()}
+        self.beside: dict[str, float] = {}
+        """How many instances of a mapped task run side by side at most, as far as that was seen."""
+        for replay in replays:
+            for task, width in replay.widths.items():
+                self.beside[task] = max(self.beside.get(task, 1.0), width.beside)
+        self._least = _SHORTEST * self.took + 1.0
+        self._spreads = dict.fromkeys(plan.upstream, 1.0)
+        # Twice: how steady a task is, is seen when it is known which days were slow, and the other way round.
+        rough = [self._pace(replay.laps, Pace(0.0, 1.0)).mean for replay in replays]
+        self._spreads = {task: self._spread(task, rough) for task in plan.upstream}
+        self.paces = [self._pace(replay.laps, Pace(0.0, 1.0)).mean for replay in replays]
+        """Of each run."""
+
+    def weights(self, due: float) -> list[float]:
+        """How much each run says about one that is due then; together 1."""
+        found = [_weight(abs(due - replay.due)) for replay in self.replays]
+        total = sum(found)
+        return [weight / total for weight in found]
+
+    def pace(self, laps: Mapping[str, float], weights: Sequence[float]) -> Pace:
+        """Of a run of which these laps are known: where they are few, it is as its day of the week usually is."""
+        mean = sum(weight * pace for weight, pace in zip(weights, self.paces, strict=True))
+        square = sum(weight * (pace - mean) ** 2 for weight, pace in zip(weights, self.paces, strict=True))
+        return self._pace(laps, Pace(mean, max(math.sqrt(square), _STEADY)))
+
+    def _pace(self, laps: Mapping[str, float], before: Pace) -> Pace:
+        """`before`, corrected by each lap according to how steady its task is."""
+        precision = before.spread**-2
+        total = precision * before.mean
+        offs = [(self._off(task, lap), self._spreads[task]) for task, lap in laps.items() if task in self._spreads]
+        middle = _median([*(off for off, _ in offs), *[before.mean] * _DOUBT])
+        for off, spread in offs:
+            total += max(-_OUTLIER * spread, min(_OUTLIER * spread, off - middle)) / spread**2 + middle / spread**2
+            precision += spread**-2
+        return Pace(total / precision, precision**-0.5)
+
+    def _off(self, task: str, lap: float) -> float:
+        return math.log((lap + self._least) / (self.usual[task] + self._least))
+
+    def _spread(self, task: str, paces: Sequence[float]) -> float:
+        rests = [
+            abs(self._off(task, replay.laps[task]) - pace)
+            for replay, pace in zip(self.replays, paces, strict=True)
+            if task in replay.laps
+        ]
+        return max(_STEADY, _NORMAL * _median(rests))
+
+
+def _weight(apart: float) -> float:
+    from_week = abs(apart - _WEEK * round(apart / _WEEK))
+    return float((_SAME_DAY if from_week < _SAME_TIME else 1.0) * 0.5 ** (apart / _HALF_LIFE))
+
+
+def _median(values: Iterable[float]) -> float:
+    found = list(values)
+    return statistics.median(found) if found else 0.0
