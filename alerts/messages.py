@@ -12,8 +12,8 @@ import json
 from typing import TYPE_CHECKING
 
 from windsock import channels, links
+from windsock.channels import headlines, storms
 from windsock.channels.entries import COUNT, ENDED, REPEATS, RESOLVED, entries
-from windsock.channels.storms import words
 from windsock.events import ALERTNAMES
 from windsock.versions import at_least
 
@@ -22,15 +22,25 @@ if TYPE_CHECKING:
 
 _REASON = "0.32"
 """The Alertmanager that says why it sends a message."""
+_SINCE = "0.28"
+"""The Alertmanager that knows what time it is: `since` in its templates."""
+_LASTED = """\
+{{ with since .StartsAt }}{{ if ge .Minutes 1.0 }}, {{ template "windsock.span" . }}{{ end }}{{ end }}"""
 _STILL = '{{ if eq .NotificationReason "repeat interval elapsed" }}Still: {{ end }}'
 """The beginning of a message in which nothing is new: it is sent since nothing has changed for `repeat_interval`."""
+
+_PLAIN = '"[<>&]" ""'
+"""reReplaceAll's arguments: what is a mention or a tag somewhere is left out everywhere."""
 
 _HEADER = "{{- /* Made by `windsock alerts build`: what is changed here is lost with the next build. */ -}}\n"
 
 _COMMON = r"""
 {{- /* Which incident: the alert, the DAG, the installation. */ -}}
 {{ define "windsock.name" -}}
-{{ if .GroupLabels.storm }}{{ template "windsock.storm.name" . }}{{ else -}}
+{{ if .GroupLabels.storm }}{{ template "windsock.storm.name" . }}
+{{- else if IS_EVENT }}{{ template "windsock.incident" . }}
+{{- with .GroupLabels.cluster }} ({{ reReplaceAll "[<>&]" "" . }}){{ end }}
+{{- else -}}
 {{ reReplaceAll "[<>&]" "" .GroupLabels.alertname }}
 {{- with .GroupLabels.dag_id }} {{ reReplaceAll "[<>&]" "" . }}{{ end }}
 {{- with .GroupLabels.cluster }} ({{ reReplaceAll "[<>&]" "" . }}){{ end }}
@@ -38,7 +48,9 @@ _COMMON = r"""
 {{- end }}
 
 {{ define "windsock.title" -}}
-STILL{{ if .GroupLabels.storm }}{{ template "windsock.storm.title" . }}{{ else -}}
+STILL{{ if .GroupLabels.storm }}{{ template "windsock.storm.title" . }}
+{{- else if IS_EVENT }}{{ template "windsock.headline" . }}
+{{- else -}}
 [{{ .Status | toUpper }}{{ if gt (len .Alerts.Firing) 1 }}:{{ len .Alerts.Firing }}{{ end }}]
 {{- " " }}{{ template "windsock.name" . }}
 {{- end }}
@@ -49,11 +61,20 @@ STILL{{ if .GroupLabels.storm }}{{ template "windsock.storm.title" . }}{{ else -
 {{- end }}
 
 {{ define "windsock.since" -}}
-{{ with .Annotations.failed_at }}{{ reReplaceAll "[<>&]" "" (printf "%.40s" .) }}
-{{- else }}{{ .StartsAt.UTC.Format "2006-01-02 15:04:05 UTC" }}{{ end }}
+{{ with .Annotations.since }}{{ reReplaceAll "[^0-9A-Za-z :-]" "" (printf "%.40s" .) }}
+{{- else }}{{ .StartsAt.UTC.Format "15:04 UTC" }}{{ end }}LASTED
 {{- end }}
 
-{{ define "windsock.until" }}{{ .EndsAt.UTC.Format "2006-01-02 15:04:05 UTC" }}{{ end }}
+{{ define "windsock.until" -}}
+{{ with .Annotations.until }}{{ reReplaceAll "[^0-9A-Za-z :-]" "" (printf "%.40s" .) }}
+{{- else }}{{ .EndsAt.UTC.Format "15:04 UTC" }}{{ end }} after {{ template "windsock.span" .EndsAt.Sub .StartsAt }}
+{{- end }}
+
+{{ define "windsock.span" -}}
+{{ if lt .Seconds 100.0 }}{{ printf "%.0f s" .Seconds }}
+{{- else if lt .Minutes 100.0 }}{{ printf "%.0f min" .Minutes }}
+{{- else }}{{ printf "%.0f h" .Hours }}{{ end }}
+{{- end }}
 """
 
 
@@ -97,7 +118,7 @@ Runbook: {{ printf "%.1000s" . }}{{ end }}
 {{ define "windsock.text.firing" -}}
 {{ if and .GroupLabels.storm .Alerts.Firing }}{{ template "windsock.storm.dags" .Alerts.Firing }}
 {{- template "windsock.storm.shared" . }}
-
+{{ template "windsock.storm.waiting" .Alerts.Firing }}
 {{ end }}
 """
     + entries(
@@ -136,11 +157,14 @@ def templates(base: Links, version: str) -> str:
     text = (
         _HEADER
         + _COMMON
-        + words("windsock", '"[<>&]" ""')
+        + headlines.words("windsock", _PLAIN)
+        + storms.words("windsock", _PLAIN)
         + _TEXT
         + "".join(channels.of(name).templates for name in channels.NAMES)
     )
     text = text.replace("STILL", _STILL if at_least(version, _REASON) else "")
+    text = text.replace("LASTED", _LASTED if at_least(version, _SINCE) else "")
+    text = text.replace("IS_EVENT", headlines.IS_EVENT)
     text = text.replace("COMMON_RUNBOOK", _runbook(base, ".CommonAnnotations", ".GroupLabels"))
     text = text.replace("RUNBOOK", _runbook(base, ".Annotations", ".Labels"))
     for name in ("log_url", "run_url", "dashboard_url"):

@@ -1,14 +1,14 @@
 """One cause, many DAGs: how many messages Slack gets, and when the one that names the cause is there.
 
     python benchmarks/storm.py [--dags 12 60 500 5000] [--alertmanager PROGRAM ...] [--later SECONDS] [--killed SHARE]
-                               [--peers 3]
+                               [--hosts N] [--peers 3]
 
 DAGs of one team fail of one cause within `--within` seconds, three others of three causes meanwhile. Sixteen
-processes tell of them as callbacks do; with `--killed`, that share of the DAGs is told by the reconciler alone, which
-finds them in a PostgreSQL. Alertmanager has the generated routes, and Slack is the inbox with its limit of one message
-a second. Beside each, in the same run: the same failures and the same Alertmanager without the routes for storms, as it
-was before there were any. `--later` seconds after all was told one more DAG fails of the same cause. `--peers`: so many
-Alertmanagers know each other, and the last of them is away.
+processes tell of them as callbacks do, on so many `--hosts`, each with a folder of its own; with `--killed`, that share
+of the DAGs is told by the reconciler alone, which finds them in a PostgreSQL. Alertmanager has the generated routes,
+and Slack is the inbox with its limit of one message a second. Beside each, in the same run: the same failures and the
+same Alertmanager without the routes for storms, as it was before there were any. `--later` seconds after all was told
+one more DAG fails of the same cause. `--peers`: so many Alertmanagers know each other, and the last of them is away.
 
 Printed: messages; messages that Slack refused for its rate; seconds from the fifth failure to the first message that
 names the cause of a storm; seconds from its failure until the last of the three is told by name; seconds from the last
@@ -23,7 +23,6 @@ import contextlib
 import json
 import multiprocessing
 import random
-import re
 import shutil
 import statistics
 import sys
@@ -31,12 +30,13 @@ import tempfile
 import threading
 import time
 import urllib.request
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+from storm_told import LATER, read
 
 from windsock.airflow.versions import NEWEST
 from windsock.alertmanager import Alertmanager as Client
@@ -62,9 +62,6 @@ OTHERS = {
     "invoices": "FileNotFoundError: no file /data/2026/11/28.csv",
     "weather": "HTTPError: 503 Server Error: Service Unavailable for url: https://api.example.org/v1/weather",
 }
-LATER = "much_later"
-_SINGLE = re.compile(r"AirflowTaskFailed (\S+) \(")
-_JOINED = re.compile(r"^(?:(\d+) DAGs of|(\S+) failed as others did).*OperationalError")
 _BAR = 60
 
 
@@ -75,19 +72,6 @@ class Failing:
     dag_id: str
     exception: str
     at: float
-
-
-@dataclass
-class Told:
-    """What a person has seen by now."""
-
-    messages: int = 0
-    storm: float = 0.0
-    """When a message first named the cause of several DAGs."""
-    named: dict[str, float] = field(default_factory=dict)
-    """DAGs with a message of their own, and when it came."""
-    joined: int = 0
-    complete: float = 0.0
 
 
 class Alertmanager(Server):
@@ -141,9 +125,11 @@ def _ungroup(route: dict[str, Any]) -> None:
 
 def sender(sections: dict[str, Any], ready: Any, schedule: Any, done: Any) -> None:
     """A worker's process: tells of each failure when it happens."""
-    settings = Settings.model_validate(sections)
     ready.put(1)
-    while (one := schedule.get()) is not None:
+    spool = Path(sections["callbacks"]["spool"]["dir"])
+    while (work := schedule.get()) is not None:
+        one, host = work
+        settings = Settings.model_validate({**sections, "callbacks": {"spool": {"dir": str(spool / host)}}})
         time.sleep(max(0.0, one.at - time.time()))
         said = {
             "summary": f"{one.dag_id}: load failed: {one.exception}",
@@ -152,7 +138,14 @@ def sender(sections: dict[str, Any], ready: Any, schedule: Any, done: Any) -> No
             "try": "1 of 1",
         }
         event = Event(
-            TASK_FAILED, "prod", one.dag_id, "r1", task_id="load", team=UNKNOWN, severity="warning", annotations=said
+            TASK_FAILED,
+            "prod",
+            one.dag_id,
+            f"r{one.at}",
+            task_id="load",
+            team=UNKNOWN,
+            severity="warning",
+            annotations=said,
         )
         started = time.perf_counter()
         result = deliver(event, settings, time.monotonic() + 9)
@@ -162,7 +155,8 @@ def sender(sections: dict[str, Any], ready: Any, schedule: Any, done: Any) -> No
 class Senders:
     """The processes. Which one tells of a failure is chance, as the executor's choice is."""
 
-    def __init__(self, sections: dict[str, Any]) -> None:
+    def __init__(self, sections: dict[str, Any], hosts: int) -> None:
+        self.hosts = hosts
         context = multiprocessing.get_context("spawn")
         self.ready, self.done = context.Queue(), context.Queue()
         self.queues = [context.Queue() for _ in range(PROCESSES)]
@@ -178,7 +172,7 @@ class Senders:
     def tell(self, failures: Sequence[Failing]) -> list[float]:
         """Returns the seconds that the callbacks took."""
         for number, one in enumerate(sorted(failures, key=lambda one: one.at)):
-            self.queues[number % PROCESSES].put(one)
+            self.queues[number % PROCESSES].put((one, str(number % self.hosts)))
         results = [self.done.get(timeout=120) for _ in failures]
         problems = {problem for _, problem in results if problem}
         if problems:
@@ -190,32 +184,6 @@ class Senders:
             queue.put(None)
         for process in self.processes:
             process.join(10)
-
-
-def read(inbox: Inbox, since: float) -> Told:
-    """What Slack has got."""
-    told = Told()
-    sizes: list[tuple[float, int]] = []
-    for message in inbox.messages("slack"):
-        if message.received_at < since:
-            continue
-        told.messages += 1
-        title = message.payload["attachments"][0]["title"]
-        single, joined = _SINGLE.search(title), _JOINED.search(title)
-        if single:
-            told.named.setdefault(single[1], message.received_at)
-        elif not joined:
-            # What fails beside it: its first line has the names.
-            for dag_id in message.payload["attachments"][0]["text"].splitlines()[0].split(", "):
-                told.named.setdefault(dag_id, message.received_at)
-        else:
-            told.storm = told.storm or message.received_at
-            told.joined = max(told.joined, int(joined[1] or 1))
-            sizes.append((message.received_at, told.joined))
-    # The first message that has all of the storm.
-    whole = next((at for at, size in sizes if size == told.joined), 0.0)
-    told.complete = max([whole, *(at for dag_id, at in told.named.items() if dag_id != LATER)])
-    return told
 
 
 def measure(options: argparse.Namespace, program: str, dags: int, *, grouped: bool) -> dict[str, Any]:
@@ -234,7 +202,7 @@ def measure(options: argparse.Namespace, program: str, dags: int, *, grouped: bo
         }
         given = Settings.model_validate(sections)
         sections["alertmanager"]["urls"] = several(stack, program, given, options.peers, grouped=grouped)
-        senders = Senders(sections)
+        senders = Senders(sections, options.hosts)
         stack.callback(senders.close)
 
         start = time.time() + 1
@@ -246,7 +214,7 @@ def measure(options: argparse.Namespace, program: str, dags: int, *, grouped: bo
             stack.enter_context(reconciling(sections, folder, killed))
         took = senders.tell([one for one in (*storm, *others) if one not in killed])
         end = moments[-1] + options.patience
-        while (left := len(storm) + len(others) - _count(told := read(inbox, start))) > 0 and time.time() < end:
+        while (left := len(storm) + len(others) - (told := read(inbox, start)).count) > 0 and time.time() < end:
             time.sleep(0.2)
         fifth = moments[min(4, len(moments) - 1)]
         own = [told.named[one.dag_id] - one.at for one in others if one.dag_id in told.named]
@@ -269,10 +237,6 @@ def measure(options: argparse.Namespace, program: str, dags: int, *, grouped: bo
                 time.sleep(0.2)
             figures["later"] = "its own" if LATER in now.named else "none"
         return figures
-
-
-def _count(told: Told) -> int:
-    return told.joined + len(told.named.keys() - {LATER})
 
 
 @contextlib.contextmanager
@@ -309,27 +273,31 @@ def reconciling(sections: dict[str, Any], folder: Path, killed: Sequence[Failing
         server.remove()
 
 
-def cost(program: str, looks: int = 200) -> dict[str, float]:
-    """Milliseconds (median) that a callback spends on its look, and on the one for an earlier alert that there was."""
+def cost(program: str, looks: int = 100) -> dict[str, float]:
+    """Milliseconds (median) that a callback spends on its look, on joining a storm that its host knows, and on asking
+    for an earlier alert, which it did before there were any.
+    """
     server = Alertmanager(program, Settings(), grouped=True)
-    try:
-        config = Settings.model_validate({"alertmanager": {"urls": [server.url]}}).alertmanager
-        times: dict[str, list[float]] = {"look": [], "before": []}
-        for number in range(looks):
-            client = Client(config)
-            event = Event(
-                TASK_FAILED, "prod", f"dag_{number}", "r1", task_id="load", annotations={"exception": "Error"}
-            )
+    times: dict[str, list[float]] = {"look": [], "join": [], "before": []}
+    with contextlib.ExitStack() as stack:
+        stack.callback(server.remove)
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="windsock-storm-")))
+        for number in range(2 * looks):
+            which = "join" if number % 2 else "look"
+            spool = folder / ("one" if number % 2 else str(number))
+            given = {"alertmanager": {"urls": [server.url]}, "callbacks": {"spool": {"dir": str(spool)}}}
+            settings = Settings.model_validate(given)
+            client = Client(settings.alertmanager)
+            said = {"exception": REFUSED.format(1, number)}
+            event = Event(TASK_FAILED, "prod", f"dag_{number}", "r1", task_id="load", annotations=said)
             started = time.perf_counter()
-            placed, signs = alertmanager.place(event, client, 1.0, 1)
+            placed, signs = alertmanager.place(event, settings, client, 1.0)
             middle = time.perf_counter()
             client.find(event.identity, 1.0)
             times["before"].append(time.perf_counter() - middle)
-            times["look"].append(middle - started)
+            times[which].append(middle - started)
             client.post([placed.alert(datetime.now(timezone.utc)), *signs], 1.0)
-        return {name: round(statistics.median(taken) * 1000, 1) for name, taken in times.items()}
-    finally:
-        server.remove()
+    return {name: round(statistics.median(taken) * 1000, 1) for name, taken in times.items()}
 
 
 def missed(figures: dict[str, Any], dags: int) -> list[str]:
@@ -361,6 +329,7 @@ def main() -> None:
     parser.add_argument("--within", type=float, default=8.0, help="seconds in which they fail")
     parser.add_argument("--later", type=float, default=300.0, help="seconds until one more fails; 0: none does")
     parser.add_argument("--killed", type=float, default=0.0, help="share of the DAGs of which no callback tells")
+    parser.add_argument("--hosts", type=int, default=PROCESSES, help="with a folder each; --dags: pods")
     parser.add_argument("--peers", type=int, default=1, help="Alertmanagers; of several the last is away")
     parser.add_argument("--patience", type=float, default=150.0, help="seconds in which everything is to be told")
     parser.add_argument("--only", choices=("now", "before"), help="not both")
@@ -371,7 +340,10 @@ def main() -> None:
     taken = {program: cost(program) for program in options.alertmanager}
     if not options.json:
         for program, figures in taken.items():
-            print(f"{_name(program)}: a callback's look takes {figures['look']} ms, {figures['before']} before")
+            print(
+                f"{_name(program)}: a callback's look takes {figures['look']} ms, joining what its host knows"
+                f" {figures['join']} ms, {figures['before']} before there were storms"
+            )
     for program in options.alertmanager:
         for dags in options.dags:
             for which in ("now", "before"):

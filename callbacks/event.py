@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from windsock import events, links
 from windsock.events import Event, rfc3339
-from windsock.teams import route
+from windsock.teams import route, zone
 from windsock.text import describe, line, safe
+from windsock.times import clock_time
 
 from . import frames
 from .options import DEFAULT
@@ -50,7 +51,8 @@ def build(outcome: Outcome, settings: Settings, options: Options = DEFAULT) -> E
         # Nothing has failed for good yet: nobody is woken for it, unless the author says so.
         severity = "warning"
     name = alertname(outcome)
-    facts = {key: safe(text) for key, text in _annotations(outcome).items()}
+    there = zone(options.team or team, settings)
+    facts = {key: safe(text) for key, text in _annotations(outcome, there).items()}
     urls = {key: safe(url, _URL) for key, url in _urls(outcome, settings, name).items()}
     return Event(
         name,
@@ -66,14 +68,16 @@ def build(outcome: Outcome, settings: Settings, options: Options = DEFAULT) -> E
     )
 
 
-def _annotations(outcome: Outcome) -> dict[str, str]:
+def _annotations(outcome: Outcome, there: str) -> dict[str, str]:
     error = describe(outcome.error) if outcome.error is not None else ""
     now = outcome.ended or datetime.now(timezone.utc)
+    is_over = outcome.kind == "success" or outcome.passed
     return {
         "summary": line(_summary(outcome, error), _SUMMARY),
         "exception": error,
         "traceback": frames.last_of(outcome.error),
-        "recovered" if outcome.kind == "success" or outcome.passed else "failed_at": rfc3339(now),
+        "recovered" if is_over else "failed_at": rfc3339(now),
+        "until" if is_over else "since": clock_time(now, there),
         "due_at": "" if outcome.run_due is None else rfc3339(outcome.run_due),
         "started_at": rfc3339(outcome.started) if outcome.kind == "success" and outcome.started else "",
         "reason": outcome.reason,

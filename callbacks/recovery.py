@@ -47,6 +47,8 @@ class Mark:
     """The run that failed last."""
     since: str = ""
     """The run that failed first since the last success."""
+    runs: int = 0
+    """How many have failed since."""
     due_at: str = ""
     """When the last one was due."""
     failed: float = 0.0
@@ -72,7 +74,10 @@ def mark_failed(event: Event, *, told: bool = True) -> None:
     path = _path(event.cluster, *_key(event))
     before = _read(path)
     since = before.since if before.open else event.run_id
-    mark = replace(before, run_id=event.run_id, since=since, due_at=event.annotations.get("due_at", ""), failed=now)
+    runs = before.runs + (event.run_id != before.run_id) if before.open else 1
+    mark = replace(
+        before, run_id=event.run_id, since=since, runs=runs, due_at=event.annotations.get("due_at", ""), failed=now
+    )
     if told:
         mark = replace(mark, told_retry=now) if event.alertname == TASK_RETRYING else replace(mark, told=now)
         mark = replace(mark, tries=_with(mark.tries, event, delivered=False))

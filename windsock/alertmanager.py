@@ -7,6 +7,8 @@ received. One peer that accepted is a success.
 from __future__ import annotations
 
 import json
+import random
+import re
 import ssl
 import threading
 import time
@@ -40,12 +42,18 @@ _LIMIT = 64 << 20
 _BUSY = "Limit of concurrent GET requests"
 """What Alertmanager answers at once where more ask than it has processors, eight at least, as they do in a storm."""
 _NO_ALERTS = "an answer that is no list of alerts: is that an Alertmanager?"
-_PAUSE = 0.05
-"""Seconds until it is asked again."""
+_LATE = re.compile("^no answer within|[Tt]ime(out|d out)")
+"""Where it takes what is posted and says nothing to who asks: those of whom it says so keep it from the others."""
+_PAUSE, _LONGEST = 0.05, 1.0
+"""Seconds until it is asked again: twice as long each time, up to the second, and each sender chooses some of it."""
 _TRUSTED = 10.0
 """Seconds for which certificates that were read are used."""
 PeerResult = tuple[str, str | None]
 """A peer's URL, and None where it accepted, else what went wrong, in words."""
+
+
+class BusyError(ConnectionError):
+    """Too many ask at once: it says so, or has no time to answer, for as long as there was time."""
 
 
 class Alertmanager:
@@ -70,17 +78,10 @@ class Alertmanager:
 
     def find(self, labels: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
         """Return the firing alerts that carry all of `labels`, from the first peer that answers. Raises OSError."""
-        return self._first(_query(labels), timeout)
-
-    def match(self, patterns: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
-        """As `find`, with an anchored regular expression of Go's for each label."""
-        return self._first(_query(patterns, "=~"), timeout)
-
-    def _first(self, path: str, timeout: float) -> list[dict[str, Any]]:
         error: OSError = ConnectionError("no Alertmanager is configured")
         for url in self._urls:
             try:
-                found: list[dict[str, Any]] = self._get(url, path, timeout)
+                found: list[dict[str, Any]] = self._get(url, _query(labels), timeout)
             except OSError as problem:
                 error = ConnectionError(f"{url}: {problem}")
             else:
@@ -89,12 +90,28 @@ class Alertmanager:
                 error = ConnectionError(f"{url}: {_NO_ALERTS}")
         raise error
 
+    def match(self, patterns: Mapping[str, str], timeout: float) -> list[dict[str, Any]]:
+        """Return what fires at any peer, with an anchored regular expression of Go's for each label.
+
+        One that was started again has lost what the others show. Raises OSError; BusyError where one is that.
+        """
+        answers = self._alerts(_query(patterns, "=~"), timeout)
+        found = [answer for answer in answers.values() if not isinstance(answer, str)]
+        if not found:
+            busy = any(_BUSY in problem or _LATE.search(problem) for problem in answers.values())
+            error = BusyError if busy else ConnectionError
+            raise error("; ".join(f"{url}: {problem}" for url, problem in answers.items()))
+        return [alert for answer in found for alert in answer]
+
     def find_each(self, labels: Mapping[str, str], timeout: float) -> dict[str, list[dict[str, Any]] | str]:
         """Return for each peer its firing alerts that carry all of `labels`, or what went wrong, in words.
 
         All are asked side by side; returns after `timeout` seconds at the latest, and never raises.
         """
-        answers = self.ask(_query(labels), timeout)
+        return self._alerts(_query(labels), timeout)
+
+    def _alerts(self, path: str, timeout: float) -> dict[str, list[dict[str, Any]] | str]:
+        answers = self.ask(path, timeout)
         return {url: one if isinstance(one, str) or _are_alerts(one) else _NO_ALERTS for url, one in answers.items()}
 
     def ask(self, path: str, timeout: float) -> dict[str, Any]:
@@ -122,12 +139,14 @@ class Alertmanager:
 
     def _get(self, url: str, path: str, timeout: float) -> Any:
         """Raises OSError, whose message is what went wrong, in words."""
-        end = time.monotonic() + timeout
+        end, longest = time.monotonic() + timeout, _PAUSE
         reply = self._request(url, path, None, timeout)
         while reply.status == HTTPStatus.SERVICE_UNAVAILABLE and _BUSY in reply.text:
-            if (left := end - time.monotonic() - _PAUSE) <= 0:
+            pause = longest * random.uniform(0.5, 1.0)  # noqa: S311  no secret
+            if (left := end - time.monotonic() - pause) <= 0:
                 break
-            time.sleep(_PAUSE)
+            time.sleep(pause)
+            longest = min(2 * longest, _LONGEST)
             reply = self._request(url, path, None, left)
         if reply.status != HTTPStatus.OK:
             raise ConnectionError(f"{reply.status} {reply.text}")

@@ -25,6 +25,16 @@ DATA_CHECK_FAILED = "AirflowDataCheckFailed"
 ALERTNAMES = (TASK_FAILED, TASK_RETRYING, DAG_RUN_FAILED, TASK_SKIPPED, DEADLINE_MISSED, DATA_CHECK_FAILED)
 """The names of alert events; no Prometheus rule uses one of them."""
 
+VERBS = {
+    TASK_FAILED: " failed",
+    TASK_RETRYING: " failed and is tried again",
+    DAG_RUN_FAILED: ": a run failed",
+    TASK_SKIPPED: ": a task was skipped",
+    DEADLINE_MISSED: " missed its deadline",
+    DATA_CHECK_FAILED: " has bad data",
+}
+"""What happened, behind the DAG's id: the beginning of a headline."""
+
 RECONCILING = "WindsockReconciling"
 """What a reconciler keeps firing while it works, one for each cluster, with severity `info`: shown, told to nobody.
 

@@ -68,11 +68,13 @@ class _Beacon(NamedTuple):
     """Unix time at which it was told."""
     failed_at: str
     dag_id: str
+    since: str
+    """The time of its failure in words."""
 
 
 def beacons(event: Event, now: datetime) -> list[dict[str, Any]]:
     """Return the alerts to post before the look: one of its cause, by DAG; one of its team, by cause."""
-    said = {"dag_id": event.dag_id, "failed_at": event.annotations.get("failed_at", "")}
+    said = {"dag_id": event.dag_id, **{name: event.annotations.get(name, "") for name in ("failed_at", "since")}}
     return [
         _sign(event, {"alertname": BEACON, "cause": cause, "slot": slot}, said, now, WINDOW)
         for cause, slot in _places(event)
@@ -95,10 +97,40 @@ def gather(events: Sequence[Event], seen: Sequence[Mapping[str, Any]], now: date
     storms, crowds = _read(seen)
     times = recurrence.read(seen)
     for event in events:
-        beacon = _Beacon(now.timestamp(), event.annotations.get("failed_at", ""), event.dag_id)
+        beacon = _beacon(now.timestamp(), {**event.annotations, "dag_id": event.dag_id})
         for cause, slot in _places(event):
             _join(crowds, (event.team, cause), slot, beacon)
     return [_placed(event, storms, crowds, times, now) for event in events]
+
+
+def joins(event: Event) -> tuple[str, str]:
+    """Return the causes of the storms that `event` would join, as the label of their beacons has them: its own, any."""
+    return _cause(event), ""
+
+
+def joinable(event: Event) -> str | None:
+    """Return the cause of the storm of `event`, which others may join; None: there is none, or it is of seconds."""
+    cause = _parts(event.storm)[1]
+    return None if not event.storm or _alone(event) or cause == BESIDE else cause
+
+
+def join(event: Event, storm: str, first: str, now: datetime) -> Event:
+    """Return `event` as one more of a storm that goes on, of which its mark has the label and the annotation."""
+    began, cause = _parts(storm)
+    if not _recurs(storm) and now - datetime.fromtimestamp(unix(began), timezone.utc) > LASTING:
+        storm = f"{began}/{cause}/{recurrence.AGAIN}"
+    text = causes.of(event.alertname, event.annotations)
+    return _labelled(event, storm, {**event.annotations, "cause": text, "first": first})
+
+
+def assume(event: Event, now: datetime) -> Event:
+    """Return `event` as part of the storm that there must be, since too many ask for anyone to find it.
+
+    All who can't find it choose the same, without a word to each other: what fails of a cause within a minute.
+    """
+    text = causes.of(event.alertname, event.annotations)
+    cause = "" if not text or causes.is_vague(text) else _cause(event)
+    return join(event, f"{rfc3339(now.replace(second=0, microsecond=0))}/{cause}".removesuffix("/"), "", now)
 
 
 def marks(events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:
@@ -152,12 +184,10 @@ def _placed(
             storm = f"{rfc3339(began)}/{cause}".removesuffix("/")
             if number >= recurrence.TIMES:
                 storm = f"{since}/{cause}/{recurrence.AGAIN}"
-            first = f"{earliest.dag_id} at {(earliest.failed_at or rfc3339(began))[11:19]} UTC"
+            first = f"{earliest.dag_id} at {earliest.since or f'{began:%H:%M} UTC'}"
         if storm:
             storms[event.team, cause] = storm, first
-            if not _recurs(storm) and now - datetime.fromtimestamp(unix(_parts(storm)[0]), timezone.utc) > LASTING:
-                storm = f"{_parts(storm)[0]}/{cause}/{recurrence.AGAIN}"
-            return _labelled(event, storm, {**said, "first": first})
+            return join(replace(event, annotations=said), storm, first, now)
     number, since = recurrence.count(times, event.team, _key(event), now)
     note, storm = recurrence.note(number, since), ""
     if number >= recurrence.TIMES:
@@ -192,9 +222,13 @@ def _read(
                 mark = labels["storm"], said.get("first", "")
                 storms[team, cause] = min(mark, storms.get((team, cause), mark))
             elif labels.get("alertname") == BEACON:
-                beacon = _Beacon(_lit(alert), said.get("failed_at", ""), said["dag_id"])
-                _join(crowds, key, labels["slot"], beacon)
+                _join(crowds, key, labels["slot"], _beacon(_lit(alert), said))
     return storms, crowds
+
+
+def _beacon(at: float, said: Mapping[str, str]) -> _Beacon:
+    """Raises KeyError."""
+    return _Beacon(at, said.get("failed_at", ""), said["dag_id"], said.get("since", ""))
 
 
 def _lit(alert: Mapping[str, Any]) -> float:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from windsock.times import UTC
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -38,6 +40,12 @@ def route(facts: DagFacts, settings: Settings) -> tuple[str, str]:
     team = next((name for name, team in settings.teams.items() if marks(team.match, facts)), UNKNOWN)
     severity = next((rule.is_ for rule in settings.severity if matches(rule.match, facts)), settings.defaults.severity)
     return team, severity
+
+
+def zone(team: str, settings: Settings) -> str:
+    """Return the name of the zone in which a team says its times."""
+    config = settings.teams.get(team)
+    return (config and config.timezone) or settings.defaults.timezone or UTC
 
 
 def marks(match: Match, facts: DagFacts) -> bool:

@@ -6,6 +6,7 @@ host, and the same alert posted twice is one.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from dataclasses import replace
@@ -13,12 +14,13 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from windsock import storms
-from windsock.alertmanager import Alertmanager, credentials
+from windsock.alertmanager import Alertmanager, BusyError, credentials
 from windsock.callbacks import bounded, spool, success
 from windsock.events import RECONCILING, TASK_FAILED, TASK_RETRYING, rfc3339, unix
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
 
+from . import ongoing
 from .result import Delivery, count, took
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ _LOOK_UP = 0.2
 """The share of the time that asking for an earlier alert may take: the post is what counts."""
 _LIGHTING = 0.3
 """The share of that time that the beacon may take."""
+_LOOKED = 0.9
+"""The share after which it ends by itself, where a peer says that it is busy."""
 _KEEPING = 0.1
 """The share that putting it down may take: a disk that hangs costs no alert."""
 _RENDERING = 0.4
@@ -57,7 +61,7 @@ def fire(event: Event, settings: Settings, deadline: float, template: str | None
     except SettingsError as error:
         return conclude(claim, settings, event, [("", error.problems[0])], "settings")
     started = time.monotonic()
-    event, signs = place(event, client, (deadline - started) * _LOOK_UP, len(settings.alertmanager.urls))
+    event, signs = place(event, settings, client, (deadline - started) * _LOOK_UP)
     results = post(client, [event.alert(datetime.now(timezone.utc)), *signs], deadline)
     seconds = time.monotonic() - started
     found = conclude(claim, settings, event, results)
@@ -97,8 +101,11 @@ def resolve(event: Event, settings: Settings, deadline: float, before: float) ->
         except OSError as error:
             return (url, str(error).removeprefix(f"{url}: ")), 0
         moment = rfc3339(datetime.fromtimestamp(before, timezone.utc))
+        until = {name: event.annotations[name] for name in ("until",) if name in event.annotations}
         alerts = [
-            {**{key: alert[key] for key in ("labels", "annotations", "startsAt")}, "endsAt": moment} for alert in found
+            {"labels": one["labels"], "annotations": {**one["annotations"], **until}}
+            | {"startsAt": one["startsAt"], "endsAt": moment}
+            for one in found
         ]
         if not alerts:
             return (url, None), 0
@@ -182,15 +189,26 @@ def word(results: list[PeerResult]) -> str:
     return "unreachable"
 
 
-def place(event: Event, client: Alertmanager, seconds: float, peers: int) -> tuple[Event, list[dict[str, Any]]]:
+def place(event: Event, settings: Settings, client: Alertmanager, seconds: float) -> tuple[Event, list[dict[str, Any]]]:
     """Give the failure the labels of an alert for it that is there, or the storm that it is part of, or neither.
 
     The second value is what to post beside its alert, so that others find out what they share with it.
     """
+    now = datetime.now(timezone.utc)
+    with contextlib.suppress(Exception):
+        joined = bounded.run(lambda: ongoing.join(event, settings, now), seconds * _KEEPING)
+        if joined is not None:
+            return joined, storms.marks([joined], now)
     try:
-        return bounded.run(lambda: _placed(event, client, seconds, peers), seconds)
+        placed, signs = bounded.run(lambda: _looked(event, client, seconds, now), seconds)
+    except BusyError:
+        placed = storms.assume(event, now)
+        signs = storms.marks([placed], now)
     except Exception:  # noqa: BLE001  nothing that goes wrong here is worth an alert that is not sent
         return event, []
+    with contextlib.suppress(Exception):
+        bounded.run(lambda: ongoing.remember(placed, settings, now), seconds * _KEEPING)
+    return placed, signs
 
 
 def adopt(event: Event, alert: Mapping[str, Any]) -> Event:
@@ -208,13 +226,18 @@ def adopt(event: Event, alert: Mapping[str, Any]) -> Event:
     return replace(event, **routing, storm=labels.get("storm", ""), annotations={**own, **found})
 
 
-def _placed(event: Event, client: Alertmanager, seconds: float, peers: int) -> tuple[Event, list[dict[str, Any]]]:
+def _looked(event: Event, client: Alertmanager, seconds: float, now: datetime) -> tuple[Event, list[dict[str, Any]]]:
     """Raises OSError."""
-    now = datetime.now(timezone.utc)
+    end = time.monotonic() + seconds * _LOOKED
     # Lit before the look, so that of two that fail at the same moment one sees the other.
-    client.post(storms.beacons(event, now), seconds * _LIGHTING)
-    # Peers are asked in turn, so that one that hangs leaves time for the next.
-    found = client.match(storms.patterns(event), seconds / peers)
+    lit = client.post(storms.beacons(event, now), seconds * _LIGHTING)
+    try:
+        found = client.match(storms.patterns(event), end - time.monotonic())
+    except BusyError as error:
+        if any(problem is None for _, problem in lit):
+            raise
+        # It takes nothing either: that is no storm, and the post has its own time.
+        raise ConnectionError(str(error)) from error
     identity = event.identity.items()
     told = next((alert for alert in found if identity <= alert["labels"].items()), None)
     if told is not None:

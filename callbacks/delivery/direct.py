@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
-from windsock.callbacks import bounded, incidents, occurrence, spool
+from windsock.callbacks import bounded, incidents, occurrence, recovery, spool
 from windsock.callbacks.channels import Answer, send
 from windsock.callbacks.incidents import PAUSE, Incident, subject
 from windsock.callbacks.rendering.message import Message
@@ -281,6 +281,7 @@ class DirectDelivery:
             tasks=() if news.is_of_a_task(to) else tasks,
             notes=(late,) if age > self.settings.callbacks.spool.late_after else (),
             id=entry.id,
+            runs=recovery.last(entry.event).runs,
         )
         if entry.template is None or message.resolved:
             return message

@@ -147,7 +147,7 @@ class _Replay:
             return self._superseded(claim) if entry.age() > _SOON else "waiting"
         else:
             # While nobody could be told, many may have failed: they are one message here, too.
-            event, signs = alertmanager.place(self._late(entry), client, seconds, len(config.urls))
+            event, signs = alertmanager.place(self._late(entry), self._settings, client, seconds)
         alerts = [event.alert(datetime.now(timezone.utc)), *signs]
         return self._concluded(claim, alertmanager.post(client, alerts, self._deadline))
 

@@ -7,6 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from windsock.events import VERBS
 from windsock.text import line, shorten
 
 if TYPE_CHECKING:
@@ -29,13 +30,16 @@ _LOOKED_AT = 3000
 _LINKS = (("log_url", "Log"), ("run_url", "Airflow"), ("dashboard_url", "Dashboard"), ("runbook_url", "Runbook"))
 _SAID = {
     *("summary", "exception", "traceback", "description", "failed_at", "recovered", "map_index", "try", "run_id"),
-    *("log_tail", "hostname", "tags", "due_at", "started_at"),
+    *("log_tail", "hostname", "tags", "due_at", "started_at", "since", "until", "cause", "first", "again"),
 }
 """Annotations that have a place of their own, or are of no use to a reader."""
 _NAMES = {"failed_count": "failed"}
 _DROPPED = ("Cc", "Cf", "Cs", "Co")
 _KEPT = "\n\t\u200c\u200d"
 """Beside line ends: what joins letters and emoji."""
+_BEFORE_WHY = re.compile(r".{0,600}?(failed|tried again|skipped|bad data|SLA|deadline[^:]{0,100}): ")
+"""Of a summary, what the headline says already."""
+_WHY = 150
 _WORDS = re.compile(r"[A-Za-z][A-Za-z0-9_ ]{0,40}")
 
 
@@ -53,6 +57,8 @@ class Message:
     """What a template says instead of the exception."""
     id: str = ""
     """The same for each attempt to deliver it."""
+    runs: int = 1
+    """Runs of the task that have failed one after the other, as far as this host knows."""
 
     @property
     def status(self) -> str:
@@ -61,15 +67,25 @@ class Message:
 
     @property
     def name(self) -> str:
-        """Which incident: the alert, the DAG, the installation."""
-        event = self.event
-        return re.sub(r"[<>&]", "", clean(f"{event.alertname} {line(clean(event.dag_id), 250)} ({event.cluster})"))
+        """Which incident: what happened to which DAG of which installation."""
+        return self._headline("")
 
     @property
     def title(self) -> str:
-        """The first line."""
-        count = f":{self.failures}" if self.failures > 1 and not self.resolved else ""
-        return f"[{self.status.upper()}{count}] {self.name}"
+        """The first line: `orders failed: ValueError: no rows, 3rd run in a row, and 4 more (prod)`."""
+        if self.resolved:
+            return f"Over: {self.name}"
+        error, _, _ = clean(self.event.annotations.get("exception", "")).partition("\n")
+        summary = self.event.annotations.get("summary", "")
+        why = error or (_BEFORE_WHY.sub("", clean(summary), count=1) if _BEFORE_WHY.match(clean(summary)) else "")
+        runs = f", {ordinal(self.runs)} run in a row" if self.runs > 1 else ""
+        more = f", and {self.failures - 1} more" if self.failures > 1 else ""
+        return self._headline(f"{': ' if why else ''}{line(why, _WHY)}{runs}{more}")
+
+    def _headline(self, more: str) -> str:
+        event = self.event
+        what = f"{line(clean(event.dag_id), 250)}{VERBS.get(event.alertname, f': {event.alertname}')}"
+        return re.sub(r"[<>&]", "", clean(f"{what}{more} ({event.cluster})"))
 
     @property
     def summary(self) -> str:
@@ -78,13 +94,18 @@ class Message:
 
     @property
     def since(self) -> str:
-        """The time of the failure, as its sender wrote it."""
-        return line(clean(self.event.annotations.get("failed_at", "")), 40)
+        """The time of the failure, in the team's zone."""
+        return self._time("since", "failed_at")
 
     @property
     def until(self) -> str:
         """When it was over, where that is known."""
-        return line(clean(self.event.annotations.get("recovered", "")), 40)
+        return self._time("until", "recovered")
+
+    def _time(self, *names: str) -> str:
+        """In words where its sender wrote them."""
+        said = self.event.annotations
+        return line(clean(next((said[name] for name in names if said.get(name)), "")), 40)
 
     @property
     def run(self) -> str:
@@ -179,6 +200,12 @@ class Message:
             "failures": self.failures,
             "tasks": dict(self.tasks),
         }
+
+
+def ordinal(number: int) -> str:
+    """Return `3rd`."""
+    ends = {1: "st", 2: "nd", 3: "rd"}
+    return f"{number}{'th' if number // 10 % 10 == 1 else ends.get(number % 10, 'th')}"
 
 
 def clean(text: str) -> str:

@@ -26,7 +26,7 @@ def payload(message: Message) -> dict[str, Any]:
         "color": "good" if message.resolved else "danger" if event.severity == "critical" else "warning",
         "title": escape(message.title, 400),
         "text": text(message),
-        "fallback": escape(f"{message.title}: {message.summary}", 600),
+        "fallback": escape(message.title, 600),
         "footer": escape(" · ".join(part for part in (event.severity, event.team[:60]) if part), 250),
         "mrkdwn_in": ["text"],
     }
@@ -71,8 +71,8 @@ def escape(value: str, limit: int) -> str:
 
 def _what(message: Message) -> str:
     event, said = message.event, message.event.annotations
-    which = f"*{escape(_plain(event.task_id), 200)}* in run" if event.task_id else "Run"
-    which += f" `{escape(message.run, 200)}`"
+    which = f"*{escape(_plain(event.task_id or 'The run'), 200)}*"
+    which += "" if said.get("run_url") else f" in `{escape(message.run, 200)}`"
     which += f", check {escape(_plain(event.check), 100)}" if event.check else ""
     if message.resolved:
         return f":white_check_mark: {which}, resolved{f' {message.until}' if message.until else ''}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from windsock import links
 from windsock.events import TASK_FAILED
 from windsock.exporter.database.faults import said
+from windsock.teams import route, zone
 
 from . import logfile, texts
 from .details import Details, details
@@ -32,6 +33,7 @@ class Enrichment:
     """One for each reconciler: `ask` for what is new in a pass, then `write` for each that is told."""
 
     def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._links = links.complete(settings)
         logs = logfile.folder(settings.reconcile.logs)
         self._tails = logfile.Tails(logs) if logs is not None else None
@@ -41,7 +43,8 @@ class Enrichment:
         self._paused = 0
 
     def use(self, settings: Settings) -> None:
-        """Link by `settings` from now on."""
+        """Link by `settings` from now on, and say times as they do."""
+        self._settings = settings
         self._links = links.complete(settings)
 
     def ask(self, database: Collector, failures: Sequence[Failure]) -> str:
@@ -80,5 +83,6 @@ class Enrichment:
             impact=self._impact.of(key.dag_id),
             log_tail=end,
             base=self._links,
+            zone=zone(route(dag, self._settings)[0], self._settings),
             modern=self._modern,
         )

@@ -10,6 +10,7 @@ from windsock import links
 from windsock.events import DEADLINE_MISSED, TASK_FAILED, rfc3339
 from windsock.settings.units import format_elapsed
 from windsock.text import LIMIT, line, safe, shorten
+from windsock.times import clock_time
 
 from .reasons import why
 
@@ -32,9 +33,12 @@ OURS = frozenset({"map_index", "reason", "frequency", "impact", "log_tail"})
 
 
 def write(  # noqa: PLR0913  each is what another part found
-    failure: Failure, found: Details, *, dag: DagFacts, impact: str, log_tail: str, base: Links, modern: bool
+    failure: Failure, found: Details, *, dag: DagFacts, impact: str, log_tail: str, base: Links, zone: str, modern: bool
 ) -> dict[str, str]:
-    """Return what the database says of a failure, with the names that callbacks use. `modern`: Airflow 3's pages."""
+    """Return what the database says of a failure, with the names that callbacks use.
+
+    `zone` is that of its team, `modern` means Airflow 3's pages.
+    """
     key = failure.key
     first = found.instances[0] if found.instances else None
     failed_at = failure.ended or time.time()
@@ -43,6 +47,7 @@ def write(  # noqa: PLR0913  each is what another part found
         "summary": line(_summary(failure, found, reason), _SUMMARY),
         "reason": line(safe(reason), LIMIT),
         "failed_at": rfc3339(_moment(failed_at)),
+        "since": clock_time(_moment(failed_at), zone),
         # A callback's success ends what was due no later than its own run.
         "due_at": rfc3339(_moment(failure.due)) if failure.due is not None else "",
         "map_index": _indexes(found),

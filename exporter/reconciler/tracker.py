@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from windsock import storms
 from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, LIFETIME, TASK_FAILED, TASK_RETRYING
-from windsock.teams import DagFacts, owners_of, route
+from windsock.teams import DagFacts, owners_of, route, zone
+from windsock.times import clock_time
 
 from . import rules, texts
 from .failure import ROUTING, Alert, Failure, Key
@@ -15,7 +17,6 @@ from .peers import labels_of, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
-    from datetime import datetime
 
     from windsock.settings import Settings
 
@@ -186,7 +187,8 @@ class Tracker:
             reason = reason or "somebody else has resolved it"
         if reason:
             one.over, one.told, one.dirty = now, False, True
-            one.annotations = {**one.annotations, "resolution": reason}
+            until = clock_time(datetime.fromtimestamp(now, timezone.utc), zone(one.team, self._settings))
+            one.annotations = {**one.annotations, "resolution": reason, "until": until}
             log.info("%s is over: %s", one.key, reason)
             return
         failed, ended = view.failed.get(one.key, (one.failed, None))

@@ -207,6 +207,7 @@ def _failed_task(task_id="load", run_id="manual__2026-11-22T09:00:00+00:00", **g
         "summary": f"Task {task_id} of DAG orders failed",
         "exception": "ValueError: row 17 has no price",
         "failed_at": "2026-11-22T09:01:02.123Z",
+        "since": "10:01",
         "try": "3 of 3",
         "log_url": f"https://airflow.example.org/dags/orders/runs/{run_id}/tasks/{task_id}?try_number=3",
         "run_url": "https://airflow.example.org/dags/orders/runs/manual",

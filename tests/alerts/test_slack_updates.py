@@ -19,12 +19,12 @@ def test_the_newest_edits_its_message_and_says_in_its_thread_what_is_new(
     first, second = failed_task(team="default"), failed_task("check", team="default")
     with told(inbox, tmp_path / "am", "0.35", newest) as running:
         running.fire(first)
-        inbox.wait_for(lambda message: "[FIRING] AirflowTaskFailed orders (prod)" in message.text)
+        inbox.wait_for(lambda message: message.text.startswith("orders failed: "))
         running.fire(second)
-        inbox.wait_for(lambda message: message.thread is None and "[FIRING:2]" in message.text)
+        inbox.wait_for(lambda message: message.thread is None and ", and 1 more" in message.text)
         running.resolve(first, second)
-        over = inbox.wait_for(lambda message: message.thread is None and "[RESOLVED]" in message.text)
-        eventually(lambda: [one for one in replies(inbox) if "[RESOLVED]" in one.text], "the end in the thread")
+        over = inbox.wait_for(lambda message: message.thread is None and "Over: " in message.text)
+        eventually(lambda: [one for one in replies(inbox) if "Over: " in one.text], "the end in the thread")
 
         assert slack(inbox) == [over]
         assert (over.channel, bool(over.edited), over.problems) == ("#data-alerts", True, ())
@@ -32,22 +32,22 @@ def test_the_newest_edits_its_message_and_says_in_its_thread_what_is_new(
         assert "ValueError: row 17 has no price" in over.text
         assert "Log (https://airflow.example.org" in over.text
         assert {message.thread for message in replies(inbox)} == {over.id}
-        assert ["[FIRING:2]" in one.text for one in replies(inbox)] == [True, False]
+        assert [one.text.startswith("Over: ") for one in replies(inbox)] == [False, True]
         assert not [one for one in inbox.attempts() if one.refused]
         assert running.complaints == []
 
         # What fails after that is another incident, and no edit of an old message.
         running.fire(failed_task(run_id="manual__2", team="default"))
         again = inbox.wait_for(lambda message: message.thread is None and message.seq > over.seq)
-        assert "[FIRING] AirflowTaskFailed orders (prod)" in again.text
+        assert again.text.startswith("orders failed: ")
 
 
 def test_an_edit_alone_leaves_one_message(inbox, told, newest, tmp_path, failed_task):
     with told(inbox, tmp_path / "am", "0.32", newest) as running:
         running.fire(failed_task(team="default"))
-        inbox.wait_for(lambda message: "[FIRING]" in message.text)
+        inbox.wait_for(lambda message: "orders failed: " in message.text)
         running.resolve(failed_task(team="default"))
-        over = inbox.wait_for(lambda message: "[RESOLVED]" in message.text)
+        over = inbox.wait_for(lambda message: "Over: " in message.text)
         assert inbox.messages("slack") == [over]
         assert over.edited
         assert running.complaints == []
@@ -56,12 +56,12 @@ def test_an_edit_alone_leaves_one_message(inbox, told, newest, tmp_path, failed_
 def test_the_oldest_sends_one_more_through_the_same_proxy(inbox, told, tmp_path, failed_task):
     with told(inbox, tmp_path / "am", "0.25") as running:
         running.fire(failed_task(team="default", severity="critical"))
-        inbox.wait_for(lambda message: "[FIRING]" in message.text)
+        inbox.wait_for(lambda message: "orders failed: " in message.text)
         # The page too went to PagerDuty's own address, and came here.
         page = inbox.wait_for(lambda message: message.platform == "pagerduty")
         assert page.state == "triggered"
         running.resolve(failed_task(team="default", severity="critical"))
-        over = inbox.wait_for(lambda message: message.platform == "slack" and "[RESOLVED]" in message.text)
+        over = inbox.wait_for(lambda message: message.platform == "slack" and "Over: " in message.text)
         assert len(slack(inbox)) == 2
         assert not over.edited
         assert running.complaints == []
@@ -80,7 +80,7 @@ def test_a_message_that_someone_deleted_is_missed_aloud(inbox, told, newest, tmp
     """What docs/alertmanager.md warns of: Alertmanager sends no new one in its place."""
     with told(inbox, tmp_path / "am", "0.35", newest) as running:
         running.fire(failed_task(team="default"))
-        inbox.wait_for(lambda message: "[FIRING]" in message.text)
+        inbox.wait_for(lambda message: "orders failed: " in message.text)
         inbox.clear()
         running.fire(failed_task("check", team="default"))
         eventually(lambda: [line for line in running.complaints if "message_not_found" in line], "an error in its log")

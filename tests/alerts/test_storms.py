@@ -142,6 +142,20 @@ def test_what_all_of_them_share_is_behind_their_names(alertmanager, storm, told)
     assert "dag_0003 (all on worker-3)\n" in told("slack", "(all on worker-3)").text
 
 
+def test_who_waits_for_them_is_below_their_names(alertmanager, storm, told):
+    waiting = ["bills (asset)", "bills (asset)", "<b>report (waits for it)", "", *(f"other{n}" for n in range(5))]
+    alerts = [
+        (dataclasses.replace(event, annotations={**event.annotations, "impact": waiting[number // 2]}), at)
+        for number, (event, at) in enumerate(storm(9))
+    ]
+    fire(alertmanager, alerts)
+    said = "dag_0000 → bills (asset); dag_0002 → breport (waits for it); " + "; ".join(
+        f"dag_{n:04} → other{n - 4}" for n in range(4, 7)
+    )
+    for platform in ("slack", "mail"):
+        assert f"Waiting downstream: {said}; …" in told(platform, "9 DAGs").text.splitlines()
+
+
 def test_what_fails_beside_a_storm_is_told_by_name(alertmanager, storm, told):
     beside = STORM.replace("3fa9c1d2", storms.BESIDE)
     fire(alertmanager, storm(1, beside))
@@ -204,7 +218,7 @@ def test_a_repeat_in_which_nothing_is_new_says_so(inbox, alertmanagers, newest, 
             first, still = told(platform, "2 DAGs"), told(platform, "Still: 2 DAGs of payments failed")
             assert "Still" not in first.text
             assert still.received_at - first.received_at > 1
-            assert told(platform, "Still: [FIRING")
+            assert told(platform, "Still: orders failed")
 
 
 def test_teams_reads_the_same_sentence(inbox, alertmanagers, newest, storm, told, tmp_path):

@@ -276,7 +276,7 @@ def test_apprise_delivers_to_what_its_url_says(tell, serve, monkeypatch):
     monkeypatch.setenv("APPRISE", f"json://127.0.0.1:{server.port}/path")
     assert tell("apprise", "${APPRISE}").problem == ""
     said = json.loads(server.requests[0][2])
-    assert said["title"] == "[FIRING] AirflowTaskFailed orders (airflow)"
+    assert said["title"] == "orders failed: ValueError: no rows (airflow)"
     assert "ValueError: no rows" in said["message"]
 
     monkeypatch.setenv("APPRISE", "json://127.0.0.1:1/path")

@@ -200,10 +200,10 @@ def test_a_preview_sends_nothing(configure, away, inbox, tmp_path):
     page = tmp_path / "page.html"
     code, out, err = windsock("preview", "--html", str(page))
     assert (code, err) == (0, "")
-    for said in ("Slack\n  [FIRING] AirflowTaskFailed orders_daily", "E-mail\n  Subject: ", "PagerDuty\n  Airflow"):
+    for said in ("Slack\n  orders_daily failed: ", "E-mail\n  Subject: ", "PagerDuty\n  orders"):
         assert said in out
     assert "3 of 1200 rows have no price</pre>" in page.read_text()
-    assert "[RESOLVED]" in windsock("preview", "--resolved")[1]
+    assert "Over: orders_daily" in windsock("preview", "--resolved")[1]
     assert "7 failures in this run" in windsock("preview", "--failures", "7")[1]
     assert "Call ana" in windsock("preview", "--template", "Call {{ owner }}")[1]
     assert tuple(json.loads(windsock("preview", "--json")[1])) == NAMES

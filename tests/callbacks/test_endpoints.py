@@ -119,7 +119,7 @@ def test_an_end_that_nobody_took_is_told_when_it_is_back(only_slack, event, soon
     clock(61)
     assert flush(only_slack, soon()).delivered == 1
     (message,) = inbox.messages()
-    assert message.text.startswith("[RESOLVED]")
+    assert message.text.startswith("Over: ")
 
 
 def test_an_end_is_not_told_any_more_once_it_has_failed_again(only_slack, event, soon, inbox, clock):
@@ -131,7 +131,7 @@ def test_an_end_is_not_told_any_more_once_it_has_failed_again(only_slack, event,
     deliver(event(), only_slack, soon())
     clock(61)
     assert flush(only_slack, soon()).superseded == 1
-    assert [m for m in inbox.messages() if "[RESOLVED]" in m.text] == []
+    assert [m for m in inbox.messages() if "Over: " in m.text] == []
 
 
 def test_a_dead_letter_that_is_tried_again_is_sent(settings, event, soon, inbox, clock):

@@ -46,6 +46,7 @@ def test_a_failed_task(airflow):
         "summary": "zoo.fail: grp.fails failed: ValueError: no such table: orders",
         "exception": "ValueError: no such table: orders",
         "failed_at": "2026-11-22T09:51:13.059Z",
+        "since": "09:51 UTC on 22 Nov",
         "due_at": "2026-11-22T09:51:06.947Z",
         "try": "2 of 2",
         "duration": "112ms",

@@ -45,6 +45,7 @@ TASK = Event(
         "exception": "ValueError: 3 of 1200 rows have no price",
         "traceback": 'File "/dags/orders.py", line 41, in load\n  raise ValueError(f"{bad} rows have no price")',
         "failed_at": AT,
+        "since": "10:51",
         "try": "3 of 3",
         "duration": "4m9s",
         "operator": "@task",
@@ -136,7 +137,7 @@ SCENES = {
             "Delivered late, 62 minutes after it happened.",
         ),
     ),
-    "resolved": Message(task(recovered="2026-11-22T10:12:00.000Z"), resolved=True),
+    "resolved": Message(task(recovered="2026-11-22T10:12:00.000Z", until="11:12"), resolved=True),
     "in-a-teams-own-words": Message(
         TASK,
         body=render("Call {{ owner }} about {{ dag_id }}.\nTicket: {{ ticket }}\nRows: {{ exception }}", Message(TASK)),
@@ -200,6 +201,40 @@ def test_the_subject_is_stable_and_one_line(event):
     nasty = email.compose(Message(replace(TASK, dag_id="d\r\nBcc: evil@example.org" + "x" * 500)), "a@b", ["c@d"])
     assert nasty["Bcc"] is None
     assert len(nasty["Subject"]) <= 150
+
+
+@pytest.mark.parametrize(
+    ("runs", "failures", "said"),
+    [
+        (1, 1, ""),
+        (2, 1, ", 2nd run in a row"),
+        (3, 1, ", 3rd run in a row"),
+        (11, 1, ", 11th run in a row"),
+        (21, 5, ", 21st run in a row, and 4 more"),
+    ],
+)
+def test_the_headline_counts(runs, failures, said):
+    message = Message(TASK, runs=runs, failures=failures)
+    assert message.title == f"orders_daily failed: ValueError: 3 of 1200 rows have no price{said} (prod)"
+
+
+@pytest.mark.parametrize(
+    ("alertname", "summary", "said"),
+    [
+        ("AirflowTaskFailed", "orders: load failed: its process ended", "orders_daily failed: its process ended"),
+        ("AirflowTaskFailed", "somebody's own words: and more", "orders_daily failed"),
+        (
+            "AirflowDeadlineMissed",
+            "o missed its deadline eod: it was due",
+            "orders_daily missed its deadline: it was due",
+        ),
+        ("AirflowDataCheckFailed", "o: load found bad data: no rows", "orders_daily has bad data: no rows"),
+        ("AirflowTaskSkipped", "o: load was skipped", "orders_daily: a task was skipped"),
+    ],
+)
+def test_a_headline_without_an_exception_says_what_the_summary_knows(alertname, summary, said):
+    event = replace(task(exception="", summary=summary), alertname=alertname)
+    assert Message(event).title == f"{said} (prod)"
 
 
 def test_pagerdutys_key_has_neither_try_nor_run(event):

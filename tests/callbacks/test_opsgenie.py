@@ -81,7 +81,7 @@ def test_an_alert_is_created_and_closed_by_its_alias(tell, server, event):
     assert tell(Message(replace(failed, run_id="another"), resolved=True)).problem == ""
     (path, created), (closing, closed) = server.requests
     assert path == "/v2/alerts"
-    assert created["message"].startswith("AirflowTaskFailed orders (")
+    assert created["message"].startswith("orders failed (")
     assert created["message"].endswith(" and 2 more")
     assert (created["alias"], created["entity"], created["priority"]) == (incident.key(failed), "orders", "P1")
     assert "ValueError: no rows" in created["description"]

@@ -46,6 +46,15 @@ def test_a_failure_is_remembered_until_it_is_resolved(state):
     assert recovery.failed_before("airflow", "orders", "load")
 
 
+def test_runs_that_fail_in_a_row_are_counted_until_one_succeeds(state):
+    for run_id in ("run 1", "run 1", "run 2", "run 3"):
+        recovery.mark_failed(failed(run_id=run_id))
+    assert recovery.last(failed()).runs == 3
+    recovery.mark_resolved(failed(run_id="run 3"))
+    recovery.mark_failed(failed(run_id="run 5"))
+    assert recovery.last(failed()).runs == 1
+
+
 def due(hour):
     return {"due_at": f"2026-11-22T{hour:02}:00:00Z"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -26,7 +27,8 @@ def fail(event, to_alertmanager, soon):
 
     def send(dag_id, exception=None, others=(), seconds=9.0, **given):
         exception = exception or REFUSED.format(f"{dag_id}.example.org")
-        one = event(dag_id=dag_id, annotations={"exception": exception}, **given)
+        annotations = {"exception": exception, **given.pop("annotations", {})}
+        one = event(dag_id=dag_id, annotations=annotations, **given)
         urls = (*others, *to_alertmanager().alertmanager.urls)
         return deliver(one, to_alertmanager(*urls), soon(seconds))
 
@@ -130,6 +132,55 @@ def test_an_alertmanager_that_too_many_ask_at_once_is_asked_again(event, to_aler
         server.shutdown()
 
 
+def test_where_too_many_ask_all_choose_the_same_storm_without_a_word(event, to_alertmanager, soon, tmp_path):
+    """Pods that share no folder, and an Alertmanager that answers no GET."""
+    posted = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.answer(503, b"Limit of concurrent GET requests reached (8), try again later.\n")
+
+        def do_POST(self):
+            posted.extend(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.answer(200, b"")
+
+        def answer(self, status, body):
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *args):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        for number, dag_id in enumerate(names(3)):
+            config = to_alertmanager(url, spool={"dir": str(tmp_path / f"pod{number}")})
+            one = event(dag_id=dag_id, annotations={"exception": REFUSED.format(number)})
+            assert deliver(one, config, soon(1)).problem == ""
+        server.shutdown()
+    told = [alert["labels"] for alert in posted if alert["labels"]["alertname"] == "AirflowTaskFailed"]
+    assert [labels["dag_id"] for labels in told] == names(3)
+    # A minute may have ended in between.
+    assert all(labels["storm"].endswith(told[0]["storm"][16:]) for labels in told)
+    assert {labels["storm"][16:24] for labels in told} == {":00.000Z"}
+
+
+def test_who_joins_a_storm_that_its_host_knows_asks_nobody(alertmanager, fail, monkeypatch):
+    for dag_id in names(3):
+        fail(dag_id)
+    monkeypatch.setattr(Client, "match", None)
+    for dag_id in names(9)[3:]:
+        assert fail(dag_id).problem == ""
+    # Of a mapped task others may have told before there was a storm: it has to ask.
+    fail("mapped", annotations={"map_index": "3"})
+    found = labelled(alertmanager)
+    assert found.pop("") == {"dag_0", "mapped"}
+    assert list(found.values()) == [set(names(9)[1:])]
+
+
 def test_a_peer_that_is_gone_keeps_nobody_from_the_storm(alertmanager, fail, refusing):
     for dag_id in names(5):
         fail(dag_id, others=[refusing])
@@ -181,6 +232,38 @@ def test_a_task_that_fails_and_succeeds_in_turns_is_told_so_from_the_third_time_
         assert len(groups) == 5
         assert groups[-1].endswith("/again")
         assert groups[:-1] == [""] * 4
+    finally:
+        server.remove()
+        messages.close()
+
+
+def test_storms_of_two_teams_and_of_two_clusters_stay_apart(event, soon, tmp_path):
+    messages = Messages()
+    server = Alertmanager(Settings(), messages)
+    wanted = {(cluster, team): set(names(4, team)[1:]) for cluster in ("eu", "us") for team in ("data", "pay")}
+    try:
+        for number in range(4):
+            for cluster, team in wanted:
+                given = {"cluster": cluster, "alertmanager": {"urls": [server.url]}}
+                given["callbacks"] = {"spool": {"dir": str(tmp_path / "spool")}}
+                said = {"exception": REFUSED.format(number)}
+                one = event(dag_id=f"{team}_{number}", cluster=cluster, team=team, annotations=said)
+                assert deliver(one, Settings.model_validate(given), soon()).problem == ""
+
+        def told():
+            found = {}
+            for post in messages.posts:
+                labels = post["groupLabels"]
+                if "storm" in labels:
+                    dags = {alert["labels"]["dag_id"] for alert in post["alerts"]}
+                    found.setdefault((labels["cluster"], labels["team"]), set()).update(dags)
+            return found
+
+        end = time.monotonic() + 20
+        while told() != wanted and time.monotonic() < end:
+            time.sleep(0.05)
+        assert told() == wanted
+        assert len({post["groupKey"] for post in messages.posts if "storm" in post["groupLabels"]}) == 4
     finally:
         server.remove()
         messages.close()

@@ -37,6 +37,7 @@ LISTEN = "expected udp://HOST:PORT, tcp://HOST:PORT, unixgram:///PATH or unix://
 NO_DEFAULT = "a team can't be called `default`: that is where the alerts of no team go, see `defaults`"
 NO_LOGIN = "expected a URL without a user or a password; a secret never stands in this file"
 A_VERSION = 'expected a version from "{}" on, in quotes or with its third number, or auto'
+A_ZONE = "expected a time zone that this machine knows, such as Europe/Berlin"
 TIME_OF_DAY = 'expected a time of day with its zone, such as "06:00 Europe/Berlin"'
 
 
@@ -187,6 +188,10 @@ def test_settings_can_not_be_changed(load):
         (
             "slo: {d: {finish_by: '25:00 UTC'}}\n",
             f"windsock.yaml:1: slo.d.finish_by: {TIME_OF_DAY}, got '25:00 UTC'",
+        ),
+        (
+            "teams: {pay: {timezone: Berlin}}\n",
+            f"windsock.yaml:1: teams.pay.timezone: {A_ZONE}, not Berlin, got 'Berlin'",
         ),
         ("severity: [{match: {dag: [x]}}]\n", "windsock.yaml:1: severity[0].is: field required, got dict"),
         # not YAML, or not a mapping

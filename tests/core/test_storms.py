@@ -142,7 +142,7 @@ def test_enough_dags_of_one_cause_are_a_storm_and_what_was_told_before_stays_sin
     assert {event.storm for event in first} == {""}
     (storm,) = {event.storm for event in rest}
     assert storm.startswith("2026-11-28T04:35:02.120Z/")
-    assert {event.annotations["first"] for event in rest} == {"dag_0 at 04:35:01 UTC"}
+    assert {event.annotations["first"] for event in rest} == {"dag_0 at 04:35 UTC"}
     assert {event.annotations["cause"] for event in rest} == {causes.fingerprint(REFUSED.format(1))}
     assert all(event.labels["storm"] == storm and "storm" not in event.identity for event in rest)
     assert all("storm" not in event.labels for event in first)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import Channel
+from . import Channel, headlines, storms
 from .entries import ENDED, REPEATS, entries
-from .storms import words
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +24,9 @@ message, of which Go's JSON gives a < or an & six bytes: texts are shorter than 
 {{- end }}
 
 {{ define "windsock.msteams.title" -}}
-STILL{{ if .GroupLabels.storm }}{{ template "windsock.msteams.storm.title" . }}{{ else -}}
+STILL{{ if .GroupLabels.storm }}{{ template "windsock.msteams.storm.title" . }}
+{{- else if IS_EVENT }}{{ template "windsock.msteams.headline" . }}
+{{- else -}}
 [{{ .Status | toUpper }}{{ if gt (len .Alerts.Firing) 1 }}:{{ len .Alerts.Firing }}{{ end }}]
 {{- " " }}{{ template "windsock.msteams.plain" (printf "%.60s" .GroupLabels.alertname) }}
 {{- with .GroupLabels.dag_id }} {{ template "windsock.msteams.plain" (printf "%.250s" .) }}{{ end }}
@@ -33,17 +34,12 @@ STILL{{ if .GroupLabels.storm }}{{ template "windsock.msteams.storm.title" . }}{
 {{- end }}
 {{- end }}
 
-{{ define "windsock.msteams.since" -}}
-{{ with .Annotations.failed_at }}{{ template "windsock.msteams.plain" (printf "%.40s" .) }}
-{{- else }}{{ template "windsock.since" . }}{{ end }}
-{{- end }}
-
-{{- /* Which failure: the task and its run, or what a rule says. */ -}}
+{{- /* Which failure: the task, and its run where no link leads there; or what a rule says. */ -}}
 {{ define "windsock.msteams.what" -}}
 {{ if .Labels.storm }}**{{ template "windsock.msteams.plain" (printf "%.100s" .Labels.dag_id) }}**: {{ end -}}
 {{ if .Labels.run_id -}}
-{{ with .Labels.task_id }}**{{ template "windsock.msteams.plain" (printf "%.100s" .) }}** in run{{ else }}Run{{ end }}
-{{- with .Labels.run_id }} {{ template "windsock.msteams.plain" (printf "%.100s" .) }}{{ end }}
+**{{ with .Labels.task_id }}{{ template "windsock.msteams.plain" (printf "%.100s" .) }}{{ else }}The run{{ end }}**
+{{- if not (RUN_URL) }} in {{ template "windsock.msteams.plain" (printf "%.100s" .Labels.run_id) }}{{ end }}
 {{- with .Annotations.map_index }}, map index {{ template "windsock.msteams.plain" (printf "%.60s" .) }}{{ end }}
 {{- else -}}
 **{{ template "windsock.msteams.plain" (printf "%.200s" (or .Annotations.summary .Labels.alertname)) }}**
@@ -99,13 +95,14 @@ STILL{{ if .GroupLabels.storm }}{{ template "windsock.msteams.storm.title" . }}{
 {{ define "windsock.msteams.text" -}}
 {{ if and .GroupLabels.storm .Alerts.Firing }}{{ template "windsock.msteams.storm.dags" .Alerts.Firing }}
 {{- template "windsock.msteams.storm.shared" . }}
+{{ template "windsock.msteams.storm.waiting" .Alerts.Firing }}
 
 {{ end }}
 """
     + entries(
         ".Alerts.Firing",
         5,
-        f"""{{{{ template "windsock.msteams.what" . }}}}, since {{{{ template "windsock.msteams.since" . }}}}{REPEATS}
+        f"""{{{{ template "windsock.msteams.what" . }}}}, since {{{{ template "windsock.since" . }}}}{REPEATS}
 
 {{{{ if eq $turn "1" }}}}{{{{ template "windsock.msteams.body" . }}}}{{{{ end }}}}""",
         "and {{ len . }} more\n\n",
@@ -122,7 +119,8 @@ STILL{{ if .GroupLabels.storm }}{{ template "windsock.msteams.storm.title" . }}{
     + r"""
 {{- end }}
 """
-    + words("windsock.msteams", _ESCAPE)
+    + headlines.words("windsock.msteams", _ESCAPE)
+    + storms.words("windsock.msteams", _ESCAPE)
 )
 
 

@@ -63,6 +63,7 @@ _TEMPLATES = (
 {{- /* What a telephone shows. */ -}}
 {{ define "windsock.slack.fallback" -}}
 {{ template "windsock.title" . }}
+{{- if not (or .GroupLabels.storm (IS_EVENT)) -}}
 """
     + entries(
         NEWEST,
@@ -72,18 +73,19 @@ _TEMPLATES = (
     )
     + r"""
 {{- end }}
+{{- end }}
 
 {{ define "windsock.slack.footer" -}}
 {{ template "windsock.slack.plain" (printf "%.60s" .CommonLabels.severity) }}
 {{- with .CommonLabels.team }} · {{ template "windsock.slack.plain" (printf "%.60s" .) }}{{ end }}
 {{- end }}
 
-{{- /* Which failure: the task and its run, or what a rule says. */ -}}
+{{- /* Which failure: the task, and its run where no link leads there; or what a rule says. */ -}}
 {{ define "windsock.slack.what" -}}
 {{ if .Labels.storm }}*{{ template "windsock.slack.plain" (printf "%.120s" .Labels.dag_id) }}*: {{ end -}}
 {{ if .Labels.run_id -}}
-{{ with .Labels.task_id }}*{{ template "windsock.slack.plain" (printf "%.120s" .) }}* in run{{ else }}Run{{ end }}
-{{- with .Labels.run_id }} `{{ template "windsock.slack.plain" (printf "%.120s" .) }}`{{ end }}
+*{{ with .Labels.task_id }}{{ template "windsock.slack.plain" (printf "%.120s" .) }}{{ else }}The run{{ end }}*
+{{- if not (RUN_URL) }} in `{{ template "windsock.slack.plain" (printf "%.120s" .Labels.run_id) }}`{{ end }}
 {{- with .Annotations.map_index }}, {{ if not (match "failed" .) }}map index {{ end }}
 {{- template "windsock.slack.plain" (printf "%.80s" .) }}{{ end }}
 {{- else -}}
@@ -153,6 +155,7 @@ _TEMPLATES = (
 {{ define "windsock.slack.text" -}}
 {{ if and .GroupLabels.storm .Alerts.Firing }}{{ template "windsock.storm.dags" .Alerts.Firing }}
 {{- template "windsock.storm.shared" . }}
+{{- template "windsock.storm.waiting" .Alerts.Firing }}
 {{ end }}
 """
     + entries(

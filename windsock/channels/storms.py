@@ -4,6 +4,8 @@ from __future__ import annotations
 
 _NAMED = 20
 """DAGs that a message names; it says how many there are."""
+_WAITED = 5
+"""DAGs of which it says who waits for them."""
 
 _WORDS = r"""
 {{- /* Which storm, for as long as it lasts. */ -}}
@@ -62,6 +64,19 @@ DAG takes one off $rest, and what is missing there at the end is their number. *
 {{- if $more }}, …{{ end }}
 {{- end }}
 
+{{- /* Who waits for them: of the first few, and not of one for which the same wait as for the one before. */ -}}
+{{ define "PREFIX.storm.waiting" -}}
+{{- $room := stringSlice WAITED }}{{ $said := "" }}{{ $more := false }}
+{{- range . }}{{ $dag := .Labels.dag_id }}{{ with .Annotations.impact }}{{ if ne . $said }}
+  {{- if not $room }}{{ $more = true }}{{ else }}
+  {{- if $said }}; {{ else }}
+Waiting downstream: {{ end }}{{ reReplaceAll PLAIN (printf "%.80s → %.120s" $dag .) }}
+  {{- $room = slice $room 1 }}{{ end }}
+  {{- $said = . }}
+{{- end }}{{ end }}{{ end }}
+{{- if $more }}; …{{ end }}
+{{- end }}
+
 {{- /* What all of them share beside the cause, behind their names: one worker, one kind of operator. */ -}}
 {{ define "PREFIX.storm.shared" -}}
 {{ $host := .CommonAnnotations.hostname }}{{ $operator := .CommonAnnotations.operator }}
@@ -74,11 +89,13 @@ DAG takes one off $rest, and what is missing there at the end is their number. *
 
 
 def words(prefix: str, plain: str) -> str:
-    """Return the templates PREFIX.storm.name, .title, .dags and .shared; `plain` are reReplaceAll's arguments for text.
+    """Return the templates PREFIX.storm.name, .title, .dags, .waiting and .shared.
 
-    They take a message's data, `.dags` a list of alerts.
+    `plain` are reReplaceAll's arguments for text. The templates take a message's data, `.dags` and `.waiting` a list of
+    alerts.
     """
-    parts = {"PREFIX": prefix, "PLAIN": plain, "ROOM": " ".join(['""'] * _NAMED)}
+    room, waited = (" ".join(['""'] * count) for count in (_NAMED, _WAITED))
+    parts = {"PREFIX": prefix, "PLAIN": plain, "ROOM": room, "WAITED": waited}
     text = _WORDS
     for name, part in parts.items():
         text = text.replace(name, part)

@@ -75,12 +75,16 @@ def _reference(value: str) -> str:
 def _time_of_day(value: str) -> str:
     if not _TIME_OF_DAY.fullmatch(value):
         raise ValueError('expected a time of day with its zone, such as "06:00 Europe/Berlin"')
-    zone = value.partition(" ")[2]
+    _time_zone(value.partition(" ")[2])
+    return value
+
+
+def _time_zone(zone: str) -> str:
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"expected a time zone that this machine knows, such as Europe/Berlin, not {zone}") from None
-    return value
+    return zone
 
 
 def no_default(value: dict[str, Any]) -> dict[str, Any]:
@@ -140,6 +144,7 @@ Url = Annotated[str, AfterValidator(_url)]
 Reference = Annotated[str, AfterValidator(_reference)]
 AlertmanagerVersion = Annotated[str, _version(versions.ALERTMANAGER), Public()]
 PrometheusVersion = Annotated[str, _version(versions.PROMETHEUS), Public()]
+TimeZone = Annotated[str, AfterValidator(_time_zone), Public()]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day), Public()]
 Mode = Annotated[str, BeforeValidator(_mode, json_schema_input_type=str), Public()]
 Headers = Annotated[dict[str, str], AfterValidator(_headers), PlainSerializer(_hidden, when_used="json")]

@@ -35,6 +35,7 @@ from windsock.settings.formats import (
     References,
     SecretPattern,
     TimeOfDay,
+    TimeZone,
     Url,
     Urls,
     no_default,
@@ -161,6 +162,8 @@ class Addresses(Section):
     """What holds Apprise URLs (the extra `windsock[apprise]`); callbacks only."""
     template: str | None = None
     """One of callbacks.templates; callbacks only."""
+    timezone: TimeZone | None = None
+    """The zone of the times in messages, such as Europe/Berlin; None: that of `defaults`, which is UTC."""
 
 
 class Team(Addresses):
