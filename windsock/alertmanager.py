@@ -98,9 +98,10 @@ class Alertmanager:
         answers = self._alerts(_query(patterns, "=~"), timeout)
         found = [answer for answer in answers.values() if not isinstance(answer, str)]
         if not found:
-            busy = any(_BUSY in problem or _LATE.search(problem) for problem in answers.values())
+            problems = {url: problem for url, problem in answers.items() if isinstance(problem, str)}
+            busy = any(_BUSY in problem or _LATE.search(problem) for problem in problems.values())
             error = BusyError if busy else ConnectionError
-            raise error("; ".join(f"{url}: {problem}" for url, problem in answers.items()))
+            raise error("; ".join(f"{url}: {problem}" for url, problem in problems.items()))
         return [alert for answer in found for alert in answer]
 
     def find_each(self, labels: Mapping[str, str], timeout: float) -> dict[str, list[dict[str, Any]] | str]:
