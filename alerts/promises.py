@@ -24,7 +24,7 @@ PROMISES = Group(
     "promises",
     (
         Rule(
-            # The exporter itself looks twice before it says so, and needs more to begin than to go on.
+            # No `for`: the exporter itself needs more to begin than to go on.
             name="AirflowFinishAtRisk",
             expr=_holds("airflow_db_dag_finish_at_risk", 1),
             severity="warning",
