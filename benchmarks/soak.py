@@ -18,10 +18,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gzip
-import itertools
 import os
-import random
 import signal
 import socket
 import subprocess
@@ -36,9 +33,9 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 import yaml
+from soak_senders import assault, replay
 
 from windsock.airflow.versions import NEWEST
-from windsock.exporter.statsd.send import BATCH, Sender
 from windsock.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,7 +50,6 @@ from real.tables import Database  # noqa: E402
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-CAPTURE = ROOT / "tests" / "data" / "captures" / f"airflow-{NEWEST}-influxdb.txt.gz"
 # Of libfaketime 0.9.10 Python's time.sleep never returns; time-machine moves the clock that Python reads, and no other.
 STEPPING = """
 import datetime, os, pathlib, runpy, sys, threading, time, time_machine
@@ -87,9 +83,6 @@ SETTLED = 240.0
 SLOWEST = 2.0
 GROWN = 1.1
 LOST = 0.01
-_NAMES = 500
-"""That the hostile sender makes up, one after another, all within four minutes: with ever new ones memory would grow
-until the budgets stop it, and say nothing about what is kept of one."""
 _LINES, _LOST = "windsock_lines_total", "windsock_kernel_drops_total"
 _DROPS = (_LOST, "windsock_sample_errors_total", "windsock_overflow_total", "windsock_tags_left_out_total")
 
@@ -163,45 +156,6 @@ class Exporter:
         except subprocess.TimeoutExpired:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait(10)
-
-
-def replay(port: int, rate: float, done: threading.Event) -> None:
-    """Airflow's lines, over and over."""
-    lines = [line for line in gzip.decompress(CAPTURE.read_bytes()).split(b"\n") if line]
-    around = [*lines, *lines[:BATCH]]
-    sender, sent, started = Sender(socket.AF_INET, ("127.0.0.1", port)), 0, time.monotonic()
-    while not done.wait(0.01):
-        due = int((time.monotonic() - started) * rate) - sent
-        start = sent % len(lines)
-        with contextlib.suppress(OSError):
-            sent += sender.send(around[start : start + min(due, BATCH, len(lines))])
-    sender.close()
-
-
-def hostile(chance: random.Random, turn: int) -> bytes:
-    """A datagram that means ill: long, odd, of a name that nobody else uses, or no StatsD at all."""
-    kinds: tuple[Callable[[], bytes], ...] = (
-        lambda: b"airflow.ti.finish." + b"." * chance.randrange(60_000) + b":1|c",
-        lambda: b"airflow.dag." + b"a." * chance.randrange(30_000) + b"duration:1|ms",
-        lambda: b"airflow.custom.m%d,dag_id=%s:1|c" % (number, b"d" * chance.randrange(60_000)),
-        lambda: b"airflow.custom.packed" + b":1" * chance.randrange(30_000) + b"|c",
-        lambda: b"airflow.ti.start,dag_id=d%d,task_id=t:1|c" % number,
-        lambda: b"airflow.ti.start,l%d=x:1|c" % number,
-        lambda: b"airflow.custom.g:%d|g|#%s" % (number, b",".join(b"t%d:%d" % (n, number) for n in range(3000))),
-        lambda: chance.randbytes(chance.randrange(60_000)),
-    )
-    number = turn // len(kinds) % _NAMES
-    return kinds[turn % len(kinds)]()[:65_000]
-
-
-def assault(port: int, rate: float, seed: int, done: threading.Event) -> None:
-    chance = random.Random(seed)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        for turn in itertools.count():
-            if done.wait(1 / rate):
-                return
-            with contextlib.suppress(OSError):
-                sock.sendto(hostile(chance, turn), ("127.0.0.1", port))
 
 
 class Frozen:

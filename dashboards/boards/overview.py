@@ -54,7 +54,7 @@ def _fires(settings: Settings) -> Panel:
     labels = "alertname, severity, cluster, dag_id, pool_name"
     return table(
         "What fires",
-        "Good: nothing. What Prometheus' rules say now; the name leads to the runbook.",
+        "Good: nothing. What Prometheus' rules say now, with their runbooks; what failed stands beside it.",
         [Query(f"topk(50, sum by ({labels}) (ALERTS{{{FIRING}}}))")],
         [
             Column("alertname", "Alert", links=runbook_links(settings.links, CELL.format("Alert"))),
@@ -64,7 +64,7 @@ def _fires(settings: Settings) -> Panel:
             Column("pool_name", "Pool"),
         ],
         height=_LOW,
-        no_value="nothing fires",
+        no_value="no rule fires",
     )
 
 

@@ -102,8 +102,9 @@ def count_panels() -> list[Panel]:
     return [
         _count(
             "Alerts firing",
-            "Good: 0. What Prometheus' rules say now; failures that callbacks report go to Alertmanager directly.",
-            f"count(ALERTS{{{FIRING}}}) or vector(0)",
+            "Good: 0. What Prometheus' rules say now, and the failures that last, as far as the reconciler knows.",
+            f"(count(ALERTS{{{FIRING}}}) or vector(0))"
+            " + (sum(max by (cluster) (windsock_reconcile_firing)) or vector(0))",
         ),
         _count(
             "DAGs failing now",
