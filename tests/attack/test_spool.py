@@ -155,7 +155,7 @@ def test_a_mutated_entry_costs_itself(settings, tmp_path, inbox, alertmanager, t
     assert (
         [alert for alert in alertmanager.taken if alert["labels"].get("run_id") == "good"]
         if central
-        else [message for message in inbox.messages() if "run good" in message.text]
+        else [message for message in inbox.messages() if "in good," in message.text]
     )
     assert files(tmp_path) - files(store.folder) == around, "nothing lands beside the spool"
     assert flush(config, soon(), limit=1000).dead == 0, "what waits on is an entry"
@@ -225,7 +225,7 @@ def test_a_template_without_an_end_costs_its_words_only(settings, inbox, templat
     found = flush(settings, soon(15))
     assert time.monotonic() - started < 15
     assert found.delivered == 4
-    told = next(message.text for message in inbox.messages() if "run endless" in message.text)
+    told = next(message.text for message in inbox.messages() if "in endless," in message.text)
     assert "(the template failed: " in told
     assert "ValueError" in told
 

@@ -90,7 +90,9 @@ def test_kibana_and_grafana_are_told_each_limit(built):
     for text in named(built, "grafana.json").values():
         board = json.loads(text)
         choices = [json.loads(one["query"]) for one in board["templating"]["list"] if one["type"] == "query"]
-        assert [(one["field"], one["size"]) for one in choices] == [("dag_id", 10_000), ("team", 10_000)]
+        assert [(one["field"], one["size"]) for one in choices] == [
+            (field, 10_000) for field in ("dag_id", "task_id", "team")
+        ]
         for one in found(board["panels"], "bucketAggs"):
             assert all("size" in part["settings"] for part in one["bucketAggs"] if part["type"] == "terms")
             assert all("limit" in part["settings"] for part in one["metrics"] if part["type"] == "logs")

@@ -79,7 +79,7 @@ def test_once_without_grants_fails_and_names_each_query(pg_database, postgres):
     done = windsock("metadata", "once", "--url", postgres.url(pg_database.name, f"poor_{pg_database.name}"))
     assert done.returncode == 1
     assert "permission denied for table dag" in done.stderr
-    assert re.search(r"^windsock: of 17 queries these failed: .*\bdags\b.*\bruns\b", done.stderr, re.MULTILINE)
+    assert re.search(r"^windsock: of 18 queries these failed: .*\bdags\b.*\bruns\b", done.stderr, re.MULTILINE)
     assert "\nairflow_db_up 0\n" in done.stdout
 
 

@@ -70,8 +70,8 @@ def shown(found, name, **labels):
 def test_a_run_that_goes_as_always(pg_database, see):
     ran(pg_database, 100, DUE, until=DUE + 900)
     found = see(DUE + 900)
-    assert shown(found, "expected_finish_timestamp_seconds", quantile="0.5") == pytest.approx(DUE + 2110, abs=60)
-    assert shown(found, "expected_finish_timestamp_seconds", quantile="0.9") == pytest.approx(DUE + 2110, abs=60)
+    assert shown(found, "expected_finish_timestamp_seconds", quantile="0.5") == pytest.approx(DUE + 2110, abs=150)
+    assert shown(found, "expected_finish_timestamp_seconds", quantile="0.9") == pytest.approx(DUE + 2110, abs=150)
     assert shown(found, "finish_at_risk") == 0
     assert not [name for name in found if "expected_late" in name]
 
@@ -105,7 +105,7 @@ def test_a_run_that_has_not_begun_is_late_too(pg_database, see):
     assert shown(see(DUE - 3600), "finish_at_risk") == 0
     found = see(DUE + 1800)
     assert shown(found, "finish_at_risk") == 1
-    assert shown(found, "expected_late_seconds", task_id="none") == pytest.approx(1800 + 2100 - 3600, abs=60)
+    assert shown(found, "expected_late_seconds", task_id="none") == pytest.approx(1800 + 2100 - 3600, abs=150)
 
 
 def test_a_failed_task_is_told_as_a_failure(pg_database, see):
@@ -156,7 +156,7 @@ def test_a_mapped_task_is_one_task_and_done_with_its_last_instance(pg_database, 
     eye = look(pg_database.url, **PROMISED)
     eye(everything=True)
     found = eye(everything=True)
-    assert shown(found, "expected_finish_timestamp_seconds", quantile="0.5") == pytest.approx(DUE + 1010, abs=60)
+    assert shown(found, "expected_finish_timestamp_seconds", quantile="0.5") == pytest.approx(DUE + 1010, abs=150)
 
 
 def test_what_it_costs_in_statements(pg_database, look, clock):
