@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-BEGINS = 0.64
-"""Chosen with `benchmarks/at_risk.py`, on its first seed: what begins no more than one false alarm in fifty runs."""
+EARLY, LATE = 0.95, 0.45
+"""The probability from which it is an alarm: while there is time, what is as good as sure can't turn out false; at the
+last moment at which somebody can act, about even odds. Chosen with `benchmarks/at_risk.py`, on its first seed."""
+FAR, NEAR = 0.6, 0.3
+"""Of a run's usual duration, left to the promised end: from `FAR` on it is early, below `NEAR` late."""
+TOO_LATE = 0.2
+"""The same: with less than that left nobody can do anything before the promise itself is broken."""
 ENDS = 0.3
 """Lower, so that an estimate that goes up and down between two looks is one alarm."""
-TOO_SOON = 0.2
-"""Of a run's usual duration: with less than that left, nobody can do anything before the promise itself is broken."""
 
 
 @dataclass
@@ -23,5 +26,8 @@ class Risk:
 
         `chance` is the probability that it is late, `left` the seconds to the promised end, `usual` those of a run.
         """
-        self.on = chance >= ENDS if self.on else chance >= BEGINS and left >= TOO_SOON * usual
+        time = left / usual if usual else FAR
+        early = min(1.0, max(0.0, (time - NEAR) / (FAR - NEAR)))
+        begins = chance >= LATE + early * (EARLY - LATE) and time >= TOO_LATE
+        self.on = chance >= ENDS if self.on else begins
         return self.on

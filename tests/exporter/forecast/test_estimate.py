@@ -165,10 +165,25 @@ def test_a_dag_without_tasks_is_done_when_it_starts():
     assert middle(Progress(0.0, 50.0), 60.0, plan, past(plan, {})) == 50.0
 
 
-def test_an_alarm_begins_when_it_is_likely_and_ends_when_it_is_not():
+@pytest.mark.parametrize(
+    ("left", "chance", "on"),
+    [
+        (900, 0.94, False),
+        (900, 0.95, True),
+        (450, 0.69, False),
+        (450, 0.71, True),
+        (250, 0.44, False),
+        (250, 0.46, True),
+    ],
+)
+def test_an_alarm_begins_when_it_is_sure_or_when_it_is_time(left, chance, on):
+    assert Risk().look(chance, left=left, usual=1000) == on
+
+
+def test_an_alarm_ends_when_it_is_unlikely_and_not_before():
     risk = Risk()
-    seen = [risk.look(chance, left=1000, usual=1000) for chance in (0.1, 0.63, 0.65, 0.4, 0.29, 0.5)]
-    assert seen == [False, False, True, True, False, False]
+    seen = [risk.look(chance, left=1000, usual=1000) for chance in (0.1, 0.96, 0.4, 0.31, 0.29, 0.5)]
+    assert seen == [False, True, True, True, False, False]
 
 
 def test_no_alarm_begins_when_nobody_can_act_any_more_but_one_that_stands_stays():
