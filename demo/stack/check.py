@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import unquote
 
 import click
 
@@ -107,9 +107,9 @@ class Check:
         return moment(found[0]["startsAt"])
 
     def _paged(self) -> float | None:
-        # A run is not named, but what the page links to is the run's.
+        # The run's name may stand in what the page links to alone.
         messages = self._get("inbox", "/api/messages", platform="slack").json()["messages"]
-        self.message = next((m for m in messages if quote(self.failure["dag_run_id"], safe="") in _text(m)), {})
+        self.message = next((m for m in messages if self.failure["dag_run_id"] in unquote(_text(m))), {})
         return float(self.message["received_at"]) if self.message else None
 
     def _report(self) -> Iterator[str]:
