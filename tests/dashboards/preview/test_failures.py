@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from real.waiting import until
 
 from windsock.dashboards.preview import source
 from windsock.dashboards.preview.server import Preview
@@ -92,7 +93,7 @@ def test_choices_without_values_say_why_and_get_them_later(page, shut, small):
     page.browser.click("#refresh")
     page.until(ALL.format("drawn"))
     page.browser.click("[data-variable=dag_id] summary")
-    assert "billing" in page.browser.texts("[data-variable=dag_id] .menu")[0]
+    assert "billing" in until(lambda: page.browser.texts("[data-variable=dag_id] .menu"))[0]
 
 
 def test_one_panel_that_fails_is_alone_in_it(opened, shut):
@@ -136,10 +137,10 @@ def test_a_hostile_label_is_a_text_everywhere(page, door, running, texts, end):
         )
         # What a pointer shows, too.
         run("document.querySelector('.state').dispatchEvent(new PointerEvent('pointermove', {bubbles: true}))")
-        assert HOSTILE in page.browser.texts("#tip")[0]
+        assert HOSTILE in until(lambda: page.browser.texts("#tip"))[0]
         run(HOVER)
         page.browser.click("[data-variable=dag_id] summary")
-        assert HOSTILE in page.browser.texts("[data-variable=dag_id] .menu")[0]
+        assert HOSTILE in until(lambda: page.browser.texts("[data-variable=dag_id] .menu"))[0]
         assert run("return document.querySelectorAll('#top img, main img').length") == 0
         assert "taken" not in run("return document.title")
         # A link of it stays one to a board, with the label in it as a value.
