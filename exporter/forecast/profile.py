@@ -96,7 +96,7 @@ class Profile:
         precision = before.spread**-2
         total = precision * before.mean
         offs = [(self._off(task, lap), self._spreads[task]) for task, lap in laps.items() if task in self._spreads]
-        middle = _median([*(off for off, _ in offs), *[before.mean] * int(_DOUBT)])
+        middle = _median([*(off for off, _ in offs), *[before.mean] * _DOUBT])
         for off, spread in offs:
             total += max(-_OUTLIER * spread, min(_OUTLIER * spread, off - middle)) / spread**2 + middle / spread**2
             precision += spread**-2
