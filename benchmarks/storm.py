@@ -186,20 +186,26 @@ class Senders:
             process.join(10)
 
 
+def slack(stack: contextlib.ExitStack) -> tuple[Path, Inbox, dict[str, Any]]:
+    """A folder, an inbox with Slack's limit, and the sections of a windsock.yaml that lead to it."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="windsock-storm-")))
+    inbox = stack.enter_context(Inbox(rate_limit=True))
+    (folder / "slack_token").write_text("xoxb-for-the-benchmark")
+    sections: dict[str, Any] = {
+        "cluster": "prod",
+        "channels": {"slack": {"api_url": inbox.addresses["slack_api"], "token": "${SLACK_TOKEN}"}},
+        "defaults": {"slack": "#data-alerts"},
+        "alertmanager": {"secrets_dir": str(folder)},
+        "callbacks": {"spool": {"dir": str(folder / "spool")}},
+        "metadata": {"interval": "5s"},
+    }
+    return folder, inbox, sections
+
+
 def measure(options: argparse.Namespace, program: str, dags: int, *, grouped: bool) -> dict[str, Any]:
     chance = random.Random(options.seed)
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="windsock-storm-")))
-        inbox = stack.enter_context(Inbox(rate_limit=True))
-        (folder / "slack_token").write_text("xoxb-for-the-benchmark")
-        sections: dict[str, Any] = {
-            "cluster": "prod",
-            "channels": {"slack": {"api_url": inbox.addresses["slack_api"], "token": "${SLACK_TOKEN}"}},
-            "defaults": {"slack": "#data-alerts"},
-            "alertmanager": {"secrets_dir": str(folder)},
-            "callbacks": {"spool": {"dir": str(folder / "spool")}},
-            "metadata": {"interval": "5s"},
-        }
+        folder, inbox, sections = slack(stack)
         given = Settings.model_validate(sections)
         sections["alertmanager"]["urls"] = several(stack, program, given, options.peers, grouped=grouped)
         senders = Senders(sections, options.hosts)

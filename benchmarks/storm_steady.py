@@ -15,19 +15,18 @@ import argparse
 import contextlib
 import random
 import shutil
-import tempfile
 import threading
 import time
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from storm import ROOT, Alertmanager, Failing, Senders
+from storm import ROOT, Alertmanager, Failing, Senders, slack
 
-from windsock.demo.inbox import Inbox
 from windsock.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from windsock.demo.inbox import Inbox
 
 
 def failures(options: argparse.Namespace, start: float) -> list[Failing]:
@@ -57,16 +56,7 @@ def show(inbox: Inbox, failed: Sequence[Failing], start: float, minutes: float) 
 
 def measure(options: argparse.Namespace, program: str) -> None:
     with contextlib.ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="windsock-storm-")))
-        inbox = stack.enter_context(Inbox(rate_limit=True))
-        (folder / "slack_token").write_text("xoxb-for-the-benchmark")
-        sections: dict[str, Any] = {
-            "cluster": "prod",
-            "channels": {"slack": {"api_url": inbox.addresses["slack_api"], "token": "${SLACK_TOKEN}"}},
-            "defaults": {"slack": "#data-alerts"},
-            "alertmanager": {"secrets_dir": str(folder)},
-            "callbacks": {"spool": {"dir": str(folder / "spool")}},
-        }
+        _, inbox, sections = slack(stack)
         server = Alertmanager(program, Settings.model_validate(sections), grouped=True)
         stack.callback(server.remove)
         sections["alertmanager"]["urls"] = [server.url]
