@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from .buckets import Explicit, Exponential, MalformedError
 from .changes import Changes, Senders
-from .meaning import Meanings, timer
+from .meaning import Meanings, kind_of
 from .point import About, identity_of, tags_of, untimely
 from .streams import Intervals, Stream, Streams
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from windsock.catalog import Metric
     from windsock.exporter.series.own import OwnMetrics
     from windsock.exporter.series.store import SeriesStore
-    from windsock.exporter.statsd.line import Type
     from windsock.exporter.statsd.translate import Translator
     from windsock.settings.exporter import Exporter as ExporterSettings
 
@@ -39,14 +38,6 @@ _AHEAD = 300.0
 """Seconds that a sender's clock may be ahead. Later times would make what is yet to come doubtful."""
 _DELTA, _CUMULATIVE = 1, 2
 _NANOSECONDS = 1e9
-
-REFUSED = frozenset(
-    {
-        *("summary", "no_value", "no_time", "no_start_time", "in_future", "stale", "not_a_number", "negative"),
-        *("malformed", "too_long", "unit", "temporality", "type_conflict", "bad_name", "custom_budget"),
-    }
-)
-"""What becomes of points that the sender is told of as rejected."""
 
 
 class Intake:
@@ -122,12 +113,12 @@ class Intake:
             self._count(metric, data or "malformed")
             return
         held = getattr(metric, data)
-        kind: Type | None = "g" if data == "gauge" or (data == "sum" and not held.is_monotonic) else "c"
         temporality = held.aggregation_temporality if data != "gauge" else 0
         if temporality not in (_DELTA, _CUMULATIVE) and data != "gauge":
             self._count(metric, "temporality")
             return
-        if data.endswith("histogram") and (kind := timer(metric.unit)) is None:
+        kind = kind_of(data, held, metric.unit)
+        if kind is None:
             self._count(metric, "unit")
             return
         latest = int((now + _AHEAD) * _NANOSECONDS)
@@ -135,7 +126,7 @@ class Intake:
             outcome = untimely(point, latest)
             if not outcome:
                 tags = tags_of(point.attributes)
-                found = self.meanings.find(metric.name, kind or "c", tags) if tags is not None else "malformed"
+                found = self.meanings.find(metric.name, kind, tags) if tags is not None else "malformed"
                 if isinstance(found, str):
                     outcome = found
                 else:

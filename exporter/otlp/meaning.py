@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
@@ -77,6 +77,8 @@ class Meanings:
         return verdict if isinstance(verdict, Target) else "legacy"
 
 
-def timer(unit: str) -> Type | None:
-    """What a histogram in this unit is as a StatsD line; None: no time."""
-    return _TIMERS.get(unit)
+def kind_of(data: str, held: Any, unit: str) -> Type | None:
+    """What points are as StatsD lines: `data` is their form, `held` what holds them; None: a unit that is no time's."""
+    if data.endswith("histogram"):
+        return _TIMERS.get(unit)
+    return "g" if data == "gauge" or (data == "sum" and not held.is_monotonic) else "c"

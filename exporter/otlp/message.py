@@ -13,7 +13,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from .intake import REFUSED
+from .outcomes import REFUSALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,7 @@ def read(body: bytes, content: str, encoding: str, most: int) -> ExportMetricsSe
 def answer(outcomes: Mapping[str, int], content: str) -> bytes:
     """What a sender is told of the points that it sent."""
     response = ExportMetricsServiceResponse()
-    refused = {outcome: points for outcome, points in sorted(outcomes.items()) if outcome in REFUSED}
+    refused = {outcome: points for outcome, points in sorted(outcomes.items()) if outcome in REFUSALS}
     if refused:
         told = ", ".join(f"{points} {outcome}" for outcome, points in refused.items())
         response.partial_success.rejected_data_points = sum(refused.values())
