@@ -115,7 +115,7 @@ class Pipeline:
         """End all of it, and write the state down."""
         self._receiver.stop()
         if self.intake is not None:
-            self.intake.drain(self.store)
+            self.intake.drain(self.store, _STUCK_AFTER)
         if self._receiver.relay is not None:
             self._receiver.relay.stop()
         self.parts.stop()

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _SCALES = range(-10, 21)
 """Those that OpenTelemetry's data model names."""
+_MOST = 10_000
+"""Buckets of one point; OpenTelemetry's SDKs have 160."""
 _LARGEST = 1024
 """The power of two that a double can't hold any more."""
 
@@ -61,6 +63,8 @@ class Exponential:
     def __init__(self, point: ExponentialHistogramDataPoint) -> None:
         if point.scale not in _SCALES:
             raise MalformedError("scale")
+        if len(point.positive.bucket_counts) + len(point.negative.bucket_counts) > _MOST:
+            raise MalformedError("buckets")
         self.count, self.sum, self.scale = point.count, _finite(point.sum), point.scale
         offset = point.positive.offset
         self.buckets = {offset + place: count for place, count in enumerate(point.positive.bucket_counts) if count}
@@ -108,6 +112,8 @@ class Explicit:
     __slots__ = ("bounds", "buckets", "count", "sum")
 
     def __init__(self, point: HistogramDataPoint) -> None:
+        if len(point.explicit_bounds) + len(point.bucket_counts) > _MOST:
+            raise MalformedError("buckets")
         self.count, self.sum = point.count, _finite(point.sum)
         self.bounds = tuple(point.explicit_bounds)
         self.buckets = tuple(point.bucket_counts) or (point.count,)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .buckets import Explicit, Exponential, MalformedError
 from .changes import Changes, Senders
 from .meaning import Meanings, kind_of
-from .point import About, identity_of, tags_of, untimely
+from .point import About, identity_of, tags_of, unsound
 from .streams import Intervals, Stream, Streams
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ _FROM_STATSD = "statsdreceiver"
 _AHEAD = 300.0
 """Seconds that a sender's clock may be ahead. Later times would make what is yet to come doubtful."""
 _DELTA, _CUMULATIVE = 1, 2
+_PATIENCE = 0.01
+"""Seconds that the thread that stores waits; what it does not get it gets a second later."""
 _NANOSECONDS = 1e9
 
 
@@ -85,14 +87,18 @@ class Intake:
                     self._own.counter("windsock_otlp_points_total", outcome=outcome).value += points
             return self._outcomes
 
-    def drain(self, store: SeriesStore) -> None:
-        """Give the series what came; for the thread that stores."""
-        with self._lock:
+    def drain(self, store: SeriesStore, patience: float = _PATIENCE) -> None:
+        """Give the series what came; for the thread that stores, which does not wait for an export that is taken."""
+        if not self._lock.acquire(timeout=patience):
+            return
+        try:
             changes, self._changes = self._changes, Changes()
             self._own.set("windsock_otlp_instances", len(self.streams))
             self._own.set("windsock_otlp_streams", self.streams.size)
             for reason, forgotten in (("silent", self.streams.silent), ("crowded", self.streams.crowded)):
                 self._own.counter("windsock_otlp_forgotten_streams_total", reason=reason).value = forgotten
+        finally:
+            self._lock.release()
         self._own.counter("windsock_sample_errors_total", reason="over_budget").value += changes.give(store)
 
     def _take_resource(self, part: Any, now: float) -> None:
@@ -123,7 +129,7 @@ class Intake:
             return
         latest = int((now + _AHEAD) * _NANOSECONDS)
         for point in held.data_points:
-            outcome = untimely(point, latest)
+            outcome = unsound(point, latest)
             if not outcome:
                 tags = tags_of(point.attributes)
                 found = self.meanings.find(metric.name, kind, tags) if tags is not None else "malformed"

@@ -22,6 +22,10 @@ PROTOBUF, JSON = "application/x-protobuf", "application/json"
 _GZIP = 31
 _JSON_COSTS = 8
 """Python's objects take so much more memory than the bytes of a protobuf: JSON may be so much shorter."""
+_LEAST = 16
+"""Bytes of a body for each message in it: a point has 40 at the least, a bomb two."""
+_BAD = (DecodeError, json_format.ParseError, ValueError, TypeError, AttributeError, RecursionError, SystemError)
+"""What the parsers raise of a bad message; SystemError is protobuf's own of half a character in JSON (7.36)."""
 _INVALID_ARGUMENT = 3
 """google.rpc.Code"""
 
@@ -47,9 +51,31 @@ def read(body: bytes, content: str, encoding: str, most: int) -> ExportMetricsSe
             request.ParseFromString(body)
         else:
             raise RequestError(415, f"expected the Content-Type {PROTOBUF} or {JSON}")
-    except (DecodeError, json_format.ParseError, ValueError, TypeError, AttributeError, RecursionError) as error:
+    except _BAD as error:
         raise RequestError(400, f"not an ExportMetricsServiceRequest: {type(error).__name__}") from None
+    if _is_crowded(request, most // _LEAST):
+        raise RequestError(413, "more points than an export of this size can hold")
     return request
+
+
+def _is_crowded(request: ExportMetricsServiceRequest, most: int) -> bool:
+    """Whether a request has more parts than `most`; what is empty takes memory and time, too."""
+    left = most - len(request.resource_metrics)
+    if left < 0:
+        return True
+    for part in request.resource_metrics:
+        left -= len(part.resource.attributes) + len(part.scope_metrics)
+        if left < 0:
+            return True
+        for scope in part.scope_metrics:
+            left -= len(scope.metrics)
+            if left < 0:
+                return True
+            for metric in scope.metrics:
+                data = metric.WhichOneof("data")
+                if data:
+                    left -= len(getattr(metric, data).data_points)
+    return left < 0
 
 
 def answer(outcomes: Mapping[str, int], content: str) -> bytes:

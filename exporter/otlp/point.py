@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from windsock.exporter.statsd.line import MOST_TAGS
+
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Hashable, Sequence
 
     from opentelemetry.proto.common.v1.common_pb2 import KeyValue
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from .streams import Instance, Key
 
 _INSTANCE = "service.instance.id"
+_SLACK = 10**9
+"""Nanoseconds. OpenTelemetry's Python takes the time of an export first: what is used just then begins after it."""
 _NO_VALUE = 1
 """The flag of a point that says only that there is none."""
 
@@ -33,15 +37,17 @@ class About:
     now: float
 
 
-def untimely(point: Any, latest: int) -> str:
-    """Why a point's times can't be; empty where they can."""
+def unsound(point: Any, latest: int) -> str:
+    """Why a point is not looked at any further; empty where it is. `latest` is the latest time that can be."""
+    if len(point.attributes) > MOST_TAGS:
+        return "too_long"
     if point.flags & _NO_VALUE:
         return "no_value"
     if not point.time_unix_nano:
         return "no_time"
     if point.time_unix_nano > latest or point.start_time_unix_nano > latest:
         return "in_future"
-    return "malformed" if point.start_time_unix_nano > point.time_unix_nano else ""
+    return "malformed" if point.start_time_unix_nano > point.time_unix_nano + _SLACK else ""
 
 
 def identity_of(resource: Resource) -> Hashable:
@@ -52,7 +58,7 @@ def identity_of(resource: Resource) -> Hashable:
     return tuple(sorted((one.key, str(one.value)) for one in resource.attributes))
 
 
-def tags_of(attributes: Iterable[KeyValue]) -> Tags | None:
+def tags_of(attributes: Sequence[KeyValue]) -> Tags | None:
     """The attributes as texts; None where one is a list or a structure."""
     tags = []
     for attribute in attributes:

@@ -57,8 +57,8 @@ class Otlp(Section):
     """Airflow's `[metrics] otel_prefix`."""
     allow: tuple[Network, ...] = ()
     """Networks whose senders are listened to; none: all of them. TLS and users are those of `web.config_file`."""
-    max_body: Size = Field(default=16 << 20, ge=1024)
-    """The largest export, unpacked."""
+    max_body: Size = Field(default=4 << 20, ge=1024)
+    """The largest export, unpacked. A task's is 1.3 KB, that of a scheduler 200 bytes for each of its series."""
     forget: Duration = Field(default=900.0, ge=60)
     """A process that was silent for so long is forgotten. It must be longer than Airflow's interval between two
     exports: what exports for the first time later than that after its start is not counted."""

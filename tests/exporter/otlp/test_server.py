@@ -138,7 +138,7 @@ class TestRefused:
     def test_a_bomb_is_not_unpacked(self, running):
         service = running(max_body=1 << 20)
         packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-        bomb = b"".join([*(packer.compress(bytes(1 << 20)) for _ in range(500)), packer.flush()])
+        bomb = b"".join([*(packer.compress(bytes(1 << 20)) for _ in range(60)), packer.flush()])
         before = time.thread_time()
         assert post(service, bomb, **{"Content-Encoding": "gzip"}).status_code == 413
         assert time.thread_time() - before < 1
