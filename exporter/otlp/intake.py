@@ -58,6 +58,8 @@ class Intake:
         self.meanings = Meanings(settings, metrics, statsd)
         self.streams = Streams(int(began * _NANOSECONDS), settings.otlp.forget, settings.otlp.streams)
         self.clock = time.time
+        self.arrived: float | None = None
+        """When the last export came; None: none has."""
         self._stale = settings.otlp.forget
         self._hears_statsd = bool(settings.statsd.listen)
         self._own = own
@@ -77,7 +79,7 @@ class Intake:
         """Take an export; returns what became of its points."""
         with self._lock:
             self._outcomes = Counter()
-            now = self.clock()
+            now = self.arrived = self.clock()
             try:
                 for part in request.resource_metrics:
                     self._take_resource(part, now)

@@ -29,10 +29,10 @@ _CALLBACKS = {
 
 
 def lines(pipeline: Pipeline) -> tuple[str, str]:
-    """How StatsD's lines come, as the class of a colour and in words."""
+    """How StatsD's lines and OpenTelemetry's exports come, as the class of a colour and in words."""
     if not pipeline.alive():
         return "bad", "not receiving"
-    arrived, now = pipeline.rates.arrived(), time.time()
+    arrived, now = _arrived(pipeline), time.time()
     if arrived is None:
         return "waiting", "listening: nothing received yet"
     if now - arrived < _SOON:
@@ -44,6 +44,9 @@ def facts(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
     """The parts beside the listeners, and what callbacks tell of themselves."""
     parts, urls = pipeline.parts, pipeline.settings.alertmanager.urls
     yield DATABASE, redact(parts.database())
+    if pipeline.intake is not None:
+        stored = int(pipeline.own.counter("windsock_otlp_points_total", outcome="stored").value)
+        yield "OpenTelemetry", f"{stored:,} points stored, {len(pipeline.intake.streams):,} processes are remembered"
     reconciler = parts.reconciler
     problems = reconciler.problems() if reconciler is not None else {}
     if reconciler is None:
@@ -87,7 +90,8 @@ def attention(pipeline: Pipeline) -> Iterator[str]:
 
 
 def _silence(pipeline: Pipeline) -> Iterator[str]:
-    arrived, now = pipeline.rates.arrived(), time.time()
+    arrived, now = _arrived(pipeline), time.time()
+    nothing = "No StatsD line" if pipeline.intake is None else "No StatsD line and no OpenTelemetry export"
     refused = sum(
         int(pipeline.own.counter("windsock_refused_total", listener=one.url).value) for one in pipeline.listeners()
     )
@@ -95,15 +99,22 @@ def _silence(pipeline: Pipeline) -> Iterator[str]:
         yield f"{refused:,} lines arrived, and all from senders that exporter.statsd.allow leaves out."
     elif arrived is None and now - pipeline.started > _SOON:
         yield (
-            f"No StatsD line has arrived in {format_age(now - pipeline.started)}. Airflow needs the package statsd, "
+            f"{nothing} has arrived in {format_age(now - pipeline.started)}. Airflow needs the package statsd, "
             "and in [metrics] statsd_on = True with a statsd_host and statsd_port that lead to "
             f"{' or '.join(pipeline.addresses())} (127.0.0.1 is reached from this host alone)."
         )
     elif arrived is not None and now - arrived > 5 * _SOON:
         yield (
-            f"No StatsD line has arrived since {_clock(arrived)}, for {format_age(now - arrived)}, and a scheduler "
+            f"{nothing} has arrived since {_clock(arrived)}, for {format_age(now - arrived)}, and a scheduler "
             "that runs sends some every few seconds."
         )
+
+
+def _arrived(pipeline: Pipeline) -> float | None:
+    """When the last line, or export, arrived; seconds since 1970."""
+    intake = pipeline.intake
+    times = (pipeline.rates.arrived(), intake.arrived if intake is not None else None)
+    return max((one for one in times if one is not None), default=None)
 
 
 def _prefixes(pipeline: Pipeline) -> Iterator[str]:

@@ -202,6 +202,20 @@ class TestClients:
         assert scrape(service)[refused] >= 1
 
 
+class TestPage:
+    def test_who_sends_no_statsd_is_not_called_silent(self, running, exports):
+        service = running()
+        service.started -= 90
+        page = f"http://{service.web.address}/"
+        assert "No StatsD line and no OpenTelemetry export has arrived in" in requests.get(page, timeout=60).text
+        service.intake.clock = time.time
+        service.intake.streams.before = 0
+        post(service, exports.sum(1, at=-(10**8)).SerializeToString())
+        text = requests.get(page, timeout=60).text
+        assert "has arrived" not in text
+        assert "0 points stored, 1 processes are remembered" in text
+
+
 class TestSettings:
     def test_it_is_off_where_nothing_is_said(self, serve):
         assert serve().otlp is None
