@@ -198,7 +198,10 @@ def measure(name: str, processes: int, senders: int) -> dict[str, Any]:
             seconds = time.monotonic() - started
             time.sleep(2)
             after, resident = used(process.pid)
-            series, counted = scrape(web)
+            try:
+                series, counted = scrape(web)
+            except (OSError, http.client.HTTPException):
+                series, counted = -1, Counter()  # too much for its own patience
         finally:
             os.killpg(process.pid, signal.SIGTERM)
             process.wait(30)
@@ -226,12 +229,10 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     names = [options.only] if options.only else ["windsock", "chain", "plain"]
-    found = [measure(name, options.processes, options.senders) for name in names]
-    if options.json:
-        print(json.dumps(found))
-        return
-    for one in found:
-        print(", ".join(f"{key}: {value}" for key, value in one.items()))
+    for name in names:
+        found = measure(name, options.processes, options.senders)
+        text = ", ".join(f"{key}: {value}" for key, value in found.items())
+        print(json.dumps(found) if options.json else text, flush=True)
 
 
 if __name__ == "__main__":

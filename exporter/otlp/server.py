@@ -108,8 +108,6 @@ class _Handler(HttpHandler):
     do_HEAD = do_PUT = do_GET  # noqa: N815  as above
 
     def _export(self, content: str) -> bytes:
-        # What of the body is not read would be taken for the next request.
-        self.close_connection, keep = True, self.close_connection
         if self.path.partition("?")[0] != "/v1/metrics":
             raise RequestError(404, "there is /v1/metrics alone")
         if content not in (PROTOBUF, JSON):
@@ -125,7 +123,7 @@ class _Handler(HttpHandler):
             body = self.body.read(size)
             if len(body) < size:
                 raise ConnectionError
-            self.close_connection = keep
+            self.close_connection = not self.keeps
             self.server.connections.works(self.connection)
             with self.server.turns.turn(self.client_address[0]):
                 encoding = self.headers.get("Content-Encoding", "").strip().lower()

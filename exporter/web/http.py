@@ -145,6 +145,8 @@ class HttpHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: HttpServer
     takes_bodies = False
+    keeps = False
+    """Whether the other side would go on with this connection."""
     limited = True
     """Whether the web configuration's rate limit is for it."""
 
@@ -178,8 +180,9 @@ class HttpHandler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.answer(400, f"{problem}\n")
             return False
-        if has_body(self.headers) and not self.takes_bodies:
-            self.close_connection = True  # nobody reads it
+        self.keeps = not self.close_connection
+        if has_body(self.headers):
+            self.close_connection = True  # until somebody has read it
         rules = self.server.access.rules
         if not self.takes_bodies:
             self.server.connections.works(self.connection)

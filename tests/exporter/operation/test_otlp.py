@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 import requests
 
@@ -17,6 +19,22 @@ def export(authority):
         ).status_code
 
     return post
+
+
+def test_the_body_of_who_is_not_let_in_is_no_request(serve, web_file, hashed):
+    service = serve(
+        web={"listen": "127.0.0.1:0", "config_file": web_file(f"basic_auth_users: {{airflow: {hashed('secret')}}}\n")},
+        otlp={"listen": "127.0.0.1:0"},
+    )
+    host, _, port = service.otlp.address.rpartition(":")
+    hidden = b"POST /v1/metrics HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n"
+    head = b"POST /v1/metrics HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(hidden)
+    with socket.create_connection((host, int(port)), timeout=60) as sock:
+        sock.sendall(head + hidden)
+        answer = b""
+        while chunk := sock.recv(65536):
+            answer += chunk
+    assert answer.count(b"HTTP/1.1 401 ") == answer.count(b"HTTP/1.1") == 1
 
 
 def test_users_and_tls(serve, pair, web_file, hashed, export):
