@@ -1,7 +1,8 @@
-"""The exporter's HTTP side: /metrics, /-/healthy, /-/ready, /-/reload, and for people a page and the runbooks."""
+"""The exporter's HTTP side: /metrics, /doctor, /-/healthy, /-/ready, /-/reload; for people a page and the runbooks."""
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import zlib
@@ -12,7 +13,7 @@ from windsock.exceptions import WindsockError
 from windsock.exporter.series.exposition import ZeroInit, content_type, pieces
 from windsock.exporter.series.process import Process
 
-from . import page, runbooks
+from . import findings, page, runbooks
 from .http import HttpHandler, HttpServer
 
 if TYPE_CHECKING:
@@ -59,6 +60,9 @@ class _Handler(HttpHandler):
         elif path == "/-/ready":
             ready, said = pipeline.ready()
             self.answer(200 if ready else 503, f"{said}\n")
+        elif path == "/doctor":
+            found = [one.json() for one in findings.findings(pipeline)]
+            self.answer(200, json.dumps(found, indent=2) + "\n", "application/json")
         elif path == "/":
             self._page(200, page.render(pipeline))
         elif path.startswith(runbooks.PREFIX):
@@ -66,7 +70,7 @@ class _Handler(HttpHandler):
         elif path == "/-/reload":
             self.answer(405, "POST it\n", headers={"Allow": "POST"})
         else:
-            self.answer(404, f"there are /metrics, /-/healthy, /-/ready, /-/reload, {runbooks.PREFIX} and /\n")
+            self.answer(404, f"there are /metrics, /doctor, /-/healthy, /-/ready, /-/reload, {runbooks.PREFIX} and /\n")
 
     do_HEAD = do_GET  # noqa: N815  http.server calls it by this name
 
@@ -89,6 +93,7 @@ class _Handler(HttpHandler):
         zero = ZeroInit(time.monotonic(), pipeline.settings.exporter.web.birth_hold) if scraped else None
         headers = {}
         with pipeline.rendering:
+            findings.note(pipeline)
             parts = chain(pieces(pipeline.stores(), content, zero=zero), [self.server.process.exposition(content)])
             if "gzip" in self.headers.get("Accept-Encoding", ""):
                 gzip = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
