@@ -11,7 +11,7 @@ from pathlib import Path
 
 from google.protobuf import json_format
 
-RUNS = 20_000
+RUNS = 10_000
 """A number and no time: as many on a busy machine."""
 
 
