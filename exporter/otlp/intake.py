@@ -138,7 +138,7 @@ class Intake:
                 if isinstance(found, str):
                     outcome = found
                 else:
-                    about = About(found, identity, instance, (metric.name, tags, 0), temporality == _DELTA, now)
+                    about = About(found, identity, instance, (hash((metric.name, tags)), 0), temporality == _DELTA, now)
                     outcome = self._take_point(point, data, about)
             self._outcomes[outcome] += 1
 
@@ -178,7 +178,7 @@ class Intake:
             return "stored"
         if not point.start_time_unix_nano:
             return "no_start_time"
-        about.key = (*about.key[:2], point.start_time_unix_nano)
+        about.key = about.key[0], point.start_time_unix_nano
         stream = self.streams.find(about.instance, about.key, about.now)
         if stream is None:
             sure = self.streams.begin(about.instance, about.key, Stream(point.time_unix_nano, value, about.now))
@@ -206,7 +206,7 @@ class Intake:
                 return self._observe(said.since(None), about)
             if not point.start_time_unix_nano:
                 return "no_start_time"
-            about.key = (*about.key[:2], point.start_time_unix_nano)
+            about.key = about.key[0], point.start_time_unix_nano
             stream = self.streams.find(about.instance, about.key, about.now)
             if stream is None:
                 sure = self.streams.begin(about.instance, about.key, Stream(point.time_unix_nano, said, about.now))

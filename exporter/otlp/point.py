@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from windsock.exporter.statsd.line import MOST_TAGS
+from windsock.exporter.statsd.line import LONGEST_ID, MOST_TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -54,8 +54,9 @@ def identity_of(resource: Resource) -> Hashable:
     """Who exports: its instance's id, by whatever way it comes; without one, all that is known of it."""
     for attribute in resource.attributes:
         if attribute.key == _INSTANCE and attribute.value.string_value:
-            return str(attribute.value.string_value)
-    return tuple(sorted((one.key, str(one.value)) for one in resource.attributes))
+            identity = str(attribute.value.string_value)
+            return identity if len(identity) <= LONGEST_ID else hash(identity)
+    return hash(tuple(sorted((one.key, str(one.value)) for one in resource.attributes)))
 
 
 def tags_of(attributes: Sequence[KeyValue]) -> Tags | None:

@@ -119,6 +119,26 @@ def test_a_million_processes_are_as_many_as_there_is_room_for(intake):
     assert len(intake._changes) == 1
 
 
+def test_ids_and_attributes_take_no_room_beyond_that(intake):
+    """Ids that nothing is said of, that are long, and histograms of many buckets."""
+    intake.streams._most = 1000
+    for number in range(1500):
+        request = ExportMetricsServiceRequest()
+        resource = request.resource_metrics.add().resource
+        resource.attributes.add(key="service.instance.id").value.string_value = f"{number}" * 1000
+        intake.take(request)
+    assert len(intake.streams) == 1000
+    assert all(len(str(identity)) < 300 for identity in intake.streams._instances)
+    timer = metric(TIMER + field(10, b"\x10\x02" + field(1, TIMES + b"\x21" + (9000).to_bytes(8, "little"))))
+    request = ExportMetricsServiceRequest.FromString(timer)
+    point = request.resource_metrics[0].scope_metrics[0].metrics[0].exponential_histogram.data_points[0]
+    point.positive.bucket_counts.extend([1] * 9000)
+    for number in range(50):
+        point.start_time_unix_nano = NOW * 10**9 + number
+        assert intake.take(request) == {"stored": 1}
+        assert intake.streams.size <= 1000
+
+
 def test_times_in_the_future_make_nothing_doubtful_that_comes_later(intake):
     """A sender whose clock is wrong must not make the exporter forget the others."""
     request = ExportMetricsServiceRequest.FromString(metric(NAME + field(7, SUM + field(1, TIMES))))
