@@ -176,11 +176,11 @@ class _Alertmanager:
         for cause, count in held.items():
             age = time.time() - unix(by_id[cause]["startsAt"]) if cause in by_id else 0.0
             if age > _STUCK:
+                name, others = by_id[cause]["labels"].get("alertname"), f"other{'s' if count > 1 else ''}"
                 yield self._bad(
                     "inhibited",
                     "warning",
-                    f"{by_id[cause]['labels'].get('alertname')} has fired for {format_age(age)} and keeps {count} other"
-                    " alerts from being told.",
+                    f"{name} has fired for {format_age(age)} and keeps {count} {others} from being told.",
                     "End its cause first: what it hides may be news.",
                 )
 

@@ -179,7 +179,7 @@ def test_an_old_alert_that_keeps_others_back(installation):
         {"labels": {"alertname": "AirflowSchedulerHeartbeatAbsent", **labels}, "startsAt": began},
     )
     found = until(lambda: [one for one in examine(installation.settings()) if one.check == "alertmanager.inhibited"])
-    assert found[0].found == "WindsockExporterDown has fired for 3 h 0 min and keeps 1 other alerts from being told."
+    assert found[0].found == "WindsockExporterDown has fired for 3 h 0 min and keeps 1 other from being told."
 
 
 def test_messages_that_fail(installation):
