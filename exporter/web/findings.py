@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from windsock.exporter.statsd.listener import Listener
 
 _METRIC = "windsock_doctor_finding"
+_STATSD = (
+    "Airflow needs the package statsd, and in [metrics] statsd_on = True with a statsd_host and statsd_port "
+    "that lead to {} (127.0.0.1 is reached from this host alone)."
+)
+_OTLP = (
+    "Airflow needs apache-airflow[otel], in [metrics] otel_on = True, and an OTEL_EXPORTER_OTLP_METRICS_ENDPOINT that "
+    "leads to exporter.otlp.listen."
+)
 
 
 def findings(pipeline: Pipeline) -> Iterator[Finding]:
@@ -48,6 +56,8 @@ def note(pipeline: Pipeline) -> None:
 
 
 def _silence(pipeline: Pipeline) -> Iterator[Finding]:
+    if not pipeline.listeners() and pipeline.intake is None:
+        return  # it is there for the database alone
     arrived, now = arrived_at(pipeline), time.time()
     nothing = "No StatsD line" if pipeline.intake is None else "No StatsD line and no OpenTelemetry export"
     refused = sum(
@@ -64,8 +74,7 @@ def _silence(pipeline: Pipeline) -> Iterator[Finding]:
             "statsd.silent",
             "critical",
             f"{nothing} has arrived in {format_age(now - pipeline.started)}.",
-            "Airflow needs the package statsd, and in [metrics] statsd_on = True with a statsd_host and statsd_port "
-            f"that lead to {' or '.join(pipeline.addresses())} (127.0.0.1 is reached from this host alone).",
+            _STATSD.format(" or ".join(pipeline.addresses())) if pipeline.listeners() else _OTLP,
         )
     elif arrived is not None and now - arrived > 5 * SOON:
         yield Finding(
