@@ -62,14 +62,15 @@ def board(  # noqa: PLR0913  a dashboard is its settings
     title: str,
     description: str,
     rows: Sequence[Row],
+    dag: Any = DAG,
     variables: Sequence[Any] = (),
     links: Sequence[Any] = (),
     span: str = "now-6h",
 ) -> str:
     """Return the dashboard's JSON: sorted, with nothing in it that Grafana would not read.
 
-    Data source, cluster and DAG can be chosen on each of them: what a link carries along is never lost. `span` is how
-    far back it looks at first.
+    Data source, cluster and DAG can be chosen on each of them: what a link carries along is never lost. `dag` is the
+    choice of DAGs; `span` is how far back it looks at first.
     """
     dashboard = core.Dashboard(
         uid=uid,
@@ -83,7 +84,7 @@ def board(  # noqa: PLR0913  a dashboard is its settings
         time=core.Time(span, "now"),
         timezone="utc",
         annotations=core.Annotations(list(ANNOTATIONS)),
-        templating=core.Templating([_DATA_SOURCE_CHOICE, CLUSTER, DAG, *variables]),
+        templating=core.Templating([_DATA_SOURCE_CHOICE, CLUSTER, dag, *variables]),
         links=[_OTHERS, *links],
         panels=_laid_out(rows),
     ).auto_panel_ids()

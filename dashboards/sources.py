@@ -34,11 +34,17 @@ def alive(job_type: str) -> str:
     )
 
 
+_ENDED = "cluster_instance_dag_id_state:airflow_ti_finish:sum"
+"""What a rule makes of `airflow_ti_finish_total`, which has a series for each task: success, failed, up_for_retry."""
+
+
 def finished(state: str, by: str, over: str = "increase", window: str = "$__range", *, at: str = "") -> str:
-    """Task instances that ended in `state` (a pattern); `at` is PromQL's modifier of the time."""
+    """Task instances that ended in `state`, one of those that the rule keeps; `at` is PromQL's modifier of the time."""
     return first(
-        f'sum by ({by}) ({over}(airflow_db_task_instances_finished_total{{state=~"{state}"}}[{window}]{at}))',
-        f'sum by ({by}) ({over}(airflow_ti_finish_total{{state=~"{state}"}}[{window}]{at}))',
+        *(
+            f'sum by ({by}) ({over}({counter}{{state="{state}"}}[{window}]{at}))'
+            for counter in ("airflow_db_task_instances_finished_total", _ENDED)
+        )
     )
 
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from windsock.dashboards.links import CELL, dag_links, task_links
 from windsock.dashboards.panels import BAD, GOOD, WARN, Panel, bars, timeseries
-from windsock.dashboards.queries import Query
-from windsock.dashboards.sources import FIRING, ROWS, finished, quantile, quantiles
+from windsock.dashboards.queries import Query, first
+from windsock.dashboards.sources import FIRING, ROWS, quantile, quantiles
 from windsock.dashboards.tables import Column, table
 
 if TYPE_CHECKING:
@@ -35,7 +35,13 @@ def failure_panels(base: Links) -> list[Panel]:
         timeseries(
             "Task instances by how they ended",
             "Good: success and skipped. In each step of time.",
-            Query(finished(".+", "state", window="$__rate_interval"), "{{state}}"),
+            Query(
+                first(
+                    "sum by (state) (increase(airflow_db_task_instances_finished_total[$__rate_interval]))",
+                    "sum by (state) (increase(airflow_ti_finish_total[$__rate_interval]))",
+                ),
+                "{{state}}",
+            ),
             width=12,
             bars=True,
             stacked=True,

@@ -22,7 +22,7 @@ from windsock.dashboards.panels import (
 from windsock.dashboards.queries import Query
 from windsock.dashboards.sources import ROWS, quantile
 from windsock.dashboards.tables import Column, table
-from windsock.dashboards.variables import TASK
+from windsock.dashboards.variables import ONE_DAG, ONE_TASK
 
 if TYPE_CHECKING:
     from windsock.settings import Links, Settings
@@ -42,7 +42,8 @@ def task(settings: Settings) -> str:
         title="Airflow task",
         description="One task or a few: tries, retries, waiting against working. Mapped instances count as one task: "
         "which index failed is in the log lines, and in Airflow.",
-        variables=[TASK],
+        dag=ONE_DAG,
+        variables=[ONE_TASK],
         span="now-24h",
         rows=[
             Row("", _now()),

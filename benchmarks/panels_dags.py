@@ -1,0 +1,56 @@
+"""What goes wrong in the second half of benchmarks/panels.py: a full pool, a storm, deadlines, and metrics of its own."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow.sdk import DAG, AsyncCallback, DeadlineAlert, DeadlineReference, task
+
+from windsock import metrics
+from windsock.callbacks import on_deadline_missed, on_failure
+
+SINCE: dict[str, Any] = {
+    "start_date": datetime(2026, 1, 1, tzinfo=timezone.utc),
+    "catchup": False,
+    "schedule": timedelta(minutes=1),
+    "tags": ["incident"],
+    "default_args": {"owner": "ops", "on_failure_callback": on_failure},
+}
+
+with DAG("crowd", **SINCE):  # six tasks for one slot
+
+    @task(pool="narrow")
+    def waits(number: int) -> None:
+        time.sleep(20 + number)
+
+    waits.expand(number=[0] * 6)
+
+with DAG("storm", **SINCE):
+
+    @task
+    def breaks(number: int) -> None:
+        raise ConnectionError(f"warehouse:5432 does not answer {number}")
+
+    breaks.expand(number=list(range(12)))
+
+for seconds in (1, 600):  # missed, and kept
+    with DAG(
+        f"deadline_{seconds}",
+        deadline=DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=timedelta(seconds=seconds),
+            callback=AsyncCallback(on_deadline_missed),
+        ),
+        **SINCE,
+    ):
+
+        @task
+        def works() -> None:
+            metrics.gauge("rows_loaded", 12)
+            metrics.count("rows_rejected")
+            with metrics.timed("copying"):
+                time.sleep(8)
+
+        works()
