@@ -3,9 +3,9 @@
     python benchmarks/panels.py [--airflow VERSION] [--minutes N] [--incident N] [--out FILE]
 
 Starts `windsock up` without an Airflow, and beside it a real one with a PostgreSQL and the DAGs of zoo_dags.py. After
-so many minutes every query of every panel is asked, of all DAGs; then things go wrong (panels_dags.py, a file that can't
-be imported, a backfill, a DAG that is paused), and all are asked once more. Prints each query that found nothing the
-first time: whether the incident filled it, else why it can't have anything. Exits with 1 where nobody knows why.
+so many minutes every query of every panel is asked, of all DAGs; then things go wrong (panels_dags.py, a file that
+can't be imported, a backfill, a DAG that is paused), and all are asked once more. Prints each query that found nothing
+the first time: whether the incident filled it, else why it can't have anything. Exits with 1 where nobody knows why.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import requests
 import yaml
 import zoo
 from real.airflow import Airflow

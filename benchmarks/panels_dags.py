@@ -1,4 +1,4 @@
-"""What goes wrong in the second half of benchmarks/panels.py: a full pool, a storm, deadlines, and metrics of its own."""
+"""What goes wrong in the second half of benchmarks/panels.py: a full pool, a storm, deadlines, and metrics of a DAG."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from airflow.sdk import DAG, AsyncCallback, DeadlineAlert, DeadlineReference, ta
 from windsock import metrics
 from windsock.callbacks import on_deadline_missed, on_failure
 
+MINUTE = timedelta(minutes=1)
 SINCE: dict[str, Any] = {
     "start_date": datetime(2026, 1, 1, tzinfo=timezone.utc),
     "catchup": False,
-    "schedule": timedelta(minutes=1),
     "tags": ["incident"],
     "default_args": {"owner": "ops", "on_failure_callback": on_failure},
 }
 
-with DAG("crowd", **SINCE):  # six tasks for one slot
+with DAG("crowd", schedule=MINUTE, **SINCE):  # six tasks for one slot
 
     @task(pool="narrow")
     def waits(number: int) -> None:
@@ -27,7 +27,7 @@ with DAG("crowd", **SINCE):  # six tasks for one slot
 
     waits.expand(number=[0] * 6)
 
-with DAG("storm", **SINCE):
+with DAG("storm", schedule=MINUTE, **SINCE):
 
     @task
     def breaks(number: int) -> None:
@@ -38,6 +38,7 @@ with DAG("storm", **SINCE):
 for seconds in (1, 600):  # missed, and kept
     with DAG(
         f"deadline_{seconds}",
+        schedule=MINUTE,
         deadline=DeadlineAlert(
             reference=DeadlineReference.DAGRUN_QUEUED_AT,
             interval=timedelta(seconds=seconds),

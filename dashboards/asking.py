@@ -66,9 +66,7 @@ class Server:
                 continue
             yield self._answer(target, expr, target.window or window, end)
 
-    def opened(
-        self, board: Json, window: int, end: float, chosen: Mapping[str, str] | None = None
-    ) -> dict[str, str]:
+    def opened(self, board: Json, window: int, end: float, chosen: Mapping[str, str] | None = None) -> dict[str, str]:
         """Return what each variable stands for as the board is opened: where one has no "All", its first value."""
         found = {**targets.values(board), **(chosen or {})}
         for target in targets.targets(board):
@@ -98,7 +96,7 @@ def path(target: Target, expr: str, window: int, end: float) -> str:
     """Return the request for a query, behind the server's URL."""
     if target.instant:
         return f"/api/v1/query?{urlencode({'query': expr, 'time': end})}"
-    step = targets.step(window, target.smallest)
+    step = targets.step(window, target.smallest, target.points)
     # Grafana moves both ends to a multiple of the step.
     last = int(end) // step * step
     return f"/api/v1/query_range?{urlencode({'query': expr, 'start': last - window, 'end': last, 'step': step})}"

@@ -31,8 +31,8 @@ _CHOICE_KEYS = {
 }  # fmt: skip
 _ROW_KEYS = {"collapsed", "gridPos", "id", "panels", "title", "type"}
 _PANEL_KEYS = {
-    "datasource", "description", "fieldConfig", "gridPos", "id", "interval", "options", "targets", "timeFrom", "title",
-    "transformations", "type",
+    "datasource", "description", "fieldConfig", "gridPos", "id", "interval", "maxDataPoints", "options", "targets",
+    "timeFrom", "title", "transformations", "type",
 }  # fmt: skip
 """What Grafana's own dashboards have; grafanalib writes a dozen more that nothing reads any longer."""
 _DEAD_OPTIONS = {"fieldOptions", "showThresholdLabels", "showThresholdMarkers"}

@@ -37,6 +37,8 @@ class Target:
     """What the panel says where there is nothing."""
     smallest: int = SCRAPE
     """Seconds: the step is no smaller."""
+    points: int = POINTS
+    """Of a line, at most."""
     variable: str = ""
     """The name of the variable whose values this asks for …"""
     label: str = ""
@@ -71,6 +73,7 @@ def targets(board: Json) -> Iterator[Target]:
                     bool(target.get("instant")),
                     str(panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "")),
                     smallest=_seconds(str(panel.get("interval", ""))) or SCRAPE,
+                    points=int(panel.get("maxDataPoints", POINTS)),
                     window=_seconds(str(panel.get("timeFrom", ""))),
                 )
     for annotation in board.get("annotations", {}).get("list", ()):
@@ -87,9 +90,9 @@ def targets(board: Json) -> Iterator[Target]:
             )
 
 
-def step(window: int, smallest: int = SCRAPE) -> int:
+def step(window: int, smallest: int = SCRAPE, points: int = POINTS) -> int:
     """Return the step in seconds that Grafana chooses for a range of `window` seconds."""
-    wanted = max(smallest, window / POINTS)
+    wanted = max(smallest, window / points)
     return next((one for one in _STEPS if one >= wanted), _STEPS[-1])
 
 
@@ -107,7 +110,7 @@ def filled(target: Target, chosen: Mapping[str, str], window: int, scrape: int =
     `scrape`: seconds between two samples of what is asked.
     """
     window = target.window or window
-    every = step(window, target.smallest)
+    every = step(window, target.smallest, target.points)
     known = {
         "__rate_interval": f"{max(every + scrape, 4 * scrape)}s",
         "__interval": f"{every}s",

@@ -54,7 +54,7 @@ def test_only_living_panel_types(boards):
 
 
 def test_nothing_is_left_of_old_shapes(boards):
-    dead = {"maxDataPoints", "intervalFactor", "step", "gnetId", "hideControls", "sharedCrosshair", "style", "rows"}
+    dead = {"intervalFactor", "step", "gnetId", "hideControls", "sharedCrosshair", "style", "rows"}
     dead |= {"fieldOptions", "nullPointMode", "valueMaps", "sparkline", "span", "editable"}
     for board in boards.values():
         assert board["schemaVersion"] == 39

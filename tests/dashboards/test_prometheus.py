@@ -47,13 +47,22 @@ def value(prometheus, targets):
     return look
 
 
+UNREAD = ["overview: Failed tasks, the five worst DAGs B"]
+"""What stands in where the database is not read."""
+
+
 def test_every_query_of_every_panel_has_an_answer(prometheus, targets):
-    empty = [
-        target.where
-        for target in targets
-        if not any(numbers(series) for series in ask(prometheus, target.query, instant=target.json["instant"]))
-    ]
-    assert not empty
+    def answers(target) -> bool:
+        query = target.query.replace("airflow_db_up", "airflow_nothing") if target.where in UNREAD else target.query
+        return any(numbers(series) for series in ask(prometheus, query, instant=target.json["instant"]))
+
+    assert [target.where for target in targets if not answers(target)] == []
+
+
+def test_what_stands_in_for_the_database_is_silent_where_that_is_read(prometheus, targets):
+    for target in targets:
+        if target.where in UNREAD:
+            assert ask(prometheus, target.query, instant=target.json["instant"]) == []
 
 
 def test_every_variable_has_values(prometheus, boards):
