@@ -99,10 +99,10 @@ def asked(url: str) -> Found:
     return found
 
 
-def incident(airflow: Airflow, home: Path) -> None:
+def incident(airflow: Airflow) -> None:
     """All that goes wrong at once."""
     airflow.run("pools", "set", "narrow", "1", "one at a time")
-    airflow.add("incident.py", (HERE / "panels_dags.py").read_text(), {"WINDSOCK_CONFIG": str(home)})
+    airflow.add("incident.py", (HERE / "panels_dags.py").read_text())
     airflow.add("broken.py", "import nothing_of_that_name\n")
     airflow.pause("report")
     days = {"from_date": "2026-01-02T00:00:00Z", "to_date": "2026-01-02T00:30:00Z", "max_active_runs": 2}
@@ -110,17 +110,27 @@ def incident(airflow: Airflow, home: Path) -> None:
         airflow.api("POST", "/backfills", {"dag_id": "waits", **days})
 
 
+def place(version: str) -> Path | None:
+    """The environment of zoo.py, with windsock in it: the DAGs of the incident have its callbacks."""
+    home = zoo.place(version)
+    if home is not None:
+        install = [str(zoo.BIN / "uv"), "pip", "install", "--quiet", "--no-deps", "--python", f"{home}/bin/python"]
+        subprocess.run([*install, str(zoo.ROOT)], check=True)
+    return home
+
+
 def measure(version: str, minutes: float, more: float, home: Path, server: Postgres) -> tuple[list[str], int]:
     database, statsd = server.create("airflow"), free_port(socket.SOCK_DGRAM)
     dags = {"zoo.py": (HERE / "zoo_dags.py").read_text()}
     with stack(home, database, statsd) as effective:
         url = effective["prometheus"]["urls"][0]
-        airflow = Airflow(version, dags, zoo.variables(statsd), database, zoo.place(version))
+        options = {**zoo.variables(statsd), "WINDSOCK_CONFIG": str(home / ".windsock" / "run" / "windsock.yaml")}
+        airflow = Airflow(version, dags, options, database, place(version))
         try:
             airflow.start()
             time.sleep(minutes * 60)
             before = asked(url)
-            incident(airflow, home / ".windsock" / "run" / "windsock.yaml")
+            incident(airflow)
             time.sleep(more * 60)
             after = asked(url)
         finally:

@@ -6,7 +6,14 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow.sdk import DAG, AsyncCallback, DeadlineAlert, DeadlineReference, task
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
+from airflow.sdk import DAG, task
+
+try:
+    from airflow.sdk import AsyncCallback, DeadlineAlert, DeadlineReference
+except ImportError:  # 3.1
+    from airflow.sdk.definitions.deadline import AsyncCallback, DeadlineAlert, DeadlineReference
 
 from windsock import metrics
 from windsock.callbacks import on_deadline_missed, on_failure
@@ -34,6 +41,12 @@ with DAG("storm", schedule=MINUTE, **SINCE):
         raise ConnectionError(f"warehouse:5432 does not answer {number}")
 
     breaks.expand(number=list(range(12)))
+
+with DAG("patient", schedule=MINUTE, **SINCE):  # deferred while all are asked
+    TimeDeltaSensor(task_id="wait", delta=timedelta(minutes=20), deferrable=True)
+
+with DAG("frozen", schedule="@once", **SINCE):  # what sends its heartbeats is stopped
+    BashOperator(task_id="stops", bash_command="kill -STOP $(ps -o ppid= -p $PPID); sleep 600")
 
 for seconds in (1, 600):  # missed, and kept
     with DAG(

@@ -9,8 +9,47 @@ from .queries import metric
 
 _OURS = ("airflow_", "windsock_", "cluster_")
 
-REASONS: dict[str, str] = {}
-"""By a pattern of the names of metrics."""
+_LOGS = "no logs are shipped (`windsock up --logs`)"
+_CHANNELS = "no message goes through windsock's own channels: Alertmanager's reach all"
+_HEALTHY = "nothing was lost, refused or too much"
+_DEADLINES = "no DAG has a deadline (Airflow 3.1 and later)"
+_LATE = "nothing is late"
+_NO_CHANGE = "no DAG lost or got back a task, or its file"
+
+REASONS = {
+    r"airflow_(kubernetes|batch|ecs|lambda)_executor_.+": "another executor",
+    r"airflow_celery_.+": "another executor",
+    r"airflow_edge_.+": "another executor",
+    r"airflow_resumable_job_.+": "no operator has resumable jobs",
+    r"airflow_db_deadline.+|airflow_deadline_alerts_.+": _DEADLINES,
+    r"airflow_db_dag_(run_usual_ratio|schedule_lag_seconds|finish_by_missed|expected_late_seconds|finish_at_risk)": _LATE,
+    r"airflow_(task_removed_from|task_restored_to)_dag_total|airflow_db_dag_stale": _NO_CHANGE,
+    r"airflow_(task_instances_without_heartbeats|zombies)_killed_total": "no task has lost its heartbeat",
+    r"airflow_scheduler_tasks_killed_externally_total": "no task was killed behind the scheduler's back",
+    r"airflow_dag_callback_exceptions_total|windsock_policy_errors_total": "no callback and no policy raised",
+    r"airflow_dag_processing_processor_timeouts_total": "no DAG file takes too long",
+    r"airflow_db_backfill_runs": "no backfill",
+    r"airflow_db_import_error_timestamp_seconds": "no file is broken",
+    r"airflow_db_dag_paused_with_schedule": "no DAG was paused",
+    r"airflow_db_pool_starving_tasks": "no pool is full",
+    r"airflow_db_deferred_oldest_age_seconds|airflow_ti_deferred": "nothing is deferred at this moment",
+    r"airflow_ti_(scheduled|queued|running)|airflow_db_task_instances": "nothing is in this state at this moment",
+    r"airflow_db_task_instance_oldest_age_seconds": "nothing waits at this moment",
+    r"airflow_triggers_(failed|succeeded|blocked_main_thread)_total|airflow_triggerer_capacity_left": "no trigger did",
+    r"airflow_previously_succeeded_total": "nothing is run again that had succeeded",
+    r"airflow_job_(end|heartbeat_failure)_total": "no component ended",
+    r"airflow_scheduler_critical_section_busy_total": "one scheduler never waits for another",
+    r"airflow_\w+_dag_bag_cache_(clear_total|size)": "the cache was not emptied, and Airflow sends one size of it in ten",
+    r"airflow_custom_.+|": "no task sends metrics of its own",
+    r"windsock_callback_.+": "the DAGs have none of windsock's callbacks",
+    r"windsock_channel_.+": _CHANNELS,
+    r"windsock_log_.+": _LOGS,
+    r"windsock_(kernel_drops|unmapped|sample_errors|overflow|ingest_errors|refused|connections_hung_up)_total": _HEALTHY,
+    r"windsock_(ignored|ambiguous_ids|metadata_overflow|listener_dropped|thread_restarts)_total": _HEALTHY,
+    r"windsock_unmapped_metrics": _HEALTHY,
+    r"windsock_relay_datagrams_total": "nothing is passed on to another StatsD (`exporter.relay`)",
+}
+"""By a pattern of the names of metrics that are not there, and not because of a version: it depends on what happens."""
 
 
 def why(version: str, expr: str) -> str:

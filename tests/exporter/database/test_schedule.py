@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 from windsock.exporter.database import metrics
 from windsock.exporter.database.ledger import Ledger
 from windsock.exporter.database.schedule import Schedule
@@ -21,6 +23,6 @@ def test_every_query_has_its_turn():
             asked[query.name].append(number)
     for query in schedule.queries:
         turns = [0, *asked[query.name], PASSES]
-        longest = max(after - before for before, after in zip(turns, turns[1:], strict=False))
+        longest = max(after - before for before, after in itertools.pairwise(turns))
         # What it said is shown for four times as long as it is asked.
         assert longest <= max(1, 4 * query.every), f"{query.name}: {turns}"
