@@ -150,12 +150,13 @@ def states(  # noqa: PLR0913  a panel is its settings
     *queries: Query,
     words: Words,
     width: int = 12,
+    height: int = 8,
     links: Sequence[Json] = (),
     no_value: str | None = None,
 ) -> Panel:
     """A band for each series, in which each value is a text in a colour over time."""
     return core.StateTimeline(
-        **common(title, description, queries, (width, 8)),
+        **common(title, description, queries, (width, height)),
         interval="1m",
         # A step, or colours by thresholds, would hide the texts.
         thresholds=[],

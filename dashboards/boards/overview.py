@@ -109,6 +109,7 @@ def _late(settings: Settings) -> Panel:
             Column("D", "Not finished by its time"),
             Column("E", "Deadlines missed"),
             Column("F", "Likely late by", unit="s"),
+            Column("cluster", "Cluster"),
         ],
         height=_LOW,
         no_value="nothing is late, or the metadata database is not read",
@@ -157,6 +158,7 @@ def _history(settings: Settings) -> list[Panel]:
             *(Query(alive(job), f"{name} {{{{cluster}}}}") for name, job in COMPONENTS.items()),
             words=ALIVE,
             width=24,
+            height=5,
         ),
         timeseries(
             "Runs by outcome",

@@ -196,6 +196,13 @@ def test_a_board_that_never_shows_all_opens_on_one(page, running, query):
     assert page.browser.texts("[data-variable=dag_id] .menu li") == ["billing", "orders"]
 
 
+def test_a_wall_shows_the_panels_without_the_choices(page, small):
+    page.open(small, "small", "kiosk")
+    assert not page.browser.run("return document.querySelector('#top .choices').checkVisibility()")
+    assert "Preview, not Grafana" in page.browser.texts("#top")[0]
+    assert page.panel("bars")["state"] == "drawn"
+
+
 def test_a_click_on_a_line_offers_its_links(opened):
     opened.browser.click(".timeseries .nsewdrag")
     opened.browser.wait_for("Only ", "#popup")
