@@ -87,7 +87,10 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
     links: Sequence[Json] = (),
     no_value: str | None = None,
 ) -> Panel:
-    """Lines or bars over time from zero up; `steps` draws thresholds; `colors` are by the series' names."""
+    """Lines or bars over time from zero up; `steps` draws thresholds; `colors` are by the series' names.
+
+    Bars are stacked: side by side one would hide the other.
+    """
     return core.TimeSeries(
         **common(title, description, queries, (width, height), points=BARS if bars else None),
         interval="1m",
@@ -97,7 +100,7 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
         fillOpacity=80 if bars else 20 if stacked else 5,
         lineWidth=0 if bars else 1,
         showPoints="never",
-        stacking={"mode": "normal", "group": "A"} if stacked else {"mode": "none", "group": "A"},
+        stacking={"mode": "normal" if stacked or bars else "none", "group": "A"},
         thresholds=step_list(steps),
         thresholdsStyleMode="line" if steps else "off",
         tooltipMode="multi",
@@ -121,7 +124,7 @@ def bars(  # noqa: PLR0913  a panel is its settings
     links: Sequence[Json] = (),
     no_value: str | None = None,
 ) -> Panel:
-    """A horizontal bar for each series, the last value of it."""
+    """A horizontal bar for each series, the last value of it; one of them is always the longest, which is no alarm."""
     return core.BarGauge(
         **common(title, description, [query], (width, 8)),
         displayMode="gradient",
@@ -133,7 +136,7 @@ def bars(  # noqa: PLR0913  a panel is its settings
                     "unit": unit,
                     "decimals": decimals,
                     "min": 0,
-                    "color": {"mode": "continuous-BlYlRd"},
+                    "color": {"mode": "fixed", "fixedColor": IDLE},
                     "links": list(links),
                     "noValue": no_value or silence([query]),
                 },

@@ -59,6 +59,7 @@ def _now() -> list[Panel]:
             Query("time() - min(airflow_db_dag_last_success_timestamp_seconds)", instant=True),
             unit="s",
             decimals=0,
+            no_value="it never succeeded, or the database is not read",
         ),
         stat(
             "Late by",
@@ -98,7 +99,6 @@ def _runs() -> list[Panel]:
                 for state in ("success", "failed")
             ),
             bars=True,
-            stacked=True,
             colors={"success": GOOD, "failed": BAD},
         ),
         timeseries(

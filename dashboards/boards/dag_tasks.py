@@ -44,7 +44,6 @@ def failure_panels(base: Links) -> list[Panel]:
             ),
             width=12,
             bars=True,
-            stacked=True,
             colors={"success": GOOD, "failed": BAD, "up_for_retry": WARN, "skipped": "purple"},
         ),
         timeseries(
@@ -59,6 +58,7 @@ def failure_panels(base: Links) -> list[Panel]:
             Query("sum(increase(windsock_silent_failures_total[$__rate_interval]))", "nobody told"),
             Query("sum(increase(airflow_dag_callback_exceptions_total[$__rate_interval]))", "callback raised"),
             bars=True,
+            colors={"heartbeat lost": BAD, "killed": BAD, "nobody told": WARN, "callback raised": WARN},
         ),
         timeseries(
             "Told",

@@ -132,7 +132,6 @@ def _changes() -> Panel:
         width=12,
         height=_LOW,
         bars=True,
-        stacked=True,
         no_value="nothing changed",
     )
 
@@ -170,7 +169,6 @@ def _history(settings: Settings) -> list[Panel]:
             unit="cpm",
             width=12,
             bars=True,
-            stacked=True,
             colors={"success": GOOD, "failed": BAD},
         ),
         timeseries(
@@ -181,7 +179,6 @@ def _history(settings: Settings) -> list[Panel]:
             unit="cpm",
             width=12,
             bars=True,
-            stacked=True,
             links=dag_links(settings.links),
             no_value="nothing failed",
         ),

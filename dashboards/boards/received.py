@@ -86,11 +86,15 @@ def series_panels() -> list[Panel]:
             "Good: nothing. Threads that died of an error, and what listeners could not send, in each step of time.",
             Query("sum by (thread) (increase(windsock_thread_restarts_total[$__rate_interval])) > 0", "{{thread}}"),
             Query("sum(increase(windsock_listener_dropped_total[$__rate_interval])) > 0", "dropped by listeners"),
-            Query(
-                "sum by (state) (increase(windsock_listener_dag_runs_total[$__rate_interval]))", "runs seen: {{state}}"
-            ),
             bars=True,
             no_value="nothing died",
+        ),
+        timeseries(
+            "Runs that listeners saw",
+            "Runs that began and ended, as the plugin in Airflow's processes tells, in each step of time.",
+            Query("sum by (state) (increase(windsock_listener_dag_runs_total[$__rate_interval]))", "{{state}}"),
+            bars=True,
+            no_value="no plugin of windsock in Airflow's processes",
         ),
         table(
             "What runs",
@@ -109,7 +113,8 @@ def series_panels() -> list[Panel]:
                 Column("dialect", "Dialect"),
                 Column("C", "Configuration read", unit="s", decimals=0),
             ],
-            width=8,
+            width=24,
+            height=5,
         ),
     ]
 

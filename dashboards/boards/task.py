@@ -120,7 +120,6 @@ def _tries(base: Links) -> list[Panel]:
             Query(f"sum by (state) (increase({_ended('.+')}[$__rate_interval])) > 0", "{{state}}"),
             width=12,
             bars=True,
-            stacked=True,
             colors=_COLORS,
             no_value=_NOT_SAID,
         ),
