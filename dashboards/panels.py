@@ -27,7 +27,7 @@ Words: TypeAlias = "Mapping[int, tuple[str, str]]"
 Json: TypeAlias = dict[str, Any]
 
 DATA_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-GOOD, WARN, BAD, IDLE = "blue", "orange", "dark-red", "text"
+GOOD, WARN, BAD, IDLE, LENGTH = "blue", "orange", "dark-red", "text", "#7b7f8a"
 """Apart for the colour-blind too: by hue between good and the rest, by lightness between warning and bad."""
 NEUTRAL: Steps = ((IDLE, None),)
 FROM_ONE_BAD: Steps = ((GOOD, None), (BAD, 1.0))
@@ -53,9 +53,13 @@ def stat(  # noqa: PLR0913  a panel is its settings
     width: int = 4,
     height: int = 4,
     recent: str | None = None,
+    interval: str | None = None,
     links: Sequence[Json] = (),
 ) -> Panel:
-    """One number per series. `words` shows values as a text in a colour; `recent` looks at no more than that time."""
+    """One number per series. `words` shows values as a text in a colour.
+
+    `recent` looks at no more than that time; a rate is over `interval` at least.
+    """
     return core.Stat(
         **common(title, description, [query], (width, height)),
         format=unit,
@@ -69,6 +73,7 @@ def stat(  # noqa: PLR0913  a panel is its settings
         graphMode="none" if words or query.instant else "area",
         textMode="value_and_name" if query.legend else "value",
         timeFrom=recent,
+        interval=interval,
         extraJson={"fieldConfig": {"defaults": {"links": list(links)}}},
     )
 
@@ -136,7 +141,7 @@ def bars(  # noqa: PLR0913  a panel is its settings
                     "unit": unit,
                     "decimals": decimals,
                     "min": 0,
-                    "color": {"mode": "fixed", "fixedColor": IDLE},
+                    "color": {"mode": "fixed", "fixedColor": LENGTH},
                     "links": list(links),
                     "noValue": no_value or silence([query]),
                 },

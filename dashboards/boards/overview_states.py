@@ -118,6 +118,8 @@ def count_panels() -> list[Panel]:
             steps=((GOOD, None), (WARN, 0.1), (BAD, 10.0)),
             decimals=1,
             height=3,
+            # Tasks of runs that begin with each minute end in bursts.
+            interval="5m",
         ),
         _count(
             "Late DAGs",
