@@ -38,7 +38,7 @@ UNPLOTTED = {
     "airflow_managed_agent_failover_total": _AI,
     "airflow_managed_agent_served_total": _AI,
     "airflow_common_ai_tool_calls_total": _AI,
-    "windsock_reconcile_covers_since_timestamp_seconds": "a setting; windsock_reconcile_gap_seconds says what it misses",
+    "windsock_reconcile_covers_since_timestamp_seconds": "a setting; windsock_reconcile_gap_seconds is what it misses",
     "airflow_db_heartbeat_timestamp_seconds": "the same as airflow_db_heartbeat_age_seconds, which is shown",
 }
 """By family."""
