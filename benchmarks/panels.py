@@ -103,7 +103,8 @@ def incident(airflow: Airflow) -> None:
     """All that goes wrong at once."""
     airflow.run("pools", "set", "narrow", "1", "one at a time")
     airflow.add("incident.py", (HERE / "panels_dags.py").read_text())
-    airflow.add("broken.py", "import nothing_of_that_name\n")
+    # Without these words Airflow takes a file for none of its.
+    airflow.add("broken.py", "import airflow, a_dag_that_is_not_there\n")
     airflow.pause("report")
     days = {"from_date": "2026-01-02T00:00:00Z", "to_date": "2026-01-02T00:30:00Z", "max_active_runs": 2}
     with contextlib.suppress(OSError):

@@ -7,6 +7,7 @@ import re
 from . import promql
 from .queries import metric
 
+_STANDS_IN = re.compile(r"unless on \(cluster\) max by \(cluster\) \(airflow_db_up\b.* == 1$")
 _OURS = ("airflow_", "windsock_", "cluster_")
 
 _LOGS = "no logs are shipped (`windsock up --logs`)"
@@ -29,7 +30,7 @@ REASONS = {
     r"airflow_dag_callback_exceptions_total|windsock_policy_errors_total": "no callback and no policy raised",
     r"airflow_dag_processing_processor_timeouts_total": "no DAG file takes too long",
     r"airflow_db_backfill_runs": "no backfill",
-    r"airflow_db_import_error_timestamp_seconds": "no file is broken",
+    r"airflow_db_import_error_timestamp_seconds|windsock_listener_import_errors_total": "no file is broken",
     r"airflow_db_dag_paused_with_schedule": "no DAG was paused",
     r"airflow_db_pool_starving_tasks": "no pool is full",
     r"airflow_db_deferred_oldest_age_seconds|airflow_ti_deferred": "nothing is deferred at this moment",
@@ -45,7 +46,7 @@ REASONS = {
     r"windsock_channel_.+": _CHANNELS,
     r"windsock_log_.+": _LOGS,
     r"windsock_(kernel_drops|unmapped|sample_errors|overflow|ingest_errors|refused)_total": _HEALTHY,
-    r"windsock_connections_hung_up_total": _HEALTHY,
+    r"windsock_(connections_hung_up|corrections)_total": _HEALTHY,
     r"windsock_(ignored|ambiguous_ids|metadata_overflow|listener_dropped|thread_restarts)_total": _HEALTHY,
     r"windsock_unmapped_metrics": _HEALTHY,
     r"windsock_relay_datagrams_total": "nothing is passed on to another StatsD (`exporter.relay`)",
@@ -55,6 +56,8 @@ REASONS = {
 
 def why(version: str, expr: str) -> str:
     """Return why this Airflow may have nothing for an expression without Grafana's variables; empty: it should have."""
+    if _STANDS_IN.search(expr):
+        return "stands in for the database where that is not read"
     reasons = {_why(version, name) for name in promql.names(expr)}
     return "" if "" in reasons else "; ".join(sorted(reasons))
 

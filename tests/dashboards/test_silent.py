@@ -8,6 +8,8 @@ import pytest
 
 from windsock.dashboards import promql, silent, targets
 
+READ = "stands in for the database where that is not read"
+
 
 @pytest.fixture(scope="module")
 def read(boards):
@@ -35,6 +37,7 @@ def test_every_reason_is_one_of_a_query(read):
             "Airflow 3.1.3 does not send `ti.finish`",
         ),
         ("3.3.2", "sum(rate(airflow_celery_task_timeout_error_total[1m]))", "another executor"),
+        ("3.3.2", 'up unless on (cluster) max by (cluster) (airflow_db_up{cluster=~".*"}) == 1', READ),
         # One source of two that has something is enough.
         ("3.3.2", "sum(up) or sum(airflow_edge_worker_connected)", ""),
         ("3.3.2", "airflow_db_up == 0 or windsock_log_up", ""),
