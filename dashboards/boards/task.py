@@ -31,7 +31,7 @@ _OF = 'task_id=~"$task_id"'
 _RUN = f"airflow_task_duration_seconds_bucket{{{_OF}}}"
 _SCHEDULED = f"airflow_task_scheduled_duration_seconds_bucket{{{_OF}}}"
 _QUEUED = f"airflow_task_queued_duration_seconds_bucket{{{_OF}}}"
-_NOT_SAID = "nothing finished, or this Airflow does not say by task (3.0 until 3.1.8)"
+_NOT_SAID = "no try said how it ended: killed ones can't, and of Airflow 3.0 until 3.1.8 none does"
 _COLORS = {"success": GOOD, "failed": BAD, "up_for_retry": WARN, "skipped": "purple"}
 
 
