@@ -42,7 +42,7 @@ REASONS = {
     r"airflow_scheduler_critical_section_busy_total": "one scheduler never waits for another",
     r"airflow_\w+_dag_bag_cache_(clear_total|size)": "not emptied; of ten sizes Airflow sends one",
     r"airflow_custom_.+|": "no task sends metrics of its own",
-    r"windsock_callback_.+": "the DAGs have none of windsock's callbacks",
+    r"windsock_callback_.+": "no callback of windsock told anything, or failed to",
     r"windsock_channel_.+": _CHANNELS,
     r"windsock_log_.+": _LOGS,
     r"windsock_(kernel_drops|unmapped|sample_errors|overflow|ingest_errors|refused)_total": _HEALTHY,
@@ -63,12 +63,8 @@ def why(version: str, expr: str) -> str:
 
 
 def _why(version: str, name: str) -> str:
-    for pattern, reason in REASONS.items():
-        if re.fullmatch(pattern, name):
-            return reason
-    if not name.startswith(_OURS) or name.startswith("airflow_custom_"):
-        return ""
-    read = metric(name)
-    if read.source != "statsd" or read.emitted_by(version):
-        return ""
-    return f"Airflow {version} does not send `{read.name}`"
+    if name.startswith(_OURS) and not name.startswith("airflow_custom_"):
+        read = metric(name)
+        if read.source == "statsd" and not read.emitted_by(version):
+            return f"Airflow {version} does not send `{read.name}`"
+    return next((reason for pattern, reason in REASONS.items() if re.fullmatch(pattern, name)), "")
