@@ -48,6 +48,7 @@ REASONS = {
     r"windsock_(kernel_drops|unmapped|sample_errors|overflow|ingest_errors|refused)_total": _HEALTHY,
     r"windsock_(connections_hung_up|corrections)_total": _HEALTHY,
     r"windsock_(ignored|ambiguous_ids|metadata_overflow|listener_dropped|thread_restarts)_total": _HEALTHY,
+    r"windsock_doctor_finding": "nothing is wrong with the installation",
     r"windsock_unmapped_metrics": _HEALTHY,
     r"windsock_relay_datagrams_total": "nothing is passed on to another StatsD (`exporter.relay`)",
 }

@@ -113,8 +113,17 @@ def series_panels() -> list[Panel]:
                 Column("dialect", "Dialect"),
                 Column("C", "Configuration read", unit="s", decimals=0),
             ],
-            width=24,
+            width=14,
             height=5,
+        ),
+        table(
+            "What is wrong with the installation",
+            "Good: nothing. What `windsock doctor` finds, as far as the exporter can look by itself.",
+            [Query(f"topk({ROWS}, max by (cluster, check, severity) (windsock_doctor_finding) > 0)")],
+            [Column("check", "Finding"), Column("severity", "Severity"), Column("cluster", "Cluster")],
+            width=10,
+            height=5,
+            no_value="nothing, as far as the exporter looks",
         ),
     ]
 
