@@ -16,6 +16,7 @@ from real.alertmanager import Alertmanager
 from real.grafana import TOKEN, Grafana
 from real.waiting import until
 
+from windsock.airflow.versions import NEWEST
 from windsock.alerts import build
 from windsock.callbacks import spool as spools
 from windsock.callbacks.entry import Entry
@@ -95,7 +96,7 @@ def test_a_database_that_can_not_be_read(check, url, installation, monkeypatch):
 def test_a_role_that_may_write(installation, postgres, monkeypatch):
     from real.tables import Database  # noqa: PLC0415  needs a driver
 
-    database = Database(postgres, "3.3.2")
+    database = Database(postgres, NEWEST)
     monkeypatch.setenv("AIRFLOW_DB", database.url)
     assert "database.rights" in checks(installation.settings())
 
