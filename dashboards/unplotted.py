@@ -44,6 +44,7 @@ UNPLOTTED = {
     "windsock_otlp_instances": _OTLP,
     "windsock_otlp_streams": _OTLP,
     "windsock_otlp_forgotten_streams_total": _OTLP,
+    "windsock_reconcile_covers_since_timestamp_seconds": "a setting; windsock_reconcile_gap_seconds is what it misses",
     "airflow_db_heartbeat_timestamp_seconds": "the same as airflow_db_heartbeat_age_seconds, which is shown",
 }
 """By family."""
