@@ -316,7 +316,7 @@ class Collector:
         if isinstance(error, schema.UnsupportedError):
             self._schedule.give_up(query)
             self.own.set("windsock_metadata_query_supported", 0, query=query.name)
-            if not query.optional or look.schema.has(query.optional):
+            if not query.optional or look.schema.has(*query.optional):
                 self.faults.note(query.name, "unsupported", error)
             return True
         self._schedule.put_off(query)

@@ -93,8 +93,9 @@ class Query(ABC):
     shared: ClassVar[bool] = False
     """Whether who inquires needs it: then it is part of each pass, and of one between two intervals too."""
 
-    optional: ClassVar[str] = ""
-    """A table that not every Airflow has: where it is not there, the query has nothing to say, and nothing is wrong."""
+    optional: ClassVar[tuple[str, ...]] = ()
+    """A table that not every Airflow has, and columns of it: where they are not there, the query has nothing to say, and
+    nothing is wrong."""
 
     @abstractmethod
     def collect(self, look: Pass) -> Iterable[Sample]:

@@ -108,8 +108,9 @@ class Database:
         }
         schedule, stale = given.pop("schedule", "0 0 * * *"), given.pop("stale", False)
         if self.modern:
-            row |= {"is_stale": stale, "bundle_name": "dags", "timetable_type": "t", "timetable_summary": schedule}
-            row |= {"partition_mapper_info": "{}"}
+            row |= {"is_stale": stale, "bundle_name": "dags", "timetable_summary": schedule}
+            later = {"timetable_type": "t", "partition_mapper_info": "{}"}
+            row |= {column: value for column, value in later.items() if column in self.script}
         else:
             row |= {"is_active": not stale, "schedule_interval": f'"{schedule}"' if schedule else "null"}
         self.insert("dag", row | given)

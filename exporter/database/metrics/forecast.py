@@ -52,7 +52,7 @@ class Forecast(Query):
         "airflow_db_dag_expected_late_seconds",
     )
     every = 2
-    optional = "serialized_dag"
+    optional = ("serialized_dag",)
 
     def __init__(self) -> None:
         self._watched: dict[str, Watch] = {}

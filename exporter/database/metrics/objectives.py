@@ -30,7 +30,8 @@ class Deadlines(Query):
     name = "deadlines"
     gauges = ("airflow_db_deadlines", "airflow_db_deadline_next_timestamp_seconds")
     shared = True
-    optional = "deadline"
+    # 3.0 has the table in another form, and no deadlines yet.
+    optional = ("deadline", "deadline_time")
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
@@ -96,7 +97,7 @@ class Backfills(Query):
     name = "backfills"
     gauges = ("airflow_db_backfill_runs",)
     every = 4
-    optional = "backfill"
+    optional = ("backfill",)
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
