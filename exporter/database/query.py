@@ -94,7 +94,7 @@ class Query(ABC):
     """Whether who inquires needs it: then it is part of each pass, and of one between two intervals too."""
 
     optional: ClassVar[tuple[str, ...]] = ()
-    """A table that not every Airflow has, and columns of it: where they are not there, the query has nothing to say, and
+    """A table that not every Airflow has, and columns of it: where they are not there, nothing is to be said, and
     nothing is wrong."""
 
     @abstractmethod
