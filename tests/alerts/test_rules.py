@@ -241,7 +241,7 @@ def test_links_are_there_where_they_are_configured():
 
 def test_prometheus_fills_the_dag_into_the_link(tool, tmp_path):
     (tmp_path / "rules.yml").write_text(build.files(Settings(links=LINKS))[build.RULES])
-    series = 'airflow_ti_finish_total{cluster="c", dag_id="a&b", state="failed", task_id="t"}'
+    series = 'airflow_dag_tries_finished_total{cluster="c", dag_id="a&b", state="failed"}'
     annotations = {
         "summary": "No callback told anyone of failures in a&b: 1 within an hour",
         "description": "More tasks ended as failed than callbacks reported: the tasks have no callback of windsock, or"
