@@ -6,10 +6,14 @@ from .promql import known, of_its_team
 from .rule import Group, Rule
 
 
+def of_whose(expr: str) -> str:
+    """Return `expr`, which is by cluster and DAG, with the label `team` where it is known, else without."""
+    return f"{of_its_team(expr)}\nor on (cluster, dag_id)\n{expr}"
+
+
 def _holds(metric: str, value: int) -> str:
     """DAGs of which a gauge says that; of several exporters one reads the database, and the others say nothing."""
-    says = f"max by (cluster, dag_id) ({known(metric)}) == {value}"
-    return f"{of_its_team(says)}\nor on (cluster, dag_id)\n{says}"
+    return of_whose(f"max by (cluster, dag_id) ({known(metric)}) == {value}")
 
 
 def _of_this(metric: str) -> str:

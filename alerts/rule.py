@@ -84,11 +84,14 @@ class Group:
     name: str
     rules: Sequence[Rule]
     records: Sequence[Record] = ()
+    interval: str = ""
+    """How often; "": as often as Prometheus evaluates rules."""
 
     def render(self, config: Links) -> dict[str, Any]:
         """One element of a rule file's `groups`."""
         return {
             "name": self.name,
+            **({"interval": self.interval} if self.interval else {}),
             # Of alerts and series: beyond one, none would be left.
             "limit": 0,
             "rules": [*(record.render() for record in self.records), *(rule.render(config) for rule in self.rules)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from windsock.events import TASK_FAILED
 
+from .objectives import BUDGETS, OBJECTIVES
 from .panels import PANELS
 from .promises import PROMISES
 from .promql import CLUSTERS, DAY, HEARD, HOUR, TARGETS, TEAMS, growth, known, of_its_team, window
@@ -194,5 +195,13 @@ _WINDSOCK = (
     ),
 )
 
-GROUPS = (Group("airflow", _AIRFLOW, _RECORDS), PROMISES, SHIPPING, Group("windsock", _WINDSOCK), PANELS)
+GROUPS = (
+    Group("airflow", _AIRFLOW, _RECORDS),
+    PROMISES,
+    OBJECTIVES,
+    BUDGETS,
+    SHIPPING,
+    Group("windsock", _WINDSOCK),
+    PANELS,
+)
 RULES = tuple(rule for group in GROUPS for rule in group.rules)

@@ -57,6 +57,8 @@ def outcome(node):
         return outcome(node.expr)
     if isinstance(node, promql.Call):
         inner = [outcome(argument) for argument in node.args]
+        if node.func.name == "label_replace":
+            return inner[0] | {node.args[1].val}
         return frozenset() if node.func.name in ("absent", "vector") else frozenset().union(*inner)
     if isinstance(node, promql.AggregateExpr):
         inner = outcome(node.expr)

@@ -28,7 +28,7 @@ def recorded(tool, tmp_path):
     def check(series, expected, at, interval, without=""):
         groups = yaml.safe_load(build.files(Settings())[build.RULES])["groups"]
         records = [rule for group in groups for rule in group["rules"] if "record" in rule]
-        rules = [rule for rule in records if ("slo" in rule["record"] or "runs_finished" in rule["record"])]
+        rules = [rule for rule in records if ("objective" in rule["record"] or "runs_finished" in rule["record"])]
         rules = [rule for rule in rules if not without or without not in rule["record"]]
         (tmp_path / "rules.yml").write_text(yaml.safe_dump({"groups": [{"name": "all", "rules": rules}]}))
         tests = {
