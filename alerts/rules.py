@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from windsock.events import TASK_FAILED
 
+from .delivery import DELIVERY
+from .intake import INTAKE
+from .monitors import MONITORS
 from .objectives import BUDGETS, OBJECTIVES
 from .panels import PANELS
 from .promises import PROMISES
@@ -201,6 +204,9 @@ GROUPS = (
     OBJECTIVES,
     BUDGETS,
     SHIPPING,
+    INTAKE,
+    DELIVERY,
+    MONITORS,
     Group("windsock", _WINDSOCK),
     PANELS,
 )
