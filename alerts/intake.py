@@ -36,8 +36,8 @@ INTAKE = Group(
             by=(*_INSTANCE, "budget"),
             summary="Series that a budget of the exporter of {{ $labels.cluster }} kept out within 15 minutes: "
             "{{ $value }}",
-            description="The budget {{ $labels.budget }} is used up: what is new is added up in one series a metric, and"
-            " no rule sees whose it is. What was there goes on.",
+            description="The budget {{ $labels.budget }} is used up: what is new is added up in one series a metric,"
+            " and no rule sees whose it is. What was there goes on.",
         ),
         Rule(
             name="WindsockLinesUnmapped",
