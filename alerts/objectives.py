@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from windsock.settings.units import format_duration
 
-from .promises import of_whose
-from .promql import growth, known
+from .promql import DAG, by_dag, growth, known, of_dags
 from .rule import Group, Record, Rule
 
 BUDGET_DAYS = 28
@@ -67,10 +66,6 @@ def _broken(window: str) -> str:
     return f"{_named(f'{_FAILED}{window}', 'success')} or {_BROKEN_TIME}{window}"
 
 
-def _by_dag(metric: str) -> str:
-    return f"max by ({_BY}) ({known(metric)})"
-
-
 _RECORDS = (
     Record(BUDGET, f"1 - max by ({_BY}, objective) ({known('airflow_db_dag_objective_ratio')})"),
     Record(
@@ -88,8 +83,8 @@ _RECORDS = (
         f"{_BROKEN_TIME}1h",
         _over(
             "avg",
-            f"({_named('1 - ' + _by_dag('airflow_db_dag_fresh'), 'fresh_within')}\n"
-            f"  or {_named(_by_dag('airflow_db_dag_finish_by_missed'), 'finish_by')})",
+            f"({_named('1 - ' + by_dag('airflow_db_dag_fresh'), 'fresh_within')}\n"
+            f"  or {_named(by_dag('airflow_db_dag_finish_by_missed'), 'finish_by')})",
             _HOUR,
             _STEP,
         ),
@@ -112,8 +107,8 @@ def _burns(rate: int, long: str, short: str, failures: int) -> str:
 
     Where no run ended within the short one, its last run says whether the DAG has recovered.
     """
-    failing = f"{_by_dag('airflow_db_dag_consecutive_failures')} > 0 unless on ({_BY}) {_FAILED}{short}"
-    return of_whose(
+    failing = f"{by_dag('airflow_db_dag_consecutive_failures')} > 0 unless on ({_BY}) {_FAILED}{short}"
+    return of_dags(
         f"{_burn(long)} > {rate}\n"
         f"  and on ({_BY}) {_number(long)} >= {failures}\n"
         f"  and on ({_BY}) ({_burn(short)} > {rate} or on ({_BY}) {failing})"
@@ -129,7 +124,6 @@ def _says(window: str) -> str:
     )
 
 
-_LABELS = ("cluster", "dag_id", "team")
 _SPENT = 'the error budget of {{ $labels.dag_id }} is spent {{ $value | printf "%.3g" }} times as fast as slo allows'
 
 BUDGETS = Group("budgets", (), _LONG_RECORDS, interval="3m")
@@ -145,7 +139,7 @@ OBJECTIVES = Group(
             # Of a DAG that runs once an hour and fails every other time.
             keep="1h",
             severity="critical",
-            by=_LABELS,
+            by=DAG,
             summary=f"Within 6 hours {_SPENT}",
             description=f"{_says('6h')}going on like this, what slo.success leaves for {BUDGET_DAYS} days is gone"
             " within days.",
@@ -155,7 +149,7 @@ OBJECTIVES = Group(
             expr=_burns(SLOW_BURN, "3d", "6h", SLOW_FAILURES),
             keep="6h",
             severity="warning",
-            by=_LABELS,
+            by=DAG,
             summary=f"Within 3 days {_SPENT}",
             description=f"{_says('3d')}going on like this, what slo.success leaves for {BUDGET_DAYS} days does"
             " not last.",

@@ -61,6 +61,28 @@ def of_its_team(expr: str) -> str:
     return f"({expr})\n  * on (cluster, dag_id) group_left (team) {TEAMS}"
 
 
+def of_dags(expr: str) -> str:
+    """Return `expr`, which is by cluster and DAG, with the label `team` where it is known; no DAG is lost."""
+    return f"{of_its_team(expr)}\nor on (cluster, dag_id)\n{expr}"
+
+
+def by_dag(gauge: str) -> str:
+    """Return what `gauge` (a selector) last said of each DAG.
+
+    Of several exporters one reads the database, and the others say nothing.
+    """
+    return f"max by (cluster, dag_id) ({known(gauge)})"
+
+
+DAG = ("cluster", "dag_id", "team")
+"""The labels of an alert about a DAG."""
+
+
+def of_this(metric: str) -> str:
+    """Return a query of a template: what `metric` says of the alert's DAG."""
+    return f'printf "{metric}{{cluster=%q,dag_id=%q}}" $labels.cluster $labels.dag_id | query'
+
+
 def added(steps: str, scrapes: int) -> str:
     """Return the sum of what the expression `steps` says of each scrape, of so many.
 
@@ -100,3 +122,11 @@ def risen(gauge: str, scrapes: int) -> str:
     Its first value is no news.
     """
     return added(f"{known(gauge, scrapes)} - {known(gauge, scrapes, 1)} > 0", scrapes)
+
+
+RECONCILED_WITHIN = 300
+"""Seconds after which a reconciler has missed several passes, at any sensible interval."""
+
+RECONCILED = (
+    f"max by (cluster) ({known('windsock_reconcile_last_pass_timestamp_seconds')}) > time() - {RECONCILED_WITHIN}"
+)

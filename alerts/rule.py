@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from windsock.settings import Links
     from windsock.settings.matching import Severity
 
+    from .limit import Limit
+
 
 @dataclass(frozen=True)
 class Record:
@@ -37,10 +39,13 @@ class Rule:
     """
 
     name: str
-    expr: str
     severity: Severity
     summary: str
     description: str
+    expr: str = ""
+    """PromQL; where there is a `limit`, what that says."""
+    limit: Limit | None = None
+    """The value that is compared, where the rule has a threshold that can be tuned."""
     by: tuple[str, ...] = ("cluster",)
     """The labels that the expression leaves on the alert."""
     for_: str = "0s"
@@ -50,6 +55,8 @@ class Rule:
     def __post_init__(self) -> None:
         if self.name in ALERTNAMES:
             raise ValueError(f"{self.name} is the name of an alert event: no rule may use it")
+        if self.limit is not None:
+            object.__setattr__(self, "expr", self.limit.promql(self.by))
 
     def annotations(self, config: Links) -> dict[str, str]:
         """The texts, and a link to the runbook and to the dashboard where their base URLs are configured."""

@@ -37,3 +37,5 @@ class Facts:
     slots: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """By pool and state: the slots of the task instances that are not finished; by pool and `tasks`: their number in
     state scheduled."""
+    waits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By pool and DAG: how long its oldest scheduled task instance has been so, in seconds."""

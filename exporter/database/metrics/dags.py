@@ -44,8 +44,18 @@ class Dags(Query):
     def collect(self, look: Pass) -> Iterator[Sample]:
         schedule = look.schema.either("dag", "timetable_summary", "schedule_interval")
         stale = look.schema.either("dag", "is_stale", "is_active")
+        failures = "max_consecutive_failed_dag_runs"
+        limited = (failures,) if look.schema.has("dag", failures) else ()
         dags = look.schema.table(
-            "dag", "dag_id", "owners", "is_paused", stale, schedule, "next_dagrun_create_after", "last_parsed_time"
+            "dag",
+            *limited,
+            "dag_id",
+            "owners",
+            "is_paused",
+            stale,
+            schedule,
+            "next_dagrun_create_after",
+            "last_parsed_time",
         ).c
         rows = look.execute(
             sa.select(
@@ -56,16 +66,17 @@ class Dags(Query):
                 dags[schedule],
                 dags.next_dagrun_create_after,
                 dags.last_parsed_time,
+                *(dags[name] for name in limited),
             )
         )
         found: dict[str, Dag] = {}
         parsed: dict[str, float | None] = {}
-        for dag_id, owners, paused, flag, schedule_text, due, when in rows:
+        for dag_id, owners, paused, flag, schedule_text, due, when, *most in rows:
             if bool(flag) == (stale == "is_stale"):
                 yield "airflow_db_dag_stale", labels(dag_id=dag_id), 1
                 continue
             scheduled = _plain(schedule_text) not in _NO_SCHEDULE
-            found[dag_id] = Dag(dag_id, owners or "", bool(paused), scheduled, moment(due))
+            found[dag_id] = Dag(dag_id, owners or "", bool(paused), scheduled, moment(due), sum(most))
             parsed[dag_id] = moment(when)
         look.facts.dags = found
         look.facts.known = frozenset(row[0] for row in rows)
