@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .limit import Limit
 from .promql import DAY, HOUR, TARGETS, growth, known, window
 from .rule import Group, Rule
 
@@ -9,8 +10,6 @@ _INSTANCE = ("cluster", "instance")
 _LATELY = 15
 """In scrapes, of a minute: what is said of so long."""
 
-UNKNOWN_SHARE = 0.01
-"""Of the lines: a metric or two of one's own are less, a version that the catalogue does not know is more."""
 SILENT_SCRAPES = 10
 """Schedulers beat every five seconds."""
 _READ_WITHIN = 900
@@ -41,8 +40,14 @@ INTAKE = Group(
         ),
         Rule(
             name="WindsockLinesUnmapped",
-            expr=f"{growth('windsock_unmapped_total', HOUR, 'cluster, instance')}\n"
-            f"  / on (cluster, instance) {growth('windsock_lines_total', HOUR, 'cluster, instance')} > {UNKNOWN_SHARE}",
+            limit=Limit(
+                of=f"{growth('windsock_unmapped_total', HOUR, 'cluster, instance')}\n"
+                f"  / on (cluster, instance) {growth('windsock_lines_total', HOUR, 'cluster, instance')}",
+                sign=">",
+                # A metric or two of one's own are less, a version that the catalogue does not know is more.
+                threshold=0.01,
+                unit="share",
+            ),
             for_="15m",
             # Nothing is lost that a rule or a panel of windsock asks for.
             severity="info",

@@ -6,11 +6,9 @@ labels, which are summed up here.
 
 from __future__ import annotations
 
+from .limit import Limit
 from .promql import growth, known
 from .rule import Group, Rule
-
-FAILED_SHARE = 0.1
-"""Of the notifications: a platform that is short of time refuses one now and then, and Alertmanager tries again."""
 
 _INSTANCE = ("cluster", "instance")
 _BY_INTEGRATION = "cluster, instance, integration"
@@ -29,7 +27,13 @@ MONITORS = Group(
     (
         Rule(
             name="WindsockNotificationsFailing",
-            expr=f"{_FAILED}\n  / on ({_BY_INTEGRATION}) {_TRIED} > {FAILED_SHARE}",
+            limit=Limit(
+                of=f"{_FAILED}\n  / on ({_BY_INTEGRATION}) {_TRIED}",
+                sign=">",
+                # A platform that is short of time refuses one now and then, and Alertmanager tries again.
+                threshold=0.1,
+                unit="share",
+            ),
             for_="1m",
             severity="critical",
             by=(*_INSTANCE, "integration"),

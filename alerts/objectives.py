@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from windsock.settings.units import format_duration
 
+from .limit import Limit
 from .promql import DAG, by_dag, growth, known, of_dags
 from .rule import Group, Record, Rule
 
@@ -102,16 +103,18 @@ _LONG_RECORDS = (
 )
 
 
-def _burns(rate: int, long: str, short: str, failures: int) -> str:
+def _burns(rate: int, long: str, short: str, failures: int) -> Limit:
     """It burns so fast over both windows, and so many runs failed.
 
     Where no run ended within the short one, its last run says whether the DAG has recovered.
     """
     failing = f"{by_dag('airflow_db_dag_consecutive_failures')} > 0 unless on ({_BY}) {_FAILED}{short}"
-    return of_dags(
-        f"{_burn(long)} > {rate}\n"
-        f"  and on ({_BY}) {_number(long)} >= {failures}\n"
-        f"  and on ({_BY}) ({_burn(short)} > {rate} or on ({_BY}) {failing})"
+    return Limit(
+        of=of_dags(_burn(long)),
+        sign=">",
+        threshold=rate,
+        also=f"and on ({_BY}) {_number(long)} >= {failures}\n"
+        f"and on ({_BY}) ({_burn(short)} > {rate} or on ({_BY}) {failing})",
     )
 
 
@@ -135,7 +138,7 @@ OBJECTIVES = Group(
     (
         Rule(
             name="AirflowErrorBudgetBurnsFast",
-            expr=_burns(FAST_BURN, "6h", "1h", FAST_FAILURES),
+            limit=_burns(FAST_BURN, "6h", "1h", FAST_FAILURES),
             # Of a DAG that runs once an hour and fails every other time.
             keep="1h",
             severity="critical",
@@ -146,7 +149,7 @@ OBJECTIVES = Group(
         ),
         Rule(
             name="AirflowErrorBudgetBurns",
-            expr=_burns(SLOW_BURN, "3d", "6h", SLOW_FAILURES),
+            limit=_burns(SLOW_BURN, "3d", "6h", SLOW_FAILURES),
             keep="6h",
             severity="warning",
             by=DAG,

@@ -93,6 +93,9 @@ class Alertmanager(Section):
     """Where the generated alertmanager.yml looks for one file a secret, named like the variable in lower case."""
     version: AlertmanagerVersion = versions.ALERTMANAGER
     """What the generated files may use; auto: what all of `urls` have, which `windsock alerts build` asks them."""
+    watchdog: Url | Reference | None = None
+    """A dead man's switch, which Alertmanager calls every five minutes as long as all is well: it raises the alarm
+    when that stops. A URL, or what holds one that is secret, from 0.28 on."""
     proxy: Url | None = None
     """The HTTP proxy through which Alertmanager reaches the platforms."""
     ca_file: str | None = None
