@@ -18,6 +18,7 @@ from windsock.versions import at_least, said
 from . import build as files
 from . import receivers, tools, unit_tests, versions
 from .coverage import coverage as covered
+from .formats import FORMATS
 from .rules import RULES
 
 if TYPE_CHECKING:
@@ -36,14 +37,23 @@ def alerts() -> None:
 @alerts.command(epilog="Example: windsock alerts build --config windsock.yaml --out /etc/windsock/alerts")
 @click.option("--out", type=click.Path(path_type=Path), default=_OUT, show_default=True, help="Where the files go.")
 @click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="prometheus",
+    show_default=True,
+    help="Who evaluates the rules; prometheus-rule is the Prometheus operator's, grafana has a file for each of two.",
+)
+@click.option(
     "--check", is_flag=True, help="Write nothing; exit 1 where the files there are not what would be written."
 )
 @cli.config_option
-def build(config: Path | None, out: Path, *, check: bool) -> None:
+def build(config: Path | None, out: Path, form: str, *, check: bool) -> None:
     """Write rules.yml for Prometheus, alertmanager.yml and windsock.tmpl for Alertmanager."""
     # What is up to date must not depend on whether a server answers.
     settings, unknown = versions.settle(cli.load(config), _made(out), ask=not check)
     texts = files.files(settings)
+    texts = {**FORMATS[form](texts.pop(files.RULES), settings), **texts}
     for note in [*unknown, *files.notes(settings)]:
         click.echo(f"note: {note}", err=True)
     if check:
