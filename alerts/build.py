@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from windsock import links, yaml_dump
 from windsock.versions import at_least
 
-from . import messages, receivers, routes, rules, versions
+from . import messages, receivers, routes, rules, tuning, versions
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
@@ -25,12 +25,12 @@ def files(settings: Settings, timing: routes.Timing | None = None) -> dict[str, 
     """Return the text of rules.yml, alertmanager.yml and windsock.tmpl by file name.
 
     Alertmanager looks for windsock.tmpl beside alertmanager.yml. Raises SettingsError where a team names a channel that
-    no credential or server reaches.
+    no credential or server reaches, or where alerts.rules names a rule that there is none of.
     """
     base = links.complete(settings)
+    groups = [{**group.render(base), **_query_offset(settings)} for group in tuning.tuned(rules.GROUPS, settings)]
     return {
-        RULES: versions.header(versions.PROMETHEUS, settings)
-        + yaml_dump.dump({"groups": [{**group.render(base), **_query_offset(settings)} for group in rules.GROUPS]}),
+        RULES: versions.header(versions.PROMETHEUS, settings) + yaml_dump.dump({"groups": groups}),
         ALERTMANAGER: versions.header(versions.ALERTMANAGER, settings)
         + yaml_dump.dump(routes.alertmanager(settings, timing)),
         TEMPLATES: messages.templates(base, settings.alertmanager.version),

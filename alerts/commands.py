@@ -6,7 +6,7 @@ import json
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,13 +16,17 @@ from windsock.settings import Settings
 from windsock.versions import at_least, said
 
 from . import build as files
-from . import receivers, tools, unit_tests, versions
+from . import receivers, tools, tuning, unit_tests, versions
 from .coverage import coverage as covered
 from .formats import FORMATS
-from .rules import RULES
+from .rules import GROUPS, RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from windsock.settings import Links
+
+    from .rule import Rule
 
 _OUT = Path("alerts/generated")
 # Before it listens on a port of its own choice, nobody can know where the exporter is.
@@ -77,23 +81,31 @@ def build(config: Path | None, out: Path, form: str, *, check: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @cli.config_option
 def list_(config: Path | None, *, as_json: bool) -> None:
-    """List the alerts that Prometheus raises."""
-    base = links.complete(cli.load(config))
-    rows = [
-        {
-            "alert": rule.name,
-            "severity": rule.severity,
-            "for": rule.for_,
-            "labels": list(rule.by),
-            "runbook": links.runbook(base, rule.name) or f"runbooks/{rule.name}.md",
-        }
-        for rule in RULES
-    ]
+    """List the alerts that Prometheus raises, as they are in force."""
+    settings = cli.load(config)
+    base = links.complete(settings)
+    in_force = {rule.name: rule for group in tuning.tuned(GROUPS, settings) for rule in group.rules}
+    rows = [_listed(in_force.get(rule.name), rule, base) for rule in RULES]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
-        click.echo(f"{row['alert']:32} {row['severity']:9} for {row['for']:4} {row['runbook']}")
+        what = f"{row['severity']:9} for {row['for']:4} {row['threshold']:6}" if row["enabled"] else f"{'off':25}"
+        click.echo(f"{row['alert']:32} {what} {row['runbook']}")
+
+
+def _listed(tuned: Rule | None, rule: Rule, base: Links) -> dict[str, Any]:
+    """A row of the list: the rule as it is in force, or that it is off."""
+    shown = tuned or rule
+    return {
+        "alert": shown.name,
+        "enabled": tuned is not None,
+        "severity": shown.severity,
+        "for": shown.for_,
+        "threshold": shown.limit.text() if shown.limit else "",
+        "labels": list(shown.by),
+        "runbook": links.runbook(base, shown.name) or f"runbooks/{shown.name}.md",
+    }
 
 
 @alerts.command(epilog="Example: windsock alerts test --config windsock.yaml")

@@ -76,7 +76,7 @@ def written(threshold: float, unit: Unit) -> str:
 
 
 def _number(threshold: float) -> str:
-    return f"{threshold:.15g}"
+    return f"{threshold:.15g}".replace("inf", "Inf")
 
 
 def _escaped(text: str) -> str:

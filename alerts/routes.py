@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +12,9 @@ from windsock.storms import BESIDE
 
 from . import inhibitions, receivers
 from .matchers import is_, quoted
+from .patterns import regex
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from windsock.settings import Settings
 
 RECORDED = "recorded"
@@ -60,7 +58,7 @@ def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, 
                 *(_to(team, timing, is_("team", team)) for team in settings.teams),
                 # A rule knows the team where the exporter reads Airflow's database; elsewhere the DAG's id alone.
                 *(
-                    _to(team, timing, 'team=""', 'dag_id!=""', f'dag_id=~"{quoted(_ids(config.match.dag))}"')
+                    _to(team, timing, 'team=""', 'dag_id!=""', f'dag_id=~"{quoted(regex(config.match.dag))}"')
                     for team, config in settings.teams.items()
                     if config.match.dag
                 ),
@@ -130,23 +128,3 @@ def _storms(timing: Timing) -> list[dict[str, Any]]:
     return [
         {"matchers": [matcher], "group_by": ["cluster", "team", "storm"], **times} for matcher, times in timings.items()
     ]
-
-
-_PART = re.compile(r"\[(?P<not>!?)(?P<set>\]?[^\]]*)\]|(?P<plain>.)", re.DOTALL)
-_NOTHING = r"[^\s\S]"
-
-
-def _ids(patterns: Sequence[str]) -> str:
-    """A regular expression of Go, which Alertmanager anchors, for what one of these patterns of fnmatch takes."""
-    return "|".join(_PART.sub(_part, pattern) for pattern in patterns)
-
-
-def _part(match: re.Match[str]) -> str:
-    if match["set"] is None:
-        return {"*": ".*", "?": "."}.get(match["plain"], re.escape(match["plain"]))
-    escaped = re.sub(r"([^\w-])", r"\\\1", match["set"])
-    try:
-        return re.compile(f"[{'^' if match['not'] else ''}{escaped}]").pattern
-    except re.error:
-        # A range that runs backwards.
-        return "." if match["not"] else _NOTHING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,8 @@ class Rule:
     by: tuple[str, ...] = ("cluster",)
     """The labels that the expression leaves on the alert."""
     for_: str = "0s"
+    severities: tuple[tuple[str, str, Severity], ...] = ()
+    """Others than `severity`: where a label (the first) matches a regular expression; the first that does decides."""
     keep: str = "0s"
     """How long it goes on firing where the expression does not hold any more (`keep_firing_for`)."""
 
@@ -72,6 +75,17 @@ class Rule:
         }
         return {name: text for name, text in texts.items() if text}
 
+    def _severity(self) -> str:
+        """The severity, or a template that says it."""
+        if not self.severities:
+            return self.severity
+        # JSON's strings are Go's.
+        cases = [
+            f"if match {json.dumps(f'^(?:{pattern})$')} $labels.{label} }}}}{severity}"
+            for label, pattern, severity in self.severities
+        ]
+        return "{{ " + "{{ else ".join(cases) + "{{ else }}" + self.severity + "{{ end }}"
+
     def render(self, config: Links) -> dict[str, Any]:
         """One element of a group's `rules`."""
         return {
@@ -79,7 +93,7 @@ class Rule:
             "expr": self.expr,
             **({"for": self.for_} if self.for_ != "0s" else {}),
             **({"keep_firing_for": self.keep} if self.keep != "0s" else {}),
-            "labels": {"severity": self.severity},
+            "labels": {"severity": self._severity()},
             "annotations": self.annotations(config),
         }
 

@@ -107,8 +107,10 @@ def test_list_names_every_rule(windsock):
     assert set(rows) == {rule.name for rule in RULES}
     assert rows["AirflowTaskFailuresUnnotified"] == {
         "alert": "AirflowTaskFailuresUnnotified",
+        "enabled": True,
         "severity": "warning",
         "for": "3m",
+        "threshold": "",
         "labels": ["cluster", "dag_id", "team"],
         "runbook": "https://git.example.org/runbooks/AirflowTaskFailuresUnnotified.md",
     }

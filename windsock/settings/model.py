@@ -24,6 +24,7 @@ from windsock.channels.slack import SlackChannel
 from windsock.channels.webhook import WebhookChannel
 from windsock.exceptions import SettingsError
 from windsock.settings import sources
+from windsock.settings.alerts import Alerts
 from windsock.settings.callbacks import Callbacks
 from windsock.settings.exporter import Exporter
 from windsock.settings.formats import (
@@ -212,6 +213,7 @@ class Settings(Section):
     plugin: Plugin = Plugin()
     alertmanager: Alertmanager = Alertmanager()
     prometheus: Prometheus = Prometheus()
+    alerts: Alerts = Alerts()
     grafana: Grafana = Grafana()
     callbacks: Callbacks = Callbacks()
     logs: Logs = Logs()
