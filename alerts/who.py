@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    epilog="Example: windsock alerts routes orders_daily --tag tier:1     or: --label team=payments --label severity=info"
+    epilog="Example: windsock alerts routes orders_daily --tag tier:1     or --label team=pay --label severity=info"
 )
 @click.argument("dag_id", required=False)
 @click.option("--owner", "owners", multiple=True, help="An owner of the DAG; may be given several times.")
