@@ -116,7 +116,7 @@ def _in_braces(expr: str, position: int) -> bool:
 
 
 def _windows(old: str, step: str | None) -> Iterator[str]:
-    """Half of it and twice as much, with an edge where the old one has it: off the samples by half a scrape or a second."""
+    """Half of it and twice as much, with an edge where the old one has it: between two samples, or a second off."""
     seconds = parse_duration(old)
     unit = parse_duration(step[1:]) if step else 60
     edge = 1 if step else -30

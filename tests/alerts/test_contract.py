@@ -23,7 +23,7 @@ MONITORS = {
     "prometheus_rule_group_interval_seconds": {"rule_group"},
     "prometheus_rule_group_last_duration_seconds": {"rule_group"},
 }
-"""What Prometheus and Alertmanager say of themselves; test_prometheus.py asks them."""
+"""What Prometheus and Alertmanager say of themselves; test_monitors.py asks them."""
 RECORDS = {record.name: record for group in rules.GROUPS for record in group.records}
 EXPRESSIONS = {
     **{rule.name: rule.expr for rule in rules.RULES},
