@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from .capacity import CAPACITY
+from .delivery import DELIVERY
 from .finishing import FINISHING
 from .housekeeping import HOUSEKEEPING
+from .intake import INTAKE
+from .monitors import MONITORS
+from .objectives import BUDGETS, OBJECTIVES
 from .panels import PANELS
 from .parsing import PARSING
 from .promises import PROMISES
@@ -84,7 +88,12 @@ GROUPS = (
     CAPACITY,
     HOUSEKEEPING,
     PROMISES,
+    OBJECTIVES,
+    BUDGETS,
     SHIPPING,
+    INTAKE,
+    DELIVERY,
+    MONITORS,
     Group("windsock", _WINDSOCK),
     PANELS,
 )

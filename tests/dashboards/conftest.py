@@ -184,6 +184,8 @@ LEVELS = {
     "airflow_db_pool_slots": 4,
 }
 """What a gauge is, other than 1: an incident, so that what lists only what is wrong has something to list."""
+BUDGET = {"broken28d": 0.5, "budget": 0.01, "burn3d": 50, "budget_left28d": -49}
+"""What rules record of an objective: half of the runs fail, fifty times as many as the one in a hundred that may."""
 
 
 def growth(family: str, labels: dict[str, str]) -> int:
@@ -207,6 +209,9 @@ def _samples() -> Iterator[str]:
         yield f"up{{{common}}} 1 {at}"
         for name, severity in (("AirflowSchedulerSilent", "critical"), ("Watchdog", "info")):
             yield f'ALERTS{{{common},alertname="{name}",alertstate="firing",severity="{severity}"}} 1 {at}'
+        for name, value in BUDGET.items():
+            of = 'cluster="prod",dag_id="orders",objective="success"'
+            yield f"cluster_dag_id_objective:airflow_db_dag_objective_ratio:{name}{{{of}}} {value} {at}"
 
 
 def _recorded() -> Iterator[str]:

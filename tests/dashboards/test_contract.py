@@ -11,7 +11,7 @@ import pytest
 from windsock import catalog
 from windsock.dashboards.queries import Query, provenance
 
-from .conftest import CUSTOM, interpolate
+from .conftest import BUDGET, CUSTOM, interpolate
 
 SCRAPE = {"cluster", "instance", "job"}
 FROM_PROMETHEUS = {
@@ -31,6 +31,9 @@ def exposed() -> dict[str, set[str]]:
         bucket = f"{metric.family}_bucket"
         names[f"cluster_instance_le:{bucket}:sum"] = {"cluster", "instance", "le"}
         names[f"cluster_instance_queue_le:{bucket}:sum"] = {"cluster", "instance", "queue", "le"}
+    for name in BUDGET:
+        recorded = f"cluster_dag_id_objective:airflow_db_dag_objective_ratio:{name}"
+        names[recorded] = {"cluster", "dag_id", "objective"}
     return names
 
 

@@ -84,6 +84,12 @@ DB_METRICS: tuple[Row, ...] = (
     _counter("dag_runs_finished", "Runs that finished, by state.", "dag_id state"),
     _histogram("dag_run_duration", "Time from start to end of finished runs.", "dag_id state", TASK),
     # what slo in windsock.yaml promises
+    _gauge(
+        "dag_objective_ratio",
+        "What slo promises: the share of the runs that succeed, of the time in which the other objectives hold.",
+        "dag_id objective",
+        "ratio",
+    ),
     _gauge("dag_fresh_within_seconds", "What slo.fresh_within promises.", "dag_id", "seconds"),
     _gauge("dag_fresh", "Whether the last success is as young as slo.fresh_within promises.", "dag_id"),
     _gauge(

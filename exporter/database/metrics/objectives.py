@@ -123,6 +123,7 @@ class Objectives(Query):
 
     name = "slo"
     gauges = (
+        "airflow_db_dag_objective_ratio",
         "airflow_db_dag_fresh_within_seconds",
         "airflow_db_dag_fresh",
         "airflow_db_dag_finish_by_timestamp_seconds",
@@ -132,8 +133,10 @@ class Objectives(Query):
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
         look.needs("dags", "runs", "history")
-        for dag_id, objective in look.settings.slo.items():
+        for dag_id, objective in look.facts.promised.items():
             key = labels(dag_id=dag_id)
+            for name, goal in objective.goals().items():
+                yield "airflow_db_dag_objective_ratio", labels(dag_id=dag_id, objective=name), goal
             if objective.fresh_within is not None:
                 yield "airflow_db_dag_fresh_within_seconds", key, objective.fresh_within
                 fresh = slo.is_fresh(dag_id, objective.fresh_within, look.facts, look.now)
