@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .limit import Limit
-from .promql import DAG, by_dag, growth, known, of_dags, window
+from .promql import DAG, by_dag, growth, known, window
 from .rule import Group, Record, Rule
 
 _OLDEST = "airflow_db_task_instance_oldest_age_seconds"
@@ -51,7 +51,8 @@ CAPACITY = Group(
         Rule(
             name="AirflowTasksNotStarting",
             limit=Limit(
-                of=of_dags(by_dag("airflow_db_dag_ready_oldest_age_seconds")),
+                of=by_dag("airflow_db_dag_ready_oldest_age_seconds"),
+                team=True,
                 sign=">",
                 threshold=1800,
                 unit="seconds",

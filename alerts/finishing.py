@@ -5,7 +5,21 @@ from __future__ import annotations
 from windsock.events import TASK_FAILED
 
 from .limit import Limit
-from .promql import DAG, HEARD, HOUR, RECONCILED, TEAMS, by_dag, growth, known, of_dags, of_its_team, of_this
+from .promql import (
+    DAG,
+    EVERY,
+    HEARD,
+    HOUR,
+    RECONCILED,
+    TEAMS,
+    by_dag,
+    grown,
+    known,
+    of_dags,
+    of_its_team,
+    of_this,
+    step,
+)
 from .rule import Group, Record, Rule
 
 FAILURE_VOLUME = 20
@@ -13,10 +27,10 @@ FAILURE_VOLUME = 20
 RETRYING_DAGS = 3
 """From so many DAGs on their retries have a reason in common."""
 
-_TOTALS = "cluster_instance_dag_id_state:airflow_ti_finish:sum"
-_FINISHES = "cluster_dag_id_state:airflow_ti_finish:growth1h"
-_LATELY = "cluster_dag_id:airflow_ti_finish_failed:growth15m"
-_SENT = "cluster_instance_dag_id:windsock_callback_sent_task_failed:sum"
+_TRIED = "cluster_dag_id_state:airflow_dag_tries_finished:growth1m"
+_FINISHES = "cluster_dag_id_state:airflow_dag_tries_finished:growth1h"
+_LATELY = "cluster_dag_id:airflow_dag_tries_failed:growth15m"
+_TOLD = "cluster_dag_id:windsock_callback_sent_task_failed:growth1m"
 _NOTIFIED = "cluster_dag_id:windsock_callback_sent_task_failed:growth1h"
 
 _FAILED = f'sum by (cluster, dag_id) ({_FINISHES}{{state="failed"}})'
@@ -36,19 +50,20 @@ so that no restart changes the labels of what fires."""
 
 _RECORDS = (
     HEARD,
-    # Not airflow_ti_failures_total: without tags, as Airflow sends it by default, it does not say which DAG.
-    # Summed before it is compared with a minute ago, not after: tasks are many, and all of an exporter restart at once.
+    # Not airflow_ti_failures_total: without tags, as Airflow sends it by default, it does not say which DAG. Nor
+    # airflow_ti_finish_total, of which each task has its own.
     Record(
-        _TOTALS,
-        'sum by (cluster, instance, dag_id, state) (airflow_ti_finish_total{state=~"success|failed|up_for_retry"})',
+        _TRIED,
+        "sum by (cluster, dag_id, state)"
+        f""" ({step('airflow_dag_tries_finished_total{state=~"success|failed|up_for_retry"}')})""",
     ),
-    Record(_FINISHES, growth(_TOTALS, HOUR, "cluster, dag_id, state")),
-    Record(_LATELY, growth(f'{_TOTALS}{{state=~"failed|up_for_retry"}}', 15, "cluster, dag_id")),
+    Record(_FINISHES, grown(_TRIED, HOUR, "cluster, dag_id, state")),
+    Record(_LATELY, grown(f'{_TRIED}{{state=~"failed|up_for_retry"}}', 15, "cluster, dag_id")),
     Record(
-        _SENT,
-        f'sum by (cluster, instance, dag_id) (windsock_callback_sent_total{{alertname="{TASK_FAILED}"}})',
+        _TOLD,
+        f"""sum by (cluster, dag_id) ({step(f'windsock_callback_sent_total{{alertname="{TASK_FAILED}"}}')})""",
     ),
-    Record(_NOTIFIED, growth(_SENT, HOUR, "cluster, dag_id")),
+    Record(_NOTIFIED, grown(_TOLD, HOUR, "cluster, dag_id")),
     # One row for each DAG that ends tasks, with its team where it is known and no two exporters name two.
     Record(
         TEAMS,
@@ -71,7 +86,8 @@ FINISHING = Group(
             # It begins with a failure: successes of a DAG that has recovered must not bring it to the volume that
             # counts.
             limit=Limit(
-                of=of_its_team(f"{_FAILED_TRIES} / {_TRIES}"),
+                of=f"{_FAILED_TRIES} / {_TRIES}",
+                team=True,
                 sign=">",
                 threshold=0.05,
                 unit="share",
@@ -116,7 +132,8 @@ FINISHING = Group(
         Rule(
             name="AirflowDagRunLong",
             limit=Limit(
-                of=of_dags(by_dag("airflow_db_dag_run_usual_ratio")),
+                of=by_dag("airflow_db_dag_run_usual_ratio"),
+                team=True,
                 sign=">",
                 threshold=3,
                 also="and on (cluster, dag_id)\n"
@@ -134,7 +151,8 @@ FINISHING = Group(
         Rule(
             name="AirflowDagNoSuccess",
             limit=Limit(
-                of=of_dags(f"{_SINCE_SUCCESS} / {_LONGEST_PAUSE}"),
+                of=f"{_SINCE_SUCCESS} / {_LONGEST_PAUSE}",
+                team=True,
                 sign=">",
                 threshold=1.5,
                 also=f"and on (cluster, dag_id)\n{_SINCE_SUCCESS} - {_LONGEST_PAUSE} > {_GRACE}",
@@ -157,4 +175,5 @@ FINISHING = Group(
         ),
     ),
     _RECORDS,
+    interval=EVERY,
 )

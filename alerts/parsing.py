@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from .limit import Limit
-from .promql import HOUR, growth, known
-from .rule import Group, Rule
+from .promql import EVERY, HOUR, grown, known, step
+from .rule import Group, Record, Rule
 from .scheduling import ALIVE_WITHIN, newest
 
 _PARSED = known("airflow_db_dag_last_parsed_timestamp_seconds")
+_TIMEOUTS = "cluster_file_path:airflow_dag_processing_processor_timeouts:growth1m"
 _BEHIND = 3600
 """Seconds; by default Airflow parses each file every 30 s, and those who have many files, every five minutes."""
 
@@ -60,7 +61,7 @@ PARSING = Group(
         Rule(
             name="AirflowDagFileTimeouts",
             limit=Limit(
-                of=growth("airflow_dag_processing_processor_timeouts_total", HOUR, "cluster, file_path"),
+                of=grown(_TIMEOUTS, HOUR, "cluster, file_path"),
                 sign=">",
                 threshold=2,
             ),
@@ -72,4 +73,11 @@ PARSING = Group(
             " and other files wait meanwhile.",
         ),
     ),
+    (
+        Record(
+            _TIMEOUTS,
+            f"sum by (cluster, file_path) ({step('airflow_dag_processing_processor_timeouts_total')})",
+        ),
+    ),
+    interval=EVERY,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .limit import Limit
-from .promql import CLUSTERS, DAG, DAY, TARGETS, by_dag, growth, known, of_dags, window
+from .promql import CLUSTERS, DAG, DAY, TARGETS, by_dag, growth, known, window
 from .rule import Group, Record, Rule
 
 AGE = "airflow_db_heartbeat_age_seconds"
@@ -98,7 +98,8 @@ SCHEDULING = Group(
             name="AirflowDagScheduleMissed",
             # Where one is active it may be that the next has to wait for it.
             limit=Limit(
-                of=of_dags(by_dag("airflow_db_dag_schedule_lag_seconds")),
+                of=by_dag("airflow_db_dag_schedule_lag_seconds"),
+                team=True,
                 sign=">",
                 threshold=900,
                 unit="seconds",
@@ -113,7 +114,8 @@ SCHEDULING = Group(
         Rule(
             name="AirflowDagRunNotStarting",
             limit=Limit(
-                of=of_dags(by_dag('airflow_db_dag_run_oldest_age_seconds{state="queued"}')),
+                of=by_dag('airflow_db_dag_run_oldest_age_seconds{state="queued"}'),
+                team=True,
                 sign=">",
                 threshold=900,
                 unit="seconds",

@@ -13,6 +13,7 @@ _LOADING = "time of loading code at the start of each process; no on-call decisi
 UNPLOTTED = {
     "airflow_local_task_job_prolonged_heartbeat_failure_total": _OLD,
     "airflow_local_task_job_task_exit_total": _OLD,
+    "airflow_dag_tries_finished_total": "airflow_ti_finish_total without the tasks, for rules",
     "airflow_ti_failures_total": _TWICE,
     "airflow_ti_successes_total": _TWICE,
     "airflow_dag_processing_manager_stalls_total": _OLD,
