@@ -10,7 +10,7 @@ from windsock.destinations import destinations
 from windsock.recurrence import AGAIN
 from windsock.storms import BESIDE
 
-from . import inhibitions, receivers
+from . import inhibitions, mutes, receivers
 from .matchers import is_, quoted
 from .patterns import regex
 
@@ -42,6 +42,7 @@ def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, 
     """Return the content of alertmanager.yml. Raises SettingsError where a team names what nothing reaches."""
     receivers.check(settings)
     timing = timing or Timing()
+    muted = mutes.names(teams.UNKNOWN, "warning", settings)
     common = {**receivers.network(settings), **receivers.common(settings)}
     return {
         **({"global": common} if common else {}),
@@ -55,17 +56,19 @@ def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, 
             "routes": [
                 {"matchers": [is_("alertname", "Watchdog")], "receiver": WATCHDOG, "repeat_interval": "5m"},
                 {"matchers": [is_("severity", "info")], "receiver": RECORDED},
-                *(_to(team, timing, is_("team", team)) for team in settings.teams),
+                *(_to(team, settings, timing, is_("team", team)) for team in settings.teams),
                 # A rule knows the team where the exporter reads Airflow's database; elsewhere the DAG's id alone.
                 *(
-                    _to(team, timing, 'team=""', 'dag_id!=""', f'dag_id=~"{quoted(regex(config.match.dag))}"')
+                    _to(team, settings, timing, 'team=""', 'dag_id!=""', f'dag_id=~"{quoted(regex(config.match.dag))}"')
                     for team, config in settings.teams.items()
                     if config.match.dag
                 ),
-                _critical(teams.UNKNOWN, timing),
-                *_storms(timing),
+                *_rest(teams.UNKNOWN, settings, timing),
+                # The root itself may not be muted.
+                *([{"receiver": receivers.name(teams.UNKNOWN, "warning"), **muted}] if muted else []),
             ],
         },
+        **({"time_intervals": windows} if (windows := mutes.intervals(settings)) else {}),
         "inhibit_rules": inhibitions.rules(),
         "receivers": [
             *(
@@ -102,23 +105,28 @@ def notes(settings: Settings) -> list[str]:
     return lines
 
 
-def _to(team: str, timing: Timing, *matchers: str) -> dict[str, Any]:
+def _to(team: str, settings: Settings, timing: Timing, *matchers: str) -> dict[str, Any]:
     return {
         "matchers": list(matchers),
         "receiver": receivers.name(team, "warning"),
-        "routes": [_critical(team, timing), *_storms(timing)],
+        **mutes.names(team, "warning", settings),
+        "routes": _rest(team, settings, timing),
     }
 
 
-def _critical(team: str, timing: Timing) -> dict[str, Any]:
-    return {
+def _rest(team: str, settings: Settings, timing: Timing) -> list[dict[str, Any]]:
+    """What of a team goes elsewhere, or is grouped otherwise, than its warnings."""
+    muted = mutes.names(team, "critical", settings)
+    critical = {
         "matchers": [is_("severity", "critical")],
         "receiver": receivers.name(team, "critical"),
-        "routes": _storms(timing),
+        **muted,
+        "routes": _storms(timing, muted),
     }
+    return [critical, *_storms(timing, mutes.names(team, "warning", settings))]
 
 
-def _storms(timing: Timing) -> list[dict[str, Any]]:
+def _storms(timing: Timing, muted: dict[str, list[str]]) -> list[dict[str, Any]]:
     """What several DAGs fail of together is a group of the receiver above; so are what fails beside it, what recurs."""
     timings = {
         f'storm=~".*/{AGAIN}"': {"group_interval": timing.again_interval},
@@ -126,5 +134,6 @@ def _storms(timing: Timing) -> list[dict[str, Any]]:
         'storm!=""': {"group_wait": timing.storm_wait},
     }
     return [
-        {"matchers": [matcher], "group_by": ["cluster", "team", "storm"], **times} for matcher, times in timings.items()
+        {"matchers": [matcher], "group_by": ["cluster", "team", "storm"], **times, **muted}
+        for matcher, times in timings.items()
     ]

@@ -39,6 +39,7 @@ OTHER = {"==": "!=", "!=": "==", ">=": ">", ">": ">=", "<=": "<", "<": "<="}
 THRESHOLD = re.compile(r"(?:(?:==|!=|>=|<=|>|<) |time\(\) - )(\d+(?:\.\d+)?)\b(?![\[:])")
 MATCHER = re.compile(r'(?<=[{,])(\s*\w+)(=~|!~|!=|=)(?=")')
 OPPOSITE = {"=": "!=", "!=": "=", "=~": "!~", "!~": "=~"}
+SELECTOR = re.compile(r"[\w:]+\{[^}]*\}")
 WINDOW = re.compile(r"([\w:]+(?:\{[^}]*\})?|\))\[(\w+)(:\w+)?\]")
 OFFSET = re.compile(r"offset (\w+)")
 GROWTH = re.compile(
@@ -48,7 +49,18 @@ GROWTH = re.compile(
 GROWTH_OF = "WindsockKernelDrops"
 """In whose tests these are judged."""
 
-REASONS = (("*", "window*of up{*", "an instance is there or not: who was scraped in between is another alert"),)
+REASONS = (
+    ("*", "* < ⟦1 → 0.75⟧*", "the same: what is compared is a whole number"),
+    ("WindsockLogsRejected", "*offset 1m) ⟦> → >=⟧ 0*", "the same: a step that adds nothing adds nothing"),
+    ("WindsockLogsRejected", "*:1m])) ⟦> → >=⟧ 0", "the same: no step is there that adds nothing"),
+    ("WindsockCollectorStale", "window *5m30s] → *2m30s] *", "a gap that it would feel is shorter than `for`"),
+    (
+        "WindsockReconcilerStopped",
+        "window *last_pass*",
+        "its value is too old before that, or the gap shorter than `for`",
+    ),
+    (GROWTH_OF, "window *1m30s] → *2m30s] *", "the same: only a series that was not there a minute ago comes to it"),
+)
 """By rule and mutant, as patterns: why it may survive."""
 
 
@@ -81,10 +93,14 @@ def mutants(rule: dict[str, Any]) -> Iterator[Mutant]:
         if not inside(start):
             line = expr[:start].rsplit("\n", 1)[-1] + f"⟦{expr[start:end]} → {new}⟧" + expr[end:].split("\n", 1)[0]
             at = line.index("⟦")
-            change = f"{'matcher' if _in_braces(expr, start) else 'value'} {line[max(0, at - 70) : at + 60].strip()}"
+            change = line[max(0, at - 70) : at + 60].strip()
             yield Mutant(name, change, {**rule, "expr": expr[:start] + new + expr[end:]})
+    for selector in dict.fromkeys(SELECTOR.findall(expr)):
+        for match in MATCHER.finditer(selector):
+            changed = selector[: match.start(2)] + OPPOSITE[match[2]] + selector[match.end(2) :]
+            yield Mutant(name, f"matcher {selector} → {changed}", {**rule, "expr": expr.replace(selector, changed)})
     for series, old, step in dict.fromkeys(match.groups() for match in WINDOW.finditer(expr)):
-        if old == "1h30s" and GROWTH.search(expr) and name != GROWTH_OF:
+        if old in {"1h30s", "1m30s"} and GROWTH.search(expr) and name != GROWTH_OF:
             continue
         for new in _windows(old, step):
             changed = expr.replace(f"{series}[{old}{step or ''}]", f"{series}[{new}{step or ''}]")
@@ -100,8 +116,6 @@ def _changes(expr: str) -> Iterator[tuple[int, int, str]]:
     """Places of an expression, and what stands there in a mutant."""
     for match in COMPARISON.finditer(expr):
         yield *match.span(1), OTHER[match[1]]
-    for match in MATCHER.finditer(expr):
-        yield *match.span(2), OPPOSITE[match[2]]
     for match in THRESHOLD.finditer(expr):
         value = float(match[1])
         for new in (value * 1.25 or 1.0, value * 0.75):
@@ -109,10 +123,6 @@ def _changes(expr: str) -> Iterator[tuple[int, int, str]]:
                 yield *match.span(1), f"{new:g}"
     for match in OFFSET.finditer(expr):
         yield *match.span(1), format_duration(2 * parse_duration(match[1]))
-
-
-def _in_braces(expr: str, position: int) -> bool:
-    return expr.rfind("{", 0, position) > expr.rfind("}", 0, position)
 
 
 def _windows(old: str, step: str | None) -> Iterator[str]:

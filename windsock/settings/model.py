@@ -42,6 +42,7 @@ from windsock.settings.formats import (
 )
 from windsock.settings.logs import Logs
 from windsock.settings.matching import Match, Severity
+from windsock.settings.mute import Mute
 from windsock.settings.objectives import Objective
 from windsock.settings.reconcile import Reconcile, Reconciling, Resolve
 from windsock.settings.section import Public, Section
@@ -176,6 +177,8 @@ class Addresses(Section):
     """One of callbacks.templates; callbacks only."""
     timezone: TimeZone | None = None
     """The zone of the times in messages, such as Europe/Berlin; None: that of `defaults`, which is UTC."""
+    mute: tuple[Mute, ...] = ()
+    """When Alertmanager tells nobody here; callbacks without one know nothing of it."""
 
 
 class Team(Addresses):
