@@ -48,6 +48,8 @@ def note(pipeline: Pipeline) -> None:
 
 
 def _silence(pipeline: Pipeline) -> Iterator[Finding]:
+    if not pipeline.listeners():
+        return  # it is there for the database alone
     arrived, now = pipeline.rates.arrived(), time.time()
     refused = sum(
         int(pipeline.own.counter("windsock_refused_total", listener=one.url).value) for one in pipeline.listeners()
