@@ -168,5 +168,5 @@ def test_the_description_says_which_versions_feed_a_panel(panels):
 
 def test_a_metric_that_no_version_sends_is_named_as_such(monkeypatch):
     metric = SimpleNamespace(family="airflow_x", name="x", source="statsd", versions=(), kind="gauge", labels=())
-    monkeypatch.setattr(catalog, "family", lambda _: metric)
+    monkeypatch.setattr(catalog, "by_family", lambda: {"airflow_x": metric})
     assert provenance([Query("airflow_x")]) == "StatsD `x`: Airflow none."

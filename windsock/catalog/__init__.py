@@ -122,11 +122,9 @@ def sums() -> tuple[Metric, ...]:
     return tuple(
         replace(
             parts[part],
-            name=family,
             family=family,
             help="Tries that ended, by the state they ended in, of all tasks of the DAG.",
             labels=("dag_id", "state"),
-            source="windsock",
             legacy=(),
         )
         for family, part in SUMMED.items()
