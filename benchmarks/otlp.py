@@ -32,12 +32,14 @@ from typing import Any
 
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from windsock.airflow.versions import NEWEST
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from real.server import free_port  # noqa: E402  as the tests find one
 
-CAPTURE = ROOT / "tests" / "data" / "captures" / "airflow-3.3.2-otlp.jsonl.gz"
+CAPTURE = ROOT / "tests" / "data" / "captures" / f"airflow-{NEWEST}-otlp.jsonl.gz"
 VERSION = "0.165.0"
 CORE, CONTRIB = "go.opentelemetry.io/collector", "github.com/open-telemetry/opentelemetry-collector-contrib"
 PARTS = {

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from windsock.airflow.versions import NEWEST
 from windsock.dashboards import promql, silent, targets
 
 READ = "stands in for the database where that is not read"
@@ -29,19 +30,19 @@ def test_every_reason_is_one_of_a_query(read):
 @pytest.mark.parametrize(
     ("version", "expr", "reason"),
     [
-        ("3.3.2", "sum(airflow_ti_finish_total)", ""),
+        (NEWEST, "sum(airflow_ti_finish_total)", ""),
         ("3.1.3", "sum(airflow_ti_finish_total)", "Airflow 3.1.3 does not send `ti.finish`"),
         (
             "3.1.3",
             "sum(airflow_dag_tries_finished_total)",
             "Airflow 3.1.3 does not send `ti.finish`",
         ),
-        ("3.3.2", "sum(rate(airflow_celery_task_timeout_error_total[1m]))", "another executor"),
-        ("3.3.2", 'up unless on (cluster) max by (cluster) (airflow_db_up{cluster=~".*"}) == 1', READ),
+        (NEWEST, "sum(rate(airflow_celery_task_timeout_error_total[1m]))", "another executor"),
+        (NEWEST, 'up unless on (cluster) max by (cluster) (airflow_db_up{cluster=~".*"}) == 1', READ),
         # One source of two that has something is enough.
-        ("3.3.2", "sum(up) or sum(airflow_edge_worker_connected)", ""),
-        ("3.3.2", "airflow_db_up == 0 or windsock_log_up", ""),
-        ("3.3.2", '{__name__="airflow_custom_rows_total"}', "no task sends metrics of its own"),
+        (NEWEST, "sum(up) or sum(airflow_edge_worker_connected)", ""),
+        (NEWEST, "airflow_db_up == 0 or windsock_log_up", ""),
+        (NEWEST, '{__name__="airflow_custom_rows_total"}', "no task sends metrics of its own"),
     ],
 )
 def test_why(version, expr, reason):

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
+from windsock.airflow.versions import NEWEST
+
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Callable
 
-CAPTURE = Path(__file__).parents[2] / "data" / "captures" / "airflow-3.3.2-otlp.jsonl.gz"
+CAPTURE = Path(__file__).parents[2] / "data" / "captures" / f"airflow-{NEWEST}-otlp.jsonl.gz"
 SECOND = 10**9
 NOW = 1_800_000_000 * SECOND
 """The time that the made-up exports have, in nanoseconds."""

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from windsock import catalog
+from windsock.airflow.versions import NEWEST
 
-SERIES = Path(__file__).parents[2] / "data" / "series" / "airflow-3.3.2-otlp.txt"
+SERIES = Path(__file__).parents[2] / "data" / "series" / f"airflow-{NEWEST}-otlp.txt"
 FINISHED = {
     ("asset_consumer", "consume", "success"): 1,
     ("deferred_wait", "wait", "success"): 1,
@@ -99,7 +100,7 @@ def test_what_one_airflow_says_over_statsd_has_the_same_names(capture, fresh):
     """Labels too; instances are none."""
     receiving = fresh()
     receiving.take(*capture)
-    statsd = set((SERIES.parent / "airflow-3.3.2-influxdb.txt").read_text().splitlines())
+    statsd = set((SERIES.parent / f"airflow-{NEWEST}-influxdb.txt").read_text().splitlines())
     same = {name for name in receiving.series() if name.startswith("airflow_ti_") and name in statsd}
     assert len(same) >= 20
     assert {name for name in statsd if name.startswith("airflow_ti_")} - same == {KILLED}
