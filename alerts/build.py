@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from windsock import __version__, links, yaml_dump
 from windsock.versions import at_least
 
-from . import messages, receivers, routes, rules, versions
+from . import messages, receivers, routes, rules, tuning, versions
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
@@ -28,7 +28,7 @@ def files(settings: Settings, timing: routes.Timing | None = None) -> dict[str, 
     """Return the text of rules.yml, alertmanager.yml and windsock.tmpl by file name.
 
     Alertmanager looks for windsock.tmpl beside alertmanager.yml. Raises SettingsError where a team names a channel that
-    no credential or server reaches.
+    no credential or server reaches, or where alerts.rules names a rule that there is none of.
     """
     base = links.complete(settings)
     return {
@@ -41,9 +41,9 @@ def files(settings: Settings, timing: routes.Timing | None = None) -> dict[str, 
 
 
 def groups(settings: Settings) -> list[dict[str, Any]]:
-    """Return the groups of rules.yml, but for the one that says which rules they are."""
+    """Return the groups of rules.yml, but for the one that says which rules they are. Raises SettingsError."""
     base = links.complete(settings)
-    return [{**group.render(base), **_query_offset(settings)} for group in rules.GROUPS]
+    return [{**group.render(base), **_query_offset(settings)} for group in tuning.tuned(rules.GROUPS, settings)]
 
 
 def digest(settings: Settings) -> str:

@@ -6,22 +6,27 @@ import json
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from windsock import cli, links
-from windsock.exceptions import MissingProgramError, UsageError, WindsockError
+from windsock.exceptions import MissingProgramError, WindsockError
 from windsock.settings import Settings
 from windsock.versions import at_least, said
 
 from . import build as files
-from . import receivers, tools, unit_tests, versions
+from . import tools, tuning, unit_tests, versions, who
 from .coverage import coverage as covered
-from .rules import RULES
+from .formats import FORMATS
+from .rules import GROUPS, RULES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from windsock.settings import Links
+
+    from .rule import Rule
 
 _OUT = Path("alerts/generated")
 # Before it listens on a port of its own choice, nobody can know where the exporter is.
@@ -33,17 +38,29 @@ def alerts() -> None:
     """Build and test Prometheus rules and Alertmanager routes."""
 
 
+alerts.add_command(who.routes)
+
+
 @alerts.command(epilog="Example: windsock alerts build --config windsock.yaml --out /etc/windsock/alerts")
 @click.option("--out", type=click.Path(path_type=Path), default=_OUT, show_default=True, help="Where the files go.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(list(FORMATS)),
+    default="prometheus",
+    show_default=True,
+    help="Who evaluates the rules; prometheus-rule is the Prometheus operator's, grafana has a file for each of two.",
+)
 @click.option(
     "--check", is_flag=True, help="Write nothing; exit 1 where the files there are not what would be written."
 )
 @cli.config_option
-def build(config: Path | None, out: Path, *, check: bool) -> None:
+def build(config: Path | None, out: Path, form: str, *, check: bool) -> None:
     """Write rules.yml for Prometheus, alertmanager.yml and windsock.tmpl for Alertmanager."""
     # What is up to date must not depend on whether a server answers.
     settings, unknown = versions.settle(cli.load(config), _made(out), ask=not check)
     texts = files.files(settings)
+    texts = {**FORMATS[form](texts.pop(files.RULES), settings), **texts}
     for note in [*unknown, *files.notes(settings)]:
         click.echo(f"note: {note}", err=True)
     if check:
@@ -67,23 +84,31 @@ def build(config: Path | None, out: Path, *, check: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @cli.config_option
 def list_(config: Path | None, *, as_json: bool) -> None:
-    """List the alerts that Prometheus raises."""
-    base = links.complete(cli.load(config))
-    rows = [
-        {
-            "alert": rule.name,
-            "severity": rule.severity,
-            "for": rule.for_,
-            "labels": list(rule.by),
-            "runbook": links.runbook(base, rule.name) or f"runbooks/{rule.name}.md",
-        }
-        for rule in RULES
-    ]
+    """List the alerts that Prometheus raises, as they are in force."""
+    settings = cli.load(config)
+    base = links.complete(settings)
+    in_force = {rule.name: rule for group in tuning.tuned(GROUPS, settings) for rule in group.rules}
+    rows = [_listed(in_force.get(rule.name), rule, base) for rule in RULES]
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return
     for row in rows:
-        click.echo(f"{row['alert']:32} {row['severity']:9} for {row['for']:4} {row['runbook']}")
+        what = f"{row['severity']:9} for {row['for']:4} {row['threshold']:6}" if row["enabled"] else f"{'off':25}"
+        click.echo(f"{row['alert']:32} {what} {row['runbook']}")
+
+
+def _listed(tuned: Rule | None, rule: Rule, base: Links) -> dict[str, Any]:
+    """A row of the list: the rule as it is in force, or that it is off."""
+    shown = tuned or rule
+    return {
+        "alert": shown.name,
+        "enabled": tuned is not None,
+        "severity": shown.severity,
+        "for": shown.for_,
+        "threshold": shown.limit.text() if shown.limit else "",
+        "labels": list(shown.by),
+        "runbook": links.runbook(base, shown.name) or f"runbooks/{shown.name}.md",
+    }
 
 
 @alerts.command(epilog="Example: windsock alerts test --config windsock.yaml")
@@ -114,34 +139,6 @@ def test(config: Path | None) -> None:
                 click.echo(f"{title}: ok")
     if failures:
         raise WindsockError("\n".join(failures))
-
-
-@alerts.command(epilog="Example: windsock alerts routes --label team=payments --label severity=critical")
-@click.option("--label", "labels", multiple=True, metavar="NAME=VALUE", help="A label of the alert; repeatable.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@cli.config_option
-def routes(config: Path | None, labels: tuple[str, ...], *, as_json: bool) -> None:
-    """Say who is told about an alert with these labels; without labels: of each team."""
-    wrong = [label for label in labels if "=" not in label]
-    if wrong:
-        raise UsageError(f"--label {wrong[0]}: expected NAME=VALUE, such as severity=critical")
-    settings = cli.load(config)
-    known = {
-        receivers.name(*key): ", ".join(map(str, told)) or "nobody"
-        for key, told in receivers.addresses(settings).items()
-    }
-    names = list(known)
-    if labels:
-        with tempfile.TemporaryDirectory(prefix="windsock-") as folder:
-            file = Path(folder) / files.ALERTMANAGER
-            file.write_text(files.routes_alone(settings), encoding="utf-8")
-            tested = tools.run("amtool", "config", "routes", "test", "--config.file", file, *labels)
-        names = tested.split(",")
-    if as_json:
-        click.echo(json.dumps([{"receiver": name, "tells": known.get(name, "nobody")} for name in names], indent=2))
-        return
-    for name in names:
-        click.echo(f"{name:24} {known.get(name, 'nobody')}")
 
 
 @alerts.command(epilog="Example: windsock alerts coverage")

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from .promql import known, of_its_team
+from .promql import DAG, by_dag, of_dags, of_this
 from .rule import Group, Rule
 
 
 def _holds(metric: str, value: int) -> str:
-    """DAGs of which a gauge says that; of several exporters one reads the database, and the others say nothing."""
-    says = f"max by (cluster, dag_id) ({known(metric)}) == {value}"
-    return f"{of_its_team(says)}\nor on (cluster, dag_id)\n{says}"
-
-
-def _of_this(metric: str) -> str:
-    """A query of a template: what `metric` says of the alert's DAG."""
-    return f'printf "{metric}{{cluster=%q,dag_id=%q}}" $labels.cluster $labels.dag_id | query'
+    """DAGs of which a gauge says that."""
+    return of_dags(f"{by_dag(metric)} == {value}")
 
 
 _LATE = "airflow_db_dag_expected_late_seconds"
-_BY = ("cluster", "dag_id", "team")
 
 PROMISES = Group(
     "promises",
@@ -28,10 +21,10 @@ PROMISES = Group(
             name="AirflowFinishAtRisk",
             expr=_holds("airflow_db_dag_finish_at_risk", 1),
             severity="warning",
-            by=_BY,
+            by=DAG,
             summary="{{ $labels.dag_id }} is likely to be late"
-            f"{{{{ range {_of_this(_LATE)} }}}}, by {{{{ . | value | humanizeDuration }}}}{{{{ end }}}}",
-            description=f"{{{{ range {_of_this(_LATE)} }}}}"
+            f"{{{{ range {of_this(_LATE)} }}}}, by {{{{ . | value | humanizeDuration }}}}{{{{ end }}}}",
+            description=f"{{{{ range {of_this(_LATE)} }}}}"
             '{{ if eq (label "task_id" .) "none" }}Its run has not begun when it should, or began late.'
             '{{ else }}The task {{ label "task_id" . }} takes the most beyond its usual time.{{ end }} {{ end }}'
             "By its tasks and its own history the run will not be done by the time that slo.finish_by promises.",
@@ -40,7 +33,7 @@ PROMISES = Group(
             name="AirflowFinishMissed",
             expr=_holds("airflow_db_dag_finish_by_missed", 1),
             severity="warning",
-            by=_BY,
+            by=DAG,
             summary="{{ $labels.dag_id }} was not done in time",
             description="The run that was due before the time which slo.finish_by promises has not succeeded, nor a"
             " later one.",
@@ -49,10 +42,10 @@ PROMISES = Group(
             name="AirflowDataStale",
             expr=_holds("airflow_db_dag_fresh", 0),
             severity="warning",
-            by=_BY,
+            by=DAG,
             summary="{{ $labels.dag_id }} has not succeeded for longer than promised",
             description="Its last success is older than slo.fresh_within"
-            f"{{{{ range {_of_this('airflow_db_dag_fresh_within_seconds')} }}}}"
+            f"{{{{ range {of_this('airflow_db_dag_fresh_within_seconds')} }}}}"
             " ({{ . | value | humanizeDuration }}){{ end }}, or it has none.",
         ),
     ),

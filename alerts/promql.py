@@ -19,6 +19,8 @@ from .rule import Record
 SCRAPE = 60
 """Seconds: the longest interval between two scrapes, or two evaluations, that the rules are made for. Shorter ones are
 as well: what a rule calls a minute ago is a sample that old, however many came since."""
+EVERY = format_duration(SCRAPE)
+"""How often a group is evaluated that records steps: each of them is one scrape's."""
 HOUR, DAY = 60, 24 * 60
 """In scrapes."""
 
@@ -61,6 +63,28 @@ def of_its_team(expr: str) -> str:
     return f"({expr})\n  * on (cluster, dag_id) group_left (team) {TEAMS}"
 
 
+def of_dags(expr: str) -> str:
+    """Return `expr`, which is by cluster and DAG, with the label `team` where it is known; no DAG is lost."""
+    return f"{of_its_team(expr)}\nor on (cluster, dag_id)\n{expr}"
+
+
+def by_dag(gauge: str) -> str:
+    """Return what `gauge` (a selector) last said of each DAG.
+
+    Of several exporters one reads the database, and the others say nothing.
+    """
+    return f"max by (cluster, dag_id) ({known(gauge)})"
+
+
+DAG = ("cluster", "dag_id", "team")
+"""The labels of an alert about a DAG."""
+
+
+def of_this(metric: str) -> str:
+    """Return a query of a template: what `metric` says of the alert's DAG."""
+    return f'printf "{metric}{{cluster=%q,dag_id=%q}}" $labels.cluster $labels.dag_id | query'
+
+
 def added(steps: str, scrapes: int) -> str:
     """Return the sum of what the expression `steps` says of each scrape, of so many.
 
@@ -70,19 +94,19 @@ def added(steps: str, scrapes: int) -> str:
     return f"sum_over_time(({steps})[{format_duration(scrapes * SCRAPE - 1)}:{format_duration(SCRAPE)}])"
 
 
-def growth(counter: str, scrapes: int, by: str) -> str:
-    """Return how much the series of `counter` (a selector) grew within so many scrapes, summed by the labels `by`.
+def step(counter: str) -> str:
+    """Return what each series of `counter` (a selector) has added since a scrape ago.
 
-    Exact, over restarts too: each scrape counts what it added to the value before, or the whole value where the counter
-    began anew, or is new while its exporter was being scraped. increase() extrapolates, so that two counters of the
-    same events hardly ever compare as equal, and leaves out the first sample of a new series. Whole, also where events
-    were sampled and the counter counts what they stand for.
+    Exact, over restarts too: the difference to the value before, or the whole value where the counter began anew, or is
+    new while its exporter was being scraped. increase() extrapolates, so that two counters of the same events hardly
+    ever compare as equal, and leaves out the first sample of a new series. Whole, also where events were sampled and
+    the counter counts what they stand for.
 
     The counter of an exporter that nobody scraped a minute before counts from the first value seen, which is 0 where
     the exporter is new. What grew within the minute before a restart that no scrape missed is lost.
     """
     now, before = known(counter, HOUR), known(counter, HOUR, 1)
-    steps = (
+    return (
         f"\n  {now}\n"
         f"    - {before}\n"
         f"    * ({before} <= bool {now})\n"
@@ -91,7 +115,19 @@ def growth(counter: str, scrapes: int, by: str) -> str:
         f"    and on (cluster, instance) {HEARD.name} offset {format_duration(SCRAPE)} == 1\n"
         f"  or {now} - min_over_time({counter}[{window(1)}])\n"
     )
-    return f"round(sum by ({by}) ({added(steps, scrapes)}))"
+
+
+def growth(counter: str, scrapes: int, by: str) -> str:
+    """Return how much the series of `counter` (a selector) grew within so many scrapes, summed by the labels `by`.
+
+    For some series and some minutes; what is asked of each DAG is recorded, and added by `grown`.
+    """
+    return f"round(sum by ({by}) ({added(step(counter), scrapes)}))"
+
+
+def grown(steps: str, scrapes: int, by: str) -> str:
+    """Return what the record `steps` (of `step`, made once in each `SCRAPE`) comes to within so many, by the labels."""
+    return f"round(sum by ({by}) (sum_over_time({steps}[{window(scrapes - 1)}])))"
 
 
 def risen(gauge: str, scrapes: int) -> str:
@@ -100,3 +136,11 @@ def risen(gauge: str, scrapes: int) -> str:
     Its first value is no news.
     """
     return added(f"{known(gauge, scrapes)} - {known(gauge, scrapes, 1)} > 0", scrapes)
+
+
+RECONCILED_WITHIN = 300
+"""Seconds after which a reconciler has missed several passes, at any sensible interval."""
+
+RECONCILED = (
+    f"max by (cluster) ({known('windsock_reconcile_last_pass_timestamp_seconds')}) > time() - {RECONCILED_WITHIN}"
+)

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from windsock import channels, teams
-from windsock.destinations import URGENT, destinations
+from windsock.destinations import URGENT, Destination, destinations
 from windsock.exceptions import SettingsError
 from windsock.versions import at_least
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from windsock.destinations import Destination
     from windsock.settings import Addresses, Settings
 
 
@@ -47,6 +46,9 @@ def _problems(settings: Settings) -> Iterator[str]:
     for channel in channels.NAMES:
         named = [f"{place}.{channel}" for place, config in places.items() if getattr(config, channel)]
         yield from channels.of(channel).problems(_section(settings, channel), named, settings.alertmanager.version)
+    to, version = settings.alertmanager.watchdog, settings.alertmanager.version
+    if to is not None and not Destination("webhook", to).central(version):
+        yield f"alertmanager.watchdog: expected a URL: Alertmanager {version} can't read one from a file, 0.28 can"
     files: dict[str, str] = {}
     for reference in _references(settings):
         other = files.setdefault(_file(settings, reference), reference)
@@ -82,6 +84,8 @@ def _references(settings: Settings) -> list[str]:
         for to in told
         for reference in channels.of(channel).references(_section(settings, channel), to)
     ]
+    if settings.alertmanager.watchdog is not None:
+        references += channels.of("webhook").references(settings.channels.webhook, settings.alertmanager.watchdog)
     return list(dict.fromkeys(reference for reference in references if reference))
 
 
@@ -106,6 +110,16 @@ def render(receiver: str, told: tuple[Destination, ...], settings: Settings) -> 
             config["http_config"] = {**network(settings).get("http_config", {}), **config["http_config"]}
         configs[channel.receiver] = [config]
     return {"name": receiver, **configs}
+
+
+def watchdog(receiver: str, settings: Settings) -> dict[str, Any]:
+    """The receiver that calls the dead man's switch with each repeat of what always fires, or does nothing."""
+    to = settings.alertmanager.watchdog
+    if to is None:
+        return {"name": receiver}
+    made = render(receiver, (Destination("webhook", to),), settings)
+    # It never ends by a message: that it does not come is the message.
+    return {**made, "webhook_configs": [{**config, "send_resolved": False} for config in made["webhook_configs"]]}
 
 
 def network(settings: Settings) -> dict[str, Any]:

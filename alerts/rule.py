@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
     from windsock.settings import Links
     from windsock.settings.matching import Severity
+
+    from .limit import Limit
 
 
 @dataclass(frozen=True)
@@ -37,19 +40,26 @@ class Rule:
     """
 
     name: str
-    expr: str
     severity: Severity
     summary: str
     description: str
+    expr: str = ""
+    """PromQL; where there is a `limit`, what that says."""
+    limit: Limit | None = None
+    """The value that is compared, where the rule has a threshold that can be tuned."""
     by: tuple[str, ...] = ("cluster",)
     """The labels that the expression leaves on the alert."""
     for_: str = "0s"
+    severities: tuple[tuple[str, str, Severity], ...] = ()
+    """Others than `severity`: where a label (the first) matches a regular expression; the first that does decides."""
     keep: str = "0s"
     """How long it goes on firing where the expression does not hold any more (`keep_firing_for`)."""
 
     def __post_init__(self) -> None:
         if self.name in ALERTNAMES:
             raise ValueError(f"{self.name} is the name of an alert event: no rule may use it")
+        if self.limit is not None:
+            object.__setattr__(self, "expr", self.limit.promql(self.by))
 
     def annotations(self, config: Links) -> dict[str, str]:
         """The texts, and a link to the runbook and to the dashboard where their base URLs are configured."""
@@ -65,6 +75,17 @@ class Rule:
         }
         return {name: text for name, text in texts.items() if text}
 
+    def _severity(self) -> str:
+        """The severity, or a template that says it."""
+        if not self.severities:
+            return self.severity
+        # JSON's strings are Go's.
+        cases = [
+            f"if match {json.dumps(f'^(?:{pattern})$')} $labels.{label} }}}}{severity}"
+            for label, pattern, severity in self.severities
+        ]
+        return "{{ " + "{{ else ".join(cases) + "{{ else }}" + self.severity + "{{ end }}"
+
     def render(self, config: Links) -> dict[str, Any]:
         """One element of a group's `rules`."""
         return {
@@ -72,7 +93,7 @@ class Rule:
             "expr": self.expr,
             **({"for": self.for_} if self.for_ != "0s" else {}),
             **({"keep_firing_for": self.keep} if self.keep != "0s" else {}),
-            "labels": {"severity": self.severity},
+            "labels": {"severity": self._severity()},
             "annotations": self.annotations(config),
         }
 
@@ -84,11 +105,14 @@ class Group:
     name: str
     rules: Sequence[Rule]
     records: Sequence[Record] = ()
+    interval: str = ""
+    """How often; "": as often as Prometheus evaluates rules."""
 
     def render(self, config: Links) -> dict[str, Any]:
         """One element of a rule file's `groups`."""
         return {
             "name": self.name,
+            **({"interval": self.interval} if self.interval else {}),
             # Of alerts and series: beyond one, none would be left.
             "limit": 0,
             "rules": [*(record.render() for record in self.records), *(rule.render(config) for rule in self.rules)],

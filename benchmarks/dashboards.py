@@ -66,7 +66,7 @@ VALUES: dict[str, tuple[str, ...]] = {
 """By label; another one has one value. A DAG's owner, team and so on are said by the DAG, a file's name by its path."""
 STATES = {
     "airflow_ti_finish_total": ("success", "failed", "up_for_retry"),
-    "cluster_instance_dag_id_state:airflow_ti_finish:sum": ("success", "failed", "up_for_retry"),
+    "airflow_dag_tries_finished_total": ("success", "failed", "up_for_retry"),
     "airflow_db_dag_runs": ("queued", "running"),
     "airflow_db_deadlines": ("pending", "missed"),
 }

@@ -34,13 +34,13 @@ def alive(job_type: str) -> str:
     )
 
 
-ENDED = ("airflow_db_task_instances_finished_total", "cluster_instance_dag_id_state:airflow_ti_finish:sum")
-"""Task instances by DAG and how they ended. The second one is what a rule makes of `airflow_ti_finish_total`, which has
-a series for each task: success, failed, up_for_retry."""
+ENDED = ("airflow_db_task_instances_finished_total", "airflow_dag_tries_finished_total")
+"""Task instances by DAG and how they ended. The second one is what the exporter adds up of
+`airflow_ti_finish_total`, which has a series for each task."""
 
 
 def finished(state: str, by: str, over: str = "increase", window: str = "$__range") -> str:
-    """Task instances that ended in `state`, one of those that the rule keeps."""
+    """Task instances that ended in `state`."""
     return first(*(f'sum by ({by}) ({over}({counter}{{state="{state}"}}[{window}]))' for counter in ENDED))
 
 

@@ -7,6 +7,7 @@ _OLD = "Airflow 2 alone sends it, and what it says another panel shows for every
 _OPENLINEAGE = "about OpenLineage's own delivery, which its back end watches; no on-call decision rests on it"
 _TEST = "about connection tests that people start by hand in Airflow's UI, and see there"
 _AI = "about AI tools of single tasks (Airflow 3.4): a matter of those tasks' authors"
+_RULE = "what an alert goes by, which says it; the panels show the age and the number that it follows from"
 _OTLP = "of OpenTelemetry's receiver, which few have; `windsock explain --otlp` and docs/otlp.md say more"
 _LOADING = "time of loading code at the start of each process; no on-call decision rests on it"
 
@@ -46,5 +47,10 @@ UNPLOTTED = {
     "windsock_otlp_forgotten_streams_total": _OTLP,
     "windsock_reconcile_covers_since_timestamp_seconds": "a setting; windsock_reconcile_gap_seconds is what it misses",
     "airflow_db_heartbeat_timestamp_seconds": "the same as airflow_db_heartbeat_age_seconds, which is shown",
+    "airflow_db_dag_success_pause_seconds": _RULE,
+    "airflow_db_dag_ready_oldest_age_seconds": _RULE,
+    "airflow_db_pool_oldest_wait_seconds": _RULE,
+    "airflow_db_dag_paused_by_failures": "an alert says it, and the DAG's page that it is paused and failed",
+    "airflow_db_backfill_paused": "keeps an alert quiet; Airflow's page of the backfill says it",
 }
 """By family."""

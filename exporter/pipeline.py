@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from windsock import __version__
+from windsock import __version__, catalog
 from windsock.exceptions import WindsockError
 from windsock.extras import MissingPackageError
 
@@ -79,11 +79,10 @@ class Pipeline:
         self.own = OwnMetrics()
         self.rates = RateWindow(self.own)
         self.store = SeriesStore(Budget(exporter.budgets))
-        self._metrics = metrics(exporter)
-        self.translator, ingest = choose(exporter, self._metrics)
-        if isinstance(self.translator, MappedTranslator):
-            # What a mapping names is not known before its first line: its counters start at 0.
-            self._metrics = ()
+        sent = metrics(exporter)
+        self.translator, ingest = choose(exporter, sent)
+        # What a mapping names is not known before its first line: its counters start at 0.
+        self._metrics = () if isinstance(self.translator, MappedTranslator) else (*sent, *catalog.sums())
         self.rendering = threading.Lock()
         self._ingest = ingest(self.store, self.translator, self.own, exporter.expiry)
         with contextlib.ExitStack() as undo:
@@ -109,6 +108,7 @@ class Pipeline:
         if exporter.state_file:
             self._state = State(exporter.state_file)
             self._state.load(self.store, self.translator, self._metrics)
+            self._ingest.sums.skip()
         self._receiver.relay = self._relay(exporter)
         self._receiver.start()
         self.parts.start(self.translator.ids.learn)
@@ -122,6 +122,7 @@ class Pipeline:
             self._receiver.relay.stop()
         self.parts.stop()
         if self._state is not None:
+            self._ingest.sums.add()
             self._state.save(self.store, self.translator)
             self._state.close()
 

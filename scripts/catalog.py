@@ -80,6 +80,7 @@ def differences(version: str, rows: list[dict[str, Any]]) -> Iterator[str]:
 def readers(name: str) -> Iterator[str]:
     """The rules, panels and lines of docs that read a metric of Airflow's."""
     families = [metric.family for metric in catalog.airflow() if metric.name == name]
+    families += [family for family, part in catalog.SUMMED.items() if part in families]
     for family in families:
         # A panel that reads what a record makes of it reads it, too.
         recorded = [one.name for group in GROUPS for one in group.records if family in one.expr]

@@ -29,8 +29,9 @@ COMMANDS = {
     "reconcile": ("windsock.exporter.reconciler.commands", "Tell Alertmanager what the metadata database knows."),
     "dashboards": ("windsock.dashboards.commands", "Build Grafana dashboards."),
     "alerts": ("windsock.alerts.commands", "Build and test Prometheus rules and Alertmanager routes."),
+    "slo": ("windsock.alerts.slo", "Say how the promises of windsock.yaml are kept, and what may still go wrong."),
     "logs": ("windsock.logging.commands", "Ship Airflow's logs to Elasticsearch with Filebeat, and read them back."),
-    "notify": ("windsock.callbacks.commands", "Send a test, see messages, who is told and what waits."),
+    "notify": ("windsock.callbacks.commands", "Send a test, see messages and what waits."),
     "config": ("windsock.settings.commands", "Show the effective configuration and its schema."),
 }
 

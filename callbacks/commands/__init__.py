@@ -1,10 +1,10 @@
-"""`windsock notify`: a test on the way that a failure takes, what a message looks like, who is told, what waits."""
+"""`windsock notify`: a test on the way that a failure takes, what a message looks like, what waits."""
 
 from __future__ import annotations
 
 import json
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
@@ -13,12 +13,12 @@ from windsock.alertmanager import Alertmanager, credentials
 from windsock.callbacks import bounded
 from windsock.callbacks.delivery import ALERTMANAGER, NOT_CONFIGURED
 from windsock.channels import NAMES
-from windsock.destinations import URGENT, destinations, known
+from windsock.destinations import destinations, known
 from windsock.events import TASK_FAILED, Event, rfc3339
 from windsock.exceptions import SettingsError, UsageError, WindsockError
 from windsock.redaction import redact
 from windsock.settings.matching import Severity
-from windsock.teams import UNKNOWN, DagFacts, route
+from windsock.teams import UNKNOWN
 from windsock.text import clean
 
 from . import preview, waiting
@@ -36,7 +36,7 @@ _TEST_LIFETIME = timedelta(minutes=5)
 
 @click.group()
 def notify() -> None:
-    """Send a test, see what a message looks like, who is told, and what waits to be delivered."""
+    """Send a test, see what a message looks like, and what waits to be delivered."""
 
 
 notify.add_command(preview.preview)
@@ -84,40 +84,6 @@ def test(
         raise WindsockError(f"not every {'Alertmanager' if central else 'channel'} accepted the test alert")
     if not as_json:
         click.echo(f"It goes where team {event.team} gets its {event.severity} alerts, as run {event.run_id}.")
-
-
-@notify.command(epilog="Example: windsock notify routes orders_daily --owner payments --tag tier:1")
-@click.argument("dag_id", required=False)
-@click.option("--owner", "owners", multiple=True, help="An owner of the DAG; may be given several times.")
-@click.option("--tag", "tags", multiple=True, help="A tag of the DAG; may be given several times.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
-@cli.config_option
-def routes(
-    config: Path | None, dag_id: str | None, owners: tuple[str, ...], tags: tuple[str, ...], *, as_json: bool
-) -> None:
-    """Say which team is told about a DAG's failures, how loudly and where; without a DAG, where each team is told."""
-    settings = cli.load(config)
-    if dag_id is None:
-        rows = [(team, severity, _where(settings, team, severity)) for team in known(settings) for severity in URGENT]
-        if as_json:
-            table = [{"team": team, "severity": severity, "to": to} for team, severity, to in rows]
-            click.echo(json.dumps(table, indent=2))
-        else:
-            for team, severity, to in rows:
-                click.echo(f"{team}, {severity}: {', '.join(to) or 'nobody'}")
-        return
-    team, severity = route(DagFacts(dag_id, owners, tags), settings)
-    to = _where(settings, team, severity)
-    if as_json:
-        facts: dict[str, Any] = {"dag_id": dag_id, "owners": owners, "tags": tags, "team": team, "severity": severity}
-        click.echo(json.dumps({**facts, "to": to}, indent=2))
-    else:
-        click.echo(f"{dag_id}: team {team}, severity {severity}")
-        click.echo(f"told: {', '.join(to) or 'nobody'}")
-
-
-def _where(settings: Settings, team: str, severity: str) -> list[str]:
-    return [str(to) for to in destinations(settings, team, severity, central=bool(settings.alertmanager.urls))]
 
 
 def _to_alertmanager(event: Event, settings: Settings) -> Iterator[tuple[str, bool, str]]:

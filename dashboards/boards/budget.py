@@ -1,11 +1,11 @@
-"""The error budget of runs, and who spends it."""
+"""The error budgets of what slo promises, what is left of them, and who spends them."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from windsock.dashboards.links import CELL, dag_links
-from windsock.dashboards.panels import BAD, Panel, timeseries
+from windsock.dashboards.panels import BAD, GOOD, WARN, Panel, timeseries
 from windsock.dashboards.queries import Query
 from windsock.dashboards.sources import ROWS, runs
 from windsock.dashboards.tables import Column, table
@@ -13,8 +13,10 @@ from windsock.dashboards.tables import Column, table
 if TYPE_CHECKING:
     from windsock.settings import Links
 
-GOAL = 0.99
-"""Share of runs that shall succeed; windsock.yaml has no setting of it."""
+_OBJECTIVE = "cluster_dag_id_objective:airflow_db_dag_objective_ratio"
+LEFT = f"{_OBJECTIVE}:budget_left28d"
+"""What rules record: 1 where nothing of it is spent, below 0 where the promise is broken."""
+NO_BUDGET = "no promise (slo in windsock.yaml), or no rules.yml"
 
 
 def failed_share(by: str, *, total: bool = False) -> str:
@@ -27,11 +29,34 @@ def failed_share(by: str, *, total: bool = False) -> str:
 
 
 def budget_panels(base: Links) -> list[Panel]:
-    """How many of the runs failed, over time and by DAG."""
+    """What is left of each budget; how many of the runs failed, over time and by DAG."""
+    worst = f"bottomk({ROWS}, max by (cluster, dag_id, objective) ({LEFT}))"
     return [
+        table(
+            "Error budgets of objectives",
+            "Good: above 0 %. What is left of what slo lets break in four weeks; at a burn of 1 it lasts as long.",
+            [
+                Query(worst),
+                *(
+                    Query(f"max by (cluster, dag_id, objective) ({_OBJECTIVE}:{name}) and {worst}")
+                    for name in ("broken28d", "budget", "burn3d")
+                ),
+            ],
+            [
+                Column("dag_id", "DAG", links=dag_links(base, CELL.format("DAG"))),
+                Column("objective", "Objective"),
+                Column("A", "Left", unit="percentunit", decimals=0, steps=((BAD, None), (WARN, 0.0), (GOOD, 0.5))),
+                Column("B", "Broke", unit="percentunit", decimals=2),
+                Column("C", "May break", unit="percentunit", decimals=2),
+                Column("D", "Burn, 3 days", decimals=1),
+                Column("cluster", "Cluster"),
+            ],
+            width=24,
+            no_value=NO_BUDGET,
+        ),
         timeseries(
             "Share of failed runs",
-            f"Good: below {1 - GOAL:.0%}. Of the runs that ended, over time.",
+            "Good: near 0. Of the runs that ended, over time.",
             Query(
                 f"sum({runs('failed', 'cluster', 'rate', '$__rate_interval')}) / "
                 f"(sum({runs('failed', 'cluster', 'rate', '$__rate_interval')}) + "

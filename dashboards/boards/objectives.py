@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from windsock import links
 from windsock.dashboards.board import Row, board
-from windsock.dashboards.boards.budget import GOAL, budget_panels, failed_share
+from windsock.dashboards.boards.budget import LEFT, NO_BUDGET, budget_panels, failed_share
 from windsock.dashboards.boards.promises import NO_PROMISE, promise_panels
 from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query
@@ -27,7 +27,7 @@ def objectives(settings: Settings) -> str:
         rows=[
             Row("", _now()),
             Row("Promises", promise_panels(settings.links)),
-            Row("Error budget of runs", budget_panels(settings.links)),
+            Row("Error budgets", budget_panels(settings.links)),
             Row("Events of assets", _assets()),
         ],
     )
@@ -72,21 +72,18 @@ def _now() -> list[Panel]:
         ),
         stat(
             "Runs that succeeded",
-            f"Good: {GOAL:.0%} and more. Of the runs that ended in the time range.",
+            "Good: near 100 %. Of the runs that ended in the time range.",
             Query(f"1 - {failed_share('cluster', total=True)}", instant=True),
             unit="percentunit",
             decimals=2,
-            steps=((BAD, None), (WARN, 0.95), (GOOD, GOAL)),
             no_value="no run ended",
         ),
         stat(
-            "Error budget left",
-            f"Good: above 0. Of the {1 - GOAL:.0%} of runs that may fail in the time range, what is left.",
-            Query(f"1 - {failed_share('cluster', total=True)} / {1 - GOAL:.2f}", instant=True),
-            unit="percentunit",
-            decimals=0,
-            steps=((BAD, None), (WARN, 0.0), (GOOD, 0.5)),
-            no_value="no run ended",
+            "Error budgets spent",
+            "Good: 0. Objectives of DAGs of which more broke within four weeks than slo lets break.",
+            Query(f"count({LEFT} < 0) or 0 * count({LEFT})", instant=True),
+            steps=FROM_ONE_BAD,
+            no_value=NO_BUDGET,
         ),
     ]
 

@@ -10,6 +10,8 @@ from .history import History
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from windsock.settings.objectives import Objective
+
     from .rows import Dag, Missed, Run
 
 
@@ -23,6 +25,8 @@ class Facts:
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     tagged: frozenset[str] | None = None
     """The DAGs that were there when the tags were read; None: whatever is found next."""
+    promised: Mapping[str, Objective] = field(default_factory=dict)
+    """By DAG: what slo in windsock.yaml promises; also of one that it names and that is not there."""
     runs: tuple[Run, ...] = ()
     """Active runs, new ones, those that ended within the last minute, and those that are watched."""
     active: tuple[Run, ...] = ()
@@ -33,3 +37,5 @@ class Facts:
     slots: Mapping[tuple[str, str], float] = field(default_factory=dict)
     """By pool and state: the slots of the task instances that are not finished; by pool and `tasks`: their number in
     state scheduled."""
+    waits: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """By pool and DAG: how long its oldest scheduled task instance has been so, in seconds."""

@@ -8,6 +8,7 @@ time that holds the runs without a logical date.
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 KEPT = 30
 """Finished runs kept of each DAG, and the last success where it is older."""
 _ENOUGH = 3
+_ENOUGH_PAUSES = 4
 
 
 class Past:
@@ -29,6 +31,7 @@ class Past:
         self.runs = ordered[:KEPT]
         place = ordered.index(self.last_success) if self.last_success in self.runs else len(self.runs)
         self.failures = min(place, KEPT)
+        self.pause = _pause([run.end for run in self.runs if run.state == "success" and run.end is not None])
         self.usual = _usual([run.end - run.start for run in self.runs if _timed(run) and run.end and run.start])
 
     @property
@@ -114,6 +117,13 @@ class History:
 
 def _timed(run: Run) -> bool:
     return run.state == "success" and run.start is not None and run.end is not None
+
+
+def _pause(ends: list[float]) -> float | None:
+    """The longest time between two of them."""
+    if len(ends) <= _ENOUGH_PAUSES:
+        return None
+    return max(later - earlier for earlier, later in pairwise(sorted(ends)))
 
 
 def _usual(durations: list[float]) -> float | None:

@@ -28,6 +28,8 @@ class Dag:
     scheduled: bool
     next_due: float | None
     """When its next run is to be created."""
+    most_failures: int = 0
+    """So many failed runs in a row make Airflow pause it; 0: none do."""
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
+from fnmatch import fnmatchcase
 from functools import cache
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from windsock import teams
+from windsock.settings.objectives import merged
+
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from windsock.settings.objectives import Objective
+    from windsock.teams import DagFacts
+
     from .facts import Facts
     from .rows import Run
 
@@ -44,6 +53,37 @@ class FinishBy:
         today = datetime.fromtimestamp(now, timezone.utc).astimezone(self.zone).date()
         days = (today + timedelta(days=days) for days in (-3, -2, -1, 0, 1, 2))
         return [datetime.combine(day, self.at, self.zone).timestamp() for day in days]
+
+
+_WILD = frozenset("*?[")
+
+
+def promises(
+    slo: Mapping[str, Objective], dags: Iterable[DagFacts], route: Callable[[DagFacts], tuple[str, str]]
+) -> dict[str, Objective]:
+    """What is promised, by DAG: of `dags`, and of those that have an entry of their own name and are not there."""
+    named = {name: one for name, one in slo.items() if one.match is None and not _WILD & set(name)}
+    if len(named) == len(slo):
+        return named
+    made: dict[tuple[str, ...], Objective] = {(name,): one for name, one in slo.items()}
+    found = dict(named)
+    for dag in dags:
+        team, _ = route(dag)
+        entries = tuple(name for name, one in slo.items() if _concerns(name, one, dag, team))
+        if entries:
+            if entries not in made:
+                made[entries] = merged([slo[name] for name in entries])
+            found[dag.dag_id] = made[entries]
+    return found
+
+
+def _concerns(name: str, objective: Objective, dag: DagFacts, team: str) -> bool:
+    match = objective.match
+    if match is None:
+        return fnmatchcase(dag.dag_id, name)
+    others = bool(match.dag or match.owner or match.tag)
+    its_team = any(fnmatchcase(team, pattern) for pattern in match.team)
+    return (its_team or not match.team) and (teams.matches(match, dag) if others else its_team)
 
 
 def is_fresh(dag_id: str, within: float, facts: Facts, now: float) -> bool:

@@ -26,11 +26,13 @@ _POLICIES: dict[str, Callable[[Iterable[float]], float]] = {"max": max, "min": m
 class Counter:
     """A sum that only grows."""
 
-    __slots__ = ("mark", "text", "value")
+    __slots__ = ("added", "mark", "text", "value")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.value: float = 0
+        self.added: float = 0
+        """How much of it is in a sum by fewer labels."""
         self.mark: float = -1
         """What expiry saw at its last visit."""
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from windsock.exporter.series.expiry import Expiry
 from windsock.exporter.series.number import LONGEST
+from windsock.exporter.series.sums import Sums
 
 from .learn import ADD, SET, SKIP, Learner
 
@@ -43,6 +44,7 @@ class Ingest:
         self._store = store
         self._learner = Learner(store, translator, own, self._feed)
         self._expiry = Expiry(store, expiry, time.monotonic())
+        self.sums = Sums(store, time.monotonic())
         self._senders: set[Hashable] = set()
         self._forget_senders = expiry.gauges
         self._forgot_senders = time.monotonic()
@@ -81,6 +83,8 @@ class Ingest:
         if now - self._forgot_senders > self._forget_senders:
             self._forgot_senders = now
             self._senders.clear()
+        # First: what expires has not counted for long.
+        self.sums.step(now)
         dropped = self._expiry.step(now)
         if dropped:
             self._learner.forget(dropped)

@@ -107,45 +107,14 @@ def test_list_names_every_rule(windsock):
     assert set(rows) == {rule.name for rule in RULES}
     assert rows["AirflowTaskFailuresUnnotified"] == {
         "alert": "AirflowTaskFailuresUnnotified",
+        "enabled": True,
         "severity": "warning",
         "for": "3m",
+        "threshold": "",
         "labels": ["cluster", "dag_id", "team"],
         "runbook": "https://git.example.org/runbooks/AirflowTaskFailuresUnnotified.md",
     }
     assert len(windsock("list")[1].splitlines()) == len(RULES)
-
-
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [
-        (
-            ["team=payments", "severity=critical"],
-            "payments/critical        pagerduty ${PD_PAYMENTS}, slack #payments\n",
-        ),
-        (["team=payments", "severity=warning"], "payments/warning         slack #payments\n"),
-        (["severity=critical"], "default/critical         slack #data-alerts\n"),
-        (["severity=info"], "recorded                 nobody\n"),
-    ],
-)
-def test_routes_says_who_is_told(windsock, labels, expected):
-    words = [word for label in labels for word in ("--label", label)]
-    assert windsock("routes", *words, config=SETTINGS)[:2] == (0, expected)
-
-
-def test_routes_without_labels_says_it_of_every_team(windsock):
-    code, out, _ = windsock("routes", "--json", config=SETTINGS)
-    assert code == 0
-    assert {row["receiver"]: row["tells"] for row in json.loads(out)} == {
-        "default/critical": "slack #data-alerts",
-        "default/warning": "slack #data-alerts",
-        "payments/critical": "pagerduty ${PD_PAYMENTS}, slack #payments",
-        "payments/warning": "slack #payments",
-    }
-
-
-def test_routes_refuses_what_is_no_label(windsock):
-    code, _, err = windsock("routes", "--label", "critical")
-    assert (code, err) == (2, "windsock: --label critical: expected NAME=VALUE, such as severity=critical\n")
 
 
 def test_coverage_is_complete(windsock):

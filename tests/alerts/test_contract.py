@@ -14,6 +14,16 @@ from windsock.alerts.rule import Rule
 
 TARGET = {"cluster", "instance", "job"}
 """What Prometheus puts on every series that it scrapes; `cluster` is a label of the scrape targets."""
+MONITORS = {
+    "alertmanager_notifications_total": {"integration"},
+    "alertmanager_notifications_failed_total": {"integration"},
+    "prometheus_notifications_errors_total": {"alertmanager"},
+    "prometheus_notifications_alertmanagers_discovered": set(),
+    "prometheus_rule_evaluation_failures_total": {"rule_group"},
+    "prometheus_rule_group_interval_seconds": {"rule_group"},
+    "prometheus_rule_group_last_duration_seconds": {"rule_group"},
+}
+"""What Prometheus and Alertmanager say of themselves; test_monitors.py asks them."""
 RECORDS = {record.name: record for group in rules.GROUPS for record in group.records}
 EXPRESSIONS = {
     **{rule.name: rule.expr for rule in rules.RULES},
@@ -25,6 +35,8 @@ def labels_of(metric):
     """The labels of a series of this name; KeyError where nothing makes it."""
     if metric == "up":
         return TARGET
+    if metric in MONITORS:
+        return MONITORS[metric] | TARGET
     if metric == "ALERTS":
         return {"alertname", "alertstate", "severity"}.union(*(rule.by for rule in rules.RULES))
     if metric in RECORDS:
@@ -57,6 +69,8 @@ def outcome(node):
         return outcome(node.expr)
     if isinstance(node, promql.Call):
         inner = [outcome(argument) for argument in node.args]
+        if node.func.name == "label_replace":
+            return inner[0] | {node.args[1].val}
         return frozenset() if node.func.name in ("absent", "vector") else frozenset().union(*inner)
     if isinstance(node, promql.AggregateExpr):
         inner = outcome(node.expr)
@@ -70,7 +84,7 @@ def outcome(node):
     if matching:
         assert matching.type == promql.LabelModifierType.Include, "match on, so that it is said"
         assert set(matching.labels) <= left & right, f"on {matching.labels}"
-    if isinstance(node.lhs, promql.NumberLiteral):
+    if node.lhs.prettify().strip() == "time()" or isinstance(node.lhs, promql.NumberLiteral):
         return right
     brought = frozenset(node.modifier.group_labels or ()) if node.modifier else frozenset()
     assert brought <= right, f"group_left {sorted(brought - right)}, which are not there"

@@ -7,6 +7,8 @@ import itertools
 
 import pytest
 
+from windsock.alerts import inhibitions
+from windsock.alerts.rules import RULES
 from windsock.settings import Settings
 
 _clusters = (f"cluster-{number}" for number in itertools.count())
@@ -118,15 +120,48 @@ def test_a_dead_exporter_silences_the_absent_heartbeat_of_its_cluster(silenced):
 
 
 @pytest.mark.parametrize(
-    ("cause", "symptom"),
+    ("cause", "symptoms", "of"),
     [
-        # After a restart of the exporter both hold: heard before, and not since.
-        ("AirflowSchedulerHeartbeatStopped", "AirflowSchedulerHeartbeatAbsent"),
-        ("WindsockDatabaseDown", "WindsockReconcilerStopped"),
+        *((cause, symptoms, {}) for cause, symptoms in inhibitions.CLUSTER.items()),
+        *((cause, symptoms, {"dag_id": "orders"}) for cause, symptoms in inhibitions.DAG.items()),
     ],
 )
-def test_of_two_symptoms_of_one_cause_the_plainer_is_told(silenced, cause, symptom):
-    assert silenced({"alertname": cause}, {"alertname": symptom}) == [symptom]
+def test_of_an_incident_the_cause_is_told_alone(silenced, cause, symptoms, of):
+    alerts = [{"alertname": symptom, **of} for symptom in symptoms]
+    assert silenced({"alertname": cause, "severity": "critical", **of}, *alerts) == sorted(symptoms)
+
+
+def test_what_a_dag_does_says_nothing_of_another_one(silenced):
+    one, two = {"alertname": "AirflowDataStale", "dag_id": "a"}, {"alertname": "AirflowDagNoSuccess", "dag_id": "b"}
+    assert silenced(one, two) == []
+
+
+def test_a_cause_that_is_only_recorded_silences_nothing(silenced):
+    cause = {"alertname": "AirflowSchedulerHeartbeatStopped", "severity": "info"}
+    assert silenced(cause, {"alertname": "AirflowDagNoSuccess", "dag_id": "a"}) == []
+
+
+def test_without_a_scheduler_those_who_wait_for_data_hear_of_it(silenced):
+    down = {"alertname": "AirflowSchedulerHeartbeatStopped", "severity": "critical"}
+    promises = [{"alertname": name, "dag_id": "orders"} for name in ("AirflowDataStale", "AirflowFinishMissed")]
+    assert silenced(down, *promises) == []
+
+
+def test_what_has_failed_and_was_told_is_not_told_to_be_late(silenced, failed_task):
+    late = failed_task(alertname="AirflowDeadlineMissed")
+    missed = {"alertname": "AirflowFinishMissed", "dag_id": "orders"}
+    assert silenced(failed_task(), late, missed) == ["AirflowDeadlineMissed", "AirflowFinishMissed"]
+
+
+def test_another_run_that_is_late_is_told(silenced, failed_task):
+    assert silenced(failed_task(run_id="one"), failed_task(alertname="AirflowDeadlineMissed", run_id="two")) == []
+
+
+def test_every_alert_of_an_inhibition_exists():
+    named = {
+        name for table in (inhibitions.CLUSTER, inhibitions.DAG) for one in table.items() for name in (one[0], *one[1])
+    }
+    assert named <= {rule.name for rule in RULES}
 
 
 def test_a_failure_at_two_severities_is_told_once(silenced, failed_task):

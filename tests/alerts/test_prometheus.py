@@ -13,7 +13,7 @@ import yaml
 from windsock.alerts import build
 from windsock.settings import Settings
 
-LABELS = 'dag_id="orders",task_id="load"'
+LABELS = 'dag_id="orders"'
 
 
 class Exporter:
@@ -28,8 +28,8 @@ class Exporter:
             def do_GET(self):
                 body = (
                     "# TYPE airflow_scheduler_heartbeat_total counter\nairflow_scheduler_heartbeat_total 7\n"
-                    "# TYPE airflow_ti_finish_total counter\n"
-                    f'airflow_ti_finish_total{{{LABELS},state="failed"}} {outer.failed}\n'
+                    "# TYPE airflow_dag_tries_finished_total counter\n"
+                    f'airflow_dag_tries_finished_total{{{LABELS},state="failed"}} {outer.failed}\n'
                 ).encode()
                 self.send_response(200 if outer.failed is not None else 503)
                 self.send_header("Content-Type", "text/plain; version=0.0.4")
@@ -66,7 +66,7 @@ def prometheus(serve, tmp_path):
         folder = tmp_path / "prometheus"
         folder.mkdir()
         # The rules look back a minute or two, in steps of a minute: here each is a second.
-        text = re.sub(r"(offset [12]|:1|\[2)m(?:30s)?\b", r"\1s", build.files(Settings())[build.RULES])
+        text = re.sub(r"(offset [12]|:1|\[2|interval: [13])m(?:30s)?\b", r"\1s", build.files(Settings())[build.RULES])
         (folder / "rules.yml").write_text(text)
         scraped = [{"targets": [address], "labels": {"cluster": cluster}} for cluster, address in targets.items()]
         peers = [{"targets": [alertmanager.url.removeprefix("http://")]}]
@@ -102,10 +102,11 @@ def test_rules_read_what_is_scraped_and_reach_alertmanager(prometheus, alertmana
         prometheus(targets, alertmanager) as url,
     ):
         eventually(lambda: alertmanager.alerts(alertname="Watchdog"), "the watchdog")
-        seen = 'airflow_ti_finish_total{cluster="prod",state="failed"} == 0'
+        seen = 'airflow_dag_tries_finished_total{cluster="prod",state="failed"} == 0'
         eventually(lambda: query(url, seen), "the first scrape")
         exporter.failed = 3
-        grown = 'cluster_dag_id_state:airflow_ti_finish:growth1h{cluster="prod",dag_id="orders",state="failed"} == 3'
+        failures = '{cluster="prod",dag_id="orders",state="failed"}'
+        grown = f"cluster_dag_id_state:airflow_dag_tries_finished:growth1h{failures} == 3"
         eventually(lambda: query(url, grown), "three failures, counted without extrapolation")
         exporter.failed = None
         eventually(lambda: query(url, 'up{cluster="prod"} == 0'), "a scrape fails")

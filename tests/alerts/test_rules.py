@@ -94,6 +94,33 @@ def unit_test(tool, tmp_path):
             "windsock_reconcile_last_pass_timestamp_seconds",
             "stays quiet: a reconciler works, and its",
         ),
+        ("AirflowComponentLost", "quantile_over_time(0.5", "quantile_over_time(1", "boundary: half"),
+        ("AirflowComponentLost", ":alive > 0", ":alive >= 0", "stays quiet: none"),
+        ("AirflowSchedulerLoopSlow", ") > 10\n", ") >= 10\n", "boundary"),
+        ("AirflowDagScheduleMissed", "airflow_db_dag_runs[5m30s]", "airflow_db_dag_stale[5m30s]", "stays quiet: a run"),
+        ("AirflowDagRunNotStarting", "airflow_db_dag_paused[5m30s])) == 1", "airflow_db_dag_paused[5m30s])) == 2", ""),
+        ("AirflowDagParsingBehind", " < 1800", " < 99999", "stays quiet: none"),
+        ("AirflowDagImportError", "for: 10m", "for: 5m", "stays quiet"),
+        (
+            "AirflowTriggersWaiting",
+            '"TriggererJob"}[5m30s])) > 180',
+            '"TriggererJob"}[5m30s])) > 900',
+            "stays quiet: no",
+        ),
+        ("AirflowTasksStuckQueued", "keep_firing_for: 10m", "keep_firing_for: 9m", "fires: while"),
+        ("AirflowPoolStarving", "open_slots[5m30s])) <= 0", "open_slots[5m30s])) == 0", "fires: more"),
+        ("AirflowExecutorFull", " > 600", " > 599", "boundary: what"),
+        ("AirflowTasksKilled", "airflow_zombies_killed_total", "airflow_zombies", "fires: who"),
+        ("AirflowRetryStorm", " >= 3\n", " >= 2\n", "stays quiet: all"),
+        ("AirflowDagRunLong", " > 900", " >= 900", "boundary: a quarter"),
+        ("AirflowDagNoSuccess", " > 3600", " >= 3600", "boundary"),
+        (
+            "AirflowBackfillStuck",
+            "backfill_paused[10m30s])) == 1",
+            "backfill_paused[10m30s])) == 2",
+            "stays quiet: it is p",
+        ),
+        ("AirflowTableGrowing", "> 1.25 *", ">= 1.25 *", "boundary"),
         ("WindsockDatabaseDown", "airflow_db_up[5m30s]", "airflow_db_up[1m]", "fires: over"),
         (
             "WindsockDatabaseDown",
@@ -242,7 +269,7 @@ def test_links_are_there_where_they_are_configured():
 
 def test_prometheus_fills_the_dag_into_the_link(tool, tmp_path):
     (tmp_path / "rules.yml").write_text(build.files(Settings(links=LINKS))[build.RULES])
-    series = 'airflow_ti_finish_total{cluster="c", dag_id="a&b", state="failed", task_id="t"}'
+    series = 'airflow_dag_tries_finished_total{cluster="c", dag_id="a&b", state="failed"}'
     annotations = {
         "summary": "No callback told anyone of failures in a&b: 1 within an hour",
         "description": "More tasks ended as failed than callbacks reported: the tasks have no callback of windsock, or"

@@ -91,30 +91,8 @@ def test_a_credential_is_sent_and_not_shown(hostile, configure, monkeypatch):
     assert "t0ps3cr3t" not in out + err
 
 
-@pytest.mark.parametrize(
-    ("arguments", "team", "severity"),
-    [
-        (("orders", "--owner", "payments", "--tag", "team:payments"), "payments", "warning"),
-        (("orders", "--owner", "payments"), "payments", "warning"),
-        (("orders", "--owner", "ada"), "default", "warning"),
-        (("report_daily", "--tag", "tier:1"), "reports", "critical"),
-    ],
-)
-def test_routes(configure, arguments, team, severity):
-    configure(teams=TEAMS, severity=[{"match": {"tag": ["tier:1"]}, "is": "critical"}])
-
-    said = f"{arguments[0]}: team {team}, severity {severity}\ntold: nobody\n"
-    assert windsock("routes", *arguments) == (0, said, "")
-
-    code, out, _ = windsock("routes", *arguments, "--json")
-    assert code == 0
-    facts = json.loads(out)
-    assert (facts["dag_id"], facts["team"], facts["severity"]) == (arguments[0], team, severity)
-
-
 def test_help_has_examples():
     assert "Example: windsock notify test" in windsock("test", "--help")[1]
-    assert "Example: windsock notify routes" in windsock("routes", "--help")[1]
 
 
 @pytest.fixture
@@ -168,31 +146,6 @@ def test_a_channel_that_nobody_configured(configure, away, arguments, says):
     code, _, err = windsock("test", *arguments)
     assert code == 2
     assert says in err
-
-
-def test_routes_say_where(configure, away):
-    configure(**away, defaults={"slack": "#all"})
-    assert windsock("routes")[1].splitlines() == [
-        "pay, critical: pagerduty ${PD_PAY}, slack #pay, email pay@example.org",
-        "pay, warning: slack #pay, email pay@example.org",
-        "default, critical: slack #all",
-        "default, warning: slack #all",
-    ]
-    assert windsock("routes", "orders")[1].splitlines()[1] == "told: slack #all"
-    assert json.loads(windsock("routes", "--json")[1])[0]["to"][1] == "slack #pay"
-
-
-def test_with_an_alertmanager_only_what_it_reaches_is_told(configure, away):
-    teams = {"ops": {"match": {"dag": "ops_*"}, "webhook": "https://hooks.example.org/x", "apprise": ["${A_URL}"]}}
-    configure(**{**away, "teams": teams, "defaults": {"slack": "#all"}})
-    assert (
-        windsock("routes", "ops_a")[1].splitlines()[1] == "told: webhook https://hooks.example.org/x, apprise ${A_URL}"
-    )
-    configure(**{**away, "teams": teams, "defaults": {"slack": "#all"}, "alertmanager": {"urls": "http://am:9093"}})
-    assert windsock("routes", "ops_a")[1].splitlines()[1] == "told: webhook https://hooks.example.org/x"
-    teams["ops"]["webhook"] = "${HOOK}"
-    configure(**{**away, "teams": teams, "defaults": {"slack": "#all"}, "alertmanager": {"urls": "http://am:9093"}})
-    assert windsock("routes", "ops_a")[1].splitlines()[1] == "told: slack #all"
 
 
 def test_a_preview_sends_nothing(configure, away, inbox, tmp_path):
@@ -262,6 +215,6 @@ def test_dead_letters_are_listed_and_tried_again(configure, hostile, alertmanage
     assert windsock("dead", "--retry", "nonsense")[0] == 2
 
 
-@pytest.mark.parametrize("command", ["test", "preview", "routes", "spool", "flush", "dead"])
+@pytest.mark.parametrize("command", ["test", "preview", "spool", "flush", "dead"])
 def test_each_command_has_an_example(command):
     assert f"Example: windsock notify {command}" in windsock(command, "--help")[1]

@@ -183,7 +183,7 @@ def test_settings_can_not_be_changed(load):
         ),
         (
             "slo: {d: {success: 101%}}\n",
-            "windsock.yaml:1: slo.d.success: input should be less than or equal to 1, got '101%'",
+            "windsock.yaml:1: slo.d.success: input should be less than 1, got '101%'",
         ),
         (
             "slo: {d: {finish_by: '25:00 UTC'}}\n",

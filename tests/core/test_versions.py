@@ -33,7 +33,7 @@ def test_the_same_registry_has_no_difference(script, rows):
 def test_what_is_gone_names_each_rule_panel_and_line_that_reads_it(script, rows):
     said = list(script.differences(NEWEST, [row for row in rows if row["name"] != "ti.finish"]))
     assert said[0] == "- ti.finish"
-    assert "    record cluster_instance_dag_id_state:airflow_ti_finish:sum" in said
+    assert "    record cluster_dag_id_state:airflow_dag_tries_finished:growth1m" in said
     assert any(line.startswith("    panel overview: ") for line in said)
     assert any(line.startswith("    docs/exporter.md:") for line in said)
 

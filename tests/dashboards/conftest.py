@@ -185,13 +185,15 @@ LEVELS = {
     "airflow_db_pool_slots": 4,
 }
 """What a gauge is, other than 1: an incident, so that what lists only what is wrong has something to list."""
+BUDGET = {"broken28d": 0.5, "budget": 0.01, "burn3d": 50, "budget_left28d": -49}
+"""What rules record of an objective: half of the runs fail, fifty times as many as the one in a hundred that may."""
 LATELY = {"airflow_db_dag_paused_with_schedule", "airflow_db_dag_stale"}
 """What is so since a few minutes."""
 
 
 def growth(family: str, labels: dict[str, str]) -> int:
     """What a counter grows by in each step."""
-    if family not in ("airflow_ti_finish_total", "airflow_db_task_instances_finished_total"):
+    if family not in (*catalog.SUMMED, *catalog.SUMMED.values(), "airflow_db_task_instances_finished_total"):
         return 1
     return 3 if labels["dag_id"] == "orders" and labels["state"] == "failed" else TRIES[labels["state"]]
 
@@ -210,6 +212,9 @@ def _samples() -> Iterator[str]:
         yield f"up{{{common}}} 1 {at}"
         for name, severity in (("AirflowSchedulerSilent", "critical"), ("Watchdog", "info")):
             yield f'ALERTS{{{common},alertname="{name}",alertstate="firing",severity="{severity}"}} 1 {at}'
+        for name, value in BUDGET.items():
+            of = 'cluster="prod",dag_id="orders",objective="success"'
+            yield f"cluster_dag_id_objective:airflow_db_dag_objective_ratio:{name}{{{of}}} {value} {at}"
 
 
 def _recorded() -> Iterator[str]:

@@ -11,20 +11,19 @@ import pytest
 from windsock import catalog
 from windsock.dashboards.queries import Query, provenance
 
-from .conftest import CUSTOM, interpolate
+from .conftest import BUDGET, CUSTOM, interpolate
 
 SCRAPE = {"cluster", "instance", "job"}
 FROM_PROMETHEUS = {
     "up": SCRAPE,
     "ALERTS": SCRAPE | {"alertname", "alertstate", "severity", "team", "dag_id", "pool_name"},
 }
-RECORDED = {"cluster_instance_dag_id_state:airflow_ti_finish:sum": {"cluster", "instance", "dag_id", "state"}}
 HISTOGRAM = {"_bucket": {"le"}, "_sum": set(), "_count": set()}
 
 
 def exposed() -> dict[str, set[str]]:
     """The labels of every sample's name."""
-    names = {name: set(labels) for name, labels in (FROM_PROMETHEUS | RECORDED).items()}
+    names = {name: set(labels) for name, labels in FROM_PROMETHEUS.items()}
     for metric in (*catalog.by_family().values(), *CUSTOM):
         suffixes = HISTOGRAM if metric.kind == "histogram" else {"": set()}
         for suffix, extra in suffixes.items():
@@ -32,6 +31,9 @@ def exposed() -> dict[str, set[str]]:
         bucket = f"{metric.family}_bucket"
         names[f"cluster_instance_le:{bucket}:sum"] = {"cluster", "instance", "le"}
         names[f"cluster_instance_queue_le:{bucket}:sum"] = {"cluster", "instance", "queue", "le"}
+    for name in BUDGET:
+        recorded = f"cluster_dag_id_objective:airflow_db_dag_objective_ratio:{name}"
+        names[recorded] = {"cluster", "dag_id", "objective"}
     return names
 
 

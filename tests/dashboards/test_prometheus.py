@@ -133,15 +133,16 @@ def test_where_nothing_succeeded_the_rate_is_zero_and_not_unknown(prometheus, ta
     assert [numbers(series) for series in found] == [[0.0]]
 
 
-def test_the_error_budget_is_what_is_left_of_the_failures_that_may_be(prometheus, targets, value):
-    # Half of the runs fail: fifty times as many as the one in a hundred that may.
+def test_who_spends_the_error_budget_and_what_is_left_of_it(prometheus, targets, value):
     assert value("objectives", "Runs that succeeded") == {"": pytest.approx(0.5)}
-    assert value("objectives", "Error budget left") == {"": pytest.approx(-49)}
+    assert value("objectives", "Error budgets spent") == {"": 1}
+    assert value("objectives", "Error budgets of objectives") == {"orders,prod,success": -49}
+    assert value("objectives", "Error budgets of objectives", "C") == {"orders,prod,success": pytest.approx(0.01)}
     assert value("objectives", "Who spends it", "B") == {
         "orders,prod": pytest.approx(0.5),
         "billing,prod": pytest.approx(0.5),
     }
-    target = only(targets, "objectives", "Error budget left")
+    target = only(targets, "objectives", "Runs that succeeded")
     never = target.query.replace("_failed_", "_success_").replace('state="failed"', 'state="never-seen"')
     never = never.replace("airflow_dagrun_duration_success_seconds_count", "airflow_nothing_total")
     assert [numbers(series) for series in ask(prometheus, never, instant=True)] == [[1.0]]

@@ -34,7 +34,7 @@ def test_every_reason_is_one_of_a_query(read):
         ("3.1.3", "sum(airflow_ti_finish_total)", "Airflow 3.1.3 does not send `ti.finish`"),
         (
             "3.1.3",
-            "sum(cluster_instance_dag_id_state:airflow_ti_finish:sum)",
+            "sum(airflow_dag_tries_finished_total)",
             "Airflow 3.1.3 does not send `ti.finish`",
         ),
         (NEWEST, "sum(rate(airflow_celery_task_timeout_error_total[1m]))", "another executor"),

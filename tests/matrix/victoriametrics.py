@@ -7,6 +7,7 @@ does not, so that no test_ stands before its name.
 from __future__ import annotations
 
 import re
+import subprocess
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,7 +19,7 @@ from real import engines, programs
 from real.server import Server
 
 from windsock import parts
-from windsock.alerts import build, coverage
+from windsock.alerts import build, coverage, formats
 from windsock.alerts.rules import RULES
 from windsock.alerts.unit_tests import needed
 from windsock.settings import Settings
@@ -59,6 +60,15 @@ def test_every_unit_test_passes(passes, alert):
 )
 def test_a_wrong_rule_fails_its_unit_tests(passes, alert, right, wrong):
     assert passes(alert, right, wrong).returncode == 1
+
+
+def test_vmalert_takes_the_file_that_is_made_for_it(tmp_path):
+    settings = Settings(prometheus={"version": "2.53", "query_offset": "30s"})
+    (tmp_path / "rules.yml").write_text(formats.vmalert(build.files(settings)[build.RULES], settings)["rules.yml"])
+    vmalert = programs.find("vmalert", parts.VICTORIAMETRICS.current)
+    command = [vmalert, "-dryRun", "-rule.validateTemplates", f"-rule={tmp_path}/rules.yml"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 class Exporter:

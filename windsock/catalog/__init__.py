@@ -111,6 +111,26 @@ def metadata() -> tuple[Metric, ...]:
     )
 
 
+SUMMED: Mapping[str, str] = {"airflow_dag_tries_finished_total": "airflow_ti_finish_total"}
+"""Counters that the exporter adds up, and of what: by fewer labels, so that rules need not read each task."""
+
+
+@cache
+def sums() -> tuple[Metric, ...]:
+    """The counters of `SUMMED`, sent by who sends what they add up."""
+    parts = {metric.family: metric for metric in airflow()}
+    return tuple(
+        replace(
+            parts[part],
+            family=family,
+            help="Tries that ended, by the state they ended in, of all tasks of the DAG.",
+            labels=("dag_id", "state"),
+            legacy=(),
+        )
+        for family, part in SUMMED.items()
+    )
+
+
 @cache
 def callbacks() -> tuple[Metric, ...]:
     """What windsock's callbacks and listeners report through Airflow's own StatsD."""
@@ -138,7 +158,7 @@ def statsd() -> tuple[Metric, ...]:
 @cache
 def by_family() -> Mapping[str, Metric]:
     """All metrics by the name of their family."""
-    return {metric.family: metric for metric in (*airflow(), *callbacks(), *metadata(), *own())}
+    return {metric.family: metric for metric in (*airflow(), *sums(), *callbacks(), *metadata(), *own())}
 
 
 def family(name: str) -> Metric:

@@ -29,6 +29,11 @@ DB_METRICS: tuple[Row, ...] = (
     _gauge("dag_info", "Always 1; the labels say whose the DAG is.", "dag_id owner team severity tags"),
     _gauge("dag_paused", "Whether the DAG is paused.", "dag_id"),
     _gauge("dag_paused_with_schedule", "1 for a DAG that has a schedule and is paused; else no series.", "dag_id"),
+    _gauge(
+        "dag_paused_by_failures",
+        "1 for a paused DAG whose last runs failed as often in a row as makes Airflow pause it; else no series.",
+        "dag_id",
+    ),
     _gauge("dag_stale", "1 for a DAG whose file no longer brings it; else no series.", "dag_id"),
     _gauge("dag_last_parsed_timestamp_seconds", "When the DAG's file was last parsed.", "dag_id", "seconds"),
     _gauge(
@@ -69,9 +74,22 @@ DB_METRICS: tuple[Row, ...] = (
         "Age of the DAG's oldest running run, divided by its usual run time.",
         "dag_id",
     ),
+    _gauge(
+        "dag_success_pause_seconds",
+        "Longest time between two successes among the last 30 finished runs of a DAG with a schedule that is not"
+        " paused; needs 5 of them.",
+        "dag_id",
+        "seconds",
+    ),
     _counter("dag_runs_finished", "Runs that finished, by state.", "dag_id state"),
     _histogram("dag_run_duration", "Time from start to end of finished runs.", "dag_id state", TASK),
     # what slo in windsock.yaml promises
+    _gauge(
+        "dag_objective_ratio",
+        "What slo promises: the share of the runs that succeed, of the time in which the other objectives hold.",
+        "dag_id objective",
+        "ratio",
+    ),
     _gauge("dag_fresh_within_seconds", "What slo.fresh_within promises.", "dag_id", "seconds"),
     _gauge("dag_fresh", "Whether the last success is as young as slo.fresh_within promises.", "dag_id"),
     _gauge(
@@ -116,6 +134,12 @@ DB_METRICS: tuple[Row, ...] = (
         "dag_id",
         "seconds",
     ),
+    _gauge(
+        "dag_ready_oldest_age_seconds",
+        "Longest time that a task instance of the DAG has been scheduled although its pool has free slots.",
+        "dag_id",
+        "seconds",
+    ),
     _counter("task_instances_finished", "Task instances that finished, by state.", "dag_id state"),
     _histogram(
         "task_instance_duration",
@@ -137,16 +161,22 @@ DB_METRICS: tuple[Row, ...] = (
     _gauge("pool_used_slots", "Slots that task instances in this state take or ask for.", "pool_name state"),
     _gauge("pool_open_slots", "Slots of the pool that are free.", "pool_name"),
     _gauge("pool_starving_tasks", "Scheduled task instances of a pool that has no free slot.", "pool_name"),
+    _gauge(
+        "pool_oldest_wait_seconds",
+        "Longest time that a task instance of the pool has been scheduled.",
+        "pool_name",
+        "seconds",
+    ),
     # components
     _gauge(
         "heartbeat_timestamp_seconds",
-        "Last heartbeat of a component that has not ended; one without a heartbeat for a day is left out.",
+        "Last heartbeat of a component that has not ended properly; one without a heartbeat for a day is left out.",
         "job_type hostname",
         "seconds",
     ),
     _gauge(
         "heartbeat_age_seconds",
-        "Age of the last heartbeat of a component that has not ended, up to a day.",
+        "Age of the last heartbeat of a component that has not ended properly, up to a day.",
         "job_type hostname",
         "seconds",
     ),
@@ -165,6 +195,7 @@ DB_METRICS: tuple[Row, ...] = (
     _gauge(
         "backfill_runs", "Runs of a backfill that is not completed; none: not created yet.", "dag_id backfill_id state"
     ),
+    _gauge("backfill_paused", "1 for a backfill that is paused; else no series.", "dag_id backfill_id"),
     # the database itself
     _gauge("table_rows", "Rows of a table, as the database estimates them.", "table"),
     _gauge("table_size_bytes", "Size of a table with its indexes.", "table", "bytes"),

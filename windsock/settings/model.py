@@ -24,6 +24,7 @@ from windsock.channels.slack import SlackChannel
 from windsock.channels.webhook import WebhookChannel
 from windsock.exceptions import SettingsError
 from windsock.settings import sources
+from windsock.settings.alerts import Alerts
 from windsock.settings.callbacks import Callbacks
 from windsock.settings.exporter import Exporter
 from windsock.settings.formats import (
@@ -34,7 +35,6 @@ from windsock.settings.formats import (
     Reference,
     References,
     SecretPattern,
-    TimeOfDay,
     TimeZone,
     Url,
     Urls,
@@ -42,9 +42,11 @@ from windsock.settings.formats import (
 )
 from windsock.settings.logs import Logs
 from windsock.settings.matching import Match, Severity
+from windsock.settings.mute import Mute
+from windsock.settings.objectives import Objective
 from windsock.settings.reconcile import Reconcile, Reconciling, Resolve
 from windsock.settings.section import Public, Section
-from windsock.settings.units import Duration, Ratio
+from windsock.settings.units import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -93,6 +95,9 @@ class Alertmanager(Section):
     """Where the generated alertmanager.yml looks for one file a secret, named like the variable in lower case."""
     version: AlertmanagerVersion = versions.ALERTMANAGER
     """What the generated files may use; auto: what all of `urls` have, which `windsock alerts build` asks them."""
+    watchdog: Url | Reference | None = None
+    """A dead man's switch, which Alertmanager calls every five minutes as long as all is well: it raises the alarm
+    when that stops. A URL, or what holds one that is secret, from 0.28 on."""
     proxy: Url | None = None
     """The HTTP proxy through which Alertmanager reaches the platforms."""
     ca_file: str | None = None
@@ -172,6 +177,8 @@ class Addresses(Section):
     """One of callbacks.templates; callbacks only."""
     timezone: TimeZone | None = None
     """The zone of the times in messages, such as Europe/Berlin; None: that of `defaults`, which is UTC."""
+    mute: tuple[Mute, ...] = ()
+    """When Alertmanager tells nobody here; callbacks without one know nothing of it."""
 
 
 class Team(Addresses):
@@ -205,17 +212,6 @@ class Redaction(Section):
     no repeated group that holds a repeat or alternatives: Python can't stop one that takes long."""
 
 
-class Objective(Section):
-    """What is promised about one DAG."""
-
-    success: Ratio | None = None
-    """The share of its runs that succeed, such as 99.5%. Nothing reads it yet."""
-    fresh_within: Duration | None = None
-    """Its latest success is no older than this, such as 26h."""
-    finish_by: TimeOfDay | None = None
-    """A time of day with its zone, such as 06:00 Europe/Berlin, by which its run has succeeded."""
-
-
 class Settings(Section):
     """The whole of windsock.yaml."""
 
@@ -228,6 +224,7 @@ class Settings(Section):
     plugin: Plugin = Plugin()
     alertmanager: Alertmanager = Alertmanager()
     prometheus: Prometheus = Prometheus()
+    alerts: Alerts = Alerts()
     grafana: Grafana = Grafana()
     callbacks: Callbacks = Callbacks()
     logs: Logs = Logs()
@@ -240,7 +237,8 @@ class Settings(Section):
     severity: tuple[SeverityRule, ...] = ()
     """How bad a failure is: the first rule that matches decides, else `defaults.severity`."""
     slo: dict[str, Objective] = {}
-    """By DAG id: what is promised about it, exposed as `airflow_db_dag_fresh*` and `airflow_db_dag_finish_by*`."""
+    """What is promised about DAGs, by their id, by patterns of it, or by what `match` says; of several entries for one
+    DAG, the first that makes a promise makes it."""
 
     @field_validator("teams", "defaults")
     @classmethod

@@ -30,13 +30,16 @@ class Pools(Query):
         "airflow_db_pool_used_slots",
         "airflow_db_pool_open_slots",
         "airflow_db_pool_starving_tasks",
+        "airflow_db_pool_oldest_wait_seconds",
+        "airflow_db_dag_ready_oldest_age_seconds",
     )
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
         look.needs("task_instances")
         pools = look.schema.table("slot_pool", "pool", "slots", "include_deferred").c
-        slots = look.facts.slots
+        slots, waits = look.facts.slots, look.facts.waits
+        ready: dict[str, float] = {}
         for pool, size, deferred in look.execute(sa.select(pools.pool, pools.slots, pools.include_deferred)):
             key = labels(pool_name=pool)
             total = float("inf") if size is None or size < 0 else float(size)
@@ -48,10 +51,20 @@ class Pools(Query):
             yield "airflow_db_pool_open_slots", key, total - taken
             starving = slots.get((pool, "tasks"), 0.0) if total - taken <= 0 else 0.0
             yield "airflow_db_pool_starving_tasks", key, starving
+            of_dags = waits.get(pool, {})
+            yield "airflow_db_pool_oldest_wait_seconds", key, max(of_dags.values(), default=0.0)
+            if total > taken:
+                for dag_id, age in of_dags.items():
+                    ready[dag_id] = max(ready.get(dag_id, 0.0), age)
+        for dag_id, age in ready.items():
+            yield "airflow_db_dag_ready_oldest_age_seconds", labels(dag_id=dag_id), age
 
 
 class Components(Query):
-    """The newest heartbeat of each kind of component on each host, of those that have not ended properly."""
+    """The newest heartbeat of each kind of component on each host, of those that have not ended properly.
+
+    The schedulers that live mark one that was killed as failed, within minutes; the others stay as they were.
+    """
 
     name = "components"
     gauges = ("airflow_db_heartbeat_timestamp_seconds", "airflow_db_heartbeat_age_seconds")
@@ -64,7 +77,7 @@ class Components(Query):
             .where(
                 jobs.job_type.in_(_COMPONENTS),
                 jobs.latest_heartbeat > look.bind(look.now - _REMEMBERED),
-                jobs.state == "running",
+                jobs.state.in_(("running", "failed")),
             )
             .group_by(jobs.job_type, jobs.hostname)
         )

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from windsock import teams
+from windsock.exporter.database import slo
 from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.query import Query
 from windsock.exporter.database.rows import Dag
@@ -43,8 +44,18 @@ class Dags(Query):
     def collect(self, look: Pass) -> Iterator[Sample]:
         schedule = look.schema.either("dag", "timetable_summary", "schedule_interval")
         stale = look.schema.either("dag", "is_stale", "is_active")
+        failures = "max_consecutive_failed_dag_runs"
+        limited = (failures,) if look.schema.has("dag", failures) else ()
         dags = look.schema.table(
-            "dag", "dag_id", "owners", "is_paused", stale, schedule, "next_dagrun_create_after", "last_parsed_time"
+            "dag",
+            *limited,
+            "dag_id",
+            "owners",
+            "is_paused",
+            stale,
+            schedule,
+            "next_dagrun_create_after",
+            "last_parsed_time",
         ).c
         rows = look.execute(
             sa.select(
@@ -55,38 +66,34 @@ class Dags(Query):
                 dags[schedule],
                 dags.next_dagrun_create_after,
                 dags.last_parsed_time,
+                *(dags[name] for name in limited),
             )
         )
         found: dict[str, Dag] = {}
         parsed: dict[str, float | None] = {}
-        for dag_id, owners, paused, flag, schedule_text, due, when in rows:
+        for dag_id, owners, paused, flag, schedule_text, due, when, *most in rows:
             if bool(flag) == (stale == "is_stale"):
                 yield "airflow_db_dag_stale", labels(dag_id=dag_id), 1
                 continue
             scheduled = _plain(schedule_text) not in _NO_SCHEDULE
-            found[dag_id] = Dag(dag_id, owners or "", bool(paused), scheduled, moment(due))
+            found[dag_id] = Dag(dag_id, owners or "", bool(paused), scheduled, moment(due), sum(most))
             parsed[dag_id] = moment(when)
         look.facts.dags = found
         look.facts.known = frozenset(row[0] for row in rows)
         if look.facts.tagged is not None and found.keys() - look.facts.tagged:
             read_tags(look)  # new ones: their team depends on them
         look.facts.tagged = frozenset(found)
+        facts = {dag.dag_id: _facts(dag, look) for dag in found.values()}
+        look.facts.promised = slo.promises(look.settings.slo, facts.values(), look.route)
         for dag in found.values():
             key = labels(dag_id=dag.dag_id)
-            yield "airflow_db_dag_info", self._info(dag, look), 1
+            yield "airflow_db_dag_info", _info(dag, facts[dag.dag_id], look), 1
             yield "airflow_db_dag_paused", key, int(dag.paused)
             if dag.paused and dag.scheduled:
                 yield "airflow_db_dag_paused_with_schedule", key, 1
             if (when := parsed[dag.dag_id]) is not None:
                 yield "airflow_db_dag_last_parsed_timestamp_seconds", key, when
             yield "airflow_db_dag_schedule_lag_seconds", key, 0 if dag.paused else look.age(dag.next_due)
-
-    @staticmethod
-    def _info(dag: Dag, look: Pass) -> tuple[tuple[str, str], ...]:
-        tags = look.facts.tags.get(dag.dag_id, ())
-        facts = teams.DagFacts(dag.dag_id, teams.owners_of(dag.owner), tags)
-        team, severity = look.route(facts)
-        return labels(dag_id=dag.dag_id, owner=dag.owner, team=team, severity=severity, tags=",".join(tags))
 
 
 class Tags(Query):
@@ -126,6 +133,15 @@ def read_tags(look: Pass) -> None:
     for dag_id, name in look.execute(sa.select(tags.dag_id, tags.name)):
         found[dag_id].append(name)
     look.facts.tags = {dag_id: tuple(sorted(names)) for dag_id, names in found.items()}
+
+
+def _facts(dag: Dag, look: Pass) -> teams.DagFacts:
+    return teams.DagFacts(dag.dag_id, teams.owners_of(dag.owner), look.facts.tags.get(dag.dag_id, ()))
+
+
+def _info(dag: Dag, facts: teams.DagFacts, look: Pass) -> tuple[tuple[str, str], ...]:
+    team, severity = look.route(facts)
+    return labels(dag_id=dag.dag_id, owner=dag.owner, team=team, severity=severity, tags=",".join(facts.tags))
 
 
 def _plain(schedule: str | None) -> str | None:

@@ -65,7 +65,7 @@ class Forecast(Query):
         look.needs("dags", "runs", "history")
         promises = {
             dag_id: slo.FinishBy.parse(objective.finish_by).next(look.now)
-            for dag_id, objective in look.settings.slo.items()
+            for dag_id, objective in look.facts.promised.items()
             if objective.finish_by is not None and dag_id in look.facts.dags
         }
         # Whoever was looked at last comes last.

@@ -95,28 +95,30 @@ class Backfills(Query):
     """The runs of the backfills that are not completed."""
 
     name = "backfills"
-    gauges = ("airflow_db_backfill_runs",)
+    gauges = ("airflow_db_backfill_runs", "airflow_db_backfill_paused")
     every = 4
     optional = ("backfill",)
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
-        backfills = look.schema.table("backfill", "id", "dag_id", "completed_at")
+        backfills = look.schema.table("backfill", "id", "dag_id", "completed_at", "is_paused")
         members = look.schema.table("backfill_dag_run", "backfill_id", "dag_run_id")
         runs = look.schema.table("dag_run", "id", "state")
         statement = (
-            sa.select(backfills.c.dag_id, backfills.c.id, runs.c.state, sa.func.count())
+            sa.select(backfills.c.dag_id, backfills.c.id, backfills.c.is_paused, runs.c.state, sa.func.count())
             .select_from(
                 backfills.join(members, members.c.backfill_id == backfills.c.id).outerjoin(
                     runs, members.c.dag_run_id == runs.c.id
                 )
             )
             .where(backfills.c.completed_at.is_(None))
-            .group_by(backfills.c.dag_id, backfills.c.id, runs.c.state)
+            .group_by(backfills.c.dag_id, backfills.c.id, backfills.c.is_paused, runs.c.state)
         )
-        for dag_id, backfill_id, state, number in look.execute(statement):
-            found = labels(dag_id=dag_id, backfill_id=str(backfill_id), state=state or "none")
-            yield "airflow_db_backfill_runs", found, number
+        for dag_id, backfill_id, paused, state, number in look.execute(statement):
+            key = {"dag_id": dag_id, "backfill_id": str(backfill_id)}
+            yield "airflow_db_backfill_runs", labels(**key, state=state or "none"), number
+            if paused:
+                yield "airflow_db_backfill_paused", labels(**key), 1
 
 
 class Objectives(Query):
@@ -124,6 +126,7 @@ class Objectives(Query):
 
     name = "slo"
     gauges = (
+        "airflow_db_dag_objective_ratio",
         "airflow_db_dag_fresh_within_seconds",
         "airflow_db_dag_fresh",
         "airflow_db_dag_finish_by_timestamp_seconds",
@@ -133,8 +136,10 @@ class Objectives(Query):
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
         look.needs("dags", "runs", "history")
-        for dag_id, objective in look.settings.slo.items():
+        for dag_id, objective in look.facts.promised.items():
             key = labels(dag_id=dag_id)
+            for name, goal in objective.goals().items():
+                yield "airflow_db_dag_objective_ratio", labels(dag_id=dag_id, objective=name), goal
             if objective.fresh_within is not None:
                 yield "airflow_db_dag_fresh_within_seconds", key, objective.fresh_within
                 fresh = slo.is_fresh(dag_id, objective.fresh_within, look.facts, look.now)

@@ -106,6 +106,8 @@ class PastRuns(Query):
         "airflow_db_dag_consecutive_failures",
         "airflow_db_dag_run_usual_seconds",
         "airflow_db_dag_run_usual_ratio",
+        "airflow_db_dag_success_pause_seconds",
+        "airflow_db_dag_paused_by_failures",
     )
 
     def __init__(self) -> None:
@@ -121,7 +123,7 @@ class PastRuns(Query):
         while due and (look.left() > look.settings.metadata.timeout / 2 or len(due) <= _READ_AGAIN):
             chunk, due = due[: self._chunk], due[self._chunk :]
             self._read(look, chunk)
-        for dag_id in look.facts.dags:
+        for dag_id, dag in look.facts.dags.items():
             past = history.dags.get(dag_id)
             if past is None:
                 continue
@@ -133,6 +135,10 @@ class PastRuns(Query):
             yield "airflow_db_dag_consecutive_failures", key, past.failures
             if past.usual is not None:
                 yield "airflow_db_dag_run_usual_seconds", key, past.usual
+            if past.pause is not None and dag.scheduled and not dag.paused:
+                yield "airflow_db_dag_success_pause_seconds", key, past.pause
+            if dag.paused and 0 < dag.most_failures <= past.failures:
+                yield "airflow_db_dag_paused_by_failures", key, 1
         yield from self._ratios(look)
 
     def _read(self, look: Pass, chunk: Sequence[str]) -> None:

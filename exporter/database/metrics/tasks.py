@@ -76,6 +76,7 @@ class Unfinished(Query):
         queues: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         slots: defaultdict[tuple[str, str], float] = defaultdict(float)
         ages: dict[tuple[str, str], float] = {}
+        waits: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for dag_id, state, pool, queue, executor, number, taken, oldest in rows:
             counts[dag_id, state] += number
             slots[pool, state] += float(taken or 0)
@@ -84,8 +85,11 @@ class Unfinished(Query):
             if state in {"queued", "running"}:
                 queues[executor or "default", queue or "", state] += number
             if oldest is not None:
-                ages[dag_id, state] = max(ages.get((dag_id, state), 0), look.age(moment(oldest)))
-        look.facts.slots = slots
+                age = look.age(moment(oldest))
+                ages[dag_id, state] = max(ages.get((dag_id, state), 0), age)
+                if state == "scheduled":
+                    waits[pool][dag_id] = max(waits[pool].get(dag_id, 0), age)
+        look.facts.slots, look.facts.waits = slots, waits
         for (dag_id, state), number in counts.items():
             yield "airflow_db_task_instances", labels(dag_id=dag_id, state=state), number
         for (dag_id, state), age in ages.items():

@@ -114,6 +114,43 @@ def test_a_promise_about_a_dag_that_is_not_there_is_not_kept(promised):
     assert shown(found, "finish_by_missed") == 0
 
 
+def goals(found: dict[str, float], dag_id: str) -> dict[str, float]:
+    start = f'airflow_db_dag_objective_ratio{{dag_id="{dag_id}",objective="'
+    return {name.removeprefix(start).removesuffix('"}'): value for name, value in found.items() if start in name}
+
+
+def test_promises_by_pattern_tag_and_team_and_the_first_that_makes_one_makes_it(pg_database, look):
+    for dag_id, owner in (("orders_daily", "data"), ("orders_hourly", "data"), ("mart", "bi"), ("other", "ann")):
+        pg_database.dag(dag_id, owners=owner)
+    pg_database.insert("dag_tag", {"dag_id": "mart", "name": "gold"})
+    pg_database.insert("dag_tag", {"dag_id": "orders_hourly", "name": "gold"})
+    eye = look(
+        pg_database.url,
+        teams={"bi": {"match": {"owner": "bi"}}},
+        slo={
+            "orders_daily": {"success": "99.5%"},
+            "orders_*": {"success": "99%", "fresh_within": "26h", "kept": "98%"},
+            "gold ones": {"match": {"tag": "gold", "team": "bi"}, "finish_by": "06:00 Europe/Berlin"},
+            "the team's": {"match": {"team": "b?"}, "success": "90%"},
+            "gone": {"success": "95%"},
+        },
+    )
+    found = eye()
+    assert goals(found, "orders_daily") == {"success": 0.995, "fresh_within": 0.98}
+    assert goals(found, "orders_hourly") == {"success": 0.99, "fresh_within": 0.98}
+    assert goals(found, "mart") == {"success": 0.9, "finish_by": 0.99}
+    assert goals(found, "gone") == {"success": 0.95}
+    assert goals(found, "other") == {}
+    assert shown(found, "fresh_within_seconds", "orders_hourly") == 26 * 3600
+    assert shown(found, "finish_by_missed", "mart") == 0
+
+
+def test_an_entry_that_only_matches_what_is_not_there_promises_nothing(pg_database, look):
+    pg_database.dag("a")
+    found = look(pg_database.url, slo={"b*": {"success": "99%"}, "c": {"match": {"tag": "x"}, "success": "99%"}})()
+    assert not [name for name in found if "objective" in name]
+
+
 def test_a_zone_that_is_none_is_found_when_the_configuration_is_read(tmp_path):
     file = tmp_path / "w.yaml"
     file.write_text('slo: {d: {finish_by: "06:00 Europe/Berln"}}\n')

@@ -38,6 +38,7 @@ def world(seed: int, modern: bool) -> dict[str, list[dict[str, Any]]]:
             "next_dagrun_create_after": dice.choice([None, ago(), NOW + 500]),
             "last_parsed_time": dice.choice([None, ago(1000)]),
             "tags": dice.sample(["x", "team:pay", "tier:1"], dice.randrange(3)),
+            "max_consecutive_failed_dag_runs": dice.choice([0, 1, 2]),
         }
         for number in range(dice.randrange(1, 7))
     ]
@@ -94,7 +95,7 @@ def world(seed: int, modern: bool) -> dict[str, list[dict[str, Any]]]:
             "id": number,
             "job_type": dice.choice(["SchedulerJob", "TriggererJob", "LocalTaskJob"]),
             "hostname": dice.choice(["a", "b"]),
-            "state": dice.choice(["running", "running", "success"]),
+            "state": dice.choice(["running", "running", "failed", "success"]),
             "latest_heartbeat": dice.choice([ago(100), ago(200_000)]),
         }
         for number in range(1, dice.randrange(2, 20))
@@ -113,6 +114,7 @@ def world(seed: int, modern: bool) -> dict[str, list[dict[str, Any]]]:
     ]
     backfills = [
         {"id": n, "dag_id": dice.choice(dags)["dag_id"], "completed_at": dice.choice([None, ago()])}
+        | {"is_paused": dice.random() < 0.5}
         for n in range(1, 3)
     ]
     members = [

@@ -46,6 +46,12 @@ def expected(world: dict[str, list[dict[str, Any]]], modern: bool) -> dict[str, 
                     out[key("dag_last_success_timestamp_seconds", dag_id=d)] = run["end_date"]
                     break
                 failures += 1
+            if dag["is_paused"] and dag["max_consecutive_failed_dag_runs"] in range(1, min(failures, 30) + 1):
+                out[key("dag_paused_by_failures", dag_id=d)] = 1
+            ends = sorted(run["end_date"] for run in done[-30:] if run["state"] == "success")
+            if len(ends) >= 5 and dag["schedule"] and not dag["is_paused"]:
+                pauses = [ends[place] - ends[place - 1] for place in range(1, len(ends))]
+                out[key("dag_success_pause_seconds", dag_id=d)] = max(pauses)
             out[key("dag_consecutive_failures", dag_id=d)] = min(failures, 30)
             lengths = sorted(run["end_date"] - run["start_date"] for run in done[-30:] if run["state"] == "success")
             if len(lengths) >= 3:
@@ -91,8 +97,16 @@ def expected(world: dict[str, list[dict[str, Any]]], modern: bool) -> dict[str, 
             out[key("pool_used_slots", pool_name=p, state=state)] = slots[p, state]
         out[key("pool_open_slots", pool_name=p)] = free
         out[key("pool_starving_tasks", pool_name=p)] = waiting[p] if free <= 0 else 0
+        out[key("pool_oldest_wait_seconds", pool_name=p)] = 0
+        for task in world["tasks"]:
+            if task["state"] == "scheduled" and task["pool"] == p:
+                age = NOW - task["scheduled_dttm" if modern else "updated_at"]
+                most(out, key("pool_oldest_wait_seconds", pool_name=p), age)
+                if free > 0:
+                    most(out, key("dag_ready_oldest_age_seconds", dag_id=task["dag_id"]), age)
     for job in world["jobs"]:
-        if job["job_type"] != "LocalTaskJob" and job["state"] == "running" and NOW - job["latest_heartbeat"] < 86400:
+        ended = job["state"] == "success" or NOW - job["latest_heartbeat"] >= 86400
+        if job["job_type"] != "LocalTaskJob" and not ended:
             labels = {"job_type": job["job_type"], "hostname": job["hostname"]}
             most(out, key("heartbeat_timestamp_seconds", **labels), job["latest_heartbeat"])
     for name, value in list(out.items()):
@@ -125,6 +139,9 @@ def expected(world: dict[str, list[dict[str, Any]]], modern: bool) -> dict[str, 
                     state = of[member["dag_run_id"]]["state"] if member["dag_run_id"] else "none"
                     labels = {"dag_id": backfill["dag_id"], "backfill_id": backfill["id"], "state": state}
                     add(out, key("backfill_runs", **labels), 1)
+                    if backfill["is_paused"]:
+                        del labels["state"]
+                        out[key("backfill_paused", **labels)] = 1
     return out
 
 
@@ -205,6 +222,6 @@ def change(database: Any, rows: dict[str, list[dict[str, Any]]], dice: random.Ra
     name = f"new_{len(rows['dags'])}_{dice.randrange(1000)}"
     rows["dags"].append(
         {"dag_id": name, "owners": "z", "is_paused": False, "stale": False, "schedule": None, "tags": []}
-        | {"next_dagrun_create_after": None, "last_parsed_time": NOW - 1}
+        | {"next_dagrun_create_after": None, "last_parsed_time": NOW - 1, "max_consecutive_failed_dag_runs": 0}
     )
     database.dag(**{key: value for key, value in rows["dags"][-1].items() if key != "tags"})
