@@ -51,6 +51,20 @@ GROWTH_OF = "WindsockKernelDrops"
 
 REASONS = (
     ("*", "* < ⟦1 → 0.75⟧*", "the same: what is compared is a whole number"),
+    ("AirflowErrorBudget*", "*>= ⟦2 → 1.5⟧*", "the same: what is compared is a whole number"),
+    ("AirflowErrorBudget*", "*>= ⟦3 → 2.25⟧*", "the same: what is compared is a whole number"),
+    (
+        "AirflowErrorBudget*",
+        "window *5m30s] → *consecutive_failures",
+        "a gap that it would feel is shorter than `keep`",
+    ),
+    (
+        "*:failed_ratio*",
+        "*> ⟦0 → 1⟧)",
+        "of one run its DAG's consecutive failures say the same, and an alert takes two",
+    ),
+    ("*:failed_ratio3d", "*⟦> → >=⟧ 0)", "the same: where no run ended none failed, and an alert takes two"),
+    ("*:budget", "window *5m30s] → *10m30s]*", "a goal that is known for longer harms nobody"),
     ("WindsockLogsRejected", "*offset 1m) ⟦> → >=⟧ 0*", "the same: a step that adds nothing adds nothing"),
     ("WindsockLogsRejected", "*:1m])) ⟦> → >=⟧ 0", "the same: no step is there that adds nothing"),
     ("WindsockCollectorStale", "window *5m30s] → *2m30s] *", "a gap that it would feel is shorter than `for`"),
