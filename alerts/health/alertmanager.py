@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -12,7 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from windsock import versions
 from windsock.alerts import receivers, routes
 from windsock.doctor.finding import Finding
-from windsock.doctor.server import AskingError, Server
+from windsock.doctor.server import AskingError, Server, examine_each
+from windsock.events import unix
 from windsock.settings.units import format_age
 
 if TYPE_CHECKING:
@@ -33,28 +33,14 @@ _BUILD = "`windsock alerts build`, put alertmanager.yml and windsock.tmpl in pla
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Yield what is found of each of `alertmanager.urls`. Raises SettingsError for a secret that can't be had here."""
-    section = settings.alertmanager
-    if not section.urls:
-        yield Finding(
-            "alertmanager.unknown",
-            "unseen",
-            "No Alertmanager is named: callbacks tell each channel themselves, and nothing groups what they say.",
-            "Set alertmanager.urls in windsock.yaml.",
-            "Alertmanager",
-        )
-    for url in section.urls:
-        server = Server(f"Alertmanager {url}", url, section.http, "alertmanager")
-        try:
-            yield from _Alertmanager(server, settings).findings()
-        except AskingError as error:
-            yield Finding(
-                "alertmanager.down",
-                "critical",
-                f"{error}.",
-                "Start it, or mend alertmanager.urls and alertmanager.http: it tells nobody, and callbacks keep what"
-                " they have to say in their spool.",
-                server.name,
-            )
+    return examine_each(
+        settings.alertmanager,
+        "alertmanager",
+        lambda server: _Alertmanager(server, settings).findings(),
+        none="No Alertmanager is named: callbacks tell each channel themselves, and nothing groups what they say.",
+        mend="Start it, or mend alertmanager.urls and alertmanager.http: it tells nobody, and callbacks keep what they"
+        " have to say in their spool.",
+    )
 
 
 class _Alertmanager:
@@ -188,13 +174,13 @@ class _Alertmanager:
             for cause in one.get("status", {}).get("inhibitedBy", ()):
                 held[cause] = held.get(cause, 0) + 1
         for cause, count in held.items():
-            age = time.time() - _moment(by_id.get(cause, {}).get("startsAt", ""))
-            if cause in by_id and age > _STUCK:
+            age = time.time() - unix(by_id[cause]["startsAt"]) if cause in by_id else 0.0
+            if age > _STUCK:
+                name, others = by_id[cause]["labels"].get("alertname"), f"other{'s' if count > 1 else ''}"
                 yield self._bad(
                     "inhibited",
                     "warning",
-                    f"{by_id[cause]['labels'].get('alertname')} has fired for {format_age(age)} and keeps {count} other"
-                    " alerts from being told.",
+                    f"{name} has fired for {format_age(age)} and keeps {count} {others} from being told.",
                     "End its cause first: what it hides may be news.",
                 )
 
@@ -210,10 +196,3 @@ def _flat(route: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[
         yield (*here, f"-> {route.get('receiver', '')}", *sorted(route.get("group_by") or ()))
     for child in route.get("routes") or ():
         yield from _flat(child, here)
-
-
-def _moment(text: str) -> float:
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(timezone.utc).timestamp()
-    except ValueError:
-        return time.time()

@@ -8,7 +8,7 @@ from windsock import versions
 from windsock.alerts import build
 from windsock.alerts.promql import JOB, SCRAPE
 from windsock.doctor.finding import Finding
-from windsock.doctor.server import AskingError, Server
+from windsock.doctor.server import AskingError, Server, examine_each
 from windsock.settings.units import parse_duration
 
 if TYPE_CHECKING:
@@ -21,27 +21,13 @@ _BUILD = "`windsock alerts build`, put rules.yml where Prometheus' `rule_files` 
 
 def examine(settings: Settings) -> Iterator[Finding]:
     """Yield what is found of each of `prometheus.urls`. Raises SettingsError for a secret that can't be had here."""
-    section = settings.prometheus
-    if not section.urls:
-        yield Finding(
-            "prometheus.unknown",
-            "unseen",
-            "No Prometheus is named.",
-            "Set prometheus.urls in windsock.yaml.",
-            "Prometheus",
-        )
-    for url in section.urls:
-        server = Server(f"Prometheus {url}", url, section.http, "prometheus")
-        try:
-            yield from _Prometheus(server, settings).findings()
-        except AskingError as error:
-            yield Finding(
-                "prometheus.down",
-                "critical",
-                f"{error}.",
-                "Start it, or mend prometheus.urls and prometheus.http: without it no rule fires.",
-                server.name,
-            )
+    return examine_each(
+        settings.prometheus,
+        "prometheus",
+        lambda server: _Prometheus(server, settings).findings(),
+        none="No Prometheus is named.",
+        mend="Start it, or mend prometheus.urls and prometheus.http: without it no rule fires.",
+    )
 
 
 class _Prometheus:

@@ -171,6 +171,17 @@ def test_a_broad_silence(installation):
         requests.delete(f"{url}/{named}", timeout=60).raise_for_status()
 
 
+def test_an_old_alert_that_keeps_others_back(installation):
+    began = rfc3339(datetime.now(timezone.utc) - timedelta(hours=3))
+    labels = {"severity": "critical", "cluster": "prod"}
+    installation.alertmanager.post(
+        {"labels": {"alertname": "WindsockExporterDown", **labels}, "startsAt": began},
+        {"labels": {"alertname": "AirflowSchedulerHeartbeatAbsent", **labels}, "startsAt": began},
+    )
+    found = until(lambda: [one for one in examine(installation.settings()) if one.check == "alertmanager.inhibited"])
+    assert found[0].found == "WindsockExporterDown has fired for 3 h 0 min and keeps 1 other from being told."
+
+
 def test_messages_that_fail(installation):
     """Those of its own Alertmanager: its counters stay."""
     server = Alertmanager(made(), installation.messages)

@@ -15,8 +15,9 @@ from windsock.http import Client
 from .finding import Finding
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from windsock.alertmanager import Peers
     from windsock.settings import Http
 
 TIMEOUT = 5.0
@@ -89,3 +90,22 @@ class Server:
             return
         now = time.time()
         self._skew = said - now if said > now else min(0.0, said + 1 - asked)
+
+
+def examine_each(
+    section: Peers, part: str, look: Callable[[Server], Iterator[Finding]], *, none: str, mend: str
+) -> Iterator[Finding]:
+    """Yield what `look` finds at each of the section's URLs; `none` says what it means that there is none.
+
+    A server that does not answer is critical, and `mend` says what to do. Raises SettingsError for a secret that can't
+    be had here.
+    """
+    title = part.capitalize()
+    if not section.urls:
+        yield Finding(f"{part}.unknown", "unseen", none, f"Set {part}.urls in windsock.yaml.", title)
+    for url in section.urls:
+        server = Server(f"{title} {url}", url, section.http, part)
+        try:
+            yield from look(server)
+        except AskingError as error:
+            yield Finding(f"{part}.down", "critical", f"{error}.", mend, server.name)
