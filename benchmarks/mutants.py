@@ -43,7 +43,7 @@ SELECTOR = re.compile(r"[\w:]+\{[^}]*\}")
 WINDOW = re.compile(r"([\w:]+(?:\{[^}]*\})?|\))\[(\w+)(:\w+)?\]")
 OFFSET = re.compile(r"offset (\w+)")
 GROWTH = re.compile(
-    r"<= bool|cluster_instance:up:min offset \w+ == 1|last_over_time\([\w:]+(?:\{[^}]*\})?\[1h30s\] offset 1m\)"
+    r"<= bool|cluster_instance:up:min offset \w+ == 1|last_over_time\([\w:]+(?:\{[^}]*\})?\[10m30s\] offset 1m\)"
 )
 """What each growth has."""
 GROWTH_OF = "WindsockKernelDrops"
@@ -114,7 +114,7 @@ def mutants(rule: dict[str, Any]) -> Iterator[Mutant]:
             changed = selector[: match.start(2)] + OPPOSITE[match[2]] + selector[match.end(2) :]
             yield Mutant(name, f"matcher {selector} → {changed}", {**rule, "expr": expr.replace(selector, changed)})
     for series, old, step in dict.fromkeys(match.groups() for match in WINDOW.finditer(expr)):
-        if old in {"1h30s", "1m30s"} and GROWTH.search(expr) and name != GROWTH_OF:
+        if old in {"10m30s", "1m30s"} and GROWTH.search(expr) and name != GROWTH_OF:
             continue
         for new in _windows(old, step):
             changed = expr.replace(f"{series}[{old}{step or ''}]", f"{series}[{new}{step or ''}]")
