@@ -8,6 +8,7 @@ _OPENLINEAGE = "about OpenLineage's own delivery, which its back end watches; no
 _TEST = "about connection tests that people start by hand in Airflow's UI, and see there"
 _AI = "about AI tools of single tasks (Airflow 3.4): a matter of those tasks' authors"
 _RULE = "what an alert goes by, which says it; the panels show the age and the number that it follows from"
+_OTLP = "of OpenTelemetry's receiver, which few have; `windsock explain --otlp` and docs/otlp.md say more"
 _LOADING = "time of loading code at the start of each process; no on-call decision rests on it"
 
 UNPLOTTED = {
@@ -40,6 +41,12 @@ UNPLOTTED = {
     "airflow_managed_agent_failover_total": _AI,
     "airflow_managed_agent_served_total": _AI,
     "airflow_common_ai_tool_calls_total": _AI,
+    "windsock_otlp_points_total": _OTLP,
+    "windsock_otlp_requests_total": _OTLP,
+    "windsock_otlp_instances": _OTLP,
+    "windsock_otlp_streams": _OTLP,
+    "windsock_otlp_forgotten_streams_total": _OTLP,
+    "windsock_reconcile_covers_since_timestamp_seconds": "a setting; windsock_reconcile_gap_seconds is what it misses",
     "airflow_db_heartbeat_timestamp_seconds": "the same as airflow_db_heartbeat_age_seconds, which is shown",
     "airflow_db_dag_success_pause_seconds": _RULE,
     "airflow_db_dag_ready_oldest_age_seconds": _RULE,
