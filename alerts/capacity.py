@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .limit import Limit
 from .promql import DAG, by_dag, growth, known, window
-from .rule import Group, Record, Rule
+from .record import Record
+from .rule import Group, Rule
 
 _OLDEST = "airflow_db_task_instance_oldest_age_seconds"
 _FULL_FOR = 600

@@ -20,7 +20,8 @@ from .promql import (
     of_this,
     step,
 )
-from .rule import Group, Record, Rule
+from .record import Record
+from .rule import Group, Rule
 
 FAILURE_VOLUME = 20
 """Tries within an hour from which on a share of them says something: one of three that fails is an event, no rate."""

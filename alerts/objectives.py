@@ -12,7 +12,8 @@ from windsock.settings.units import format_duration
 
 from .limit import Limit
 from .promql import DAG, by_dag, growth, known, of_dags
-from .rule import Group, Record, Rule
+from .record import Record
+from .rule import Group, Rule
 
 BUDGET_DAYS = 28
 """Whole weeks: each of them has the same weekend."""

@@ -6,7 +6,8 @@ one sum of its series a minute: for 500 DAGs with 20 tasks 170,000 buckets by ta
 
 from __future__ import annotations
 
-from .rule import Group, Record
+from .record import Record
+from .rule import Group
 
 
 def _added(histogram: str, *more: str) -> Record:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .limit import Limit
 from .promql import EVERY, HOUR, grown, known, step
-from .rule import Group, Record, Rule
+from .record import Record
+from .rule import Group, Rule
 from .scheduling import ALIVE_WITHIN, newest
 
 _PARSED = known("airflow_db_dag_last_parsed_timestamp_seconds")

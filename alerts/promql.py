@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from windsock.settings.units import format_duration
 
-from .rule import Record
+from .record import Record
 
 SCRAPE = 60
 """Seconds: the longest interval between two scrapes, or two evaluations, that the rules are made for. Shorter ones are

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from windsock import links
 from windsock.events import ALERTNAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from windsock.settings import Links
     from windsock.settings.matching import Severity
 
     from .limit import Limit
-
-
-@dataclass(frozen=True)
-class Record:
-    """A recording rule: a value that several rules and panels need, computed once."""
-
-    name: str
-    expr: str
-    labels: Mapping[str, str] = field(default_factory=dict)
-
-    def render(self) -> dict[str, Any]:
-        """One element of a group's `rules`."""
-        return {"record": self.name, "expr": self.expr, **({"labels": dict(self.labels)} if self.labels else {})}
+    from .record import Record
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from .limit import Limit
 from .promql import CLUSTERS, DAG, DAY, TARGETS, by_dag, growth, known, window
-from .rule import Group, Record, Rule
+from .record import Record
+from .rule import Group, Rule
 
 AGE = "airflow_db_heartbeat_age_seconds"
 

@@ -43,7 +43,7 @@ SELECTOR = re.compile(r"[\w:]+\{[^}]*\}")
 WINDOW = re.compile(r"([\w:]+(?:\{[^}]*\})?|\))\[(\w+)(:\w+)?\]")
 OFFSET = re.compile(r"offset (\w+)")
 GROWTH = re.compile(
-    r"<= bool|cluster_instance:up:min offset \w+ == 1|last_over_time\([\w:]+(?:\{[^}]*\})?\[1h30s\] offset 1m\)"
+    r"<= bool|cluster_instance:up:min offset \w+ == 1|last_over_time\([\w:]+(?:\{[^}]*\})?\[10m30s\] offset 1m\)"
 )
 """What each growth has."""
 GROWTH_OF = "WindsockKernelDrops"
@@ -51,6 +51,20 @@ GROWTH_OF = "WindsockKernelDrops"
 
 REASONS = (
     ("*", "* < ⟦1 → 0.75⟧*", "the same: what is compared is a whole number"),
+    ("AirflowErrorBudget*", "*>= ⟦2 → 1.5⟧*", "the same: what is compared is a whole number"),
+    ("AirflowErrorBudget*", "*>= ⟦3 → 2.25⟧*", "the same: what is compared is a whole number"),
+    (
+        "AirflowErrorBudget*",
+        "window *5m30s] → *consecutive_failures",
+        "a gap that it would feel is shorter than `keep`",
+    ),
+    (
+        "*:failed_ratio*",
+        "*> ⟦0 → 1⟧)",
+        "of one run its DAG's consecutive failures say the same, and an alert takes two",
+    ),
+    ("*:failed_ratio3d", "*⟦> → >=⟧ 0)", "the same: where no run ended none failed, and an alert takes two"),
+    ("*:budget", "window *5m30s] → *10m30s]*", "a goal that is known for longer harms nobody"),
     ("WindsockLogsRejected", "*offset 1m) ⟦> → >=⟧ 0*", "the same: a step that adds nothing adds nothing"),
     ("WindsockLogsRejected", "*:1m])) ⟦> → >=⟧ 0", "the same: no step is there that adds nothing"),
     ("WindsockCollectorStale", "window *5m30s] → *2m30s] *", "a gap that it would feel is shorter than `for`"),
@@ -100,7 +114,7 @@ def mutants(rule: dict[str, Any]) -> Iterator[Mutant]:
             changed = selector[: match.start(2)] + OPPOSITE[match[2]] + selector[match.end(2) :]
             yield Mutant(name, f"matcher {selector} → {changed}", {**rule, "expr": expr.replace(selector, changed)})
     for series, old, step in dict.fromkeys(match.groups() for match in WINDOW.finditer(expr)):
-        if old in {"1h30s", "1m30s"} and GROWTH.search(expr) and name != GROWTH_OF:
+        if old in {"10m30s", "1m30s"} and GROWTH.search(expr) and name != GROWTH_OF:
             continue
         for new in _windows(old, step):
             changed = expr.replace(f"{series}[{old}{step or ''}]", f"{series}[{new}{step or ''}]")
