@@ -32,8 +32,8 @@ BEACON = "WindsockFailing"
 MARK = "WindsockStorm"
 SIGNS = (BEACON, MARK, recurrence.SIGN)
 """The alerts by which senders find each other; severity `info`, shown nowhere, told to nobody."""
-NOTES = ("cause", "first", recurrence.NOTE)
-"""The annotations that `gather` gives."""
+NOTES = ("cause", "first", recurrence.NOTE, recurrence.SAID)
+"""The annotations that `gather` and `worded` give."""
 
 DAGS = 2
 """DAGs that fail of one cause within `WINDOW`. What is told before is a message of its own, and of two such within a
@@ -131,6 +131,12 @@ def assume(event: Event, now: datetime) -> Event:
     text = causes.of(event.alertname, event.annotations)
     cause = "" if not text or causes.is_vague(text) else _cause(event)
     return join(event, f"{rfc3339(now.replace(second=0, microsecond=0))}/{cause}".removesuffix("/"), "", now)
+
+
+def worded(event: Event, zone: str, now: datetime) -> Event:
+    """Return `event` with the words for how often it happens, where it recurs; `zone` is that of its team."""
+    said = recurrence.words(event.storm, event.annotations.get(recurrence.NOTE, ""), zone, now)
+    return replace(event, annotations={**event.annotations, recurrence.SAID: said}) if said else event
 
 
 def marks(events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:

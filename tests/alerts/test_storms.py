@@ -171,7 +171,7 @@ def test_what_recurs_says_how_often_and_since_when(alertmanager, failed_task, to
     """The newest says the number."""
     now = datetime.now(timezone.utc)
     for number in (3, 40):
-        said = {"cause": "KeyError: …", "again": f"{number} since 2026-11-28T04:35:02.120Z"}
+        said = {"cause": "KeyError: …", "recurring": f"{number} times since 05:35"}
         one = failed_task(
             "load",
             dag_id="orders",
@@ -181,12 +181,15 @@ def test_what_recurs_says_how_often_and_since_when(alertmanager, failed_task, to
             annotations=said,
         )
         fire(alertmanager, [(one, now - timedelta(seconds=60 - number))])
-        title = f"orders failed again and again, {number} times since 04:35 UTC: KeyError: … (prod)"
+        title = f"orders failed again and again, {number} times since 05:35: KeyError: … (prod)"
         assert told("slack", f"{number} times").payload["attachments"][0]["title"] == title
     assert "orders failed again and again: KeyError: … (prod)" in told("pagerduty", "again and again").text
     storm = "2026-11-28T04:35:02.120Z/3fa9c1d2/again"
-    fire(alertmanager, [(dataclasses.replace(one, dag_id=name, storm=storm), now) for name in ("bills", "orders")])
-    assert "2 DAGs of payments failed again and again since 04:35 UTC: KeyError" in told("slack", "2 DAGs").text
+    said = {**one.annotations, "recurring": "since 05:35 on 27 Nov"}
+    one = dataclasses.replace(one, storm=storm, annotations=said)
+    fire(alertmanager, [(dataclasses.replace(one, dag_id=name), now) for name in ("bills", "orders")])
+    title = "2 DAGs of payments failed again and again, since 05:35 on 27 Nov: KeyError"
+    assert title in told("slack", "2 DAGs").text
 
 
 def test_five_thousand_are_within_the_limits(start, storm, told, inbox):

@@ -163,6 +163,8 @@ def test_a_dag_that_fails_every_minute_for_a_day_is_told_twice_and_then_as_one_t
     (again,) = {event.storm for event in told[2:]}
     assert again.endswith("/again")
     assert told[-1].annotations["again"] == "1440 since 2026-11-28T04:35:02.120Z"
+    assert storms.worded(told[-1], "Europe/Berlin", after(60)).annotations["recurring"] == "1440 times since 05:35"
+    assert storms.worded(told[1], "Europe/Berlin", after(60)) == told[1]
     # Nobody joins it, and another task of the DAG has not failed before.
     assert sky.tell(replace(failed("orders", "KeyError"), task_id="clean"), after(86_400)).storm == ""
 
@@ -196,6 +198,8 @@ def test_what_joins_a_storm_of_ten_minutes_is_told_now_and_then(sky):
     first, lasting = told[1], told[-1]
     assert told[0] == ""
     assert lasting == f"{first}/again"
+    one = storms.worded(replace(failed("x"), storm=lasting), "UTC", after(86_400))
+    assert one.annotations["recurring"] == "since 04:35 UTC on 28 Nov"
     assert told.index(lasting) == 61
     assert set(told[1:]) == {first, lasting}
 

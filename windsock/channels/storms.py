@@ -38,10 +38,7 @@ DAG takes one off $rest, and what is missing there at the end is their number. *
 {{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed
 {{- end }}
 {{- if $again }} again and again
-{{- if not (match "^/" .GroupLabels.storm) }} since {{ reReplaceAll "^.{11}(.{5}).*" "$1 UTC" .GroupLabels.storm }}
-{{- else }}{{ with $last.Annotations.again }},
-  {{- " " }}{{ reReplaceAll "^(\\d{1,9}) since .{11}(.{5}).*" "$1 times since $2 UTC" . | reReplaceAll PLAIN }}
-{{- end }}{{ end }}
+{{- with $last.Annotations.recurring }}, {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }}
 {{- else if gt $dags 1 }} within
 {{- if lt $span.Seconds 100.0 }} {{ printf "%.0f s" (or (and (gt $span.Seconds 1.0) $span.Seconds) 1.0) }}
 {{- else }} {{ printf "%.0f min" $span.Minutes }}{{ end }}
