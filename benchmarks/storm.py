@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from storm_told import LATER, read
+from storm_told import GROUP, LATER, read
 
 from windsock.airflow.versions import NEWEST
 from windsock.alertmanager import Alertmanager as Client
@@ -82,9 +82,12 @@ class Alertmanager(Server):
         self.url = f"http://127.0.0.1:{self.port}"
         for name, text in build.files(settings).items():
             content = text
-            if name == build.ALERTMANAGER and not grouped:
+            if name == build.ALERTMANAGER:
                 config = yaml.safe_load(text)
-                _ungroup(config["route"])
+                if not grouped:
+                    _ungroup(config["route"])
+                for slack in (one for receiver in config["receivers"] for one in receiver.get("slack_configs", ())):
+                    slack["footer"] += GROUP
                 content = yaml.safe_dump(config)
             (self.folder / name).write_text(content)
         address = f"--web.listen-address=127.0.0.1:{self.port}"

@@ -46,6 +46,9 @@ WINDOW = timedelta(seconds=30)
 """How long a beacon is lit: a scheduler's loop, a worker's heartbeat and a task's time-outs lie within it."""
 QUIET = timedelta(seconds=45)
 """After so long without a failure that joins it a storm is over: what fails then is a message of its own."""
+_STEP = 30
+"""Seconds to which the beginning of a storm is rounded in its label. Less than `QUIET`, or the next one might have the
+label of this; and as much as can be, since two that can't ask agree where no step has ended between them."""
 LASTING = timedelta(minutes=10)
 """What joins a storm that is older is told now and then: everybody knows by then."""
 BESIDE = "beside"
@@ -124,13 +127,17 @@ def join(event: Event, storm: str, first: str, now: datetime) -> Event:
 
 
 def assume(event: Event, now: datetime) -> Event:
-    """Return `event` as part of the storm that there must be, since too many ask for anyone to find it.
+    """Return `event` as part of the storm that there must be, since too many ask for this one to find it.
 
-    All who can't find it choose the same, without a word to each other: what fails of a cause within a minute.
+    All who can't find it choose the same, without a word to each other, and the same as those who find it: the label of
+    one that began when they failed. Where so many ask, they ask late.
     """
     text = causes.of(event.alertname, event.annotations)
     cause = "" if not text or causes.is_vague(text) else _cause(event)
-    return join(event, f"{rfc3339(now.replace(second=0, microsecond=0))}/{cause}".removesuffix("/"), "", now)
+    failed = now
+    with contextlib.suppress(ValueError):
+        failed = datetime.fromtimestamp(unix(event.annotations.get("failed_at", "")), timezone.utc)
+    return join(event, _label(failed if timedelta() < now - failed < QUIET else now, cause), "", now)
 
 
 def worded(event: Event, zone: str, now: datetime) -> Event:
@@ -187,7 +194,7 @@ def _placed(
             began = datetime.fromtimestamp(earliest.at, timezone.utc)
             number, since = recurrence.count(times, event.team, cause, began)
             said[recurrence.NOTE] = recurrence.note(number, since)
-            storm = f"{rfc3339(began)}/{cause}".removesuffix("/")
+            storm = _label(began, cause)
             if number >= recurrence.TIMES:
                 storm = f"{since}/{cause}/{recurrence.AGAIN}"
             first = f"{earliest.dag_id} at {earliest.since or f'{began:%H:%M} UTC'}"
@@ -204,6 +211,11 @@ def _placed(
     if storm:
         return _labelled(event, storm, {**said, recurrence.NOTE: note})
     return replace(event, annotations={**event.annotations, recurrence.NOTE: note}) if number > 1 else event
+
+
+def _label(began: datetime, cause: str) -> str:
+    step = datetime.fromtimestamp(began.timestamp() // _STEP * _STEP, timezone.utc)
+    return f"{rfc3339(step)}/{cause}".removesuffix("/")
 
 
 def _labelled(event: Event, storm: str, said: Mapping[str, str]) -> Event:

@@ -79,7 +79,7 @@ def storm(failed_task):
                 "exception": f"OperationalError: connection to server at {number} failed: Connection refused",
                 "failed_at": f"{at:%Y-%m-%dT%H:%M:%S}.{number % 1000:03}Z",
                 "cause": given.get("cause", CAUSE).format(number),
-                "first": FIRST if label == STORM else "",
+                "first": given.get("first", FIRST if label == STORM else ""),
             }
             for task in ("load", "clean"):
                 one = failed_task(
@@ -127,6 +127,14 @@ def test_one_that_joins_alone_and_causes_that_differ(alertmanager, storm, told):
     assert f"dag_0000 failed as others did: {CAUSE}; first {FIRST}" in told("slack", "as others did").text
     fire(alertmanager, storm(3, cause="Error{}"))
     assert "3 DAGs of payments failed within 8 s, of different causes; first" in told("slack", "3 DAGs").text
+
+
+def test_who_could_not_ask_says_nothing_of_others_until_they_are_there(alertmanager, storm, told):
+    silent = list(storm(2, first=""))
+    fire(alertmanager, silent[:2])
+    assert f"dag_0000 failed: {CAUSE} (prod)" in told("slack", "dag_0000 failed").text
+    fire(alertmanager, [*silent, *list(storm(3))[4:]])
+    assert f"3 DAGs of payments failed within 8 s: {CAUSE}; first {FIRST} (prod)" in told("slack", "3 DAGs").text
 
 
 def test_what_all_of_them_share_is_behind_their_names(alertmanager, storm, told):

@@ -20,11 +20,12 @@ _WORDS = r"""
 {{- end }}
 
 {{- /* What happened, in a sentence. Alerts are in the order of their labels, so those of a DAG follow one another: each
-DAG takes one off $rest, and what is missing there at the end is their number. */ -}}
+DAG takes one off $rest, and what is missing there at the end is their number. Who could not ask knows no first one. */ -}}
 {{ define "PREFIX.storm.title" -}}
 {{- $alerts := .Alerts.Firing }}{{ if not $alerts }}{{ $alerts = .Alerts.Resolved }}{{ end }}
-{{- $rest := $alerts }}{{ $dag := "" }}{{ $first := index $alerts 0 }}{{ $last := $first }}
+{{- $rest := $alerts }}{{ $dag := "" }}{{ $first := index $alerts 0 }}{{ $last := $first }}{{ $said := "" }}
 {{- range $alerts }}
+  {{- if not $said }}{{ $said = .Annotations.first }}{{ end }}
   {{- if ne .Labels.dag_id $dag }}{{ $dag = .Labels.dag_id }}{{ $rest = slice $rest 1 }}{{ end }}
   {{- if .StartsAt.Before $first.StartsAt }}{{ $first = . }}{{ end }}
   {{- if .StartsAt.After $last.StartsAt }}{{ $last = . }}{{ end }}
@@ -33,7 +34,7 @@ DAG takes one off $rest, and what is missing there at the end is their number. *
 {{- if not .Alerts.Firing }}Over: {{ end }}
 {{- $again := match "/again$" .GroupLabels.storm }}
 {{- if eq $dags 1 }}{{ reReplaceAll PLAIN (printf "%.120s" $dag) }} failed
-{{- if not (or $again (match "/beside$" .GroupLabels.storm)) }} as others did{{ end }}
+{{- if and $said (not (or $again (match "/beside$" .GroupLabels.storm))) }} as others did{{ end }}
 {{- else }}{{ $dags }} DAGs
 {{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed
 {{- end }}
@@ -45,7 +46,7 @@ DAG takes one off $rest, and what is missing there at the end is their number. *
 {{- end }}
 {{- with .CommonAnnotations.cause }}: {{ reReplaceAll PLAIN (printf "%.150s" .) }}
 {{- else }}{{ if (index $alerts 0).Annotations.cause }}, of different causes{{ end }}{{ end }}
-{{- with .CommonAnnotations.first }}; first {{ reReplaceAll PLAIN (printf "%.150s" .) }}{{ end }}
+{{- with $said }}; first {{ reReplaceAll PLAIN (printf "%.150s" .) }}{{ end }}
 {{- if .Alerts.Firing }}{{ with .Alerts.Resolved }}; {{ len . }} over{{ end }}{{ end }}
 {{- with .GroupLabels.cluster }} ({{ reReplaceAll PLAIN . }}){{ end }}
 {{- end }}
