@@ -137,7 +137,7 @@ def sender(sections: dict[str, Any], ready: Any, schedule: Any, done: Any) -> No
         said = {
             "summary": f"{one.dag_id}: load failed: {one.exception}",
             "exception": one.exception,
-            "failed_at": rfc3339(datetime.now(timezone.utc)),
+            "failed_at": rfc3339(datetime.fromtimestamp(one.at, timezone.utc)),
             "try": "1 of 1",
         }
         event = Event(

@@ -68,14 +68,13 @@ def note(number: int, since: str) -> str:
 def words(storm: str, noted: str, zone: str, now: datetime) -> str:
     """Return how often what has the label `storm` and the annotation `NOTE` has happened, and since when, in `zone`.
 
-    Empty where it does not recur. What fails of a cause again and again says no number: each DAG has one of its own.
+    Empty where it does not recur, or nobody counted.
     """
-    began, _, rest = storm.partition("/")
     number, _, since = noted.partition(" since ")
-    if not rest.endswith(AGAIN):
+    if not storm.endswith(f"/{AGAIN}"):
         return ""
     try:
-        moment = datetime.fromtimestamp(unix(began or since), timezone.utc)
+        moment = datetime.fromtimestamp(unix(since), timezone.utc)
     except ValueError:
         return ""
-    return f"{'' if began else f'{number} times '}since {clock_time(moment, zone, now)}"
+    return f"{number} times since {clock_time(moment, zone, now)}"

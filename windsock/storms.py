@@ -46,11 +46,11 @@ WINDOW = timedelta(seconds=30)
 """How long a beacon is lit: a scheduler's loop, a worker's heartbeat and a task's time-outs lie within it."""
 QUIET = timedelta(seconds=45)
 """After so long without a failure that joins it a storm is over: what fails then is a message of its own."""
-_STEP = 30
-"""Seconds to which the beginning of a storm is rounded in its label. Less than `QUIET`, or the next one might have the
-label of this; and as much as can be, since two that can't ask agree where no step has ended between them."""
+STEP = timedelta(minutes=5)
+"""To which the beginning of a storm is rounded in its label: two that can't ask agree where no step has ended between
+them. A storm that follows one of its cause so soon goes on in the same message, where that has not ended."""
 LASTING = timedelta(minutes=10)
-"""What joins a storm that is older is told now and then: everybody knows by then."""
+"""What joins a storm that is older, by a `STEP` at most, is told now and then: everybody knows by then."""
 BESIDE = "beside"
 """In place of a cause: what fails meanwhile of something else. It is told together, and not in the second in which the
 storm is: before Alertmanager 0.35 Slack's limit would cost one of them a minute."""
@@ -120,7 +120,7 @@ def joinable(event: Event) -> str | None:
 def join(event: Event, storm: str, first: str, now: datetime) -> Event:
     """Return `event` as one more of a storm that goes on, of which its mark has the label and the annotation."""
     began, cause = _parts(storm)
-    if not _recurs(storm) and now - datetime.fromtimestamp(unix(began), timezone.utc) > LASTING:
+    if not _recurs(storm) and now - datetime.fromtimestamp(unix(began), timezone.utc) > LASTING + STEP:
         storm = f"{began}/{cause}/{recurrence.AGAIN}"
     text = causes.of(event.alertname, event.annotations)
     return _labelled(event, storm, {**event.annotations, "cause": text, "first": first})
@@ -137,7 +137,7 @@ def assume(event: Event, now: datetime) -> Event:
     failed = now
     with contextlib.suppress(ValueError):
         failed = datetime.fromtimestamp(unix(event.annotations.get("failed_at", "")), timezone.utc)
-    return join(event, _label(failed if timedelta() < now - failed < QUIET else now, cause), "", now)
+    return join(event, _label(failed if timedelta() < now - failed < STEP else now, cause), "", now)
 
 
 def worded(event: Event, zone: str, now: datetime) -> Event:
@@ -214,8 +214,10 @@ def _placed(
 
 
 def _label(began: datetime, cause: str) -> str:
-    step = datetime.fromtimestamp(began.timestamp() // _STEP * _STEP, timezone.utc)
-    return f"{rfc3339(step)}/{cause}".removesuffix("/")
+    """The label of a storm, by about when it began: whoever can't ask knows that, too."""
+    step = STEP.total_seconds()
+    moment = datetime.fromtimestamp(began.timestamp() // step * step, timezone.utc)
+    return f"{rfc3339(moment)}/{cause}".removesuffix("/")
 
 
 def _labelled(event: Event, storm: str, said: Mapping[str, str]) -> Event:

@@ -20,12 +20,13 @@ _WORDS = r"""
 {{- end }}
 
 {{- /* What happened, in a sentence. Alerts are in the order of their labels, so those of a DAG follow one another: each
-DAG takes one off $rest, and what is missing there at the end is their number. Who could not ask knows no first one. */ -}}
+DAG takes one off $rest, and what is missing there at the end is their number. Who could not ask knows of no first one.
+*/ -}}
 {{ define "PREFIX.storm.title" -}}
 {{- $alerts := .Alerts.Firing }}{{ if not $alerts }}{{ $alerts = .Alerts.Resolved }}{{ end }}
-{{- $rest := $alerts }}{{ $dag := "" }}{{ $first := index $alerts 0 }}{{ $last := $first }}{{ $said := "" }}
+{{- $rest := $alerts }}{{ $dag := "" }}{{ $first := index $alerts 0 }}{{ $last := $first }}{{ $said := "" }}{{ $counted := "" }}
 {{- range $alerts }}
-  {{- if not $said }}{{ $said = .Annotations.first }}{{ end }}
+  {{- $said = or $said .Annotations.first }}{{ $counted = or $counted .Annotations.recurring }}
   {{- if ne .Labels.dag_id $dag }}{{ $dag = .Labels.dag_id }}{{ $rest = slice $rest 1 }}{{ end }}
   {{- if .StartsAt.Before $first.StartsAt }}{{ $first = . }}{{ end }}
   {{- if .StartsAt.After $last.StartsAt }}{{ $last = . }}{{ end }}
@@ -39,7 +40,7 @@ DAG takes one off $rest, and what is missing there at the end is their number. W
 {{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed
 {{- end }}
 {{- if $again }} again and again
-{{- with $last.Annotations.recurring }}, {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }}
+{{- with or $last.Annotations.recurring $counted }}, {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }}
 {{- else if gt $dags 1 }} within
 {{- if lt $span.Seconds 100.0 }} {{ printf "%.0f s" (or (and (gt $span.Seconds 1.0) $span.Seconds) 1.0) }}
 {{- else }} {{ printf "%.0f min" $span.Minutes }}{{ end }}
