@@ -24,7 +24,8 @@ DAG takes one off $rest, and what is missing there at the end is their number. W
 */ -}}
 {{ define "PREFIX.storm.title" -}}
 {{- $alerts := .Alerts.Firing }}{{ if not $alerts }}{{ $alerts = .Alerts.Resolved }}{{ end }}
-{{- $rest := $alerts }}{{ $dag := "" }}{{ $first := index $alerts 0 }}{{ $last := $first }}{{ $said := "" }}{{ $counted := "" }}
+{{- $rest := $alerts }}{{ $dag := "" }}{{ $first := index $alerts 0 }}{{ $last := $first }}
+{{- $said := "" }}{{ $counted := "" }}
 {{- range $alerts }}
   {{- $said = or $said .Annotations.first }}{{ $counted = or $counted .Annotations.recurring }}
   {{- if ne .Labels.dag_id $dag }}{{ $dag = .Labels.dag_id }}{{ $rest = slice $rest 1 }}{{ end }}
