@@ -187,7 +187,7 @@ def test_what_fails_every_hour_or_anew_after_half_an_hour_is_told_as_ever(sky):
 def test_a_storm_that_comes_every_minute_is_one_from_the_third_on(sky):
     rounds = [[sky.tell(failed(f"dag_{n}"), after(60 * minute + n)) for n in range(12)] for minute in range(60)]
     labels = {event.storm for told in rounds[2:] for event in told}
-    # The first of each round is told by itself: twice, and then as one that recurs. The second storm has the label of the
+    # The first of each round is told by itself: twice, and then as one that recurs. The second has the label of the
     # first.
     assert len(labels) == 2
     assert all(one.endswith("/again") for one in labels)

@@ -52,9 +52,9 @@ def note(database: Any, event: str, **given: Any) -> None:
     database.insert("log", {**row, **about, "event": event, **given})
 
 
-def write_log(folder: Path, lines: Sequence[str], index: int = -1) -> None:
+def write_log(folder: Path, lines: Sequence[str], index: int = -1, dag: str = "d", run: int = 1) -> None:
     """The log of the first try of the task, below Airflow's `base_log_folder`."""
-    place = folder / "dag_id=d/run_id=run_1/task_id=t" / (f"map_index={index}" if index >= 0 else "")
+    place = folder / f"dag_id={dag}/run_id=run_{run}/task_id=t" / (f"map_index={index}" if index >= 0 else "")
     place.mkdir(parents=True)
     (place / "attempt=1.log").write_text("\n".join(lines))
 
