@@ -24,7 +24,7 @@ from windsock import causes, recurrence
 from windsock.events import DAG_RUN_FAILED, rfc3339, unix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from windsock.events import Event
 
@@ -54,8 +54,14 @@ LASTING = timedelta(minutes=10)
 BESIDE = "beside"
 """In place of a cause: what fails meanwhile of something else. It is told together, and not in the second in which the
 storm is: before Alertmanager 0.35 Slack's limit would cost one of them a minute."""
-TOGETHER = timedelta(seconds=8)
-"""Of these, those of so many seconds are one message, and the next ones another: nobody waits for a storm's end."""
+MEANWHILE = "meanwhile"
+"""In place of a cause, where there is no storm: what fails within a `MOMENT` of another DAG, of something else. Each by
+itself, Slack would take one of them a second, and Alertmanager before 0.35 the next one after a minute."""
+MOMENT = timedelta(seconds=2)
+TOGETHER = {BESIDE: timedelta(seconds=8), MEANWHILE: timedelta(seconds=4)}
+"""Of these, those of so many seconds are one message, and the next ones another: nobody waits for a storm's end. Less
+than Alertmanager waits for the first of them."""
+_SECOND = timedelta(seconds=1)
 _UNKNOWN = "unknown"
 _OF_TASKS = "tasks"
 """In place of a cause: runs whose tasks failed. Their alerts are held back by those of the tasks, where these are told:
@@ -114,7 +120,7 @@ def joins(event: Event) -> tuple[str, str]:
 def joinable(event: Event) -> str | None:
     """Return the cause of the storm of `event`, which others may join; None: there is none, or it is of seconds."""
     cause = _parts(event.storm)[1]
-    return None if not event.storm or _alone(event) or cause == BESIDE else cause
+    return None if not event.storm or _alone(event) or cause in TOGETHER else cause
 
 
 def join(event: Event, storm: str, first: str, now: datetime) -> Event:
@@ -169,9 +175,9 @@ def _mark(event: Event, now: datetime) -> dict[str, Any]:
     mark = _sign(
         event, {"alertname": MARK, "storm": event.storm}, {"first": event.annotations.get("first", "")}, now, QUIET
     )
-    if cause == BESIDE:
+    if cause in TOGETHER:
         # Whoever joins it does not make it last longer.
-        mark["endsAt"] = rfc3339(datetime.fromtimestamp(unix(began), timezone.utc) + TOGETHER)
+        mark["endsAt"] = rfc3339(datetime.fromtimestamp(unix(began), timezone.utc) + TOGETHER[cause])
     return mark
 
 
@@ -206,16 +212,25 @@ def _placed(
     if number >= recurrence.TIMES:
         # The tasks of a DAG are together.
         storm = f"/{_hash(event.dag_id).hex()}/{recurrence.AGAIN}"
-    elif any(team == event.team and cause != _OF_TASKS for team, cause in storms):
+    elif any(team == event.team and cause not in (_OF_TASKS, MEANWHILE) for team, cause in storms):
         storm, _ = storms.setdefault((event.team, BESIDE), (f"{rfc3339(now)}/{BESIDE}", ""))
+    elif _follows(event, crowds[event.team, ""].values(), now):
+        storm, _ = storms.setdefault((event.team, MEANWHILE), (_label(now, MEANWHILE, _SECOND), ""))
     if storm:
         return _labelled(event, storm, {**said, recurrence.NOTE: note})
     return replace(event, annotations={**event.annotations, recurrence.NOTE: note}) if number > 1 else event
 
 
-def _label(began: datetime, cause: str) -> str:
-    """The label of a storm, by about when it began: whoever can't ask knows that, too."""
-    step = STEP.total_seconds()
+def _follows(event: Event, crowd: Iterable[_Beacon], now: datetime) -> bool:
+    """Whether another DAG has failed a moment before. Of several at once, all but the first have: they agree on it."""
+    own = _beacon(now.timestamp(), {**event.annotations, "dag_id": event.dag_id})
+    soon = (one for one in crowd if one < own and own.at - one.at < MOMENT.total_seconds())
+    return _cause(event) != _OF_TASKS and any(one.dag_id != event.dag_id for one in soon)
+
+
+def _label(began: datetime, cause: str, rounded: timedelta = STEP) -> str:
+    """The label of what began about then: whoever can't ask, or asks at the same time, knows that, too."""
+    step = rounded.total_seconds()
     moment = datetime.fromtimestamp(began.timestamp() // step * step, timezone.utc)
     return f"{rfc3339(moment)}/{cause}".removesuffix("/")
 
@@ -300,7 +315,7 @@ def _key(event: Event) -> str:
 def _what(event: Event) -> str:
     """What has happened once more with this event: its storm began, or it failed."""
     cause = _parts(event.storm)[1]
-    return cause if event.storm and cause != BESIDE and not _alone(event) else _key(event)
+    return cause if event.storm and cause not in TOGETHER and not _alone(event) else _key(event)
 
 
 def _alone(event: Event) -> bool:

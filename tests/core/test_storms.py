@@ -287,7 +287,7 @@ def test_a_dag_that_has_failed_for_an_hour_is_no_beginning_of_a_storm(sky):
 
 def test_many_causes_at_once_are_a_storm_of_the_team(sky):
     told = [sky.tell(failed(f"dag_{number}", f"Error{'x' * number}: it"), after(number)) for number in range(25)]
-    assert [event.storm for event in told[: storms.CAUSES - 1]] == [""] * (storms.CAUSES - 1)
+    assert [event.storm[23:] for event in told[: storms.CAUSES - 1]] == ["", *["Z/meanwhile"] * (storms.CAUSES - 2)]
     assert len({event.storm for event in told[-10:]}) == 1
     assert told[-1].storm.endswith("Z")
 
@@ -376,7 +376,30 @@ def test_runs_that_fail_of_their_tasks_are_no_different_causes(sky):
     assert set(runs[: storms.CAUSES - 1]) == {""}
     assert len(set(runs[-10:])) == 1
     # A storm of runs is held back where their tasks are told: nothing is beside it.
-    assert sky.tell(failed("customers", "KeyError: 'price'"), NOW).storm == ""
+    assert sky.tell(failed("customers", "KeyError: 'price'"), after(5)).storm == ""
+
+
+def test_what_fails_a_moment_after_something_else_is_told_together(sky):
+    """Slack takes one message a second, and each by itself would be told in the same one."""
+    told = [sky.tell(failed(f"dag_{n}", f"Error{'x' * n}: it"), after(n * 1.5)) for n in range(6)]
+    first, *rest = [event.storm for event in told]
+    assert first == ""
+    # Those of four seconds: Alertmanager waits longer for the first of them.
+    assert rest == [f"2026-11-28T04:35:{second}.000Z/meanwhile" for second in ("03", "03", "03", "08", "08")]
+    assert sky.tell(failed("apart", "KeyError: 'x'"), after(10)).storm == ""
+    # Tasks of one DAG are a group in any case, and what fails again and again is one of its own.
+    for number in range(4):
+        again = [sky.tell(failed(dag, f"{dag.title()}: it", team="pay"), after(60 * number)) for dag in ("a", "a", "b")]
+    assert [event.storm.rpartition("/")[2] for event in again] == ["again"] * 3
+
+
+def test_those_that_fail_at_the_same_moment_of_different_causes_agree_which_is_the_first(sky):
+    events = [failed(f"dag_{number}", f"Error{'x' * number}: it") for number in range(4)]
+    for event in events:
+        sky.post(storms.beacons(event, NOW), NOW)
+    apart = [storms.gather([event], sky.seen(NOW), NOW)[0].storm for event in events]
+    assert apart == ["", *["2026-11-28T04:35:02.000Z/meanwhile"] * 3]
+    assert [event.storm for event in storms.gather(events, [], NOW)] == apart
 
 
 def test_what_fails_beside_a_storm_is_told_together_every_eight_seconds(sky):

@@ -12,7 +12,7 @@ _WORDS = r"""
 {{ define "PREFIX.storm.name" -}}
 {{- $again := match "/again$" .GroupLabels.storm }}
 {{- if and $again .CommonLabels.dag_id }}{{ reReplaceAll PLAIN (printf "%.120s" .CommonLabels.dag_id) }}
-{{- else }}{{ if match "/beside$" .GroupLabels.storm }}Other{{ else }}Many{{ end }} DAGs
+{{- else }}{{ if match "/(beside|meanwhile)$" .GroupLabels.storm }}Other{{ else }}Many{{ end }} DAGs
 {{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }}
 {{- end }} failed{{ if $again }} again and again{{ end }}
 {{- with .CommonAnnotations.cause }}: {{ reReplaceAll PLAIN (printf "%.150s" .) }}{{ end }}
@@ -36,7 +36,7 @@ DAG takes one off $rest, and what is missing there at the end is their number. W
 {{- if not .Alerts.Firing }}Over: {{ end }}
 {{- $again := match "/again$" .GroupLabels.storm }}
 {{- if eq $dags 1 }}{{ reReplaceAll PLAIN (printf "%.120s" $dag) }} failed
-{{- if and $said (not (or $again (match "/beside$" .GroupLabels.storm))) }} as others did{{ end }}
+{{- if and $said (not (or $again (match "/(beside|meanwhile)$" .GroupLabels.storm))) }} as others did{{ end }}
 {{- else }}{{ $dags }} DAGs
 {{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed
 {{- end }}
