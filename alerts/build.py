@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import TYPE_CHECKING, Any
 
-from windsock import links, yaml_dump
+from windsock import __version__, links, yaml_dump
 from windsock.versions import at_least
 
 from . import messages, receivers, routes, rules, versions
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 RULES = "rules.yml"
 ALERTMANAGER = "alertmanager.yml"
 TEMPLATES = "windsock.tmpl"
+
+RULES_INFO = "windsock_rules_info"
 
 _QUERY_OFFSET = "2.53"
 """The Prometheus that brought `query_offset`."""
@@ -30,11 +33,28 @@ def files(settings: Settings, timing: routes.Timing | None = None) -> dict[str, 
     base = links.complete(settings)
     return {
         RULES: versions.header(versions.PROMETHEUS, settings)
-        + yaml_dump.dump({"groups": [{**group.render(base), **_query_offset(settings)} for group in rules.GROUPS]}),
+        + yaml_dump.dump({"groups": [*groups(settings), _identity(settings)]}),
         ALERTMANAGER: versions.header(versions.ALERTMANAGER, settings)
         + yaml_dump.dump(routes.alertmanager(settings, timing)),
         TEMPLATES: messages.templates(base, settings.alertmanager.version),
     }
+
+
+def groups(settings: Settings) -> list[dict[str, Any]]:
+    """Return the groups of rules.yml, but for the one that says which rules they are."""
+    base = links.complete(settings)
+    return [{**group.render(base), **_query_offset(settings)} for group in rules.GROUPS]
+
+
+def digest(settings: Settings) -> str:
+    """Return what tells these groups from any others: `windsock_rules_info` has it as a label."""
+    return hashlib.sha256(yaml_dump.dump({"groups": groups(settings)}).encode()).hexdigest()[:12]
+
+
+def _identity(settings: Settings) -> dict[str, Any]:
+    """A series that says which rules a Prometheus has: its own API writes expressions in its own way."""
+    labels = {"version": __version__, "digest": digest(settings)}
+    return {"name": "windsock-rules", "rules": [{"record": RULES_INFO, "expr": "vector(1)", "labels": labels}]}
 
 
 def routes_alone(settings: Settings) -> str:

@@ -20,6 +20,7 @@ from . import environment, keeper, programs, shipping, stack, table
 from . import logs as shipped
 from .check import Check
 from .folder import DEFAULT, Folder
+from .rounds import Rounds
 from .watch import Watch
 
 INTERVAL = 1.0
@@ -97,7 +98,8 @@ def up(  # noqa: PLR0913  its options
 
 def _tell(running: stack.Stack) -> None:
     watch = Watch(running.processes, running.addresses, running.session)
+    rounds = Rounds(running.doctor)
     while True:
-        for line in watch.news():
+        for line in (*watch.news(), *rounds.news()):
             click.echo(f"{datetime.now().astimezone():%H:%M:%S}  {line}")
         time.sleep(INTERVAL)

@@ -99,6 +99,13 @@ def _preview(folder: Folder, addresses: Addresses, base: Mapping[str, str]) -> P
     return Part("preview", (*WINDSOCK, *command, *interval), base, f"{addresses.url('grafana')}/healthz")
 
 
+def doctor(folder: Folder, addresses: Addresses, venv: Path | None, database: str | None) -> Part:
+    """`windsock doctor`, in Airflow's environment where there is one: it looks at Airflow's settings, too."""
+    own = airflow.environment(venv, folder, addresses) if venv else {}
+    variables = {**environment(folder), **own, **_known(database)}
+    return Part("doctor", (*WINDSOCK, "doctor", "--config", str(folder.settings)), variables, "")
+
+
 def generate(folder: Folder, *, dashboards: bool) -> None:
     """Have rules, routes and dashboards written by the commands that everyone uses for it. Raises StackError."""
     run(folder, "alerts", "build", "--config", str(folder.settings), "--out", str(folder.run / "alerts"))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     import requests
 
@@ -39,10 +40,8 @@ class Process:
 
     def __init__(self, part: Part, folder: Folder) -> None:
         self.part = part
-        self.script = folder.scripts / part.name
+        self.script = write_script(part, folder)
         self.log = folder.logs / f"{part.name}.log"
-        self.script.write_text(_script(part, folder))
-        self.script.chmod(0o700)
         with self.log.open("wb") as output:
             self._popen = subprocess.Popen(
                 [str(self.script), *part.arguments],
@@ -76,6 +75,14 @@ class Process:
         """The last lines of its log, with the log's path."""
         lines = self.log.read_text(errors="replace").splitlines()[-TAIL:]
         return "\n".join([f"the end of {self.log}:", *(f"  {line}" for line in lines)])
+
+
+def write_script(part: Part, folder: Folder) -> Path:
+    """Write how a part is started into a file that a user can run, too."""
+    path = folder.scripts / part.name
+    path.write_text(_script(part, folder))
+    path.chmod(0o700)
+    return path
 
 
 def _script(part: Part, folder: Folder) -> str:

@@ -12,7 +12,7 @@ from windsock import database, settings
 from windsock.exceptions import StackError
 
 from . import addresses, airflow, configuration, parts
-from .process import Process
+from .process import Process, write_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,8 @@ class Stack:
     processes: list[Process]
     """Those that are added later, too."""
     session: requests.Session
+    doctor: Path
+    """The script that says what is wrong with it."""
 
 
 def start(  # noqa: PLR0913  what a run is made of
@@ -60,7 +62,8 @@ def start(  # noqa: PLR0913  what a run is made of
     session = requests.Session()
     session.trust_env = False  # all of it is on this machine: no proxy, no .netrc
     _wait(processes, session, say)
-    return Stack(places, list(processes), session)
+    doctor = write_script(parts.doctor(folder, places, venv, known), folder)
+    return Stack(places, list(processes), session, doctor)
 
 
 def _wait(processes: tuple[Process, ...], session: requests.Session, say: Callable[[str], None]) -> None:

@@ -29,6 +29,7 @@ def lines(addresses: Addresses, folder: Folder, found: Programs, version: str | 
         ("Exporter", f"{url('exporter')}/metrics", f"StatsD on {', '.join(addresses.statsd)}"),
         ("Grafana", url("grafana"), "no password") if found.grafana else ("Preview", url("grafana"), PREVIEW),
         *([("Elasticsearch", url("elasticsearch"), SHIPPED)] if addresses.elasticsearch else []),
+        ("Doctor", str(folder.scripts / "doctor"), "what is wrong with it, and what mends it"),
         ("Files", str(folder.run), "configuration, data, logs/, and a script a part in bin/"),
     ]
     width = max(len(place) for _, place, _ in rows)

@@ -79,11 +79,11 @@ def split(text: bytes) -> list[bytes]:
         return [text]
     name, rest = _split(text)
     value, bar, tail = rest.partition(b"|")
-    if b":" in value:
-        return [name + b":" + part + bar + tail for part in value.split(b":")]
-    if b":" in tail and b"|#" not in tail:
-        return [name + b":" + part for part in _samples(rest)]
-    return [text]
+    # What is packed in both ways gets one tail for its values, not each value all that follows: that would be a square.
+    first, *more = _samples(bar + tail) if b":" in tail and b"|#" not in tail else (bar + tail,)
+    if b":" not in value and not more:
+        return [text]
+    return [name + b":" + part for part in (*(one + first for one in value.split(b":")), *more)]
 
 
 def parse(line: bytes) -> Sample:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windsock import __version__
-from windsock.settings.units import format_age
+from windsock.settings.units import format_age, format_size
 
 from . import condition, markup
+from .findings import findings
 from .markup import Html
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def render(pipeline: Pipeline) -> str:
     with pipeline.rendering:
         for _ in pipeline.stores():
             pass  # brings its figures up to date
-    attention = list(_attention(pipeline))
+    attention = [one.sentences for one in findings(pipeline)]
     unmapped = list(_unmapped(pipeline))
     body = [
         _header(pipeline),
@@ -99,32 +100,6 @@ def _header(pipeline: Pipeline) -> Html:
         '<nav><a href="metrics">metrics</a> <a href="-/healthy">healthy</a> <a href="-/ready">ready</a> '
         '<a href="runbooks/">runbooks</a></nav></header>'
     )
-
-
-def _attention(pipeline: Pipeline) -> Iterator[str]:
-    """What somebody should do something about, in sentences."""
-    yield from condition.attention(pipeline)
-    for one in pipeline.listeners():
-        drops = int(pipeline.own.counter("windsock_kernel_drops_total", listener=one.url).value)
-        if drops:
-            yield f"{one.address}: the kernel dropped {drops:,} datagrams, because the receive buffer was full."
-        granted = one.datagrams.buffer_bytes() if one.datagrams is not None else one.read_buffer
-        if granted < one.read_buffer:
-            yield (
-                f"{one.address}: the kernel grants a receive buffer of {_bytes(granted)}, not the "
-                f"{_bytes(one.read_buffer)} asked for. To raise it: sysctl -w net.core.rmem_max={one.read_buffer}"
-            )
-    relay = pipeline.relay()
-    if relay is not None and relay.problem:
-        yield f"The relay {relay.url} gets nothing: {relay.problem}."
-    if pipeline.reloaded.startswith("failed"):
-        yield f"The last reload {pipeline.reloaded}"
-    for budget, times in pipeline.store.budget.overflows.items():
-        if times:
-            yield f"The budget of exporter.budgets.{budget} kept {times:,} new series out."
-    errors = int(pipeline.own.counter("windsock_ingest_errors_total").value)
-    if errors:
-        yield f"{errors:,} batches failed inside the exporter. That is a bug; the log shows its traceback."
 
 
 def _overview(pipeline: Pipeline) -> Iterator[tuple[str, Cell]]:
@@ -168,7 +143,7 @@ def _listener(pipeline: Pipeline, one: Listener) -> list[Cell]:
         _rate(pipeline, received),
         drops.value,
         refused.value,
-        *([_bytes(size) for size in buffer] or [""] * 3),
+        *([format_size(size) for size in buffer] or [""] * 3),
         f"{one.lag.longest * 1000:.1f} ms",
     ]
 
@@ -210,10 +185,3 @@ def _most(counts: Mapping[str, int]) -> Iterator[list[Cell]]:
 def _rate(pipeline: Pipeline, counter: Counter) -> str:
     rate = pipeline.rates.rate(counter, time.monotonic())
     return f"{rate:,.0f}" if rate >= 100 else f"{rate:.1f}" if rate else "0"
-
-
-def _bytes(size: int) -> str:
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if size >= factor:
-            return f"{size / factor:.3g} {unit}"
-    return f"{size} B"

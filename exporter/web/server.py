@@ -1,10 +1,11 @@
-"""The exporter's HTTP side: /metrics, /-/healthy, /-/ready, /-/reload, and for people a page and the runbooks."""
+"""The exporter's HTTP side: /metrics, /doctor, /-/healthy, /-/ready, /-/reload; for people a page and the runbooks."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import http.client
+import json
 import logging
 import socket
 import ssl
@@ -18,7 +19,7 @@ from windsock.exceptions import WindsockError
 from windsock.exporter.series.exposition import ZeroInit, content_type, pieces
 from windsock.exporter.series.process import Process
 
-from . import page, runbooks, tls
+from . import findings, page, runbooks, tls
 from .connections import Connections
 from .request import Head, ambiguity, has_body
 from .turns import BusyError
@@ -218,6 +219,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/-/ready":
             ready, said = pipeline.ready()
             self._answer(200 if ready else 503, f"{said}\n")
+        elif path == "/doctor":
+            found = [one.json() for one in findings.findings(pipeline)]
+            self._answer(200, json.dumps(found, indent=2) + "\n", "application/json")
         elif path == "/":
             self._page(200, page.render(pipeline))
         elif path.startswith(runbooks.PREFIX):
@@ -225,7 +229,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif path == "/-/reload":
             self._answer(405, "POST it\n", headers={"Allow": "POST"})
         else:
-            self._answer(404, f"there are /metrics, /-/healthy, /-/ready, /-/reload, {runbooks.PREFIX} and /\n")
+            self._answer(
+                404, f"there are /metrics, /doctor, /-/healthy, /-/ready, /-/reload, {runbooks.PREFIX} and /\n"
+            )
 
     do_HEAD = do_GET  # noqa: N815  http.server calls it by this name
 
@@ -248,6 +254,7 @@ class _Handler(BaseHTTPRequestHandler):
         zero = ZeroInit(time.monotonic(), pipeline.settings.exporter.web.birth_hold) if scraped else None
         headers = {}
         with pipeline.rendering:
+            findings.note(pipeline)
             parts = chain(pieces(pipeline.stores(), content, zero=zero), [self.server.process.exposition(content)])
             if "gzip" in self.headers.get("Accept-Encoding", ""):
                 gzip = zlib.compressobj(1, zlib.DEFLATED, _GZIP)

@@ -23,6 +23,9 @@ VECTORS = {
     "foo:1|c|#tag1:foo:bar": [("foo", "c", 1, 1, {"tag1": "foo:bar"}, "datadog")],
     "foo:1|c|#:v,k:": [("foo", "c", 1, 1, {}, "datadog")],
     "t:0.5:120:3000|ms|@0.5|#a:b": [("t", "ms", value, 0.5, {"a": "b"}, "datadog") for value in (0.5, 120, 3000)],
+    # both ways of packing at once
+    "foo:1:2|c|@0.5:3|ms": [("foo", "c", value, 0.5, {}, "plain") for value in (1, 2)]
+    + [("foo", "ms", 3, 1, {}, "plain")],
     "foo:1|c|c:container123": [("foo", "c", 1, 1, {}, "plain")],
     "foo:1|c|#k:v|c:in-83": [("foo", "c", 1, 1, {"k": "v"}, "datadog")],
     "foo:1|c|@0.5|c:ab|T1656581400|e:it-false,cn-x|card:low": [("foo", "c", 1, 0.5, {}, "plain")],
@@ -101,3 +104,9 @@ def test_a_line_says_what_its_dialect_means(datagram):
             head = sample.head
             found.append((head.name, head.type, sample.value, head.rate, dict(head.tags), head.dialect))
     assert found == VECTORS[datagram]
+
+
+def test_what_is_packed_in_both_ways_is_taken_apart_once():
+    parts = split(b"foo" + b":1" * 500 + b"|g" + b":2|g" * 500)
+    assert len(parts) == 1000
+    assert all(split(part) == [part] for part in parts)

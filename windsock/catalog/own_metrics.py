@@ -102,6 +102,12 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "When a configuration was last taken over.",
         (),
     ),
+    (
+        "windsock_doctor_finding",
+        "gauge",
+        "Whether the exporter finds this wrong with what it receives and reads; 0: it did, and does no more.",
+        ("check", "severity"),
+    ),
     # the reconciler
     (
         "windsock_silent_failures_total",

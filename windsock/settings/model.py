@@ -121,6 +121,14 @@ class Grafana(Section):
     """`bearer` is the token of a service account with the role Editor."""
 
 
+class Doctor(Section):
+    """How `windsock doctor` reaches the exporter; it finds the others in their own sections."""
+
+    exporter: Url | None = None
+    """Its base URL; None: links.exporter, or what exporter.web says."""
+    http: Http = Http()
+
+
 class Links(Section):
     """Base URLs of what an alert links to; without one the alert has no such link."""
 
@@ -224,6 +232,7 @@ class Settings(Section):
     callbacks: Callbacks = Callbacks()
     logs: Logs = Logs()
     links: Links = Links()
+    doctor: Doctor = Doctor()
     redaction: Redaction = Redaction()
     channels: Channels = Channels()
     teams: Annotated[dict[str, Team], AfterValidator(no_default)] = {}

@@ -51,6 +51,14 @@ def parse_size(value: Any) -> int:
     return int(_within(float(match[1]) * _BYTES[match[2] or ""], _LARGEST, "a size of at most 4 EiB"))
 
 
+def format_size(size: int) -> str:
+    """Bytes as people say them: `32 MiB`."""
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if size >= factor:
+            return f"{size / factor:.3g} {unit}"
+    return f"{size} B"
+
+
 def _within(value: float, most: float, expected: str) -> float:
     if value > most:
         raise ValueError(f"expected {expected}")

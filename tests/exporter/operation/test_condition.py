@@ -33,6 +33,12 @@ def test_only_what_was_received_is_called_receiving(serve, look, lines, replay):
     assert "What needs attention" not in look(service).sections
 
 
+def test_an_exporter_without_listeners_waits_for_nothing(serve, look):
+    service = serve()
+    service.started -= 90
+    assert "What needs attention" not in look(service).sections
+
+
 def test_what_came_and_ended_is_no_health_either(serve, look, lines, replay):
     service = serve("udp://127.0.0.1:0")
     replay(service, [lines.heartbeat.encode()], 1)

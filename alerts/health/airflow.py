@@ -1,0 +1,124 @@
+"""Airflow's own settings, as the doctor sees them: do its metrics go to the exporter, and all that the rules need?"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from windsock import catalog
+from windsock.airflow import configured
+from windsock.alerts.rules import GROUPS
+from windsock.doctor.finding import Finding
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from windsock.airflow.configured import Configured
+    from windsock.settings import Settings
+
+_LONGEST = 200
+"""Characters of a pattern that is tried."""
+_SHOWN = 5
+_RESTART = "and restart Airflow's processes."
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield what is found in this host's configuration of Airflow; of the others nothing is known here."""
+    found = configured.read()
+    looked_at = f"Airflow's settings here ({found.origin or 'none'})"
+    if not found.origin:
+        yield Finding(
+            "airflow.settings",
+            "unseen",
+            "Neither $AIRFLOW_HOME/airflow.cfg nor AIRFLOW__… variables are here.",
+            "Run `windsock doctor` where a scheduler or worker of Airflow runs, too.",
+            looked_at,
+        )
+        return
+    for check, found_so, mend in (*_statsd(found, settings), *_hidden(found)):
+        yield Finding(f"airflow.{check}", "critical", found_so, mend, looked_at)
+
+
+def _statsd(found: Configured, settings: Settings) -> Iterator[tuple[str, str, str]]:
+    if not found.is_on("metrics", "statsd_on"):
+        otel = found.is_on("metrics", "otel_on")
+        yield (
+            "statsd_off",
+            "Airflow sends no StatsD lines" + (": otel_on sends its metrics elsewhere." if otel else "."),
+            f"Set [metrics] statsd_on = True, with the exporter as statsd_host and statsd_port, {_RESTART}",
+        )
+        return
+    host, port = found.get("metrics", "statsd_host", "localhost"), found.get("metrics", "statsd_port", "8125")
+    listening = [urlsplit(url) for url in settings.exporter.statsd.listen if url.startswith("udp")]
+    ports = sorted({str(one.port) for one in listening if one.port})
+    if ports and port not in ports:
+        yield (
+            "statsd_port",
+            f"Airflow sends to {host}:{port}, and the exporter listens on port {' and '.join(ports)}.",
+            f"Set [metrics] statsd_port = {ports[0]}, {_RESTART}",
+        )
+    elif listening and all(map(_is_loopback, (one.hostname or "" for one in listening))) and not _is_loopback(host):
+        yield (
+            "statsd_host",
+            f"Airflow sends to {host}, and the exporter listens on {listening[0].netloc}, for its own host alone.",
+            f"Set exporter.statsd.listen: [udp://0.0.0.0:{ports[0] if ports else port}].",
+        )
+    prefix, expected = found.get("metrics", "statsd_prefix", "airflow"), settings.exporter.statsd.prefix
+    if prefix != expected:
+        yield (
+            "statsd_prefix",
+            f"Airflow's names begin with {prefix!r}, and exporter.statsd.prefix is {expected!r}.",
+            f'Set exporter.statsd.prefix: "{prefix}", and restart the exporter.',
+        )
+
+
+def _hidden(found: Configured) -> Iterator[tuple[str, str, str]]:
+    """What the lists of Airflow keep from rules, whether it takes their entries for beginnings (2) or patterns (3)."""
+    for key, wanted in (("metrics_allow_list", True), ("metrics_block_list", False)):
+        entries = [one.strip().lower() for one in found.get("metrics", key).split(",") if one.strip()]
+        if not entries:
+            continue
+        lost = [name for name in _needed() if all(one(name, entries) is not wanted for one in (_begins, _matches))]
+        if lost:
+            shown = ", ".join(lost[:_SHOWN]) + (f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else "")
+            yield (
+                key.removeprefix("metrics_"),
+                f"[metrics] {key} keeps back what rules read: {shown}.",
+                f"{'Add them to' if wanted else 'Take them from'} {key}, {_RESTART}",
+            )
+        return  # with an allow list, Airflow does not read the other
+
+
+def _needed() -> list[str]:
+    """Airflow's names of the metrics that rules read."""
+    groups = [group for group in GROUPS if group.rules]
+    rules, records = ([one.expr for group in groups for one in getattr(group, kind)] for kind in ("rules", "records"))
+    words = {word for expr in (*rules, *records) for word in re.findall(r"\w+", expr)}
+    return sorted(
+        metric.name
+        for metric in catalog.airflow()
+        if words & {metric.family, f"{metric.family}_count", f"{metric.family}_sum", f"{metric.family}_bucket"}
+    )
+
+
+def _begins(name: str, entries: list[str]) -> bool:
+    return name.startswith(tuple(entries))
+
+
+def _matches(name: str, entries: list[str]) -> bool:
+    for entry in entries:
+        try:
+            if len(entry) <= _LONGEST and re.search(entry, name):
+                return True
+        except re.error:
+            continue
+    return False
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

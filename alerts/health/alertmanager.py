@@ -1,0 +1,198 @@
+"""Alertmanager, as the doctor sees it: are its routes ours, do its messages arrive, does something hide alerts?"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from prometheus_client.parser import text_string_to_metric_families
+
+from windsock import versions
+from windsock.alerts import receivers, routes
+from windsock.doctor.finding import Finding
+from windsock.doctor.server import AskingError, Server, examine_each
+from windsock.events import unix
+from windsock.settings.units import format_age
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from windsock.settings import Settings
+
+_PATIENT = "0.35"
+"""The Alertmanager from which on a message that meets Slack's limit is sent again."""
+_BROAD = frozenset({"alertname", "severity", "cluster", "team", "job"})
+"""Labels that many alerts have in common: a silence of these alone hides what nobody thought of."""
+_STUCK = 3600.0
+"""Seconds for which an alert may keep others back before somebody should look whether it still holds."""
+_REQUESTS = "alertmanager_notification_requests"
+"""What it counts of each attempt; a message counts as failed when it gives up, minutes later."""
+_BUILD = "`windsock alerts build`, put alertmanager.yml and windsock.tmpl in place, and let Alertmanager read them."
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield what is found of each of `alertmanager.urls`. Raises SettingsError for a secret that can't be had here."""
+    return examine_each(
+        settings.alertmanager,
+        "alertmanager",
+        lambda server: _Alertmanager(server, settings).findings(),
+        none="No Alertmanager is named: callbacks tell each channel themselves, and nothing groups what they say.",
+        mend="Start it, or mend alertmanager.urls and alertmanager.http: it tells nobody, and callbacks keep what they"
+        " have to say in their spool.",
+    )
+
+
+class _Alertmanager:
+    """One server, asked with everything that the settings promise of it."""
+
+    def __init__(self, server: Server, settings: Settings) -> None:
+        self._server = server
+        self._settings = settings
+
+    def findings(self) -> Iterator[Finding]:
+        """Raises AskingError."""
+        status = self._server.json("/api/v2/status")
+        if not isinstance(status, dict) or "config" not in status:
+            raise AskingError("It answers what no Alertmanager answers")
+        yield from self._version(versions.said(status.get("versionInfo", {}).get("version")))
+        yield from self._routes(str(status["config"].get("original", "")))
+        yield from self._peers(status.get("cluster", {}))
+        yield from self._deliveries()
+        yield from self._silences()
+        yield from self._alerts()
+        yield from self._server.clock("alertmanager.clock")
+
+    def _version(self, version: str | None) -> Iterator[Finding]:
+        made_for = self._settings.alertmanager.version
+        if version is None or not versions.at_least(version, versions.ALERTMANAGER):
+            yield self._bad(
+                "version",
+                "warning",
+                f"It is {version or 'of no version that it names'}, older than {versions.ALERTMANAGER}.",
+                "Upgrade it: routes and messages are tested from that version on.",
+            )
+        elif made_for != versions.AUTO and not versions.at_least(version, made_for):
+            yield self._bad(
+                "version",
+                "critical",
+                f"It is {version}, and alertmanager.version says {made_for}: it may refuse alertmanager.yml.",
+                f'Set alertmanager.version: "{version}", and build the routes again.',
+            )
+        elif not versions.at_least(version, _PATIENT) and "slack" in self._channels():
+            yield Finding(
+                "alertmanager.rate_limit",
+                "good",
+                f"It is {version}: before {_PATIENT} a message that meets Slack's limit waits for the next"
+                " group_interval.",
+                "",
+                self._server.name,
+            )
+
+    def _channels(self) -> set[str]:
+        return {to.channel for told in receivers.addresses(self._settings).values() for to in told}
+
+    def _routes(self, text: str) -> Iterator[Finding]:
+        try:
+            config = yaml.safe_load(text)
+            there = {one["name"] for one in config["receivers"]}
+            found = set(_flat(config["route"]))
+        except (yaml.YAMLError, TypeError, KeyError):
+            yield self._bad("routes", "unseen", "Its configuration can't be read.", "")
+            return
+        ours = routes.alertmanager(self._settings)
+        missing = sorted({one["name"] for one in ours["receivers"]} - there)
+        if missing:
+            yield self._bad(
+                "receivers", "critical", f"Its configuration lacks the receivers {', '.join(missing)}.", _BUILD
+            )
+        elif set(_flat(ours["route"])) - found:
+            yield self._bad(
+                "routes", "critical", "Its routes are not what this windsock makes of this windsock.yaml.", _BUILD
+            )
+
+    def _peers(self, cluster: dict[str, Any]) -> Iterator[Finding]:
+        wanted, peers = len(self._settings.alertmanager.urls), len(cluster.get("peers") or ())
+        if wanted > 1 and peers < wanted:
+            yield self._bad(
+                "peers",
+                "warning",
+                f"It knows {peers} Alertmanagers, itself among them, and alertmanager.urls names {wanted}:"
+                " each of those apart sends messages of its own.",
+                "Give each of them the others' --cluster.peer, and let port 9094 through, UDP and TCP.",
+            )
+
+    def _deliveries(self) -> Iterator[Finding]:
+        sent: dict[str, float] = {}
+        failed: dict[str, float] = {}
+        for family in text_string_to_metric_families(self._server.text("/metrics")):
+            counts = {_REQUESTS: sent, f"{_REQUESTS}_failed": failed}.get(family.name)
+            if counts is not None:
+                for sample in family.samples:
+                    if sample.name.endswith("_total"):
+                        channel = sample.labels.get("integration", "")
+                        counts[channel] = counts.get(channel, 0) + sample.value
+        for channel, count in sorted(failed.items()):
+            if count:
+                every = count >= sent.get(channel, 0)
+                yield self._bad(
+                    "delivery",
+                    "critical" if every else "warning",
+                    f"Of {sent.get(channel, 0):,.0f} attempts to tell {channel} since its start {count:,.0f} failed.",
+                    "Its log says why: a wrong token or channel, a proxy, a limit. `windsock notify test` tries it.",
+                )
+
+    def _silences(self) -> Iterator[Finding]:
+        for silence in self._server.json("/api/v2/silences"):
+            names = {matcher["name"] for matcher in silence.get("matchers", ())}
+            if silence.get("status", {}).get("state") == "active" and names <= _BROAD:
+                matchers = ", ".join(
+                    f"{one['name']}{'=' if one.get('isEqual', True) else '!='}{'~' if one.get('isRegex') else ''}"
+                    f"{one['value']}"
+                    for one in silence["matchers"]
+                )
+                yield self._bad(
+                    "silence",
+                    "warning",
+                    f"A silence hides all of {matchers} until {silence.get('endsAt', '?')[:16].replace('T', ' ')} UTC"
+                    f" (by {silence.get('createdBy') or 'nobody'}: {silence.get('comment') or 'no comment'}).",
+                    "Expire it in Alertmanager's page where it is meant no more.",
+                )
+
+    def _alerts(self) -> Iterator[Finding]:
+        found = self._server.json("/api/v2/alerts")
+        by_id = {one["fingerprint"]: one for one in found}
+        if self._settings.prometheus.urls and not any(one["labels"].get("alertname") == "Watchdog" for one in found):
+            yield self._bad(
+                "watchdog",
+                "critical",
+                "The alert Watchdog, which always fires, is not here: no Prometheus with windsock's rules reaches it.",
+                "Name this Alertmanager in prometheus.yml, and load rules.yml there.",
+            )
+        held: dict[str, int] = {}
+        for one in found:
+            for cause in one.get("status", {}).get("inhibitedBy", ()):
+                held[cause] = held.get(cause, 0) + 1
+        for cause, count in held.items():
+            age = time.time() - unix(by_id[cause]["startsAt"]) if cause in by_id else 0.0
+            if age > _STUCK:
+                name, others = by_id[cause]["labels"].get("alertname"), f"other{'s' if count > 1 else ''}"
+                yield self._bad(
+                    "inhibited",
+                    "warning",
+                    f"{name} has fired for {format_age(age)} and keeps {count} {others} from being told.",
+                    "End its cause first: what it hides may be news.",
+                )
+
+    def _bad(self, what: str, grade: Any, found: str, mend: str) -> Finding:
+        return Finding(f"alertmanager.{what}", grade, found, mend, self._server.name)
+
+
+def _flat(route: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Each route as what leads to it, by matchers and receiver, whichever tree it hangs in."""
+    matchers = sorted(str(one).replace('"', "").replace(" ", "") for one in route.get("matchers") or ())
+    here = (*above, *matchers)
+    if here:
+        yield (*here, f"-> {route.get('receiver', '')}", *sorted(route.get("group_by") or ()))
+    for child in route.get("routes") or ():
+        yield from _flat(child, here)

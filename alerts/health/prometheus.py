@@ -1,0 +1,179 @@
+"""Prometheus, as the doctor sees it: does it scrape the exporters, hold these rules, and reach Alertmanager?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from windsock import versions
+from windsock.alerts import build
+from windsock.alerts.promql import JOB, SCRAPE
+from windsock.doctor.finding import Finding
+from windsock.doctor.server import AskingError, Server, examine_each
+from windsock.settings.units import parse_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from windsock.settings import Settings
+
+_BUILD = "`windsock alerts build`, put rules.yml where Prometheus' `rule_files` says, and let it read it: kill -HUP."
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield what is found of each of `prometheus.urls`. Raises SettingsError for a secret that can't be had here."""
+    return examine_each(
+        settings.prometheus,
+        "prometheus",
+        lambda server: _Prometheus(server, settings).findings(),
+        none="No Prometheus is named.",
+        mend="Start it, or mend prometheus.urls and prometheus.http: without it no rule fires.",
+    )
+
+
+class _Prometheus:
+    """One server, asked with everything that the settings promise of it."""
+
+    def __init__(self, server: Server, settings: Settings) -> None:
+        self._server = server
+        self._settings = settings
+
+    def findings(self) -> Iterator[Finding]:
+        """Raises AskingError."""
+        version = versions.said(self._get("/api/v1/status/buildinfo").get("version"))
+        yield from self._version(version)
+        yield from self._targets()
+        yield from self._rules()
+        yield from self._alertmanagers()
+        yield from self._server.clock("prometheus.clock")
+
+    def _version(self, version: str | None) -> Iterator[Finding]:
+        if version is None or not versions.at_least(version, versions.PROMETHEUS):
+            yield self._bad(
+                "version",
+                "warning",
+                f"It is {version or 'of no version that it names'}, older than {versions.PROMETHEUS}.",
+                "Upgrade it: the rules are tested from that version on.",
+            )
+            return
+        made_for = self._settings.prometheus.version
+        if made_for != versions.AUTO and not versions.at_least(version, made_for):
+            yield self._bad(
+                "version",
+                "critical",
+                f"It is {version}, and prometheus.version says {made_for}: it may refuse rules.yml.",
+                f'Set prometheus.version: "{version}", and build the rules again.',
+            )
+
+    def _targets(self) -> Iterator[Finding]:
+        found = self._get("/api/v1/targets", state="active").get("activeTargets") or ()
+        ours = [one for one in found if one.get("labels", {}).get("job") == JOB]
+        if not ours:
+            exporters = {one["metric"].get("job") for one in self._query("group by (job) (windsock_build_info)")}
+            jobs = ", ".join(sorted(exporters & {one.get("labels", {}).get("job") for one in found}))
+            yield self._bad(
+                "targets",
+                "critical",
+                f"The exporter is scraped by the job {jobs}, which no rule reads."
+                if jobs
+                else f"It has no scrape job {JOB}, so it knows nothing of Airflow.",
+                f"Call the job {JOB} in prometheus.yml, with the exporter's address as target.",
+            )
+            return
+        cluster = self._settings.cluster
+        clusters = {str(one["labels"].get("cluster", "")) for one in ours}
+        if cluster not in clusters:
+            named = ", ".join(sorted(filter(None, clusters)))
+            yield self._bad(
+                "cluster",
+                "critical",
+                f"No target of the job {JOB} has the label cluster={cluster!r}"
+                + (f"; there is {named}." if named else "; they have none."),
+                "Give the targets in prometheus.yml the name that windsock.yaml gives: rules, boards and messages"
+                " of the two don't come together without.",
+            )
+        for one in ours:
+            yield from self._target(one)
+
+    def _target(self, target: dict[str, Any]) -> Iterator[Finding]:
+        url = target.get("scrapeUrl", "?")
+        if target.get("health") == "down":
+            yield self._bad(
+                "scrape",
+                "critical",
+                f"It can't scrape {url}: {target.get('lastError', '')}.",
+                "Start that exporter, or mend its address, its log-in and its certificate in prometheus.yml.",
+            )
+        # Named from 2.27 on.
+        interval = _seconds(target.get("scrapeInterval"))
+        if interval > SCRAPE:
+            yield self._bad(
+                "interval",
+                "warning",
+                f"It scrapes {url} every {interval:g} s.",
+                f"Set scrape_interval to {SCRAPE} s or less: the windows of the rules are made for that.",
+            )
+
+    def _rules(self) -> Iterator[Finding]:
+        groups = self._get("/api/v1/rules").get("groups") or ()
+        rules = [(group, rule) for group in groups for rule in group.get("rules", ())]
+        ours = {group["name"] for group in build.groups(self._settings)}
+        infos = [rule["labels"] for _, rule in rules if rule.get("name") == build.RULES_INFO]
+        wanted = build.digest(self._settings)
+        if not infos:
+            yield self._bad("rules", "critical", "windsock's rules are not loaded.", _BUILD)
+        elif all(info.get("digest") != wanted for info in infos):
+            other = ", ".join(sorted({str(info.get("version")) for info in infos}))
+            yield self._bad(
+                "rules",
+                "warning",
+                f"Its rules, made by windsock {other}, are not what this windsock makes of this windsock.yaml.",
+                f"Build them again: {_BUILD}",
+            )
+        for group, rule in rules:
+            if rule.get("health") == "err" and group.get("name") in ours:
+                yield self._bad(
+                    "rule",
+                    "critical",
+                    f"The rule {rule.get('name')} can't be evaluated: {rule.get('lastError', '')}.",
+                    "Look for series that stand twice, and for a limit that Prometheus has.",
+                )
+        for group in groups:
+            took, interval = float(group.get("evaluationTime") or 0), float(group.get("interval") or 0)
+            if interval and took > interval and group.get("name") in ours:
+                yield self._bad(
+                    "slow",
+                    "critical",
+                    f"The rules {group['name']} take {took:.1f} s, and are due every {interval:g} s: alerts come late.",
+                    "Give Prometheus more of a processor, or a longer evaluation_interval.",
+                )
+
+    def _alertmanagers(self) -> Iterator[Finding]:
+        if not self._get("/api/v1/alertmanagers").get("activeAlertmanagers"):
+            yield self._bad(
+                "alertmanagers",
+                "critical",
+                "It knows no Alertmanager, so what its rules find reaches nobody.",
+                "Name yours in prometheus.yml: `alerting: {alertmanagers: [{static_configs: [{targets: […]}]}]}`.",
+            )
+
+    def _query(self, expr: str) -> list[dict[str, Any]]:
+        found = self._get("/api/v1/query", query=expr).get("result")
+        return found if isinstance(found, list) else []
+
+    def _get(self, path: str, **query: str) -> dict[str, Any]:
+        """The answer's data. Raises AskingError."""
+        answer = self._server.json(path, **query)
+        data = answer.get("data") if isinstance(answer, dict) else None
+        if not isinstance(data, dict):
+            raise AskingError(f"It answers at {path} what no Prometheus answers")
+        return data
+
+    def _bad(self, what: str, grade: Any, found: str, mend: str) -> Finding:
+        return Finding(f"prometheus.{what}", grade, found, mend, self._server.name)
+
+
+def _seconds(text: object) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError:
+        return 0.0

@@ -1,0 +1,62 @@
+"""Callbacks, as the doctor sees them on this host: what waits in their spool, and what nobody will get."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from windsock.doctor.finding import Finding
+from windsock.settings.units import format_age
+
+from . import spool as spools
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from windsock.settings import Settings
+
+_SOON = 300.0
+"""Seconds after which what waits has been tried more than once."""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield what is found in this host's spool."""
+    spool = spools.of(settings)
+    looked_at = f"Callbacks' spool here ({spool.folder})"
+    try:
+        there = spool.folder.is_dir()
+    except OSError:
+        there = True  # a folder above it is closed: `foreign` says so
+    if not there:
+        yield Finding(
+            "callbacks.spool",
+            "unseen",
+            "No callback has kept anything here: none failed, or none runs on this host.",
+            "",
+            looked_at,
+        )
+        return
+    problem = spool.foreign()
+    if problem:
+        yield Finding("callbacks.spool", "critical", f"It can't be used: {problem}.", "", looked_at)
+        return
+    ages = [
+        time.time() - (spool.queue / name).stat().st_mtime for name in spool.names() if (spool.queue / name).exists()
+    ]
+    if ages and max(ages) > _SOON:
+        yield Finding(
+            "callbacks.waiting",
+            "critical",
+            f"{len(ages)} messages wait to be delivered, the oldest for {format_age(max(ages))}.",
+            "`windsock notify spool` says why, and `windsock notify flush`, each minute from cron, delivers them.",
+            looked_at,
+        )
+    dead = spool.dead_names()
+    if dead:
+        yield Finding(
+            "callbacks.dead",
+            "warning",
+            f"{len(dead)} messages can't be delivered, and nobody got them.",
+            "`windsock notify dead` says why; with --retry-all they are tried again.",
+            looked_at,
+        )

@@ -1,0 +1,85 @@
+"""The metadata database, as the doctor sees it from this host: is it read, and may its role do no more?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from windsock.database import find_url
+from windsock.doctor.finding import Finding
+from windsock.exceptions import WindsockError
+
+from .engine import open_engine, parse
+from .once import look_once
+from .session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from windsock.settings import Settings
+
+_TIMEOUT = 5.0
+_WRITES = {
+    "postgresql": "SELECT has_table_privilege('dag_run', 'INSERT, UPDATE, DELETE')",
+    "mysql": "SELECT count(*) > 0 FROM information_schema.user_privileges WHERE privilege_type IN ('INSERT', 'SUPER')"
+    " UNION ALL SELECT count(*) > 0 FROM information_schema.schema_privileges"
+    " WHERE privilege_type = 'INSERT' AND table_schema = DATABASE()",
+}
+"""By dialect: whether the role may write to Airflow's tables. MariaDB is asked as MySQL; SQLite has no roles."""
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield what is found. Raises SettingsError for a URL that can't be had here."""
+    url = find_url(settings.metadata.url)
+    if url is None:
+        yield Finding(
+            "database.unknown",
+            "warning",
+            "No metadata database is named: killed tasks, late data and what waits are not seen.",
+            "Set metadata.url in windsock.yaml; `windsock metadata grants` prints a role for it.",
+            "Metadata database",
+        )
+        return
+    where = f"Metadata database {parse(url)!r}"
+    try:
+        look = look_once(settings, url)
+    except WindsockError as error:
+        yield Finding(
+            "database.down",
+            "critical",
+            f"It can't be read: {error}.",
+            "Mend metadata.url, or the role's rights: `windsock metadata grants` prints them.",
+            where,
+        )
+        return
+    for name, said in look.failed.items():
+        yield Finding(
+            "database.query",
+            "warning",
+            f"The query {name} fails: {said}.",
+            "`windsock metadata grants` prints the rights that a role needs.",
+            where,
+        )
+    if _may_write(url):
+        yield Finding(
+            "database.rights",
+            "warning",
+            "Its role may write to Airflow's tables.",
+            "Give windsock a role that only reads: `windsock metadata grants` prints one.",
+            where,
+        )
+
+
+def _may_write(url: str) -> bool:
+    engine, dialect = open_engine(url, _TIMEOUT)
+    question = _WRITES.get("mysql" if engine.dialect.name == "mariadb" else engine.dialect.name)
+    if question is None:
+        return False
+    session = Session(engine, dialect, _TIMEOUT, _TIMEOUT)
+    try:
+        return any(row[0] for row in session.execute(sa.text(question)))
+    except sa.exc.SQLAlchemyError:
+        return False
+    finally:
+        session.close()

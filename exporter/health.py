@@ -1,0 +1,50 @@
+"""The exporter, as the doctor sees it from outside: it answers, and says itself what is wrong with what it receives."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from windsock import links
+from windsock.doctor import finding
+from windsock.doctor.finding import Finding
+from windsock.doctor.server import AskingError, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from windsock.settings import Settings
+
+_LOGIN = 401
+_NOT_FOUND = 404
+
+
+def examine(settings: Settings) -> Iterator[Finding]:
+    """Yield what it finds, or that it does not answer. Raises SettingsError for a secret that can't be had here."""
+    url = settings.doctor.exporter or links.complete(settings).exporter
+    if url is None:
+        yield Finding(
+            "exporter.unknown", "unseen", "Its port is not known before it listens.", "Set doctor.exporter.", "Exporter"
+        )
+        return
+    server = Server(f"Exporter {url}", url, settings.doctor.http, "doctor")
+    try:
+        answered = server.text("/doctor")
+        yield from finding.read(json.loads(answered), server.name)
+        yield from server.clock("exporter.clock")
+    except (ValueError, RecursionError):
+        yield Finding("exporter.down", "critical", "That is no exporter.", "Set doctor.exporter.", server.name)
+    except AskingError as error:
+        if error.status == _LOGIN:
+            yield Finding(
+                "exporter.login",
+                "unseen",
+                "It asks for a log-in.",
+                "Set doctor.http.username and doctor.http.password: ${VARIABLE}.",
+                server.name,
+            )
+            return
+        mend = "Start it (`windsock exporter`), or say where it is: doctor.exporter in windsock.yaml."
+        if error.status == _NOT_FOUND:
+            mend = "Upgrade it: this is an exporter of an earlier windsock, or none at all."
+        yield Finding("exporter.down", "critical", f"{error}.", mend, server.name)

@@ -1,0 +1,60 @@
+"""`windsock doctor` as people and scripts call it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from windsock.cli import windsock
+
+
+@pytest.fixture
+def doctor(tmp_path, monkeypatch):
+    """Run the command with a windsock.yaml of these sections."""
+
+    def run(*arguments, **sections):
+        for name in ("AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__SQL_ALCHEMY_CONN"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("HOME", str(tmp_path))
+        file = tmp_path / "windsock.yaml"
+        file.write_text(yaml.safe_dump({"callbacks": {"spool": {"dir": str(tmp_path / "spool")}}, **sections}))
+        return CliRunner().invoke(windsock, ["doctor", "--config", str(file), *arguments], standalone_mode=False)
+
+    return run
+
+
+def test_it_says_what_it_looked_at_what_it_found_and_what_to_do(doctor, closed):
+    result = doctor(doctor={"exporter": closed})
+    lines = result.output.splitlines()
+    place = lines.index(f"Exporter {closed}")
+    assert lines[place + 1].startswith("  critical exporter.down: It does not answer: ConnectionRefusedError")
+    assert lines[place + 2].strip().startswith("Start it (`windsock exporter`)")
+    assert lines[-1].startswith("1 critical, 1 warning, ")
+    assert result.return_value == 2
+
+
+def test_as_json(doctor, closed):
+    result = doctor("--json", doctor={"exporter": closed})
+    found = json.loads(result.output)
+    assert found["worst"] == "critical"
+    (one,) = [one for one in found["findings"] if one["check"] == "exporter.down"]
+    assert set(one) == {"check", "grade", "found", "mend", "looked_at"}
+
+
+def test_a_secret_of_another_host_is_no_fault(doctor):
+    http = {"username": "doctor", "password": "${PROMETHEUS_PASSWORD}"}
+    result = doctor("--json", prometheus={"urls": ["http://127.0.0.1:1"], "http": http})
+    found = {one["check"]: one["grade"] for one in json.loads(result.output)["findings"]}
+    assert found["prometheus.secret"] == "unseen"
+
+
+@pytest.mark.parametrize(
+    "answer", [b"[]", b"{}", b"nothing", b'[{"check": 1}]', b"[" * 100_000, b'[{"check": "a", "grade": "bad"}]']
+)
+def test_what_no_exporter_says_is_no_health(answer, doctor, respond):
+    result = doctor("--json", doctor={"exporter": respond(answer)})
+    found = {one["check"]: one["grade"] for one in json.loads(result.output)["findings"]}
+    assert found.get("exporter") == "good" if answer == b"[]" else found["exporter.down"] == "critical"

@@ -1,0 +1,353 @@
+"""One thing is wrong with an installation that is else in good health: the doctor names it, as the worst there is."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+from real.alertmanager import Alertmanager
+from real.grafana import TOKEN, Grafana
+from real.waiting import until
+
+from windsock.airflow.versions import NEWEST
+from windsock.alerts import build
+from windsock.callbacks import spool as spools
+from windsock.callbacks.entry import Entry
+from windsock.doctor.examination import examine
+from windsock.doctor.finding import GRADES, worst
+from windsock.events import Event, rfc3339
+
+from .conftest import settings as made
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from windsock.settings import Settings
+
+    from .conftest import Installation
+
+CLOSED = "http://127.0.0.1:1"
+
+
+def checks(settings: Settings, *, worst_only: bool = True) -> set[str]:
+    """The names of the worst findings; of all that are no praise, where not `worst_only`."""
+    found = examine(settings)
+    least = worst(found) if worst_only else "warning"
+    return {one.check for one in found if GRADES.index(one.grade) >= GRADES.index(least)}
+
+
+def test_of_a_healthy_installation_nothing_is_wrong(installation):
+    found = examine(installation.settings())
+    assert [one for one in found if one.grade in {"warning", "critical"}] == []
+    # Neither Grafana nor logs are named, and no Airflow runs here.
+    assert {one.check for one in found if one.grade == "unseen"} == {
+        "airflow.settings",
+        "callbacks.spool",
+        "grafana.unknown",
+        "logs.unknown",
+    }
+
+
+SETTINGS: dict[str, dict[str, Any]] = {
+    "exporter.down": {"doctor": {"exporter": CLOSED}},
+    "prometheus.down": {"prometheus": {"urls": [CLOSED]}},
+    "prometheus.version": {"version": "3.0"},
+    "prometheus.rules": {"links": {"exporter": "https://another.example.org"}},
+    "prometheus.cluster": {"cluster": "test"},
+    "alertmanager.down": {"alertmanager": {"urls": [CLOSED]}},
+    "alertmanager.version": {"version": "0.35"},
+    "alertmanager.receivers": {"teams": {"data": {"slack": "#data"}, "payments": {"slack": "#payments"}}},
+    "alertmanager.routes": {"teams": {"data": {"match": {"dag": ["others_*"]}, "slack": "#data"}}},
+    "database.unknown": {"metadata": {}},
+    "logs.down": {"logs": {"elasticsearch": {"urls": [CLOSED]}, "folder": "/logs"}},
+    "grafana.down": {"grafana": {"url": CLOSED}},
+}
+"""By the finding: sections of windsock.yaml that are wrong for the rest; of one section that has a server its key."""
+
+
+@pytest.mark.parametrize("check", SETTINGS)
+def test_settings_that_the_parts_do_not_fit(check, installation, monkeypatch):
+    monkeypatch.setenv("GRAFANA_TOKEN", TOKEN)
+    changes = SETTINGS[check]
+    if "version" in changes:
+        section = check.partition(".")[0]
+        changes = {section: {"urls": [getattr(installation, section).url], **changes}}
+    assert check in checks(installation.settings(**changes))
+
+
+@pytest.mark.parametrize(
+    ("check", "url"),
+    [("database.down", "postgresql://windsock:pw-1@127.0.0.1:1/airflow"), ("database.down", "sqlite:////nowhere/a.db")],
+)
+def test_a_database_that_can_not_be_read(check, url, installation, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_DB", url)
+    found = examine(installation.settings())
+    assert check in {one.check for one in found if one.grade == "critical"}
+    assert not any("pw-1" in one.sentences + one.looked_at for one in found)
+
+
+def test_a_role_that_may_write(installation, postgres, monkeypatch):
+    from real.tables import Database  # noqa: PLC0415  needs a driver
+
+    database = Database(postgres, NEWEST)
+    monkeypatch.setenv("AIRFLOW_DB", database.url)
+    assert "database.rights" in checks(installation.settings())
+
+
+def test_addresses_of_other_programs(installation):
+    settings = installation.settings(
+        doctor={"exporter": installation.prometheus.url},
+        prometheus={"urls": [installation.alertmanager.url]},
+        alertmanager={"urls": [f"http://{installation.exporter.web.address}"]},
+    )
+    found = checks(settings)
+    assert {"exporter.down", "prometheus.down", "alertmanager.down"} <= found
+
+
+BROKEN_RULE = """groups:
+- name: windsock
+  rules:
+  - {record: many, expr: '{__name__=~"up|scrape_duration_seconds"} + on() {__name__=~"up|scrape_duration_seconds"}'}
+- name: windsock-rules
+  rules:
+  - {record: windsock_rules_info, expr: vector(1), labels: {version: "0", digest: "0"}}
+"""
+PROMETHEUS: dict[str, dict[str, Any]] = {
+    "prometheus.targets": {"job_name": "airflow"},
+    "prometheus.cluster": {"relabel_configs": [{"regex": "cluster", "action": "labeldrop"}]},
+    "prometheus.scrape": {"metrics_path": "/nothing"},
+    "prometheus.interval": {"scrape_interval": "2m"},
+    "prometheus.alertmanagers": {"alerting": False},
+    "prometheus.rules": {"rules": "groups: []"},
+    "prometheus.rule": {"rules": BROKEN_RULE},
+}
+
+
+@pytest.mark.parametrize("check", PROMETHEUS)
+def test_a_prometheus_that_is_set_wrong(check, installation):
+    installation.prometheus.change(**PROMETHEUS[check])
+    try:
+        assert check in checks(installation.settings())
+    finally:
+        installation.prometheus.change()
+        until(lambda: installation.alertmanager.alerts(alertname="Watchdog"))
+
+
+def test_a_job_of_another_name_is_named(installation):
+    installation.prometheus.change(job_name="airflow-metrics")
+    try:
+        until(
+            lambda: "the job airflow-metrics, which no rule reads" in str(examine(installation.settings())),
+            60,
+            why=lambda: str(examine(installation.settings())),
+        )
+    finally:
+        installation.prometheus.change()
+
+
+def test_a_broad_silence(installation):
+    url, now = f"{installation.alertmanager.url}/api/v2/silence", datetime.now(timezone.utc)
+    silence = {
+        "matchers": [{"name": "severity", "value": "critical", "isRegex": False}],
+        "startsAt": rfc3339(now - timedelta(minutes=1)),
+        "endsAt": rfc3339(now + timedelta(hours=1)),
+        "createdBy": "erin",
+        "comment": "deploy",
+    }
+    named = requests.post(f"{url}s", json=silence, timeout=60).json()["silenceID"]
+    try:
+        found = until(lambda: [one for one in examine(installation.settings()) if one.check == "alertmanager.silence"])
+        assert "severity=critical" in found[0].found
+        assert "by erin: deploy" in found[0].found
+        assert "alertmanager.silence" in checks(installation.settings())
+    finally:
+        requests.delete(f"{url}/{named}", timeout=60).raise_for_status()
+
+
+def test_an_old_alert_that_keeps_others_back(installation):
+    began = rfc3339(datetime.now(timezone.utc) - timedelta(hours=3))
+    labels = {"severity": "critical", "cluster": "prod"}
+    installation.alertmanager.post(
+        {"labels": {"alertname": "WindsockExporterDown", **labels}, "startsAt": began},
+        {"labels": {"alertname": "AirflowSchedulerHeartbeatAbsent", **labels}, "startsAt": began},
+    )
+    found = until(lambda: [one for one in examine(installation.settings()) if one.check == "alertmanager.inhibited"])
+    assert found[0].found == "WindsockExporterDown has fired for 3 h 0 min and keeps 1 other from being told."
+
+
+def test_messages_that_fail(installation):
+    """Those of its own Alertmanager: its counters stay."""
+    server = Alertmanager(made(), installation.messages)
+    try:
+        (server.folder / "alertmanager.yml").write_text(
+            (server.folder / "alertmanager.yml").read_text().replace(installation.messages.url, CLOSED)
+        )
+        server.process.send_signal(1)
+        alert = {"labels": {"alertname": "A", "severity": "warning", "cluster": "prod"}}
+        server.post(alert)
+        settings = installation.settings(alertmanager={"urls": [server.url]})
+        until(lambda: "alertmanager.delivery" in checks(settings))
+        assert "alertmanager.watchdog" in checks(settings)
+    finally:
+        server.remove()
+
+
+def test_alertmanagers_that_do_not_know_each_other(installation):
+    server = Alertmanager(made(), installation.messages)
+    try:
+        urls = [installation.alertmanager.url, server.url]
+        assert "alertmanager.peers" in checks(installation.settings(alertmanager={"urls": urls}), worst_only=False)
+    finally:
+        server.remove()
+
+
+@pytest.mark.parametrize(
+    ("check", "lines"),
+    [
+        ("airflow.statsd_off", "[metrics]\nstatsd_on = False\n"),
+        ("airflow.statsd_off", "[core]\n"),
+        ("airflow.statsd_port", "[metrics]\nstatsd_on = True\nstatsd_port = 8125\n"),
+        ("airflow.statsd_host", "[metrics]\nstatsd_on = True\nstatsd_port = 9125\nstatsd_host = 10.1.2.3\n"),
+        ("airflow.statsd_prefix", "[metrics]\nstatsd_on = True\nstatsd_port = 9125\nstatsd_prefix = prod\n"),
+        ("airflow.allow_list", "[metrics]\nstatsd_on = True\nstatsd_port = 9125\nmetrics_allow_list = executor,pool\n"),
+        ("airflow.block_list", "[metrics]\nstatsd_on = True\nstatsd_port = 9125\nmetrics_block_list = scheduler,ti\n"),
+        (None, "[metrics]\nstatsd_on = True\nstatsd_port = 9125\nmetrics_block_list = pool\n"),
+    ],
+)
+def test_airflows_own_settings(check, lines, installation, tmp_path, monkeypatch):
+    (tmp_path / "airflow.cfg").write_text(lines)
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    found = checks(installation.settings())
+    assert (check in found) if check else not any(one.startswith("airflow.") for one in found)
+
+
+@contextlib.contextmanager
+def sent(installation: Installation, line: str) -> Iterator[None]:
+    """A datagram that the exporter has taken in."""
+    before = installation.exporter.own.counter("windsock_lines_total").value
+    installation.send(line)
+    until(lambda: installation.exporter.own.counter("windsock_lines_total").value > before)
+    yield
+
+
+def test_lines_with_another_prefix(installation):
+    with sent(installation, "prod.scheduler_heartbeat:1|c"):
+        found = [one for one in examine(installation.settings()) if one.check == "statsd.prefix"]
+    assert "exporter.statsd.prefix" in found[0].mend
+    assert requests.get(f"http://{installation.exporter.web.address}/metrics", timeout=60).text.count(
+        'windsock_doctor_finding{check="statsd.prefix",severity="critical"} 1'
+    )
+    installation.exporter._ingest.examples.clear()
+    assert "statsd.prefix" not in checks(installation.settings())
+
+
+def test_an_exporter_that_hears_nothing(installation, monkeypatch):
+    monkeypatch.setattr(installation.exporter.rates, "arrived", lambda: time.time() - 1000)
+    assert "statsd.silent" in checks(installation.settings())
+
+
+def event() -> Event:
+    return Event("AirflowTaskFailed", "prod", "orders_load", "r", task_id="load")
+
+
+def test_a_spool_that_nobody_empties(installation):
+    settings = installation.settings()
+    spool = spools.of(settings)
+    claim = spool.put(Entry("failed", event(), (("slack", "#data"),)), sync=False)
+    claim.release()
+    assert "callbacks.waiting" not in checks(settings)
+    os.utime(claim.path, (0, time.time() - 900))
+    assert "callbacks.waiting" in checks(settings)
+    claim.path.unlink()
+    spool.bury(Entry("failed", event(), (("slack", "#data"),)), "channel_not_found")
+    assert "callbacks.dead" in checks(settings)
+    (spool.dead / spool.dead_names()[0]).unlink()
+    spool.folder.chmod(0o777)
+    assert "callbacks.spool" in checks(settings)
+    spool.folder.chmod(0o700)
+
+
+class Passing:
+    """Passes requests on to a server, and answers with a clock that is ahead."""
+
+    def __init__(self, url: str, ahead: float) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                answer = requests.get(url + self.path, timeout=60)
+                self.send_response_only(answer.status_code)
+                self.send_header("Date", self.date_time_string(time.time() + ahead))
+                self.send_header("Content-Length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content)
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+@pytest.mark.parametrize("ahead", [-600, 600])
+def test_a_clock_that_differs(ahead, installation):
+    server = Passing(installation.prometheus.url, ahead)
+    try:
+        found = examine(installation.settings(prometheus={"urls": [server.url]}))
+        (one,) = [one for one in found if one.check == "prometheus.clock"]
+        assert ("ahead of" if ahead > 0 else "behind") in one.found
+        assert worst(found) == one.grade
+    finally:
+        server.close()
+
+
+def test_dashboards_that_are_not_there(installation, monkeypatch):
+    monkeypatch.setenv("GRAFANA_TOKEN", TOKEN)
+    grafana = Grafana()
+    grafana.start()
+    try:
+        assert "grafana.dashboards" in checks(installation.settings(grafana={"url": grafana.url}))
+        monkeypatch.setenv("GRAFANA_TOKEN", "another")
+        found = examine(installation.settings(grafana={"url": grafana.url}))
+        assert "grafana.down" in {one.check for one in found}
+        assert "another" not in str(found)
+    finally:
+        grafana.close()
+
+
+def test_a_check_that_breaks_costs_itself(installation, monkeypatch):
+    def broken(settings: Settings) -> list[Any]:
+        raise RuntimeError("token=abcdef0123456789abcdef")
+
+    monkeypatch.setattr("windsock.callbacks.health.examine", broken)
+    found = examine(installation.settings())
+    (one,) = [one for one in found if one.check == "callbacks.bug"]
+    assert one.grade == "unseen"
+    assert "abcdef0123456789abcdef" not in one.found
+    assert {one.check for one in found} >= {"exporter", "prometheus", "database"}
+
+
+def test_a_server_that_hangs_does_not_hold_up_the_others(installation, monkeypatch):
+    waiting = threading.Event()
+    monkeypatch.setattr("windsock.dashboards.health.examine", lambda _: waiting.wait(60))
+    begun = time.monotonic()
+    found = examine(installation.settings(), timeout=15)
+    assert time.monotonic() - begun < 60
+    waiting.set()
+    assert "grafana.slow" in {one.check for one in found}
+    assert "exporter" in {one.check for one in found}
+
+
+def test_rules_say_which_they_are(installation):
+    names = {rule["name"] for group in installation.prometheus.get("rules")["groups"] for rule in group["rules"]}
+    assert build.RULES_INFO in names

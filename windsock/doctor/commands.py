@@ -1,0 +1,63 @@
+"""`windsock doctor`: what is wrong, how bad it is, and what mends it."""
+
+from __future__ import annotations
+
+import json
+import time
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import click
+
+from windsock import cli
+from windsock.text import clean
+
+from .examination import examine
+from .finding import GRADES, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from .finding import Finding
+
+_EXIT = {"good": 0, "unseen": 0, "warning": 1, "critical": 2}
+_COLOURS = {"good": "green", "unseen": "bright_black", "warning": "yellow", "critical": "red"}
+_WATCHED = 60.0
+"""Seconds between the two looks of --watch."""
+
+
+@click.command(epilog="Example: windsock doctor --json | jq '.findings[] | select(.grade == \"critical\")'")
+@click.option("--watch", is_flag=True, help="Look again after a minute: what is found twice lasts.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@cli.config_option
+def doctor(config: Path | None, *, watch: bool, as_json: bool) -> int:
+    """Say what is wrong with an installation, and how to mend it.
+
+    Looks at Airflow's settings on this host, the exporter, the metadata database, Prometheus, Alertmanager, the
+    callbacks' spool, Grafana and the logs, as far as windsock.yaml names them. Changes nothing. Exit code 0: nothing
+    is wrong, 1: a warning, 2: something is critical.
+    """
+    settings = cli.load(config)
+    found = examine(settings)
+    if watch:
+        before = {(one.check, one.looked_at) for one in found}
+        time.sleep(_WATCHED)
+        found = [one for one in examine(settings) if (one.check, one.looked_at) in before]
+    grade = worst(found)
+    if as_json:
+        click.echo(json.dumps({"worst": grade, "findings": [one.json() for one in found]}, indent=2))
+    else:
+        _show(found)
+    return _EXIT[grade]
+
+
+def _show(found: Sequence[Finding]) -> None:
+    for looked_at, findings in groupby(found, key=lambda one: one.looked_at):
+        click.echo(clean(looked_at))
+        for one in findings:
+            click.echo(f"  {click.style(f'{one.grade:8}', fg=_COLOURS[one.grade])} {one.check}: {clean(one.found)}")
+            if one.mend:
+                click.echo(f"  {'':8} {clean(one.mend)}")
+    counts = {grade: sum(1 for one in found if one.grade == grade) for grade in reversed(GRADES)}
+    click.echo(", ".join(f"{count} {grade}" for grade, count in counts.items() if count))
