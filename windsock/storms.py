@@ -21,7 +21,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from windsock import causes, recurrence
-from windsock.events import DAG_RUN_FAILED, rfc3339, unix
+from windsock.events import DAG_RUN_FAILED, TASK_FAILED, rfc3339, unix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -214,7 +214,8 @@ def _placed(
         storm = f"/{_hash(event.dag_id).hex()}/{recurrence.AGAIN}"
     elif any(team == event.team and cause not in (_OF_TASKS, MEANWHILE) for team, cause in storms):
         storm, _ = storms.setdefault((event.team, BESIDE), (f"{rfc3339(now)}/{BESIDE}", ""))
-    elif _follows(event, crowds[event.team, ""].values(), now):
+    elif event.alertname == TASK_FAILED and _follows(event, crowds[event.team, ""].values(), now):
+        # A try that is followed by another, a deadline, bad data say other things than that somebody failed.
         storm, _ = storms.setdefault((event.team, MEANWHILE), (_label(now, MEANWHILE, _SECOND), ""))
     if storm:
         return _labelled(event, storm, {**said, recurrence.NOTE: note})
@@ -225,7 +226,7 @@ def _follows(event: Event, crowd: Iterable[_Beacon], now: datetime) -> bool:
     """Whether another DAG has failed a moment before. Of several at once, all but the first have: they agree on it."""
     own = _beacon(now.timestamp(), {**event.annotations, "dag_id": event.dag_id})
     soon = (one for one in crowd if one < own and own.at - one.at < MOMENT.total_seconds())
-    return _cause(event) != _OF_TASKS and any(one.dag_id != event.dag_id for one in soon)
+    return any(one.dag_id != event.dag_id for one in soon)
 
 
 def _label(began: datetime, cause: str, rounded: timedelta = STEP) -> str:
