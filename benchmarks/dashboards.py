@@ -66,6 +66,7 @@ VALUES: dict[str, tuple[str, ...]] = {
 """By label; another one has one value. A DAG's owner, team and so on are said by the DAG, a file's name by its path."""
 STATES = {
     "airflow_ti_finish_total": ("success", "failed", "up_for_retry"),
+    "cluster_instance_dag_id_state:airflow_ti_finish:sum": ("success", "failed", "up_for_retry"),
     "airflow_db_dag_runs": ("queued", "running"),
     "airflow_db_deadlines": ("pending", "missed"),
 }
@@ -76,6 +77,8 @@ RARELY = 10
 """One task of so many has ever failed."""
 RARE = re.compile("fail|kill|missed|previously|heartbeats")
 """Names of metrics that only such tasks have."""
+RARE_DAGS = re.compile("_stale$|paused_with_schedule|task_removed|task_restored|expected_late")
+"""Names of metrics that only a DAG has with which it is so: one of as many."""
 OTHER_EXECUTORS = tuple(f"airflow_{name}" for name in ("edge_", "celery_", "kubernetes_", "batch_", "ecs_", "lambda_"))
 """What an Airflow with the LocalExecutor does not send."""
 
@@ -143,6 +146,8 @@ def combinations(metric: str, labels: tuple[str, ...], dags: int, tasks: int) ->
         ids = [{"dag_id": f"dag_{n:04}"} for n in range(dags)]
         for number, one in enumerate(ids):
             one |= {label: f"{label}-{number % 8}" for label in of_dag & set(labels)}
+    if RARE_DAGS.search(metric):
+        ids = ids[::RARELY]
     if "task_id" in labels:
         ids = [one | {"task_id": f"task_{n:02}"} for one in ids for n in range(tasks)]
     if "operator_name" in labels:

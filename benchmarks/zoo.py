@@ -1,12 +1,13 @@
 """What the metadata collector counts on a real Airflow, beside what the database and StatsD say.
 
-    python benchmarks/zoo.py [--airflow VERSION] [--minutes N] [--out FILE]
+    python benchmarks/zoo.py [--airflow VERSION] [--minutes N] [--otlp] [--kill] [--out FILE]
 
 Makes an environment with that Airflow and a PostgreSQL of its own, and lets the DAGs of zoo_dags.py run while
 `windsock exporter` reads both; the exporter is stopped half-way and started again. In the end Airflow is stopped, and
 then, by DAG and state: what the database holds, how much of it ended while no exporter looked, what the collector's
-counters grew by, and what StatsD's did. Prints a table; exits with 1 where the collector and the database (less that
-gap) differ.
+counters grew by, and what StatsD's did; with --otlp, what those of OpenTelemetry's metrics did, which Airflow sends
+instead. With --kill the exporter is not stopped but killed. Prints a table; exits with 1 where the collector and the
+database (less that gap) differ.
 """
 
 from __future__ import annotations
@@ -62,18 +63,28 @@ def place(version: str) -> Path | None:
     return home
 
 
-def variables(statsd: int) -> dict[str, str]:
+def variables(statsd: int, otlp: int | None) -> dict[str, str]:
     metrics = {"STATSD_ON": True, "STATSD_HOST": "127.0.0.1", "STATSD_PORT": statsd, "STATSD_INFLUXDB_ENABLED": True}
+    sdk = {}
+    if otlp is not None:
+        metrics = {"OTEL_ON": True}
+        sdk = {
+            "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"http://127.0.0.1:{otlp}/v1/metrics",
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_METRIC_EXPORT_INTERVAL": "10000",
+        }
     # A killed task is noticed by its missing heartbeat: not only after five minutes.
     scheduler = {"TASK_INSTANCE_HEARTBEAT_TIMEOUT": 40, "TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": 5}
     options = {"METRICS": metrics, "SCHEDULER": scheduler}
-    return {f"AIRFLOW__{a}__{b}": str(value) for a, section in options.items() for b, value in section.items()}
+    airflow = {f"AIRFLOW__{a}__{b}": str(value) for a, section in options.items() for b, value in section.items()}
+    return {**airflow, **sdk}
 
 
 class Exporter:
     """`windsock exporter`, and what its counters have grown by over all of its lives."""
 
-    def __init__(self, home: Path, url: str, statsd: int) -> None:
+    def __init__(self, home: Path, url: str, statsd: int, otlp: int | None, end: int) -> None:
+        self._end = end
         self.web = free_port()
         self._log = home / "exporter.log"
         self._config = home / "windsock.yaml"
@@ -81,6 +92,8 @@ class Exporter:
         listen = [f"--statsd-listen=udp://127.0.0.1:{statsd}", f"--web-listen=127.0.0.1:{self.web}"]
         self._command = [str(BIN / "windsock"), "exporter", "--config", str(self._config), *listen]
         self._environ = {**os.environ, "DATABASE": url}
+        if otlp is not None:
+            self._environ["WINDSOCK__EXPORTER__OTLP__LISTEN"] = f"127.0.0.1:{otlp}"
         self.grown: dict[str, Counts] = {}
 
     @contextlib.contextmanager
@@ -97,7 +110,7 @@ class Exporter:
                 for name, found in self.scrape().items():
                     self.grown.setdefault(name, Counter()).update(found)
             finally:
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(self._end)
 
     def wait_for_pass(self, after: float) -> float:
         """Wait until the query of finished task instances has succeeded after that time; returns when it did."""
@@ -117,7 +130,8 @@ class Exporter:
         found: dict[str, Counts] = {}
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
-                key = sample.labels.get("dag_id", ""), sample.labels.get("state") or sample.labels.get("query", "")
+                said = [sample.labels[label] for label in ("state", "query", "outcome") if label in sample.labels]
+                key = sample.labels.get("dag_id", ""), said[0] if said else ""
                 found.setdefault(sample.name, Counter())[key] += sample.value  # type: ignore[assignment]
         return found
 
@@ -132,7 +146,7 @@ def finished(engine: sa.engine.Engine, table: str, states: str, gap: tuple[float
 
 
 def table(title: str, *, found: Counts, gap: Counts, counted: Counts, statsd: Counts) -> tuple[list[str], int]:
-    lines = [f"| {title} | state | database | in the gap | collector | StatsD |", "|---|---|--:|--:|--:|--:|"]
+    lines = [f"| {title} | state | database | in the gap | collector | sent |", "|---|---|--:|--:|--:|--:|"]
     wrong = 0
     for key in sorted({*found, *counted}):
         # A pass takes some time: what ended during the last or the first one may have been counted.
@@ -146,12 +160,14 @@ def table(title: str, *, found: Counts, gap: Counts, counted: Counts, statsd: Co
     return lines, wrong
 
 
-def measure(version: str, minutes: float, home: Path, server: Postgres) -> tuple[list[str], int]:
+def measure(
+    version: str, minutes: float, home: Path, server: Postgres, *, otlp: int | None, end: int
+) -> tuple[list[str], int]:
     url = server.create("airflow")
     statsd = free_port()
     dags = {"zoo.py": (ROOT / "benchmarks" / "zoo_dags.py").read_text()}
-    airflow = Airflow(version, dags, variables(statsd), url, place(version))
-    exporter = Exporter(home, url, statsd)
+    airflow = Airflow(version, dags, variables(statsd, otlp), url, place(version))
+    exporter = Exporter(home, url, statsd, otlp, end)
     engine = server.admin("airflow")
     try:
         with exporter.run():
@@ -191,19 +207,24 @@ def measure(version: str, minutes: float, home: Path, server: Postgres) -> tuple
         statsd=said,
     )
     head = f"Airflow {version}, {minutes:g} minutes, a pass every {INTERVAL} s, no exporter for {first - last:.1f} s:"
-    return [head, "", *tasks, "", *runs], wrong + more
+    points = exporter.grown.get("windsock_otlp_points_total", Counter())
+    told = [f"OpenTelemetry's points: {', '.join(f'{n:.0f} {outcome}' for (_, outcome), n in points.items())}"]
+    return [head, "", *tasks, "", *runs, *(["", *told] if otlp is not None else [])], wrong + more
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--airflow", metavar="VERSION", default=NEWEST)
     parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--otlp", action="store_true")
+    parser.add_argument("--kill", action="store_true")
     parser.add_argument("--out", type=Path, help="also write the table there")
     options = parser.parse_args()
     server = Postgres()
     try:
         with tempfile.TemporaryDirectory(prefix="windsock-zoo-") as folder:
-            lines, wrong = measure(options.airflow, options.minutes, Path(folder), server)
+            otlp, end = free_port() if options.otlp else None, signal.SIGKILL if options.kill else signal.SIGTERM
+            lines, wrong = measure(options.airflow, options.minutes, Path(folder), server, otlp=otlp, end=end)
     finally:
         server.remove()
     print("\n".join(lines))

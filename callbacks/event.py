@@ -99,10 +99,11 @@ def _annotations(outcome: Outcome, there: str) -> dict[str, str]:
 
 def _urls(outcome: Outcome, settings: Settings, name: str) -> dict[str, str]:
     dag_id, base = outcome.dag.dag_id, settings.links.airflow
+    at = outcome.ended or datetime.now(timezone.utc)
     return {
         "log_url": _rebased(outcome.log_url, base),
         "run_url": _rebased(outcome.run_url, base) or links.run(settings.links, dag_id, outcome.run_id),
-        "dashboard_url": links.dashboard(settings.links, dag_id),
+        "dashboard_url": links.dashboard(settings.links, dag_id, at.timestamp()),
         "runbook_url": links.runbook(settings.links, name),
     }
 

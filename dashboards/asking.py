@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 TIMEOUT = 30.0
 """Seconds for one query: Grafana's own limit."""
+_SPECIAL = re.compile(r"[][.*+?(){}|^$\\]")
+"""What means something in a regular expression."""
 
 
 @dataclass(frozen=True)
@@ -53,14 +56,29 @@ class Server:
 
         `chosen`: values of variables, in place of those with which the board opens.
         """
-        chosen = {**targets.values(board), **(chosen or {})}
+        end = time.time() if end is None else end
+        chosen = self.opened(board, window, end, chosen)
         for target in targets.targets(board):
             try:
                 expr = targets.filled(target, chosen, window, self._scrape)
             except ValueError as error:
                 yield Answer(target, target.expr, problem=str(error))
                 continue
-            yield self._answer(target, expr, target.window or window, time.time() if end is None else end)
+            yield self._answer(target, expr, target.window or window, end)
+
+    def opened(self, board: Json, window: int, end: float, chosen: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Return what each variable stands for as the board is opened: where one has no "All", its first value."""
+        found = {**targets.values(board), **(chosen or {})}
+        for target in targets.targets(board):
+            name = target.variable
+            if not target.opens_on_first or name in (chosen or {}):
+                continue
+            query = {"match[]": targets.filled(target, found, window, self._scrape), "start": end - window, "end": end}
+            answer = self._client.ask(f"/api/v1/label/{target.label}/values?{urlencode(query)}", TIMEOUT)[self.url]
+            values = answer.get("data") if isinstance(answer, dict) else None
+            if isinstance(values, list) and values:
+                found[name] = _SPECIAL.sub(r"\\\\\g<0>", str(min(values)))
+        return found
 
     def _answer(self, target: Target, expr: str, window: int, end: float) -> Answer:
         begun = time.monotonic()
@@ -78,7 +96,7 @@ def path(target: Target, expr: str, window: int, end: float) -> str:
     """Return the request for a query, behind the server's URL."""
     if target.instant:
         return f"/api/v1/query?{urlencode({'query': expr, 'time': end})}"
-    step = targets.step(window, target.smallest)
+    step = targets.step(window, target.smallest, target.points)
     # Grafana moves both ends to a multiple of the step.
     last = int(end) // step * step
     return f"/api/v1/query_range?{urlencode({'query': expr, 'start': last - window, 'end': last, 'step': step})}"

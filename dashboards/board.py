@@ -31,8 +31,8 @@ _CHOICE_KEYS = {
 }  # fmt: skip
 _ROW_KEYS = {"collapsed", "gridPos", "id", "panels", "title", "type"}
 _PANEL_KEYS = {
-    "datasource", "description", "fieldConfig", "gridPos", "id", "interval", "options", "targets", "timeFrom", "title",
-    "transformations", "type",
+    "datasource", "description", "fieldConfig", "gridPos", "id", "interval", "maxDataPoints", "options", "targets",
+    "timeFrom", "title", "transformations", "type",
 }  # fmt: skip
 """What Grafana's own dashboards have; grafanalib writes a dozen more that nothing reads any longer."""
 _DEAD_OPTIONS = {"fieldOptions", "showThresholdLabels", "showThresholdMarkers"}
@@ -62,14 +62,15 @@ def board(  # noqa: PLR0913  a dashboard is its settings
     title: str,
     description: str,
     rows: Sequence[Row],
+    dag: Any = DAG,
     variables: Sequence[Any] = (),
     links: Sequence[Any] = (),
     span: str = "now-6h",
 ) -> str:
     """Return the dashboard's JSON: sorted, with nothing in it that Grafana would not read.
 
-    Data source, cluster and DAG can be chosen on each of them: what a link carries along is never lost. `span` is how
-    far back it looks at first.
+    Data source, cluster and DAG can be chosen on each of them: what a link carries along is never lost. `dag` is the
+    choice of DAGs; `span` is how far back it looks at first.
     """
     dashboard = core.Dashboard(
         uid=uid,
@@ -83,7 +84,7 @@ def board(  # noqa: PLR0913  a dashboard is its settings
         time=core.Time(span, "now"),
         timezone="utc",
         annotations=core.Annotations(list(ANNOTATIONS)),
-        templating=core.Templating([_DATA_SOURCE_CHOICE, CLUSTER, DAG, *variables]),
+        templating=core.Templating([_DATA_SOURCE_CHOICE, CLUSTER, dag, *variables]),
         links=[_OTHERS, *links],
         panels=_laid_out(rows),
     ).auto_panel_ids()

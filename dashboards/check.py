@@ -130,5 +130,5 @@ def _queries(board: Json) -> Iterator[str]:
         except ValueError as error:
             yield f"{target}: {error}"
             continue
-        for line in promql.problems(f"group({expr})" if target.of_series else expr):
+        for line in promql.problems(f"group({expr})" if target.variable else expr):
             yield f"{target}: {line}"

@@ -27,13 +27,15 @@ Words: TypeAlias = "Mapping[int, tuple[str, str]]"
 Json: TypeAlias = dict[str, Any]
 
 DATA_SOURCE = {"type": "prometheus", "uid": "${datasource}"}
-GOOD, WARN, BAD, IDLE = "blue", "orange", "dark-red", "text"
+GOOD, WARN, BAD, IDLE, LENGTH = "blue", "orange", "dark-red", "text", "#7b7f8a"
 """Apart for the colour-blind too: by hue between good and the rest, by lightness between warning and bad."""
 NEUTRAL: Steps = ((IDLE, None),)
 FROM_ONE_BAD: Steps = ((GOOD, None), (BAD, 1.0))
 FROM_ONE_WARN: Steps = ((GOOD, None), (WARN, 1.0))
 ALIVE: Words = {0: ("stopped", BAD), 1: ("alive", GOOD)}
 UP: Words = {0: ("down", BAD), 1: ("up", GOOD)}
+BARS = 150
+"""Bars side by side: with one for each pixel nobody sees one, and each costs Prometheus as much."""
 REFS = "ABCDEFGHIJ"
 _LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
 
@@ -51,9 +53,13 @@ def stat(  # noqa: PLR0913  a panel is its settings
     width: int = 4,
     height: int = 4,
     recent: str | None = None,
+    interval: str | None = None,
     links: Sequence[Json] = (),
 ) -> Panel:
-    """One number per series. `words` shows values as a text in a colour; `recent` looks at no more than that time."""
+    """One number per series. `words` shows values as a text in a colour.
+
+    `recent` looks at no more than that time; a rate is over `interval` at least.
+    """
     return core.Stat(
         **common(title, description, [query], (width, height)),
         format=unit,
@@ -67,6 +73,7 @@ def stat(  # noqa: PLR0913  a panel is its settings
         graphMode="none" if words or query.instant else "area",
         textMode="value_and_name" if query.legend else "value",
         timeFrom=recent,
+        interval=interval,
         extraJson={"fieldConfig": {"defaults": {"links": list(links)}}},
     )
 
@@ -85,9 +92,12 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
     links: Sequence[Json] = (),
     no_value: str | None = None,
 ) -> Panel:
-    """Lines or bars over time from zero up; `steps` draws thresholds; `colors` are by the series' names."""
+    """Lines or bars over time from zero up; `steps` draws thresholds; `colors` are by the series' names.
+
+    Bars are stacked: side by side one would hide the other.
+    """
     return core.TimeSeries(
-        **common(title, description, queries, (width, height)),
+        **common(title, description, queries, (width, height), points=BARS if bars else None),
         interval="1m",
         unit=unit,
         valueMin=0,
@@ -95,7 +105,7 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
         fillOpacity=80 if bars else 20 if stacked else 5,
         lineWidth=0 if bars else 1,
         showPoints="never",
-        stacking={"mode": "normal", "group": "A"} if stacked else {"mode": "none", "group": "A"},
+        stacking={"mode": "normal" if stacked or bars else "none", "group": "A"},
         thresholds=step_list(steps),
         thresholdsStyleMode="line" if steps else "off",
         tooltipMode="multi",
@@ -119,7 +129,7 @@ def bars(  # noqa: PLR0913  a panel is its settings
     links: Sequence[Json] = (),
     no_value: str | None = None,
 ) -> Panel:
-    """A horizontal bar for each series, the last value of it."""
+    """A horizontal bar for each series, the last value of it; one of them is always the longest, which is no alarm."""
     return core.BarGauge(
         **common(title, description, [query], (width, 8)),
         displayMode="gradient",
@@ -131,7 +141,7 @@ def bars(  # noqa: PLR0913  a panel is its settings
                     "unit": unit,
                     "decimals": decimals,
                     "min": 0,
-                    "color": {"mode": "continuous-BlYlRd"},
+                    "color": {"mode": "fixed", "fixedColor": LENGTH},
                     "links": list(links),
                     "noValue": no_value or silence([query]),
                 },
@@ -148,12 +158,13 @@ def states(  # noqa: PLR0913  a panel is its settings
     *queries: Query,
     words: Words,
     width: int = 12,
+    height: int = 8,
     links: Sequence[Json] = (),
     no_value: str | None = None,
 ) -> Panel:
     """A band for each series, in which each value is a text in a colour over time."""
     return core.StateTimeline(
-        **common(title, description, queries, (width, 8)),
+        **common(title, description, queries, (width, height)),
         interval="1m",
         # A step, or colours by thresholds, would hide the texts.
         thresholds=[],
@@ -193,17 +204,23 @@ def link(title: str, url: str, *, new_tab: bool = False) -> Json:
     return {"title": title, "url": url, "targetBlank": new_tab}
 
 
-def common(
-    title: str, description: str, queries: Sequence[Query], size: tuple[int, int], form: str = "time_series"
+def common(  # noqa: PLR0913  a panel is its settings
+    title: str,
+    description: str,
+    queries: Sequence[Query],
+    size: tuple[int, int],
+    *,
+    form: str = "time_series",
+    points: int | None = None,
 ) -> Json:
-    """What every panel has; `form` is the shape in which Grafana reads the answers."""
+    """What every panel has; `form` is the shape in which Grafana reads the answers, `points` the most of a line."""
     return {
         "title": title,
         "description": f"{description}\n\n{provenance(queries)}".strip(),
         "dataSource": DATA_SOURCE,
         "targets": [_target(ref, query, form) for ref, query in zip(REFS, queries, strict=False)],
         "gridPos": core.GridPos(w=size[0], h=size[1], x=0, y=0),
-        "maxDataPoints": None,
+        "maxDataPoints": points,
     }
 
 

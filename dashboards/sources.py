@@ -34,12 +34,14 @@ def alive(job_type: str) -> str:
     )
 
 
-def finished(state: str, by: str, over: str = "increase", window: str = "$__range", *, at: str = "") -> str:
-    """Task instances that ended in `state` (a pattern); `at` is PromQL's modifier of the time."""
-    return first(
-        f'sum by ({by}) ({over}(airflow_db_task_instances_finished_total{{state=~"{state}"}}[{window}]{at}))',
-        f'sum by ({by}) ({over}(airflow_ti_finish_total{{state=~"{state}"}}[{window}]{at}))',
-    )
+ENDED = ("airflow_db_task_instances_finished_total", "cluster_instance_dag_id_state:airflow_ti_finish:sum")
+"""Task instances by DAG and how they ended. The second one is what a rule makes of `airflow_ti_finish_total`, which has
+a series for each task: success, failed, up_for_retry."""
+
+
+def finished(state: str, by: str, over: str = "increase", window: str = "$__range") -> str:
+    """Task instances that ended in `state`, one of those that the rule keeps."""
+    return first(*(f'sum by ({by}) ({over}({counter}{{state="{state}"}}[{window}]))' for counter in ENDED))
 
 
 def runs(state: str, by: str, over: str = "increase", window: str = "$__range") -> str:

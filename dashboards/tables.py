@@ -58,7 +58,7 @@ def table(  # noqa: PLR0913  a panel is its settings
         ],
         overrides=[override(column.name, **_cell(column)) for column in columns if _cell(column)],
         sortBy=[core.TableSortByField((first_value or columns[0]).name, first_value is not None)],
-        extraJson={"fieldConfig": {"defaults": {"noValue": no_value or silence(queries)}}},
+        extraJson={"fieldConfig": {"defaults": {"unit": "short", "noValue": no_value or silence(queries)}}},
     )
 
 

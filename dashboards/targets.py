@@ -19,7 +19,7 @@ _STEPS = (15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 216
 """Seconds: what Grafana rounds a step to."""
 _VARIABLE = re.compile(r"\$\{(\w+)(?:\.\w+)?(?::\w+)?\}|\$(\w+)|\[\[(\w+)(?::\w+)?\]\]")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_LABEL_VALUES = re.compile(r"label_values\(\s*(.+),\s*\w+\s*\)", re.DOTALL)
+_LABEL_VALUES = re.compile(r"label_values\(\s*(.+),\s*(\w+)\s*\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,14 @@ class Target:
     """What the panel says where there is nothing."""
     smallest: int = SCRAPE
     """Seconds: the step is no smaller."""
-    of_series: bool = False
-    """Whether only the series themselves are asked for, not their values."""
+    points: int = POINTS
+    """Of a line, at most."""
+    variable: str = ""
+    """The name of the variable whose values this asks for …"""
+    label: str = ""
+    """… and the label that holds them: only the series themselves are asked for."""
+    opens_on_first: bool = False
+    """Whether the board opens on the first of them: the variable has no "All"."""
     window: int = 0
     """Seconds that the panel looks back, whatever the board's range is; 0: as the board."""
 
@@ -67,6 +73,7 @@ def targets(board: Json) -> Iterator[Target]:
                     bool(target.get("instant")),
                     str(panel.get("fieldConfig", {}).get("defaults", {}).get("noValue", "")),
                     smallest=_seconds(str(panel.get("interval", ""))) or SCRAPE,
+                    points=int(panel.get("maxDataPoints", POINTS)),
                     window=_seconds(str(panel.get("timeFrom", ""))),
                 )
     for annotation in board.get("annotations", {}).get("list", ()):
@@ -76,17 +83,24 @@ def targets(board: Json) -> Iterator[Target]:
         text = choice.get("query", "")
         found = _LABEL_VALUES.fullmatch(str(text.get("query", "") if isinstance(text, dict) else text))
         if choice.get("type") == "query" and found:
-            yield Target(f"variable {choice.get('name', '')}", "", found[1], instant=True, of_series=True)
+            name = str(choice.get("name", ""))
+            first = not choice.get("includeAll")
+            yield Target(
+                f"variable {name}", "", found[1], instant=True, variable=name, label=found[2], opens_on_first=first
+            )
 
 
-def step(window: int, smallest: int = SCRAPE) -> int:
+def step(window: int, smallest: int = SCRAPE, points: int = POINTS) -> int:
     """Return the step in seconds that Grafana chooses for a range of `window` seconds."""
-    wanted = max(smallest, window / POINTS)
+    wanted = max(smallest, window / points)
     return next((one for one in _STEPS if one >= wanted), _STEPS[-1])
 
 
 def values(board: Json) -> dict[str, str]:
-    """Return what each variable stands for as the board is opened: all, else its current or its first value."""
+    """Return what each variable stands for as the board is opened: all, else its current or its first value.
+
+    Of one whose values only a Prometheus knows it is all of them.
+    """
     return {str(choice.get("name", "")): _value(choice) for choice in board.get("templating", {}).get("list", ())}
 
 
@@ -96,7 +110,7 @@ def filled(target: Target, chosen: Mapping[str, str], window: int, scrape: int =
     `scrape`: seconds between two samples of what is asked.
     """
     window = target.window or window
-    every = step(window, target.smallest)
+    every = step(window, target.smallest, target.points)
     known = {
         "__rate_interval": f"{max(every + scrape, 4 * scrape)}s",
         "__interval": f"{every}s",

@@ -7,6 +7,7 @@ _OLD = "Airflow 2 alone sends it, and what it says another panel shows for every
 _OPENLINEAGE = "about OpenLineage's own delivery, which its back end watches; no on-call decision rests on it"
 _TEST = "about connection tests that people start by hand in Airflow's UI, and see there"
 _AI = "about AI tools of single tasks (Airflow 3.4): a matter of those tasks' authors"
+_OTLP = "of OpenTelemetry's receiver, which few have; `windsock explain --otlp` and docs/otlp.md say more"
 _LOADING = "time of loading code at the start of each process; no on-call decision rests on it"
 
 UNPLOTTED = {
@@ -38,6 +39,12 @@ UNPLOTTED = {
     "airflow_managed_agent_failover_total": _AI,
     "airflow_managed_agent_served_total": _AI,
     "airflow_common_ai_tool_calls_total": _AI,
+    "windsock_otlp_points_total": _OTLP,
+    "windsock_otlp_requests_total": _OTLP,
+    "windsock_otlp_instances": _OTLP,
+    "windsock_otlp_streams": _OTLP,
+    "windsock_otlp_forgotten_streams_total": _OTLP,
+    "windsock_reconcile_covers_since_timestamp_seconds": "a setting; windsock_reconcile_gap_seconds is what it misses",
     "airflow_db_heartbeat_timestamp_seconds": "the same as airflow_db_heartbeat_age_seconds, which is shown",
 }
 """By family."""

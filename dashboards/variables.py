@@ -1,4 +1,7 @@
-"""What can be chosen at the top of a board; "All" is one `.*` in each query, however many values there are."""
+"""What can be chosen at the top of a board; "All" is one `.*` in each query, however many values there are.
+
+What a board has for each DAG or task in full would cost seconds for all of thousands: such a board begins with one.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,11 @@ def variable(name: str, label: str, query: str) -> Any:
     )
 
 
+def few(name: str, label: str, query: str) -> Any:
+    """A choice of some values, never of all: at first, the first."""
+    return core.Template(name, query, label=label, dataSource=DATA_SOURCE, multi=True, refresh=2)
+
+
 def single(name: str, label: str, query: str) -> Any:
     """A choice of exactly one value: at first, the first."""
     return core.Template(name, query, label=label, dataSource=DATA_SOURCE, refresh=2)
@@ -35,11 +43,11 @@ def either(*metrics: str) -> str:
 
 CLUSTER = variable("cluster", "Cluster", values('up{job="windsock"}', "cluster"))
 # Every supported Airflow sends the second one for each DAG that has runs, whatever its outcome.
-DAG = variable(
-    "dag_id", "DAG", values(either("airflow_db_dag_paused", "airflow_dagrun_dependency_check_seconds_count"), "dag_id")
-)
+_DAGS = values(either("airflow_db_dag_paused", "airflow_dagrun_dependency_check_seconds_count"), "dag_id")
+DAG = variable("dag_id", "DAG", _DAGS)
+ONE_DAG = few("dag_id", "DAG", _DAGS)
 # Known by when they wait for a slot, which every version sends, or by how they ended.
-TASK = variable(
+ONE_TASK = few(
     "task_id",
     "Task",
     values(

@@ -10,23 +10,25 @@ import select
 import signal
 import socket
 import sys
-from typing import TYPE_CHECKING, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 from click.core import ParameterSource
 
 from windsock import cli
 from windsock.exceptions import WindsockError
+from windsock.extras import MissingPackageError
 from windsock.redaction import logs
 from windsock.settings.exporter import Naming
 
 from .compat.commands import import_mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
     from windsock.settings import Settings
+    from windsock.settings.exporter import Exporter as ExporterSettings
 
     from .service import Service
 
@@ -99,6 +101,8 @@ def exporter(  # noqa: PLR0913  one for each option
         Service(settings, reread=read, origin=origin, inherited=inherited, parts=made) as service,
     ):
         click.echo(f"listening on {', '.join(service.addresses())}; metrics on {service.web.url}")
+        if service.otlp is not None:
+            log.info("OpenTelemetry: listening on %s", service.otlp.url)
         prefix = settings.exporter.statsd.prefix
         log.info("StatsD: listening on %s, for names that begin with %r", ", ".join(service.addresses()), prefix)
         for name, said in made.lines(settings):
@@ -162,22 +166,44 @@ exporter.add_command(import_mapping)
 
 @click.command(epilog="Example: windsock explain 'airflow.ti.finish,dag_id=d,task_id=t,state=failed:1|c'")
 @click.argument("lines", nargs=-1)
+@click.option("--otlp", type=click.Path(path_type=Path), metavar="FILE", help="Exports of OpenTelemetry's metrics.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a sample.")
 @cli.config_option
-def explain(config: Path | None, lines: tuple[str, ...], *, as_json: bool) -> None:
-    """Say what each StatsD line becomes, and why; without LINES, those on standard input."""
+def explain(config: Path | None, lines: tuple[str, ...], otlp: Path | None, *, as_json: bool) -> None:
+    """Say what each StatsD line becomes, and why; without LINES, those on standard input.
+
+    With --otlp it is what becomes of the exports in a file: one as it is posted, or a collector's, line by line.
+    """
     from .compat.choice import choose  # noqa: PLC0415  as above
     from .explanation import explain as explain_line  # noqa: PLC0415  --help needs none of it
     from .series.metrics import metrics  # noqa: PLC0415  as above
 
     settings = cli.load(config).exporter
+    if otlp is not None:
+        _show(_explain_exports(otlp, settings), "point", as_json=as_json)
+        return
     translator, _ = choose(settings, metrics(settings))
     for line in lines or sys.stdin:
-        for entry in explain_line(line.rstrip("\r\n").encode(errors="surrogateescape"), translator):
-            if as_json:
-                click.echo(json.dumps(entry))
-                continue
-            click.echo(entry.pop("sample"))
-            for name, value in entry.items():
-                if value not in ([], ""):
-                    click.echo(f"  {name + ':':12} {'; '.join(value) if isinstance(value, list) else value}")
+        raw = line.rstrip("\r\n").encode(errors="surrogateescape")
+        _show(explain_line(raw, translator), "sample", as_json=as_json)
+
+
+def _explain_exports(file: Path, settings: ExporterSettings) -> Iterator[dict[str, Any]]:
+    from .series.metrics import metrics  # noqa: PLC0415  as above
+
+    try:
+        from .otlp.explanation import explain  # noqa: PLC0415  its package is another extra
+    except ImportError:
+        raise MissingPackageError("opentelemetry", "--otlp") from None
+    return explain(file, settings, metrics(settings))
+
+
+def _show(entries: Iterable[dict[str, Any]], title: str, *, as_json: bool) -> None:
+    for entry in entries:
+        if as_json:
+            click.echo(json.dumps(entry))
+            continue
+        click.echo(entry.pop(title, "all of it"))
+        for name, value in entry.items():
+            if value not in ([], ""):
+                click.echo(f"  {name + ':':12} {'; '.join(value) if isinstance(value, list) else value}")

@@ -7,11 +7,13 @@ import logging
 import platform
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from windsock import __version__
 from windsock.exceptions import WindsockError
+from windsock.extras import MissingPackageError
 
 from . import configuration, systemd
 from .compat.choice import choose, chosen_mapping
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from windsock.settings.exporter import Exporter as ExporterSettings
     from windsock.settings.exporter import StatsD
 
+    from .otlp.intake import Intake
     from .process.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -92,6 +95,10 @@ class Pipeline:
             self._receiver = Receiver(listeners, self._ingest, self.own, self.rates)
             undo.pop_all()
         self._receiver.senders = self._senders(exporter)
+        self.intake = self._intake(exporter)
+        """Of OpenTelemetry's metrics, where they are received."""
+        if self.intake is not None:
+            self._receiver.chores = (partial(self.intake.drain, self.store),)
         self.own.set("windsock_build_info", 1, version=__version__, python=platform.python_version())
         self._note_reload(good=True)
         self._warn_of_small_buffers()
@@ -109,6 +116,8 @@ class Pipeline:
     def stop(self) -> None:
         """End all of it, and write the state down."""
         self._receiver.stop()
+        if self.intake is not None:
+            self.intake.drain(self.store, _STUCK_AFTER)
         if self._receiver.relay is not None:
             self._receiver.relay.stop()
         self.parts.stop()
@@ -241,6 +250,15 @@ class Pipeline:
         relay = Relay(settings.statsd.relay, self.own, ports)
         relay.start()
         return relay
+
+    def _intake(self, settings: ExporterSettings) -> Intake | None:
+        if settings.otlp.listen is None:
+            return None
+        try:
+            from .otlp.intake import Intake  # noqa: PLC0415  its package is another extra, and takes its memory
+        except ImportError:
+            raise MissingPackageError("opentelemetry", "exporter.otlp.listen") from None
+        return Intake(settings, self._metrics, self.translator, self.own)
 
     @staticmethod
     def _senders(settings: ExporterSettings) -> Senders | None:

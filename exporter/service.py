@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from windsock.settings import Settings
 
+    from .otlp.server import OtlpServer
+
 
 class Service(Pipeline):
     """A running exporter. `with Service(settings) as service:` receives and serves until the block ends."""
@@ -30,19 +32,27 @@ class Service(Pipeline):
         super().__init__(settings, inherited=inherited, **given)
         try:
             self.web = Server(settings.exporter.web.listen, self, access, inherited.web)
+            self.otlp = self._otlp(settings, access)
         except BaseException:
             self.close()
             raise
-        self._serving = Worker("web", self.web.run)
+        self._serving = [Worker("web", self.web.run)]
+        if self.otlp is not None:
+            self._serving.append(Worker("otlp", self.otlp.run))
 
     def __enter__(self) -> Self:
         self.start()
-        self._serving.start()
+        for worker in self._serving:
+            worker.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self.otlp is not None:
+            # First: what is answered as taken must be stored.
+            self.otlp.shutdown()
+            self.otlp.server_close()
         self.stop()
         self.web.shutdown()
         self.web.server_close()
@@ -50,10 +60,20 @@ class Service(Pipeline):
     @override
     def workers(self) -> Iterator[Worker]:
         yield from super().workers()
-        yield self._serving
+        yield from self._serving
 
     @override
     def use(self, settings: Settings) -> None:
         access = Access(settings.exporter.web.config_file)
         super().use(settings)
         self.web.access = access
+        if self.otlp is not None:
+            self.otlp.access = access
+            self.otlp.allow(settings.exporter.otlp.allow)
+
+    def _otlp(self, settings: Settings, access: Access) -> OtlpServer | None:
+        if self.intake is None:
+            return None
+        from .otlp.server import OtlpServer  # noqa: PLC0415  only where its package is
+
+        return OtlpServer(settings.exporter.otlp, self.intake, self.own, access)

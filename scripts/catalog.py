@@ -81,12 +81,15 @@ def readers(name: str) -> Iterator[str]:
     """The rules, panels and lines of docs that read a metric of Airflow's."""
     families = [metric.family for metric in catalog.airflow() if metric.name == name]
     for family in families:
+        # A panel that reads what a record makes of it reads it, too.
+        recorded = [one.name for group in GROUPS for one in group.records if family in one.expr]
         for group in GROUPS:
             yield from (f"record {one.name}" for one in group.records if family in one.expr)
             yield from (f"rule {one.name}" for one in group.rules if family in one.expr)
         for board in sorted((ROOT / "dashboards" / "generated").glob("*.json")):
             for panel in json.loads(board.read_text())["panels"]:
-                if any(family in target.get("expr", "") for target in panel.get("targets", ())):
+                exprs = [target.get("expr", "") for target in panel.get("targets", ())]
+                if any(one in expr for one in (family, *recorded) for expr in exprs):
                     yield f"panel {board.stem}: {panel['title']}"
         for page in sorted((ROOT / "docs").glob("*.md")):
             for number, line in enumerate(page.read_text().splitlines(), 1):

@@ -28,6 +28,9 @@ LOGS_UID = "windsock-logs"
 CUSTOM_UID = "windsock-custom"
 OWN_UID = "windsock-itself"
 
+BEFORE = 6 * 3600
+"""Seconds before a failure that its dashboard shows: some runs of a DAG that runs by the hour."""
+
 
 def runbook(links: Links, alertname: str) -> str:
     """The page that says what to do about this alert: one of the installation's own, else the exporter's."""
@@ -72,9 +75,16 @@ def _has_tls(config_file: str | None) -> bool:
     return isinstance(tls, dict) and bool(tls.get("cert_file"))
 
 
-def dashboard(links: Links, dag_id: str) -> str:
-    """The Grafana dashboard of this DAG."""
-    return f"{links.grafana}/d/{DAG_UID}?var-dag_id={quote(dag_id, safe='')}" if links.grafana else ""
+def dashboard(links: Links, dag_id: str, at: float | None = None) -> str:
+    """The Grafana dashboard of this DAG, from some hours before what happened `at` (Unix time) until it is looked at.
+
+    It ends now, not soon after: who reads it at once sees what becomes of it, and what Grafana asks for the end
+    of the time range is never asked for a time that is still to come.
+    """
+    if not links.grafana:
+        return ""
+    times = "" if at is None else f"&from={int((at - BEFORE) * 1000)}&to=now"
+    return f"{links.grafana}/d/{DAG_UID}?var-dag_id={quote(dag_id, safe='')}{times}"
 
 
 def overview(links: Links) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _LONGEST = 200
 """Characters of a pattern that is tried."""
 _SHOWN = 5
+_ENDPOINTS = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 _RESTART = "and restart Airflow's processes."
 
 
@@ -43,12 +45,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _statsd(found: Configured, settings: Settings) -> Iterator[tuple[str, str, str]]:
     if not found.is_on("metrics", "statsd_on"):
-        otel = found.is_on("metrics", "otel_on")
-        yield (
-            "statsd_off",
-            "Airflow sends no StatsD lines" + (": otel_on sends its metrics elsewhere." if otel else "."),
-            f"Set [metrics] statsd_on = True, with the exporter as statsd_host and statsd_port, {_RESTART}",
-        )
+        yield from _without_statsd(found, settings.exporter.otlp.listen)
         return
     host, port = found.get("metrics", "statsd_host", "localhost"), found.get("metrics", "statsd_port", "8125")
     listening = [urlsplit(url) for url in settings.exporter.statsd.listen if url.startswith("udp")]
@@ -72,6 +69,28 @@ def _statsd(found: Configured, settings: Settings) -> Iterator[tuple[str, str, s
             f"Airflow's names begin with {prefix!r}, and exporter.statsd.prefix is {expected!r}.",
             f'Set exporter.statsd.prefix: "{prefix}", and restart the exporter.',
         )
+
+
+def _without_statsd(found: Configured, listen: str | None) -> Iterator[tuple[str, str, str]]:
+    """Either OpenTelemetry brings the metrics, or nothing does."""
+    statsd = f"Set [metrics] statsd_on = True, with the exporter as statsd_host and statsd_port, {_RESTART}"
+    if not found.is_on("metrics", "otel_on"):
+        yield "statsd_off", "Airflow sends no metrics: neither statsd_on nor otel_on is set.", statsd
+    elif listen is None:
+        yield (
+            "statsd_off",
+            "Airflow sends its metrics as OpenTelemetry's (otel_on), and the exporter takes none.",
+            "Set exporter.otlp.listen, and let Airflow's otel_host and otel_port lead there.",
+        )
+    else:
+        port, wanted = found.get("metrics", "otel_port", "8889"), listen.rpartition(":")[2]
+        # Both of OpenTelemetry's own variables go before Airflow's port.
+        if wanted not in {port, "0"} and not any(name in os.environ for name in _ENDPOINTS):
+            yield (
+                "otel_port",
+                f"Airflow sends OpenTelemetry's metrics to port {port}, and the exporter takes them on {listen}.",
+                f"Set [metrics] otel_port = {wanted}, {_RESTART}",
+            )
 
 
 def _hidden(found: Configured) -> Iterator[tuple[str, str, str]]:

@@ -51,7 +51,6 @@ def _chosen(base: Links) -> list[Panel]:
                 f'topk({ROWS}, sum by ({by}) (increase({{__name__="$counter",{_WHERE}}}[$__rate_interval])))', legend
             ),
             bars=True,
-            stacked=True,
             links=task_links(base),
             no_value=_NONE,
         ),

@@ -10,6 +10,7 @@ from windsock.dashboards.boards.dag_tasks import failure_panels, task_panels
 from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, WARN, Panel, heatmap, stat, timeseries
 from windsock.dashboards.queries import Query, first
 from windsock.dashboards.sources import none_is_zero, quantile, quantiles, runs, worst
+from windsock.dashboards.variables import ONE_DAG
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
@@ -21,11 +22,12 @@ _DURATIONS = (
 
 
 def dag(settings: Settings) -> str:
-    """The page of the DAGs that are chosen; with all of them, the worst of each show."""
+    """The page of the DAG that is chosen, or of a few; it opens on the first there is, never on all."""
     return board(
         uid=links.DAG_UID,
         title="Airflow DAG",
         description="One DAG or a few: runs, duration against history, freshness, deadlines, failures, tasks.",
+        dag=ONE_DAG,
         span="now-24h",
         rows=[
             Row("", _now()),
@@ -57,6 +59,7 @@ def _now() -> list[Panel]:
             Query("time() - min(airflow_db_dag_last_success_timestamp_seconds)", instant=True),
             unit="s",
             decimals=0,
+            no_value="it never succeeded, or the database is not read",
         ),
         stat(
             "Late by",
@@ -96,7 +99,6 @@ def _runs() -> list[Panel]:
                 for state in ("success", "failed")
             ),
             bars=True,
-            stacked=True,
             colors={"success": GOOD, "failed": BAD},
         ),
         timeseries(

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from windsock.dashboards.links import CELL, dag_links, task_links
 from windsock.dashboards.panels import BAD, GOOD, WARN, Panel, bars, timeseries
-from windsock.dashboards.queries import Query
-from windsock.dashboards.sources import FIRING, ROWS, finished, quantile, quantiles
+from windsock.dashboards.queries import Query, first
+from windsock.dashboards.sources import FIRING, ROWS, quantile, quantiles
 from windsock.dashboards.tables import Column, table
 
 if TYPE_CHECKING:
@@ -30,15 +30,20 @@ def failure_panels(base: Links) -> list[Panel]:
                 Column("A", "Failed tries", decimals=0, steps=(("transparent", None), (WARN, 1.0), (BAD, 5.0))),
                 Column("cluster", "Cluster"),
             ],
-            no_value="nothing failed, or this Airflow does not say by task (3.0 until 3.1.8)",
+            no_value="no task said that it failed: killed ones can't, and of Airflow 3.0 until 3.1.8 none does",
         ),
         timeseries(
             "Task instances by how they ended",
             "Good: success and skipped. In each step of time.",
-            Query(finished(".+", "state", window="$__rate_interval"), "{{state}}"),
+            Query(
+                first(
+                    "sum by (state) (increase(airflow_db_task_instances_finished_total[$__rate_interval]))",
+                    "sum by (state) (increase(airflow_ti_finish_total[$__rate_interval]))",
+                ),
+                "{{state}}",
+            ),
             width=12,
             bars=True,
-            stacked=True,
             colors={"success": GOOD, "failed": BAD, "up_for_retry": WARN, "skipped": "purple"},
         ),
         timeseries(
@@ -53,6 +58,7 @@ def failure_panels(base: Links) -> list[Panel]:
             Query("sum(increase(windsock_silent_failures_total[$__rate_interval]))", "nobody told"),
             Query("sum(increase(airflow_dag_callback_exceptions_total[$__rate_interval]))", "callback raised"),
             bars=True,
+            colors={"heartbeat lost": BAD, "killed": BAD, "nobody told": WARN, "callback raised": WARN},
         ),
         timeseries(
             "Told",

@@ -60,7 +60,6 @@ def reconciler_panels() -> list[Panel]:
             "Good: seconds. Time of the last pass, and the time that nobody looked at.",
             Query("max(windsock_reconcile_pass_duration_seconds)", "pass"),
             Query("max(windsock_reconcile_gap_seconds)", "not looked at"),
-            Query("time() - max(windsock_reconcile_covers_since_timestamp_seconds)", "looks back"),
             unit="s",
             no_value="no reconciler runs",
         ),

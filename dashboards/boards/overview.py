@@ -12,6 +12,7 @@ from windsock.dashboards.panels import ALIVE, BAD, GOOD, WARN, Panel, states, ti
 from windsock.dashboards.queries import Query
 from windsock.dashboards.sources import (
     COMPONENTS,
+    ENDED,
     FIRING,
     LATE,
     ROWS,
@@ -108,6 +109,7 @@ def _late(settings: Settings) -> Panel:
             Column("D", "Not finished by its time"),
             Column("E", "Deadlines missed"),
             Column("F", "Likely late by", unit="s"),
+            Column("cluster", "Cluster"),
         ],
         height=_LOW,
         no_value="nothing is late, or the metadata database is not read",
@@ -125,8 +127,8 @@ def _changes() -> Panel:
         ),
         Query("sum(increase(airflow_task_removed_from_dag_total[$__rate_interval])) > 0", "tasks removed"),
         Query("sum(increase(airflow_task_restored_to_dag_total[$__rate_interval])) > 0", "tasks restored"),
-        Query("count(airflow_db_dag_paused_with_schedule)", "paused DAGs with a schedule"),
-        Query("count(airflow_db_dag_stale)", "DAGs without a file"),
+        Query(_new("airflow_db_dag_paused_with_schedule"), "DAGs paused"),
+        Query(_new("airflow_db_dag_stale"), "DAGs without a file"),
         width=12,
         height=_LOW,
         bars=True,
@@ -134,15 +136,28 @@ def _changes() -> Panel:
     )
 
 
+def _new(gauge: str) -> str:
+    """How many DAGs have it that had not within an hour: a restart of the exporter is no change."""
+    return f"count({gauge} unless on (cluster, dag_id) count_over_time({gauge}[1h] offset $__interval))"
+
+
+def _worst_of(counter: str) -> str:
+    """Failures a minute, of the five DAGs that have the most of them in the whole range."""
+    failed = f'{counter}{{state="failed"}}'
+    most = f"topk(5, sum by (cluster, dag_id) (increase({failed}[$__range] @ end())) > 0)"
+    return f"60 * sum by (cluster, dag_id) (rate({failed}[$__rate_interval])) and on (cluster, dag_id) {most}"
+
+
 def _history(settings: Settings) -> list[Panel]:
-    many = finished("failed", "cluster, dag_id", "rate", "$__rate_interval")
-    most = f"topk(5, ({finished('failed', 'cluster, dag_id', at=' @ end()')}) > 0)"
+    stored, sent = ENDED
     return [
         states(
             "Components",
             "Good: one colour all the way.",
             *(Query(alive(job), f"{name} {{{{cluster}}}}") for name, job in COMPONENTS.items()),
             words=ALIVE,
+            width=24,
+            height=5,
         ),
         timeseries(
             "Runs by outcome",
@@ -154,17 +169,16 @@ def _history(settings: Settings) -> list[Panel]:
             unit="cpm",
             width=12,
             bars=True,
-            stacked=True,
             colors={"success": GOOD, "failed": BAD},
         ),
         timeseries(
             "Failed tasks, the five worst DAGs",
             "Failed task instances a minute of the five DAGs that fail most in the time range.",
-            Query(f"60 * ({many}) and on (cluster, dag_id) {most}", "{{dag_id}}"),
+            Query(_worst_of(stored), "{{dag_id}}"),
+            Query(f"({_worst_of(sent)}) unless on (cluster) max by (cluster) (airflow_db_up) == 1", "{{dag_id}}"),
             unit="cpm",
-            width=24,
+            width=12,
             bars=True,
-            stacked=True,
             links=dag_links(settings.links),
             no_value="nothing failed",
         ),

@@ -114,10 +114,12 @@ def count_panels() -> list[Panel]:
         stat(
             "Failed tasks a minute",
             "Good: 0. From ten a minute on it is a storm: look for what the tasks have in common, not at each of them.",
-            Query(none_is_zero(f"60 * sum({finished('failed', 'cluster', 'rate', '$__rate_interval')})")),
+            Query(none_is_zero(f"60 * sum({finished('failed', 'cluster', 'rate', '$__rate_interval')})"), instant=True),
             steps=((GOOD, None), (WARN, 0.1), (BAD, 10.0)),
             decimals=1,
             height=3,
+            # Tasks of runs that begin with each minute end in bursts.
+            interval="5m",
         ),
         _count(
             "Late DAGs",

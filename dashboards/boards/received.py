@@ -86,11 +86,15 @@ def series_panels() -> list[Panel]:
             "Good: nothing. Threads that died of an error, and what listeners could not send, in each step of time.",
             Query("sum by (thread) (increase(windsock_thread_restarts_total[$__rate_interval])) > 0", "{{thread}}"),
             Query("sum(increase(windsock_listener_dropped_total[$__rate_interval])) > 0", "dropped by listeners"),
-            Query(
-                "sum by (state) (increase(windsock_listener_dag_runs_total[$__rate_interval]))", "runs seen: {{state}}"
-            ),
             bars=True,
             no_value="nothing died",
+        ),
+        timeseries(
+            "Runs that listeners saw",
+            "Runs that began and ended, as the plugin in Airflow's processes tells, in each step of time.",
+            Query("sum by (state) (increase(windsock_listener_dag_runs_total[$__rate_interval]))", "{{state}}"),
+            bars=True,
+            no_value="no plugin of windsock in Airflow's processes",
         ),
         table(
             "What runs",
@@ -109,7 +113,17 @@ def series_panels() -> list[Panel]:
                 Column("dialect", "Dialect"),
                 Column("C", "Configuration read", unit="s", decimals=0),
             ],
-            width=8,
+            width=14,
+            height=5,
+        ),
+        table(
+            "What is wrong with the installation",
+            "Good: nothing. What `windsock doctor` finds, as far as the exporter can look by itself.",
+            [Query(f"topk({ROWS}, max by (cluster, check, severity) (windsock_doctor_finding) > 0)")],
+            [Column("check", "Finding"), Column("severity", "Severity"), Column("cluster", "Cluster")],
+            width=10,
+            height=5,
+            no_value="nothing, as far as the exporter looks",
         ),
     ]
 

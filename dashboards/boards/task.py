@@ -22,7 +22,7 @@ from windsock.dashboards.panels import (
 from windsock.dashboards.queries import Query
 from windsock.dashboards.sources import ROWS, quantile
 from windsock.dashboards.tables import Column, table
-from windsock.dashboards.variables import TASK
+from windsock.dashboards.variables import ONE_DAG, ONE_TASK
 
 if TYPE_CHECKING:
     from windsock.settings import Links, Settings
@@ -31,7 +31,7 @@ _OF = 'task_id=~"$task_id"'
 _RUN = f"airflow_task_duration_seconds_bucket{{{_OF}}}"
 _SCHEDULED = f"airflow_task_scheduled_duration_seconds_bucket{{{_OF}}}"
 _QUEUED = f"airflow_task_queued_duration_seconds_bucket{{{_OF}}}"
-_NOT_SAID = "nothing finished, or this Airflow does not say by task (3.0 until 3.1.8)"
+_NOT_SAID = "no try said how it ended: killed ones can't, and of Airflow 3.0 until 3.1.8 none does"
 _COLORS = {"success": GOOD, "failed": BAD, "up_for_retry": WARN, "skipped": "purple"}
 
 
@@ -42,7 +42,8 @@ def task(settings: Settings) -> str:
         title="Airflow task",
         description="One task or a few: tries, retries, waiting against working. Mapped instances count as one task: "
         "which index failed is in the log lines, and in Airflow.",
-        variables=[TASK],
+        dag=ONE_DAG,
+        variables=[ONE_TASK],
         span="now-24h",
         rows=[
             Row("", _now()),
@@ -119,7 +120,6 @@ def _tries(base: Links) -> list[Panel]:
             Query(f"sum by (state) (increase({_ended('.+')}[$__rate_interval])) > 0", "{{state}}"),
             width=12,
             bars=True,
-            stacked=True,
             colors=_COLORS,
             no_value=_NOT_SAID,
         ),

@@ -38,7 +38,8 @@ def teams(settings: Settings) -> str:
 
 def _of(label: str, expr: str) -> str:
     """The sum of `expr`, which is by cluster and DAG, for each value of `label` of those DAGs."""
-    whose = f"group by (cluster, dag_id, {label}) (airflow_db_dag_info{{{_CHOSEN}}})"
+    known = f"group by (cluster, dag_id, {label}) (airflow_db_dag_info{{{_CHOSEN}}})"
+    whose = f'label_replace({known}, "{label}", "none", "{label}", "")'
     return f"topk({ROWS}, sum by ({label}) (({expr}) * on (cluster, dag_id) group_right () {whose}))"
 
 
@@ -70,7 +71,6 @@ def _failures() -> list[Panel]:
             Query(_of("team", _increase(_FAILED, "$__rate_interval")), "{{team}}"),
             width=12,
             bars=True,
-            stacked=True,
             no_value=_NOBODY,
         ),
     ]

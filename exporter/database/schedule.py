@@ -48,15 +48,16 @@ class Schedule:
     def _choose(
         self, wanted: Sequence[Query], failing: Collection[str], *, everything: bool, slow: bool = False
     ) -> list[Query]:
-        """Of the slow ones one in a pass, and last those that failed: they may take the time."""
-        due: list[Query] = []
-        for query in wanted:
-            if query.name in self._unsupported or (self._due[query.name] > self.passes and not everything):
-                continue
-            if query.every > 1 and not everything:
-                if slow:
-                    continue
-                slow = True
+        """Of the slow ones one in a pass, that which has waited longest; last those that failed: they take the time."""
+        due = [
+            query
+            for query in wanted
+            if query.name not in self._unsupported and (everything or self._due[query.name] <= self.passes)
+        ]
+        if not everything:
+            waiting = [] if slow else [query for query in due if query.every > 1]
+            first = min(waiting, key=lambda query: self._due[query.name], default=None)
+            due = [query for query in due if query.every == 1 or query is first]
+        for query in due:
             self._due[query.name] = self.passes + query.every
-            due.append(query)
         return sorted(due, key=lambda query: query.name in failing)

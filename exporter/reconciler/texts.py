@@ -56,7 +56,7 @@ def write(  # noqa: PLR0913  each is what another part found
         "owner": ", ".join(sorted(dag.owners)),
         "tags": ", ".join(dag.tags),
         "run_url": links.run(base, key.dag_id, key.run_id, modern=modern),
-        "dashboard_url": links.dashboard(base, key.dag_id),
+        "dashboard_url": links.dashboard(base, key.dag_id, failed_at),
         "runbook_url": links.runbook(base, key.alertname),
     }
     if first is not None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from .number import parse_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable, Sequence
 
     from windsock.settings.exporter import Policy
 
@@ -77,7 +77,7 @@ class Gauge:
 class Histogram:
     """Observations in buckets of seconds; `counts` is not cumulative, its last element is +Inf."""
 
-    __slots__ = ("bounds", "counts", "durations", "mark", "pending", "sum", "text")
+    __slots__ = ("bounds", "counts", "durations", "mark", "pending", "sum", "tallies", "text")
 
     def __init__(self, text: str, bounds: tuple[float, ...]) -> None:
         self.text = text
@@ -87,17 +87,24 @@ class Histogram:
         self.pending: dict[tuple[float, int], list[bytes]] = {}
         self.durations: list[float] = []
         """Seconds that were observed and are not in the buckets yet."""
+        self.tallies: list[tuple[Sequence[int], float]] = []
+        """Counts of all buckets, and the sum in seconds, that came as such and are not in them yet."""
         self.mark: float = -1
         """What expiry saw at its last visit."""
 
     @property
     def observed(self) -> int:
         """A number that grows with every observation."""
-        return sum(self.counts) + len(self.durations) + sum(map(len, self.pending.values()))
+        tallied = sum(sum(counts) for counts, _ in self.tallies)
+        return sum(self.counts) + len(self.durations) + tallied + sum(map(len, self.pending.values()))
 
     def observe(self, seconds: float) -> None:
         """Add a duration."""
         self.durations.append(seconds)
+
+    def tally(self, counts: Sequence[int], seconds: float) -> None:
+        """Add observations that are in these buckets already, and their sum."""
+        self.tallies.append((counts, seconds))
 
     def inbox(self, factor: float, times: int) -> list[bytes] | None:
         """Where to append raw values: each times `factor` is milliseconds, and counts `times` times (sampling).
@@ -126,6 +133,11 @@ class Histogram:
             seconds = self.durations[:count]
             del self.durations[:count]
             self._observe(seconds, 1.0, 1)
+        if count := len(self.tallies):
+            tallies = self.tallies[:count]
+            del self.tallies[:count]
+            self.sum += sum(total for _, total in tallies)
+            self.counts = [sum(column) for column in zip(self.counts, *(counts for counts, _ in tallies), strict=True)]
         return bad, corrected
 
     def _observe(self, numbers: list[float], factor: float, times: int) -> None:

@@ -29,10 +29,10 @@ _FIELDS_WITH_COLON = frozenset({b"c", b"e", b"card"})
 # What Airflow can send fits in with room to spare: its ids, and by default its names, have 250 characters at most.
 LONGEST_ID = 250
 LONGEST_LINE = 8192  # bytes
-_LONGEST_NAME = 1024
-_LONGEST_KEY = 250
-_LONGEST_VALUE = 512
-_MOST_TAGS = 100
+LONGEST_NAME = 1024
+LONGEST_KEY = 250
+LONGEST_VALUE = 512
+MOST_TAGS = 100
 # Bytes that the samples of one line may have, each written out as a line of its own.
 _MOST_UNPACKED = 4 << 20
 
@@ -100,7 +100,7 @@ def parse(line: bytes) -> Sample:
     name, tags, odd, dialect = _name_tags(name)
     if not name:
         raise LineError("no_name")
-    if len(name) > _LONGEST_NAME:
+    if len(name) > LONGEST_NAME:
         raise LineError("name_too_long")
     head = _head(name, fields.split("|"), tags, odd, dialect)
     number = parse_number(value)
@@ -156,7 +156,7 @@ def _head(name: str, fields: list[str], name_tags: Tags, name_odd: tuple[str, ..
                 raise LineError("mixed_tags")
             more, more_odd = _pairs((tag.removeprefix("#") for tag in field[1:].split(",")), ":")
             tags, odd, dialect = (*tags, *more), (*odd, *more_odd), "datadog"
-            if len(tags) + len(odd) > _MOST_TAGS:
+            if len(tags) + len(odd) > MOST_TAGS:
                 raise LineError("too_many_tags")
         elif not field.startswith(_IGNORED_FIELDS):
             raise LineError("unknown_field" if field else "empty_field")
@@ -181,12 +181,12 @@ def _pairs(texts: Iterable[str], separator: str) -> tuple[Tags, tuple[str, ...]]
     tags, odd = [], []
     for text in texts:
         key, separated, value = text.partition(separator)
-        if len(key) > _LONGEST_KEY or len(value) > _LONGEST_VALUE:
+        if len(key) > LONGEST_KEY or len(value) > LONGEST_VALUE:
             raise LineError("tag_too_long")
         if key and value:
             tags.append((key, value))
         elif value or (key and not separated):
             odd.append(text)
-    if len(tags) + len(odd) > _MOST_TAGS:
+    if len(tags) + len(odd) > MOST_TAGS:
         raise LineError("too_many_tags")
     return tuple(tags), tuple(odd)

@@ -20,7 +20,7 @@ from .line import LONGEST_LINE
 from .stream import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable
+    from collections.abc import Callable, Hashable, Iterable
 
     from windsock.exporter.series.kinds import Counter
     from windsock.exporter.series.own import OwnMetrics
@@ -60,6 +60,8 @@ class Receiver(Worker):
         self.senders: Senders | None = None
         """Who is listened to; None: everyone."""
         self.relay: Relay | None = None
+        self.chores: tuple[Callable[[], None], ...] = ()
+        """What the thread that stores does about once a second for others."""
         self.woke = time.monotonic()
         """When the thread last looked for something to read."""
         self._ingest = ingest
@@ -139,6 +141,8 @@ class Receiver(Worker):
 
     def _tick(self, now: float) -> None:
         self._ingest.tick()
+        for chore in self.chores:
+            chore()
         self.report()
         self._rates.tick(now)
         self._hang_up_idle()

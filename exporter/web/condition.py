@@ -28,10 +28,10 @@ _CALLBACKS = {
 
 
 def lines(pipeline: Pipeline) -> tuple[str, str]:
-    """How StatsD's lines come, as the class of a colour and in words."""
+    """How StatsD's lines and OpenTelemetry's exports come, as the class of a colour and in words."""
     if not pipeline.alive():
         return "bad", "not receiving"
-    arrived, now = pipeline.rates.arrived(), time.time()
+    arrived, now = arrived_at(pipeline), time.time()
     if arrived is None:
         return "waiting", "listening: nothing received yet"
     if now - arrived < SOON:
@@ -43,6 +43,9 @@ def facts(pipeline: Pipeline) -> Iterator[tuple[str, str]]:
     """The parts beside the listeners, and what callbacks tell of themselves."""
     parts, urls = pipeline.parts, pipeline.settings.alertmanager.urls
     yield DATABASE, redact(parts.database())
+    if pipeline.intake is not None:
+        stored = int(pipeline.own.counter("windsock_otlp_points_total", outcome="stored").value)
+        yield "OpenTelemetry", f"{stored:,} points stored, {len(pipeline.intake.streams):,} processes are remembered"
     reconciler = parts.reconciler
     problems = reconciler.problems() if reconciler is not None else {}
     if reconciler is None:
@@ -82,3 +85,10 @@ def total(pipeline: Pipeline, family: str) -> int:
 def clock(moment: float) -> str:
     """The time of day, as the page says it."""
     return f"{datetime.fromtimestamp(moment, timezone.utc):%H:%M:%S} UTC"
+
+
+def arrived_at(pipeline: Pipeline) -> float | None:
+    """When the last line, or export, arrived; seconds since 1970."""
+    intake = pipeline.intake
+    times = (pipeline.rates.arrived(), intake.arrived if intake is not None else None)
+    return max((one for one in times if one is not None), default=None)

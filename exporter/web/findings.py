@@ -10,7 +10,7 @@ from windsock.exporter.statsd.prefix import advice, foreign_prefix
 from windsock.redaction import redact
 from windsock.settings.units import format_age, format_size
 
-from .condition import SOON, clock, total
+from .condition import SOON, arrived_at, clock, total
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from windsock.exporter.statsd.listener import Listener
 
 _METRIC = "windsock_doctor_finding"
+_STATSD = (
+    "Airflow needs the package statsd, and in [metrics] statsd_on = True with a statsd_host and statsd_port "
+    "that lead to {} (127.0.0.1 is reached from this host alone)."
+)
+_OTLP = (
+    "Airflow needs apache-airflow[otel], in [metrics] otel_on = True, and an OTEL_EXPORTER_OTLP_METRICS_ENDPOINT that "
+    "leads to exporter.otlp.listen."
+)
 
 
 def findings(pipeline: Pipeline) -> Iterator[Finding]:
@@ -48,9 +56,10 @@ def note(pipeline: Pipeline) -> None:
 
 
 def _silence(pipeline: Pipeline) -> Iterator[Finding]:
-    if not pipeline.listeners():
+    if not pipeline.listeners() and pipeline.intake is None:
         return  # it is there for the database alone
-    arrived, now = pipeline.rates.arrived(), time.time()
+    arrived, now = arrived_at(pipeline), time.time()
+    nothing = "No StatsD line" if pipeline.intake is None else "No StatsD line and no OpenTelemetry export"
     refused = sum(
         int(pipeline.own.counter("windsock_refused_total", listener=one.url).value) for one in pipeline.listeners()
     )
@@ -64,15 +73,14 @@ def _silence(pipeline: Pipeline) -> Iterator[Finding]:
         yield Finding(
             "statsd.silent",
             "critical",
-            f"No StatsD line has arrived in {format_age(now - pipeline.started)}.",
-            "Airflow needs the package statsd, and in [metrics] statsd_on = True with a statsd_host and statsd_port "
-            f"that lead to {' or '.join(pipeline.addresses())} (127.0.0.1 is reached from this host alone).",
+            f"{nothing} has arrived in {format_age(now - pipeline.started)}.",
+            _STATSD.format(" or ".join(pipeline.addresses())) if pipeline.listeners() else _OTLP,
         )
     elif arrived is not None and now - arrived > 5 * SOON:
         yield Finding(
             "statsd.silent",
             "critical",
-            f"No StatsD line has arrived since {clock(arrived)}, for {format_age(now - arrived)}, and a scheduler that "
+            f"{nothing} has arrived since {clock(arrived)}, for {format_age(now - arrived)}, and a scheduler that "
             "runs sends some every few seconds.",
         )
 

@@ -18,7 +18,7 @@ import requests
 from windsock import settings
 from windsock.exporter.service import Service
 from windsock.exporter.statsd import receiver
-from windsock.exporter.web import server as web
+from windsock.exporter.web import http as web
 from windsock.exporter.web import turns, users
 
 LINE = b"airflow.scheduler_heartbeat:1|c\n"

@@ -55,7 +55,7 @@ def test_a_failed_task(airflow):
         "owner": "ada, data-eng",
         "tags": "team:payments, tier:1",
         "run_url": PAGES[airflow.major],
-        "dashboard_url": "https://grafana.example.org/d/windsock-dag?var-dag_id=zoo.fail",
+        "dashboard_url": "https://grafana.example.org/d/windsock-dag?var-dag_id=zoo.fail&from=1795319473059&to=now",
         "runbook_url": "https://runbooks.example.org/AirflowTaskFailed.md",
     }
     assert log_url.startswith(PAGES[airflow.major])

@@ -14,7 +14,10 @@ WHERE = Links(airflow="https://a.example/", grafana="https://g.example", runbook
 
 def test_links():
     assert links.runbook(WHERE, "AirflowTaskFailed") == "https://r.example/books/AirflowTaskFailed.md"
-    assert links.dashboard(WHERE, "my dag/1") == "https://g.example/d/windsock-dag?var-dag_id=my%20dag%2F1"
+    board = "https://g.example/d/windsock-dag?var-dag_id=my%20dag%2F1"
+    assert links.dashboard(WHERE, "my dag/1") == board
+    # From six hours before it happened until somebody looks.
+    assert links.dashboard(WHERE, "my dag/1", 1_800_000_000.5) == f"{board}&from=1799978400500&to=now"
     assert (
         links.run(WHERE, "my.dag", "manual__2026-11-22T10:00:00+00:00")
         == "https://a.example/dags/my.dag/runs/manual__2026-11-22T10%3A00%3A00%2B00%3A00"

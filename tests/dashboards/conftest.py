@@ -21,13 +21,14 @@ from real.waiting import until
 
 from windsock import catalog
 from windsock.dashboards import build
+from windsock.dashboards.queries import metric as read
 from windsock.parts import PROMETHEUS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-RECORDED = r"\bcluster_\w+_le:\w+_bucket:sum\b"
+RECORDED = r"\bcluster_\w+:\w+:sum\b"
 RANGE = 600
 STEP = 30
 SAMPLES = 41
@@ -36,7 +37,7 @@ END = 1_790_000_000 // STEP * STEP
 GRAFANA = {
     "$__rate_interval": "1m",
     "$__range": f"{RANGE}s",
-    "$__interval": "30s",
+    "$__interval": "1m",
     **dict.fromkeys(("$cluster", "$dag_id", "$task_id", "$team", "$owner", "$tags", "$pool_name", "$queue"), ".*"),
     "$counter": "airflow_custom_rows_total",
     "$gauge": "airflow_custom_lag",
@@ -184,6 +185,8 @@ LEVELS = {
     "airflow_db_pool_slots": 4,
 }
 """What a gauge is, other than 1: an incident, so that what lists only what is wrong has something to list."""
+LATELY = {"airflow_db_dag_paused_with_schedule", "airflow_db_dag_stale"}
+"""What is so since a few minutes."""
 
 
 def growth(family: str, labels: dict[str, str]) -> int:
@@ -198,7 +201,7 @@ def _samples() -> Iterator[str]:
     for metric in (*catalog.by_family().values(), *CUSTOM):
         for labels in _combinations(metric.family, metric.labels):
             text = ",".join([common, *(f'{name}="{value}"' for name, value in labels.items())])
-            for index in range(SAMPLES):
+            for index in range(SAMPLES - 10 if metric.family in LATELY else 0, SAMPLES):
                 at = END - (SAMPLES - 1 - index) * STEP
                 yield from _lines(metric, text, index * growth(metric.family, labels), at)
     yield from _recorded()
@@ -210,14 +213,21 @@ def _samples() -> Iterator[str]:
 
 
 def _recorded() -> Iterator[str]:
-    """What rules make of histograms, of one exporter, as far as a panel reads it."""
+    """What rules make of the metrics of one exporter, as far as a panel reads it."""
+    common = 'cluster="prod",instance="exporter:9102"'
     for name in sorted({found for text in build.files().values() for found in re.findall(RECORDED, text)}):
-        metric = catalog.family(name.split(":")[1].removesuffix("_bucket"))
-        queue = ',queue="default"' if "_queue_" in name else ""
-        for index, bound in itertools.product(range(SAMPLES), (*metric.buckets, "+Inf")):
-            count = index if bound == "+Inf" or bound >= metric.buckets[2] else 0
-            at = END - (SAMPLES - 1 - index) * STEP
-            yield f'{name}{{cluster="prod",instance="exporter:9102"{queue},le="{bound}"}} {count} {at}'
+        metric = read(name)
+        for kept in _combinations(
+            metric.family, tuple(one for one in metric.labels if f"_{one}" in name.split(":")[0])
+        ):
+            text = ",".join([common, *(f'{label}="{value}"' for label, value in kept.items())])
+            for index, bound in itertools.product(range(SAMPLES), (*metric.buckets, "+Inf")):
+                at = END - (SAMPLES - 1 - index) * STEP
+                if metric.kind == "counter":
+                    yield f"{name}{{{text}}} {index * growth(metric.family, kept)} {at}"
+                else:
+                    count = index if bound == "+Inf" or bound >= metric.buckets[2] else 0
+                    yield f'{name}{{{text},le="{bound}"}} {count} {at}'
 
 
 def _lines(metric: catalog.Metric, labels: str, count: int, at: int) -> Iterator[str]:

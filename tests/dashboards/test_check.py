@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from windsock.cli import windsock
-from windsock.dashboards import build, promql, targets
+from windsock.dashboards import asking, build, promql, targets
 from windsock.exceptions import SettingsError, UsageError, WindsockError
 
 QUERY = "sum(rate(airflow_ti_finish_total[$__rate_interval]))"
@@ -182,6 +182,12 @@ def test_what_may_be_asked_is_no_problem(expr):
 )
 def test_the_step_is_one_of_grafanas(window, smallest, expected):
     assert targets.step(window, smallest) == expected
+
+
+def test_bars_are_as_many_as_one_can_see():
+    (target,) = targets.targets(board(panel(expr="a[$__rate_interval] $__interval", maxDataPoints=150)))
+    assert targets.filled(target, {}, 86400) == "a[615s] 600s"
+    assert "step=600" in asking.path(target, "a", 86400, 1_790_000_000)
 
 
 def test_a_panel_with_a_time_of_its_own_looks_back_that_far():

@@ -18,12 +18,13 @@ FROM_PROMETHEUS = {
     "up": SCRAPE,
     "ALERTS": SCRAPE | {"alertname", "alertstate", "severity", "team", "dag_id", "pool_name"},
 }
+RECORDED = {"cluster_instance_dag_id_state:airflow_ti_finish:sum": {"cluster", "instance", "dag_id", "state"}}
 HISTOGRAM = {"_bucket": {"le"}, "_sum": set(), "_count": set()}
 
 
 def exposed() -> dict[str, set[str]]:
     """The labels of every sample's name."""
-    names = {name: set(labels) for name, labels in FROM_PROMETHEUS.items()}
+    names = {name: set(labels) for name, labels in (FROM_PROMETHEUS | RECORDED).items()}
     for metric in (*catalog.by_family().values(), *CUSTOM):
         suffixes = HISTOGRAM if metric.kind == "histogram" else {"": set()}
         for suffix, extra in suffixes.items():
@@ -165,5 +166,5 @@ def test_the_description_says_which_versions_feed_a_panel(panels):
 
 def test_a_metric_that_no_version_sends_is_named_as_such(monkeypatch):
     metric = SimpleNamespace(family="airflow_x", name="x", source="statsd", versions=(), kind="gauge", labels=())
-    monkeypatch.setattr(catalog, "family", lambda _: metric)
+    monkeypatch.setattr(catalog, "by_family", lambda: {"airflow_x": metric})
     assert provenance([Query("airflow_x")]) == "StatsD `x`: Airflow none."

@@ -53,6 +53,17 @@ def test_what_the_command_asks_is_what_this_test_asks(boards, prometheus):
     }
 
 
+def test_what_never_shows_all_is_asked_of_the_first_one(boards, prometheus):
+    server = asking.Server(Prometheus(urls=(prometheus,)))
+    opened = server.opened(boards["task.json"], WINDOW, END)
+    assert (opened["cluster"], opened["dag_id"], opened["task_id"]) == (".*", "billing", "a-task_id")
+    assert server.opened(boards["custom.json"], WINDOW, END)["counter"] == "airflow_custom_rows_total"
+    chosen = server.opened(boards["task.json"], WINDOW, END, {"dag_id": "orders"})
+    assert (chosen["dag_id"], chosen["task_id"]) == ("orders", "a-task_id")
+    asked = {str(answer.target): answer.expr for answer in server.answers(boards["dag.json"], WINDOW, END)}
+    assert 'dag_id=~"billing"' in asked["Latest run failed, query A"]
+
+
 @pytest.mark.parametrize(
     "settings",
     [{}, {"links": {"airflow": "https://airflow.example.org", "grafana": "https://grafana.example.org"}}],
@@ -64,7 +75,7 @@ def test_check_finds_nothing_wrong(settings):
 def test_every_query_looks_at_the_chosen_clusters_only(boards):
     for name, board in boards.items():
         for target in targets.targets(board):
-            if target.of_series and "cluster" in target.place:
+            if target.variable and "cluster" in target.place:
                 continue
             # Each selector, whatever stands around it: a name, and the braces behind it.
             for selector in re.findall(r"\b(?:airflow|windsock|up|ALERTS|cluster)\w*[\w:]*(\{[^}]*\})", target.expr):

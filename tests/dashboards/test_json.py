@@ -54,7 +54,7 @@ def test_only_living_panel_types(boards):
 
 
 def test_nothing_is_left_of_old_shapes(boards):
-    dead = {"maxDataPoints", "intervalFactor", "step", "gnetId", "hideControls", "sharedCrosshair", "style", "rows"}
+    dead = {"intervalFactor", "step", "gnetId", "hideControls", "sharedCrosshair", "style", "rows"}
     dead |= {"fieldOptions", "nullPointMode", "valueMaps", "sparkline", "span", "editable"}
     for board in boards.values():
         assert board["schemaVersion"] == 39
@@ -102,10 +102,21 @@ def test_every_variable_of_a_query_can_be_chosen_and_each_board_takes_over_clust
         assert used == set(chosen) - {"datasource"}, name
 
 
+ON_FIRST = {("custom.json", name) for name in ("counter", "gauge", "timing")} | {
+    ("dag.json", "dag_id"),
+    ("task.json", "dag_id"),
+    ("task.json", "task_id"),
+}
+"""Choices without "All": of a board that shows in full what each of them is."""
+
+
 def test_all_is_one_pattern_however_many_values_there_are(boards):
-    for board in boards.values():
+    for name, board in boards.items():
         for choice in board["templating"]["list"]:
-            if choice["type"] == "query" and choice["name"] not in ("counter", "gauge", "timing"):
+            if (name, choice["name"]) in ON_FIRST:
+                assert not choice["includeAll"]
+                assert "current" not in choice or choice["current"] == {}
+            elif choice["type"] == "query":
                 assert choice["allValue"] == ".*"
                 assert choice["current"] == {"text": ["All"], "value": ["$__all"]}
                 assert choice["includeAll"]

@@ -208,6 +208,15 @@ def test_alertmanagers_that_do_not_know_each_other(installation):
         server.remove()
 
 
+def test_opentelemetry_in_statsds_place(installation, tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    (tmp_path / "airflow.cfg").write_text("[metrics]\notel_on = True\notel_port = 4318\n")
+    assert "airflow.statsd_off" in checks(installation.settings())
+    for port, found in (("4318", set()), ("4319", {"airflow.otel_port"})):
+        settings = installation.settings(exporter={"otlp": {"listen": f"127.0.0.1:{port}"}})
+        assert {one for one in checks(settings) if one.startswith("airflow.")} == found
+
+
 @pytest.mark.parametrize(
     ("check", "lines"),
     [

@@ -18,6 +18,7 @@ BELOW = {
     "database": {"process", "series", "forecast"},
     "reconciler": {"process", "series", "database"},
     "web": {"process", "series", "statsd", "parts", "pipeline"},
+    "otlp": {"process", "series", "statsd", "web"},
     "plugin": {"series", "database", "web"},
 }
 """By room of the exporter: what of it the room may import. Commands, and what puts the rooms together, stand above."""

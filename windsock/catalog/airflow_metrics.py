@@ -183,6 +183,8 @@ NOTES: dict[str, Note] = {
         seconds_in=("3",),
         parse_time=True,
         legacy=("dag_processing.last_duration.{file_name}",),
+        # Commented out in the source of 3.0 and 3.1.
+        versions=(("2.11", "3.0"), ("3.2.0", "")),
     ),
     "dag_processing.last_num_of_db_queries.{dag_file}": Note(
         "Database queries that parsing a DAG file made.", "dag_file", versions=_ONLY_2

@@ -85,6 +85,21 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "Lines that are nothing to store: a StatsD client's own telemetry.",
         ("reason",),
     ),
+    (
+        "windsock_otlp_points_total",
+        "counter",
+        "OpenTelemetry's points by what became of them: stored, repeated (nothing new), or why they were left out.",
+        ("outcome",),
+    ),
+    ("windsock_otlp_requests_total", "counter", "OpenTelemetry's exports by the answer's HTTP status.", ("status",)),
+    ("windsock_otlp_instances", "gauge", "Processes whose OpenTelemetry exports are remembered.", ()),
+    ("windsock_otlp_streams", "gauge", "Sets of attributes that are remembered of them.", ()),
+    (
+        "windsock_otlp_forgotten_streams_total",
+        "counter",
+        "Such sets that were forgotten: heard of no more (silent), or to make room (crowded).",
+        ("reason",),
+    ),
     ("windsock_series", "gauge", "Series in the store; a histogram counts as one.", ()),
     (
         "windsock_metric_series",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat, ValidationInfo, field_validator
+from pydantic import Field, FiniteFloat, ValidationInfo, field_validator, model_validator
+from typing_extensions import Self
 
 from windsock.settings.formats import Address, Listen, Mode, Network, Relay
 from windsock.settings.section import Public, Section
@@ -45,6 +46,25 @@ class StatsD(Section):
         if relay is not None and relay in info.data.get("listen", ()):
             raise ValueError("expected another server than this one: its datagrams would go round for ever")
         return relay
+
+
+class Otlp(Section):
+    """Where Airflow's OpenTelemetry metrics arrive."""
+
+    listen: Address | None = None
+    """Where OTLP over HTTP is received, such as 127.0.0.1:4318; None: nowhere. It needs the extra `otlp`."""
+    prefix: str = "airflow"
+    """Airflow's `[metrics] otel_prefix`."""
+    allow: tuple[Network, ...] = ()
+    """Networks whose senders are listened to; none: all of them. TLS and users are those of `web.config_file`."""
+    max_body: Size = Field(default=4 << 20, ge=1024)
+    """The largest export, unpacked. A task's is 1.3 KB, that of a scheduler 200 bytes for each of its series."""
+    forget: Duration = Field(default=900.0, ge=60)
+    """A process that was silent for so long is forgotten. It must be longer than Airflow's interval between two
+    exports: what exports for the first time later than that after its start is not counted."""
+    streams: int = Field(default=500_000, ge=1000)
+    """Sets of attributes of all processes that are remembered; beyond, the processes that were silent for longest are
+    forgotten earlier."""
 
 
 class Web(Section):
@@ -93,6 +113,7 @@ class Exporter(Section):
     """The StatsD-to-Prometheus exporter."""
 
     statsd: StatsD = StatsD()
+    otlp: Otlp = Otlp()
     web: Web = Web()
     naming: Naming = "prometheus"
     """Whose metric names: windsock's own (prometheus), the official Helm chart's, or statsd_exporter's."""
@@ -106,3 +127,9 @@ class Exporter(Section):
     """By exposed name: which value of several senders is shown."""
     buckets: dict[str, Annotated[tuple[FiniteFloat, ...], Field(min_length=1)]] = {}
     """By exposed name: a histogram's bounds in seconds."""
+
+    @model_validator(mode="after")
+    def _one_naming(self) -> Self:
+        if self.otlp.listen is not None and (self.naming != "prometheus" or self.mapping_config is not None):
+            raise ValueError("otlp.listen: OpenTelemetry's metrics have windsock's own names only: naming prometheus")
+        return self

@@ -1,6 +1,6 @@
 // Bar chart: a group of bars for each row of a table.
 
-import { element } from "./dom.js";
+import { element, scale } from "./dom.js";
 import { seriesColor, span } from "./display.js";
 import { legend } from "./legend.js";
 import { margin, plain, render, valueAxis } from "./plot.js";
@@ -56,7 +56,7 @@ export function draw(body, frames, { panel }) {
       showlegend: false,
       barmode: isStacked ? "stack" : "group",
       dragmode: false,
-      font: { size: 12, color: "#A9ABB5" },
+      font: { size: 12 * scale(), color: "#A9ABB5" },
       margin: { l: Math.min(200, margin(left)), r: 12, t: 6, b: 24 },
       xaxis: isAcross ? values : labels,
       yaxis: isAcross ? { ...labels, autorange: "reversed" } : values,

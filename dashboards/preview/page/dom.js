@@ -2,6 +2,9 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+// How much larger than on a laptop all is, as the style sheet says: drawings are made of pixels.
+export const scale = () => parseFloat(getComputedStyle(document.documentElement).fontSize) / 14;
+
 function fill(made, properties, children) {
   for (const [name, value] of Object.entries(properties)) {
     if (value === undefined || value === null || value === false) continue;

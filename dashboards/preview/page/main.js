@@ -38,6 +38,7 @@ function address() {
     Object.assign(page, { raw, range });
   }
   page.every = given.has("refresh") ? given.get("refresh") : refresh;
+  document.body.classList.toggle("kiosk", given.has("kiosk"));
 }
 
 // The address of a board, with what the page shows now.

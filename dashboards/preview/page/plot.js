@@ -1,5 +1,6 @@
 // The ground that plotly draws on: a time axis below, values with units at the left, no mark-up from labels.
 
+import { scale } from "./dom.js";
 import { format, step } from "./units.js";
 
 const GRID = "rgba(204,204,220,0.10)";
@@ -24,7 +25,7 @@ export function valueAxis([low, high], { unit, decimals, isLog = false }, height
       ticktext: texts(marks, unit, decimals),
     };
   }
-  const between = step(low, high, Math.max(2, Math.floor(height / 38)), unit);
+  const between = step(low, high, Math.max(2, Math.floor(height / 38 / scale())), unit);
   const [first, last] = [Math.ceil(low / between - 1e-9), Math.floor(high / between + 1e-9)];
   for (let index = first; index <= last && marks.length < MOST; index += 1)
     marks.push(Number((index * between).toPrecision(12)));
@@ -37,8 +38,8 @@ export function layout({ from, to }, axes, margin) {
   return {
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: "Inter, system-ui, sans-serif", size: 12, color: INK },
-    margin: { l: margin, r: axes.yaxis2 ? margin : 12, t: 6, b: 24, pad: 0 },
+    font: { family: "Inter, system-ui, sans-serif", size: 12 * scale(), color: INK },
+    margin: { l: margin, r: axes.yaxis2 ? margin : 12, t: 6, b: 24 * scale(), pad: 0 },
     showlegend: false,
     hovermode: "x",
     dragmode: "zoom",
@@ -62,7 +63,7 @@ const STOPS = [
 ];
 
 // Room for the longest of these texts.
-export const margin = (axis) => 14 + 6.6 * Math.max(2, ...axis.ticktext.map((text) => text.length));
+export const margin = (axis) => scale() * (14 + 6.6 * Math.max(2, ...axis.ticktext.map((text) => text.length)));
 
 export function render(node, traces, arrangement) {
   return globalThis.Plotly.newPlot(node, traces, arrangement, {

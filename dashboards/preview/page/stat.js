@@ -1,7 +1,7 @@
 // Stat: one value a series, large, with a line of what it was behind it.
 
 import { over } from "./colors.js";
-import { element, svg } from "./dom.js";
+import { element, scale, svg } from "./dom.js";
 import { show, span } from "./display.js";
 import { single } from "./frames.js";
 import { linked, resolved } from "./links.js";
@@ -54,7 +54,7 @@ function tile({ field, row }, { text, color }, options, width, height, count) {
   const withValue = textMode !== "name" && textMode !== "none";
   const isFilled = colorMode.startsWith("background");
   const ink = isFilled ? over(color) : undefined;
-  const size = Math.min(height * (withName ? 0.38 : 0.5), ((width - 32) / widthOf(text)) * 100, 64);
+  const size = Math.min(height * (withName ? 0.38 : 0.5), ((width - 32) / widthOf(text)) * 100, 64 * scale());
   return element(
     "div",
     { class: "inside", style: isFilled ? { background: color, color: ink } : {} },

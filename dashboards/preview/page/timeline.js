@@ -1,14 +1,14 @@
 // State timeline and status history: a row for each series, its states along the time.
 
 import { named, over } from "./colors.js";
-import { element } from "./dom.js";
+import { element, scale } from "./dom.js";
 import { show, span } from "./display.js";
 import { menu, resolved } from "./links.js";
 import { clock, ticks } from "./time.js";
 import { hideTip, tip } from "./tooltip.js";
 
 const MOST = 100; // rows
-const LABEL = 150; // pixels for a row's name at most
+const LABEL = 150; // pixels for a row's name at most, on a laptop
 
 export function draw(body, frames, context) {
   const { panel, range } = context;
@@ -28,8 +28,8 @@ export function draw(body, frames, context) {
       element("span", { class: "track" }, track),
     );
   });
-  const width = Math.max(100, body.clientWidth - LABEL);
-  const marks = ticks(range, width / 70).map(({ at, label }) =>
+  const width = Math.max(100, body.clientWidth - LABEL * scale());
+  const marks = ticks(range, width / 70 / scale()).map(({ at, label }) =>
     element("span", { style: { left: place(at, range) } }, label),
   );
   const below = panel.options?.legend?.showLegend === false ? undefined : words(panel.fieldConfig?.defaults?.mappings);

@@ -98,6 +98,9 @@ export function choose(choice, given, range) {
   let chosen = given.filter((value) => value !== "");
   if (type === "datasource" || type === "constant") chosen = [];
   if (chosen.includes("All") && includeAll) chosen = [ALL];
+  // A link from a board that shows all, to one that never does.
+  const named = (value) => choice.options.some((one) => one.value === value);
+  if (!includeAll) chosen = chosen.filter((value) => (value !== ALL && value !== "All") || named(value));
   if (!chosen.length) chosen = [current.value ?? []].flat().filter((value) => value !== "");
   if (includeAll && (!chosen.length || chosen.includes(ALL))) chosen = [ALL];
   if (!multi) chosen = chosen.slice(0, 1);

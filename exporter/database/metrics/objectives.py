@@ -34,9 +34,11 @@ class Deadlines(Query):
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
-        deadlines = look.schema.table("deadline", "id", "dagrun_id", "deadline_time", "missed")
+        sign = look.schema.either("deadline", "missed", "callback_state")
+        deadlines = look.schema.table("deadline", "id", "dagrun_id", "deadline_time", sign)
         runs, due_of = look.schema.runs("id", "dag_id", "run_id", "state")
-        missed = deadlines.c.missed
+        # 3.1 writes down nothing but what the callback does, from when it is missed on.
+        missed = deadlines.c.missed if sign == "missed" else deadlines.c.callback_state.is_not(None)
         remembered = look.now - _REMEMBERED
         after = look.bind(min(look.since, remembered))
         columns = (runs.c.dag_id, runs.c.run_id, runs.c.state, due_of.label("due"))

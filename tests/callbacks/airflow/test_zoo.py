@@ -81,6 +81,7 @@ def _plain(text, airflow):
         text.replace(str(airflow.port), "PORT").replace(socket.gethostname(), "HOST").replace(socket.getfqdn(), "HOST")
     )
     text = re.sub(r"(manual|scheduled)__\d{4}-[^\s&/_]*(_\w{8}\b)?", r"\1__RUN", text)
+    text = re.sub(r"\bfrom=\d{13}\b", "from=TIME", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.%A-Z+]*\d(Z|\b)", "TIME", text)
     text = re.sub(r"(due: |due at )\d\d:\d\d UTC( on \d+ \w+)?", r"\1TIME", text)
     text = re.sub(r"(reason: |the run is )(queued|running)", r"\1STATE", text)

@@ -186,6 +186,23 @@ def test_a_link_keeps_time_and_choices(opened, end):
     assert "2026-09-21" in opened.browser.texts("#time")[0]
 
 
+@pytest.mark.parametrize("query", ["", "var-dag_id=$__all", "var-dag_id=All"])
+def test_a_board_that_never_shows_all_opens_on_one(page, running, query):
+    page.open(running, "windsock-task", query)
+    assert page.browser.texts("[data-variable=dag_id] .value") == ["billing"]
+    assert page.browser.texts("[data-variable=task_id] .value") == ["a-task_id"]
+    page.browser.click("[data-variable=dag_id] summary")
+    page.until("document.querySelector('[data-variable=dag_id] .menu li')")
+    assert page.browser.texts("[data-variable=dag_id] .menu li") == ["billing", "orders"]
+
+
+def test_a_wall_shows_the_panels_without_the_choices(page, small):
+    page.open(small, "small", "kiosk")
+    assert not page.browser.run("return document.querySelector('#top .choices').checkVisibility()")
+    assert "Preview, not Grafana" in page.browser.texts("#top")[0]
+    assert page.panel("bars")["state"] == "drawn"
+
+
 def test_a_click_on_a_line_offers_its_links(opened):
     opened.browser.click(".timeseries .nsewdrag")
     opened.browser.wait_for("Only ", "#popup")

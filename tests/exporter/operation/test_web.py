@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from windsock.exporter.service import Service
-from windsock.exporter.web import server as web
+from windsock.exporter.web import http as web
 
 
 def connect(service, count: int, stack: contextlib.ExitStack) -> list[socket.socket]:

@@ -6,6 +6,7 @@ import logging
 import socket
 import threading
 import time
+import uuid
 from typing import Any
 
 import pytest
@@ -150,6 +151,22 @@ def test_tables_that_an_airflow_never_had_are_no_fault(databases, make_database,
     assert eye.shown("windsock_metadata_query_supported")['windsock_metadata_query_supported{query="deadlines"}'] == 0
     assert eye.collector.failing() == {}
     assert caplog.messages == []
+
+
+def test_deadlines_of_airflow_3_1_have_what_their_callback_does_in_place_of_missed(own_database, look):
+    own_database.execute("ALTER TABLE deadline RENAME COLUMN missed TO was_missed")
+    own_database.execute("ALTER TABLE deadline ADD COLUMN callback_state VARCHAR(20)")
+    own_database.run(1, "d", "running", due=time.time())
+    times = dict.fromkeys(("created_at", "last_updated_at", "deadline_time"), time.time())
+    for state in (None, "queued", "success"):
+        identity = {one: uuid.uuid4().hex for one in ("id", "callback_id")}
+        row = {"dagrun_id": 1, "was_missed": False, "callback_state": state}
+        own_database.insert("deadline", identity | times | row)
+    eye = look(own_database.url)
+    found = eye(everything=True)
+    assert found['airflow_db_deadlines{dag_id="d",state="pending"}'] == 1
+    assert found['airflow_db_deadlines{dag_id="d",state="missed"}'] == 2
+    assert eye.collector.failing() == {}
 
 
 def test_an_upgrade_of_airflow_while_the_exporter_runs(own_database, look):
