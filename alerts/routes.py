@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from windsock import teams
 from windsock.destinations import destinations
 from windsock.recurrence import AGAIN
-from windsock.storms import BESIDE
+from windsock.storms import BESIDE, MEANWHILE
 
 from . import inhibitions, mutes, receivers
 from .matchers import is_, quoted
@@ -34,6 +34,8 @@ class Timing:
     """The same for failures of one cause, of which more come for some seconds: a telephone rings once for them."""
     beside_wait: str = "10s"
     """The same for what fails beside them: so much longer that it is told in another second."""
+    meanwhile_wait: str = "6500ms"
+    """The same for what fails a moment after something else: in another second than that, and than a storm of these."""
     again_interval: str = "1h"
     """Between messages of what fails again and again."""
 
@@ -131,6 +133,7 @@ def _storms(timing: Timing, muted: dict[str, list[str]]) -> list[dict[str, Any]]
     timings = {
         f'storm=~".*/{AGAIN}"': {"group_interval": timing.again_interval},
         f'storm=~".*/{BESIDE}"': {"group_wait": timing.beside_wait},
+        f'storm=~".*/{MEANWHILE}"': {"group_wait": timing.meanwhile_wait},
         'storm!=""': {"group_wait": timing.storm_wait},
     }
     return [

@@ -73,7 +73,7 @@ def _annotations(outcome: Outcome, there: str) -> dict[str, str]:
     now = outcome.ended or datetime.now(timezone.utc)
     is_over = outcome.kind == "success" or outcome.passed
     return {
-        "summary": line(_summary(outcome, error), _SUMMARY),
+        "summary": line(_summary(outcome, error, there), _SUMMARY),
         "exception": error,
         "traceback": frames.last_of(outcome.error),
         "recovered" if is_over else "failed_at": rfc3339(now),
@@ -92,7 +92,7 @@ def _annotations(outcome: Outcome, there: str) -> dict[str, str]:
         "tags": ", ".join(outcome.dag.tags),
         "conf": _conf(outcome),
         "deadline_name": outcome.name if outcome.kind == "deadline" else "",
-        "due": outcome.due,
+        "due": _due(outcome, there),
         "run_id": outcome.run_id if outcome.kind == "check" else "",
     }
 
@@ -108,9 +108,9 @@ def _urls(outcome: Outcome, settings: Settings, name: str) -> dict[str, str]:
     }
 
 
-def _summary(outcome: Outcome, error: str) -> str:
+def _summary(outcome: Outcome, error: str, there: str) -> str:
     if outcome.kind == "deadline":
-        return _missed(outcome)
+        return _missed(outcome, _due(outcome, there))
     if outcome.task_id is None:
         return _run(outcome)
     which = "" if outcome.map_index is None else f" [{outcome.map_index}]"
@@ -137,13 +137,21 @@ def _run(outcome: Outcome) -> str:
     return f"{outcome.dag.dag_id} failed" + (f": {why}" if why else "")
 
 
-def _missed(outcome: Outcome) -> str:
+def _missed(outcome: Outcome, at: str) -> str:
     if outcome.tasks:
         return f"{outcome.dag.dag_id} missed its SLA: {_listed(outcome.tasks)}"
     name = f" {outcome.name}" if outcome.name else ""
-    due = f": it was due at {outcome.due}" if outcome.due else ""
+    due = f": it was due at {at}" if at else ""
     late = f", and the run is {outcome.reason}" if outcome.reason else ""
     return f"{outcome.dag.dag_id} missed its deadline{name}{due}{late}"
+
+
+def _due(outcome: Outcome, there: str) -> str:
+    """In the team's zone, as all times; as it stands where that is none that can be read."""
+    try:
+        return clock_time(datetime.fromtimestamp(events.unix(outcome.due), timezone.utc), there)
+    except ValueError:
+        return outcome.due
 
 
 def _listed(names: tuple[str, ...], most: int = 10) -> str:

@@ -47,7 +47,7 @@ def of(alertname: str, annotations: Mapping[str, str]) -> str:
     It has no number, no quoted value, no address, no path: failures of one cause have the same. It is taken of what the
     annotations say, which is safe to send. Empty where they name no cause.
     """
-    said = annotations.get("exception") or _of_log(annotations.get("log_tail", ""))
+    said = annotations.get("exception") or of_log(annotations.get("log_tail", ""))
     if not said:
         reason = annotations.get("reason", "")
         said = "" if reason in _SAYS_NOTHING else reason
@@ -69,7 +69,7 @@ def is_vague(cause: str) -> bool:
     return _BARE.fullmatch(cause) is not None or _PROGRAM.search(cause) is not None
 
 
-def _of_log(tail: str) -> str:
-    """The last line of a log's end that begins as an exception does."""
+def of_log(tail: str) -> str:
+    """Return the last line of a log's end that begins as an exception does; empty where none does."""
     lines = [one.strip() for one in tail.splitlines()[-_LAST_LINES:]]
     return next((one for one in reversed(lines) if _EXCEPTION.match(one)), "")

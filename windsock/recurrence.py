@@ -9,14 +9,14 @@ which speaks once an hour.
 from __future__ import annotations
 
 import contextlib
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 from windsock.events import rfc3339, unix
+from windsock.times import clock_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from datetime import datetime
 
 SIGN = "WindsockRecurring"
 AGAIN = "again"
@@ -27,6 +27,8 @@ WITHIN = timedelta(minutes=30)
 """What has not happened for so long begins anew. A DAG that fails every hour is told every hour."""
 NOTE = "again"
 """The annotation of an alert that says which time it is: `3 since 2026-11-28T04:35:02.120Z`."""
+SAID = "recurring"
+"""The annotation that says so to people: `40 times since 05:35`."""
 _DIGITS = 9
 """Of a number that is believed."""
 
@@ -61,3 +63,18 @@ def count(times: Times, team: str, what: str, now: datetime) -> tuple[int, str]:
 def note(number: int, since: str) -> str:
     """Return the annotation `NOTE`."""
     return f"{number} since {since}"
+
+
+def words(storm: str, noted: str, zone: str, now: datetime) -> str:
+    """Return how often what has the label `storm` and the annotation `NOTE` has happened, and since when, in `zone`.
+
+    Empty where it does not recur, or nobody counted.
+    """
+    number, _, since = noted.partition(" since ")
+    if not storm.endswith(f"/{AGAIN}"):
+        return ""
+    try:
+        moment = datetime.fromtimestamp(unix(since), timezone.utc)
+    except ValueError:
+        return ""
+    return f"{number} times since {clock_time(moment, zone, now)}"

@@ -21,10 +21,10 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from windsock import causes, recurrence
-from windsock.events import DAG_RUN_FAILED, rfc3339, unix
+from windsock.events import DAG_RUN_FAILED, TASK_FAILED, rfc3339, unix
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from windsock.events import Event
 
@@ -32,8 +32,8 @@ BEACON = "WindsockFailing"
 MARK = "WindsockStorm"
 SIGNS = (BEACON, MARK, recurrence.SIGN)
 """The alerts by which senders find each other; severity `info`, shown nowhere, told to nobody."""
-NOTES = ("cause", "first", recurrence.NOTE)
-"""The annotations that `gather` gives."""
+NOTES = ("cause", "first", recurrence.NOTE, recurrence.SAID)
+"""The annotations that `gather` and `worded` give."""
 
 DAGS = 2
 """DAGs that fail of one cause within `WINDOW`. What is told before is a message of its own, and of two such within a
@@ -46,13 +46,22 @@ WINDOW = timedelta(seconds=30)
 """How long a beacon is lit: a scheduler's loop, a worker's heartbeat and a task's time-outs lie within it."""
 QUIET = timedelta(seconds=45)
 """After so long without a failure that joins it a storm is over: what fails then is a message of its own."""
+STEP = timedelta(minutes=5)
+"""To which the beginning of a storm is rounded in its label: two that can't ask agree where no step has ended between
+them. A storm that follows one of its cause so soon goes on in the same message, where that has not ended."""
 LASTING = timedelta(minutes=10)
-"""What joins a storm that is older is told now and then: everybody knows by then."""
+"""What joins a storm that is older, by a `STEP` at most, is told now and then: everybody knows by then."""
 BESIDE = "beside"
 """In place of a cause: what fails meanwhile of something else. It is told together, and not in the second in which the
 storm is: before Alertmanager 0.35 Slack's limit would cost one of them a minute."""
-TOGETHER = timedelta(seconds=8)
-"""Of these, those of so many seconds are one message, and the next ones another: nobody waits for a storm's end."""
+MEANWHILE = "meanwhile"
+"""In place of a cause, where there is no storm: what fails within a `MOMENT` of another DAG, of something else. Each by
+itself, Slack would take one of them a second, and Alertmanager before 0.35 the next one after a minute."""
+MOMENT = timedelta(seconds=2)
+TOGETHER = {BESIDE: timedelta(seconds=8), MEANWHILE: timedelta(seconds=4)}
+"""Of these, those of so many seconds are one message, and the next ones another: nobody waits for a storm's end. Less
+than Alertmanager waits for the first of them."""
+_SECOND = timedelta(seconds=1)
 _UNKNOWN = "unknown"
 _OF_TASKS = "tasks"
 """In place of a cause: runs whose tasks failed. Their alerts are held back by those of the tasks, where these are told:
@@ -111,26 +120,36 @@ def joins(event: Event) -> tuple[str, str]:
 def joinable(event: Event) -> str | None:
     """Return the cause of the storm of `event`, which others may join; None: there is none, or it is of seconds."""
     cause = _parts(event.storm)[1]
-    return None if not event.storm or _alone(event) or cause == BESIDE else cause
+    return None if not event.storm or _alone(event) or cause in TOGETHER else cause
 
 
 def join(event: Event, storm: str, first: str, now: datetime) -> Event:
     """Return `event` as one more of a storm that goes on, of which its mark has the label and the annotation."""
     began, cause = _parts(storm)
-    if not _recurs(storm) and now - datetime.fromtimestamp(unix(began), timezone.utc) > LASTING:
+    if not _recurs(storm) and now - datetime.fromtimestamp(unix(began), timezone.utc) > LASTING + STEP:
         storm = f"{began}/{cause}/{recurrence.AGAIN}"
     text = causes.of(event.alertname, event.annotations)
     return _labelled(event, storm, {**event.annotations, "cause": text, "first": first})
 
 
 def assume(event: Event, now: datetime) -> Event:
-    """Return `event` as part of the storm that there must be, since too many ask for anyone to find it.
+    """Return `event` as part of the storm that there must be, since too many ask for this one to find it.
 
-    All who can't find it choose the same, without a word to each other: what fails of a cause within a minute.
+    All who can't find it choose the same, without a word to each other, and the same as those who find it: the label of
+    one that began when they failed. Where so many ask, they ask late.
     """
     text = causes.of(event.alertname, event.annotations)
     cause = "" if not text or causes.is_vague(text) else _cause(event)
-    return join(event, f"{rfc3339(now.replace(second=0, microsecond=0))}/{cause}".removesuffix("/"), "", now)
+    failed = now
+    with contextlib.suppress(ValueError):
+        failed = datetime.fromtimestamp(unix(event.annotations.get("failed_at", "")), timezone.utc)
+    return join(event, _label(failed if timedelta() < now - failed < STEP else now, cause), "", now)
+
+
+def worded(event: Event, zone: str, now: datetime) -> Event:
+    """Return `event` with the words for how often it happens, where it recurs; `zone` is that of its team."""
+    said = recurrence.words(event.storm, event.annotations.get(recurrence.NOTE, ""), zone, now)
+    return replace(event, annotations={**event.annotations, recurrence.SAID: said}) if said else event
 
 
 def marks(events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:
@@ -156,9 +175,9 @@ def _mark(event: Event, now: datetime) -> dict[str, Any]:
     mark = _sign(
         event, {"alertname": MARK, "storm": event.storm}, {"first": event.annotations.get("first", "")}, now, QUIET
     )
-    if cause == BESIDE:
+    if cause in TOGETHER:
         # Whoever joins it does not make it last longer.
-        mark["endsAt"] = rfc3339(datetime.fromtimestamp(unix(began), timezone.utc) + TOGETHER)
+        mark["endsAt"] = rfc3339(datetime.fromtimestamp(unix(began), timezone.utc) + TOGETHER[cause])
     return mark
 
 
@@ -181,7 +200,7 @@ def _placed(
             began = datetime.fromtimestamp(earliest.at, timezone.utc)
             number, since = recurrence.count(times, event.team, cause, began)
             said[recurrence.NOTE] = recurrence.note(number, since)
-            storm = f"{rfc3339(began)}/{cause}".removesuffix("/")
+            storm = _label(began, cause)
             if number >= recurrence.TIMES:
                 storm = f"{since}/{cause}/{recurrence.AGAIN}"
             first = f"{earliest.dag_id} at {earliest.since or f'{began:%H:%M} UTC'}"
@@ -193,11 +212,28 @@ def _placed(
     if number >= recurrence.TIMES:
         # The tasks of a DAG are together.
         storm = f"/{_hash(event.dag_id).hex()}/{recurrence.AGAIN}"
-    elif any(team == event.team and cause != _OF_TASKS for team, cause in storms):
+    elif any(team == event.team and cause not in (_OF_TASKS, MEANWHILE) for team, cause in storms):
         storm, _ = storms.setdefault((event.team, BESIDE), (f"{rfc3339(now)}/{BESIDE}", ""))
+    elif event.alertname == TASK_FAILED and _follows(event, crowds[event.team, ""].values(), now):
+        # A try that is followed by another, a deadline, bad data say other things than that somebody failed.
+        storm, _ = storms.setdefault((event.team, MEANWHILE), (_label(now, MEANWHILE, _SECOND), ""))
     if storm:
         return _labelled(event, storm, {**said, recurrence.NOTE: note})
     return replace(event, annotations={**event.annotations, recurrence.NOTE: note}) if number > 1 else event
+
+
+def _follows(event: Event, crowd: Iterable[_Beacon], now: datetime) -> bool:
+    """Whether another DAG has failed a moment before. Of several at once, all but the first have: they agree on it."""
+    own = _beacon(now.timestamp(), {**event.annotations, "dag_id": event.dag_id})
+    soon = (one for one in crowd if one < own and own.at - one.at < MOMENT.total_seconds())
+    return any(one.dag_id != event.dag_id for one in soon)
+
+
+def _label(began: datetime, cause: str, rounded: timedelta = STEP) -> str:
+    """The label of what began about then: whoever can't ask, or asks at the same time, knows that, too."""
+    step = rounded.total_seconds()
+    moment = datetime.fromtimestamp(began.timestamp() // step * step, timezone.utc)
+    return f"{rfc3339(moment)}/{cause}".removesuffix("/")
 
 
 def _labelled(event: Event, storm: str, said: Mapping[str, str]) -> Event:
@@ -280,7 +316,7 @@ def _key(event: Event) -> str:
 def _what(event: Event) -> str:
     """What has happened once more with this event: its storm began, or it failed."""
     cause = _parts(event.storm)[1]
-    return cause if event.storm and cause != BESIDE and not _alone(event) else _key(event)
+    return cause if event.storm and cause not in TOGETHER and not _alone(event) else _key(event)
 
 
 def _alone(event: Event) -> bool:

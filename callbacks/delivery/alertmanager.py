@@ -19,6 +19,7 @@ from windsock.callbacks import bounded, spool, success
 from windsock.events import RECONCILING, TASK_FAILED, TASK_RETRYING, rfc3339, unix
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
+from windsock.teams import zone
 
 from . import ongoing
 from .result import Delivery, count, took
@@ -195,6 +196,13 @@ def place(event: Event, settings: Settings, client: Alertmanager, seconds: float
     The second value is what to post beside its alert, so that others find out what they share with it.
     """
     now = datetime.now(timezone.utc)
+    placed, signs = _placed(event, settings, client, seconds, now)
+    return storms.worded(placed, zone(placed.team, settings), now), signs
+
+
+def _placed(
+    event: Event, settings: Settings, client: Alertmanager, seconds: float, now: datetime
+) -> tuple[Event, list[dict[str, Any]]]:
     with contextlib.suppress(Exception):
         joined = bounded.run(lambda: ongoing.join(event, settings, now), seconds * _KEEPING)
         if joined is not None:

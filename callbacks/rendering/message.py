@@ -30,7 +30,8 @@ _LOOKED_AT = 3000
 _LINKS = (("log_url", "Log"), ("run_url", "Airflow"), ("dashboard_url", "Dashboard"), ("runbook_url", "Runbook"))
 _SAID = {
     *("summary", "exception", "traceback", "description", "failed_at", "recovered", "map_index", "try", "run_id"),
-    *("log_tail", "hostname", "tags", "due_at", "started_at", "since", "until", "cause", "first", "again"),
+    *("log_tail", "hostname", "tags", "due_at", "started_at", "since", "until", "cause", "first"),
+    *("again", "recurring"),
 }
 """Annotations that have a place of their own, or are of no use to a reader."""
 _NAMES = {"failed_count": "failed"}

@@ -31,7 +31,7 @@ def write(folder: Folder, source: Source, addresses: Addresses, *, own_airflow: 
     Raises SettingsError where what `source` says does not fit the rest.
     """
     values = _over(yaml.safe_load((HERE / "demo.yaml").read_text()), source.values)
-    values = {**values, **_places(values, folder, addresses), **_people(values)}
+    values = {**values, **_places(values, folder, addresses, own_airflow=own_airflow), **_people(values)}
     if addresses.elasticsearch:
         values["logs"] = _logs(values.get("logs") or {}, folder, addresses, own_airflow=own_airflow)
     effective = settings.validate(Source(values=values, file=str(folder.settings)))
@@ -43,7 +43,7 @@ def write(folder: Folder, source: Source, addresses: Addresses, *, own_airflow: 
     return effective
 
 
-def _places(values: dict[str, Any], folder: Folder, addresses: Addresses) -> dict[str, Any]:
+def _places(values: dict[str, Any], folder: Folder, addresses: Addresses, *, own_airflow: bool) -> dict[str, Any]:
     """The sections that say where things are: all of it is here, and no message reaches the real world."""
     inbox = addresses.url("inbox")
     exporter = values.get("exporter") or {}
@@ -58,7 +58,12 @@ def _places(values: dict[str, Any], folder: Folder, addresses: Addresses) -> dic
         "prometheus": {"urls": [addresses.url("prometheus")]},
         # Which one it is, the exporter's environment says.
         "metadata": {**(values.get("metadata") or {}), "url": None},
-        "reconcile": {**_section(values.get("reconcile")), "store": str(folder.run / "reconciler.db")},
+        "reconcile": {
+            **_section(values.get("reconcile")),
+            "store": str(folder.run / "reconciler.db"),
+            # Why a task was killed stands in its log alone.
+            **({"logs": str(folder.run / "airflow-home" / "logs")} if own_airflow else {}),
+        },
         "links": {**links, **{part: addresses.url(part) for part in ("airflow", "grafana", "exporter")}},
         "channels": {
             "slack": {"api_url": f"{inbox}/slack/api", "token": f"${{{SLACK_TOKEN}}}"},

@@ -8,6 +8,7 @@ which `action_logging` writes down.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 from windsock.events import DAG_RUN_FAILED
@@ -20,11 +21,19 @@ if TYPE_CHECKING:
     from .failure import Key
 
 _SCHEDULER = {
-    "heartbeat timeout": "its heartbeat was lost: the process or its host was killed, ran out of memory, or hung",
-    "stuck in queued tries exceeded": "it was stuck in queued: no worker took it, and Airflow gave up",
-    "state mismatch": "its process ended without telling Airflow so: it was killed, or could not reach Airflow",
+    "heartbeat timeout": "heartbeat lost: killed, out of memory, or hung",
+    "stuck in queued tries exceeded": "stuck in queued: no worker took it, and Airflow gave up",
+    "state mismatch": "gone without a word to Airflow: killed, or cut off from it",
 }
-"""What the scheduler writes, with the map index and the try, of a task instance that it fails itself."""
+"""What the scheduler writes, with the map index and the try, of a task instance that it fails itself; and what stands
+behind `orders failed:` then, on a telephone."""
+_SIGNALS = re.compile(
+    r"^Process terminated by signal\.(?P<memory> Likely out of memory)?"
+    r"|\bTask exited with return code Negsignal\.(?P<name>SIG[A-Z0-9]{1,10})\b"
+    r"|^\*+ Received (?P<crash>SIGSEGV) \*+$",
+    re.MULTILINE,
+)
+"""What ends the log of a task whose process was killed: that of 3.x's supervisor, of 2.11's local_task_job_runner."""
 _PEOPLE = (
     "patch_task_instance",
     "bulk_task_instances",
@@ -54,6 +63,16 @@ def why(key: Key, found: Details, failed_at: float) -> str:
             return reason
     never = any(one.started is None for one in found.instances[:1])
     return "it never started" if never else ""
+
+
+def killed(log_tail: str) -> str:
+    """Return by what a task's process was killed, as the end of its log says; empty where it says nothing of that."""
+    said = _SIGNALS.search(log_tail)
+    if said is None:
+        return ""
+    if said["memory"]:
+        return "killed, likely out of memory"
+    return f"killed by {said['name'] or said['crash'] or 'a signal'}"
 
 
 def told_by_nobody(found: Details) -> bool:

@@ -185,7 +185,7 @@ class Reconciler:
             self._leads = False
             return
         if look.complete:
-            self._post(look, now)
+            self._post(look)
         self._save(now)
         self._report(now)
 
@@ -300,8 +300,10 @@ class Reconciler:
             self._lose(error)
         return Memory(dict(self._tracker.alerts), dict(self._memory.state))
 
-    def _post(self, look: Look, now: float) -> None:
-        moment = datetime.fromtimestamp(now, timezone.utc)
+    def _post(self, look: Look) -> None:
+        # Not when the pass began: what starts further back than `group_wait` is told at once, before Alertmanager has
+        # noticed that the task of a run holds it back.
+        moment = datetime.now(timezone.utc)
         alerts, done = self._tracker.due(look, moment)
         sign = self.peers.sign(self._memory.state["since"], moment, self.interval * _SIGNED)
         # Of two posts of an alert that goes on, Alertmanager keeps the later end: a sign far ahead has to end first.

@@ -6,17 +6,16 @@ import time
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from windsock import links
+from windsock import causes, links
 from windsock.events import DEADLINE_MISSED, TASK_FAILED, rfc3339
 from windsock.settings.units import format_elapsed
 from windsock.text import LIMIT, line, safe, shorten
 from windsock.times import clock_time
 
-from .reasons import why
+from .reasons import killed, why
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import tzinfo
 
     from windsock.settings import Links
     from windsock.teams import DagFacts
@@ -42,9 +41,9 @@ def write(  # noqa: PLR0913  each is what another part found
     key = failure.key
     first = found.instances[0] if found.instances else None
     failed_at = failure.ended or time.time()
-    reason = why(key, found, failed_at)
+    reason = why(key, found, failed_at) or killed(log_tail)
     texts = {
-        "summary": line(_summary(failure, found, reason), _SUMMARY),
+        "summary": line(_summary(failure, found, reason or causes.of_log(log_tail), zone), _SUMMARY),
         "reason": line(safe(reason), LIMIT),
         "failed_at": rfc3339(_moment(failed_at)),
         "since": clock_time(_moment(failed_at), zone),
@@ -91,10 +90,10 @@ def recount(texts: Mapping[str, str], failed: int) -> dict[str, str]:
     return {**texts, "map_index": f"{failed} failed"} if "map_index" in texts else dict(texts)
 
 
-def _summary(failure: Failure, found: Details, reason: str) -> str:
+def _summary(failure: Failure, found: Details, reason: str, zone: str) -> str:
     key = failure.key
     if key.alertname == DEADLINE_MISSED:
-        return f"{key.dag_id} missed its deadline of {rfc3339(_moment(failure.ended or 0))}"
+        return f"{key.dag_id} missed its deadline: it was due at {clock_time(_moment(failure.ended or 0), zone)}"
     said = f": {reason}" if reason else ""
     if key.alertname != TASK_FAILED:
         return f"{key.dag_id} failed{said}"
@@ -115,5 +114,5 @@ def _frequency(found: Details) -> str:
     return f"failed in {found.failures} of its last {found.runs} runs" if found.runs > 1 else ""
 
 
-def _moment(at: float, zone: tzinfo = timezone.utc) -> datetime:
-    return datetime.fromtimestamp(at, zone)
+def _moment(at: float) -> datetime:
+    return datetime.fromtimestamp(at, timezone.utc)

@@ -137,7 +137,8 @@ class Tracker:
         cluster = self._settings.cluster
         events = storms.gather([one.event(cluster) for one in self._gathering], look.storms, now)
         for one, event in zip(self._gathering, events, strict=True):
-            one.storm, one.annotations = event.storm, dict(event.annotations)
+            one.storm = event.storm
+            one.annotations = dict(storms.worded(event, zone(one.team, self._settings), now).annotations)
         self._signs = [sign for event in events for sign in storms.beacons(event, now)] + storms.marks(events, now)
         self._gathering = []
 

@@ -284,7 +284,7 @@ def windsock(tmp_path):
 @contextlib.contextmanager
 def _alertmanager(folder, config, secrets=None, program=None, **timing):
     """An Alertmanager with what `build` makes of the settings, only faster; `program` is the path of another one."""
-    waits = dict.fromkeys(("group_wait", "storm_wait", "beside_wait"), "200ms")
+    waits = dict.fromkeys(("group_wait", "storm_wait", "beside_wait", "meanwhile_wait"), "200ms")
     fast = Timing(**{**waits, **dict.fromkeys(("group_interval", "again_interval"), "1s"), **timing})
     for name, text in build.files(config, fast).items():
         (folder / name).write_text(text)

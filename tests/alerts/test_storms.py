@@ -79,7 +79,7 @@ def storm(failed_task):
                 "exception": f"OperationalError: connection to server at {number} failed: Connection refused",
                 "failed_at": f"{at:%Y-%m-%dT%H:%M:%S}.{number % 1000:03}Z",
                 "cause": given.get("cause", CAUSE).format(number),
-                "first": FIRST if label == STORM else "",
+                "first": given.get("first", FIRST if label == STORM else ""),
             }
             for task in ("load", "clean"):
                 one = failed_task(
@@ -129,6 +129,14 @@ def test_one_that_joins_alone_and_causes_that_differ(alertmanager, storm, told):
     assert "3 DAGs of payments failed within 8 s, of different causes; first" in told("slack", "3 DAGs").text
 
 
+def test_who_could_not_ask_says_nothing_of_others_until_they_are_there(alertmanager, storm, told):
+    silent = list(storm(2, first=""))
+    fire(alertmanager, silent[:2])
+    assert f"dag_0000 failed: {CAUSE} (prod)" in told("slack", "dag_0000 failed").text
+    fire(alertmanager, [*silent, *list(storm(3))[4:]])
+    assert f"3 DAGs of payments failed within 8 s: {CAUSE}; first {FIRST} (prod)" in told("slack", "3 DAGs").text
+
+
 def test_what_all_of_them_share_is_behind_their_names(alertmanager, storm, told):
     kinds = ["Bash<b>"] * 6 + ["Python"] * 2
     alerts = [
@@ -171,7 +179,7 @@ def test_what_recurs_says_how_often_and_since_when(alertmanager, failed_task, to
     """The newest says the number."""
     now = datetime.now(timezone.utc)
     for number in (3, 40):
-        said = {"cause": "KeyError: …", "again": f"{number} since 2026-11-28T04:35:02.120Z"}
+        said = {"cause": "KeyError: …", "recurring": f"{number} times since 05:35"}
         one = failed_task(
             "load",
             dag_id="orders",
@@ -181,12 +189,16 @@ def test_what_recurs_says_how_often_and_since_when(alertmanager, failed_task, to
             annotations=said,
         )
         fire(alertmanager, [(one, now - timedelta(seconds=60 - number))])
-        title = f"orders failed again and again, {number} times since 04:35 UTC: KeyError: … (prod)"
+        title = f"orders failed again and again, {number} times since 05:35: KeyError: … (prod)"
         assert told("slack", f"{number} times").payload["attachments"][0]["title"] == title
     assert "orders failed again and again: KeyError: … (prod)" in told("pagerduty", "again and again").text
     storm = "2026-11-28T04:35:02.120Z/3fa9c1d2/again"
-    fire(alertmanager, [(dataclasses.replace(one, dag_id=name, storm=storm), now) for name in ("bills", "orders")])
-    assert "2 DAGs of payments failed again and again since 04:35 UTC: KeyError" in told("slack", "2 DAGs").text
+    one = dataclasses.replace(one, storm=storm)
+    # Who joins it counts nothing.
+    bills = dataclasses.replace(one, dag_id="bills", annotations={"cause": "KeyError: …"})
+    fire(alertmanager, [(one, now - timedelta(seconds=1)), (bills, now)])
+    title = "2 DAGs of payments failed again and again, 40 times since 05:35: KeyError"
+    assert title in told("slack", "2 DAGs").text
 
 
 def test_five_thousand_are_within_the_limits(start, storm, told, inbox):

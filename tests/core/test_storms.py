@@ -141,7 +141,7 @@ def test_enough_dags_of_one_cause_are_a_storm_and_what_was_told_before_stays_sin
     first, rest = told[: storms.DAGS - 1], told[storms.DAGS - 1 :]
     assert {event.storm for event in first} == {""}
     (storm,) = {event.storm for event in rest}
-    assert storm.startswith("2026-11-28T04:35:02.120Z/")
+    assert storm.startswith("2026-11-28T04:35:00.000Z/")
     assert {event.annotations["first"] for event in rest} == {"dag_0 at 04:35 UTC"}
     assert {event.annotations["cause"] for event in rest} == {causes.fingerprint(REFUSED.format(1))}
     assert all(event.labels["storm"] == storm and "storm" not in event.identity for event in rest)
@@ -163,6 +163,8 @@ def test_a_dag_that_fails_every_minute_for_a_day_is_told_twice_and_then_as_one_t
     (again,) = {event.storm for event in told[2:]}
     assert again.endswith("/again")
     assert told[-1].annotations["again"] == "1440 since 2026-11-28T04:35:02.120Z"
+    assert storms.worded(told[-1], "Europe/Berlin", after(60)).annotations["recurring"] == "1440 times since 05:35"
+    assert storms.worded(told[1], "Europe/Berlin", after(60)) == told[1]
     # Nobody joins it, and another task of the DAG has not failed before.
     assert sky.tell(replace(failed("orders", "KeyError"), task_id="clean"), after(86_400)).storm == ""
 
@@ -185,10 +187,13 @@ def test_what_fails_every_hour_or_anew_after_half_an_hour_is_told_as_ever(sky):
 def test_a_storm_that_comes_every_minute_is_one_from_the_third_on(sky):
     rounds = [[sky.tell(failed(f"dag_{n}"), after(60 * minute + n)) for n in range(12)] for minute in range(60)]
     labels = {event.storm for told in rounds[2:] for event in told}
-    # The first of each round is told by itself: twice, and then as one that recurs.
+    # The first of each round is told by itself: twice, and then as one that recurs. The second has the label of the
+    # first.
     assert len(labels) == 2
     assert all(one.endswith("/again") for one in labels)
-    assert len(labels | {event.storm for told in rounds for event in told}) == 5
+    assert len(labels | {event.storm for told in rounds for event in told}) == 4
+    one = storms.worded(rounds[5][1], "UTC", after(86_400))
+    assert one.annotations["recurring"] == "6 times since 04:35 UTC on 28 Nov"
 
 
 def test_what_joins_a_storm_of_ten_minutes_is_told_now_and_then(sky):
@@ -196,7 +201,7 @@ def test_what_joins_a_storm_of_ten_minutes_is_told_now_and_then(sky):
     first, lasting = told[1], told[-1]
     assert told[0] == ""
     assert lasting == f"{first}/again"
-    assert told.index(lasting) == 61
+    assert told.index(lasting) == 90
     assert set(told[1:]) == {first, lasting}
 
 
@@ -241,7 +246,9 @@ def test_other_causes_other_teams_and_other_clusters_stay_apart(sky):
     assert sky.tell(failed("customers", "KeyError: 'price'"), after(1)).storm not in {"", storm}
     assert sky.tell(failed("pay", team="pay"), after(1)).storm == ""
     others = [sky.tell(failed(f"pay_{number}", team="pay"), after(2)) for number in range(4)]
-    assert others[-1].storm.startswith("2026-11-28T04:35:03.120Z/")
+    assert others[-1].storm == storm
+    # Alertmanager groups by team, too.
+    assert others[-1].team == "pay"
     query = storms.patterns(failed("orders"))
     assert query["cluster"] == "prod"
     assert query["alertname"] == "AirflowTaskFailed|WindsockFailing|WindsockStorm|WindsockRecurring"
@@ -258,6 +265,19 @@ def test_a_storm_goes_on_while_failures_join_it_and_what_comes_later_is_another(
     assert again[-1] not in {"", storm}
 
 
+def test_who_can_not_ask_has_the_label_of_those_who_can(sky):
+    """They are told late, and say what they know: the cause, and when they failed."""
+    storm = [sky.tell(failed(f"dag_{number}"), after(number)) for number in range(3)][-1]
+    assert storms.assume(failed("late"), after(40)).storm == storm.storm
+    # What waited for an Alertmanager for an hour fails with what is told now.
+    assert storms.assume(failed("replayed"), after(3600)).storm.startswith("2026-11-28T05:35:00.000Z/")
+    # Nobody knows more than that of them, and whoever joins them neither.
+    alone = storms.assume(failed("alone", "ImportError: no module"), NOW)
+    assert "first" not in alone.annotations
+    sky.post(storms.marks([alone], NOW), NOW)
+    assert sky.tell(failed("next", "ImportError: no module"), after(1)).storm == alone.storm
+
+
 def test_a_dag_that_has_failed_for_an_hour_is_no_beginning_of_a_storm(sky):
     for second in range(0, 3600, 20):
         sky.tell(failed("every_minute"), after(second))
@@ -267,7 +287,7 @@ def test_a_dag_that_has_failed_for_an_hour_is_no_beginning_of_a_storm(sky):
 
 def test_many_causes_at_once_are_a_storm_of_the_team(sky):
     told = [sky.tell(failed(f"dag_{number}", f"Error{'x' * number}: it"), after(number)) for number in range(25)]
-    assert [event.storm for event in told[: storms.CAUSES - 1]] == [""] * (storms.CAUSES - 1)
+    assert [event.storm[23:] for event in told[: storms.CAUSES - 1]] == ["", *["Z/meanwhile"] * (storms.CAUSES - 2)]
     assert len({event.storm for event in told[-10:]}) == 1
     assert told[-1].storm.endswith("Z")
 
@@ -356,7 +376,30 @@ def test_runs_that_fail_of_their_tasks_are_no_different_causes(sky):
     assert set(runs[: storms.CAUSES - 1]) == {""}
     assert len(set(runs[-10:])) == 1
     # A storm of runs is held back where their tasks are told: nothing is beside it.
-    assert sky.tell(failed("customers", "KeyError: 'price'"), NOW).storm == ""
+    assert sky.tell(failed("customers", "KeyError: 'price'"), after(5)).storm == ""
+
+
+def test_what_fails_a_moment_after_something_else_is_told_together(sky):
+    """Slack takes one message a second, and each by itself would be told in the same one."""
+    told = [sky.tell(failed(f"dag_{n}", f"Error{'x' * n}: it"), after(n * 1.5)) for n in range(6)]
+    first, *rest = [event.storm for event in told]
+    assert first == ""
+    # Those of four seconds: Alertmanager waits longer for the first of them.
+    assert rest == [f"2026-11-28T04:35:{second}.000Z/meanwhile" for second in ("03", "03", "03", "08", "08")]
+    assert sky.tell(failed("apart", "KeyError: 'x'"), after(10)).storm == ""
+    # Tasks of one DAG are a group in any case, and what fails again and again is one of its own.
+    for number in range(4):
+        again = [sky.tell(failed(dag, f"{dag.title()}: it", team="pay"), after(60 * number)) for dag in ("a", "a", "b")]
+    assert [event.storm.rpartition("/")[2] for event in again] == ["again"] * 3
+
+
+def test_those_that_fail_at_the_same_moment_of_different_causes_agree_which_is_the_first(sky):
+    events = [failed(f"dag_{number}", f"Error{'x' * number}: it") for number in range(4)]
+    for event in events:
+        sky.post(storms.beacons(event, NOW), NOW)
+    apart = [storms.gather([event], sky.seen(NOW), NOW)[0].storm for event in events]
+    assert apart == ["", *["2026-11-28T04:35:02.000Z/meanwhile"] * 3]
+    assert [event.storm for event in storms.gather(events, [], NOW)] == apart
 
 
 def test_what_fails_beside_a_storm_is_told_together_every_eight_seconds(sky):

@@ -20,7 +20,14 @@ from .server import Server, find
 if TYPE_CHECKING:
     from windsock.settings import Settings
 
-FAST = Timing(group_wait="400ms", group_interval="1s", storm_wait="400ms", beside_wait="400ms", again_interval="1s")
+FAST = Timing(
+    group_wait="400ms",
+    group_interval="1s",
+    storm_wait="400ms",
+    beside_wait="400ms",
+    meanwhile_wait="400ms",
+    again_interval="1s",
+)
 
 
 class Messages:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 
 def fail(
@@ -49,6 +50,13 @@ def note(database: Any, event: str, **given: Any) -> None:
     row = {"id": 1, "dttm": time.time() - 30, "dag_id": "d", "task_id": "t", "run_id": "run_1"}
     about = {"map_index": -1, "try_number": 1, "owner": None, "extra": None}
     database.insert("log", {**row, **about, "event": event, **given})
+
+
+def write_log(folder: Path, lines: Sequence[str], index: int = -1, dag: str = "d", run: int = 1) -> None:
+    """The log of the first try of the task, below Airflow's `base_log_folder`."""
+    place = folder / f"dag_id={dag}/run_id=run_{run}/task_id=t" / (f"map_index={index}" if index >= 0 else "")
+    place.mkdir(parents=True)
+    (place / "attempt=1.log").write_text("\n".join(lines))
 
 
 def serialize(

@@ -12,7 +12,7 @@ _WORDS = r"""
 {{ define "PREFIX.storm.name" -}}
 {{- $again := match "/again$" .GroupLabels.storm }}
 {{- if and $again .CommonLabels.dag_id }}{{ reReplaceAll PLAIN (printf "%.120s" .CommonLabels.dag_id) }}
-{{- else }}{{ if match "/beside$" .GroupLabels.storm }}Other{{ else }}Many{{ end }} DAGs
+{{- else }}{{ if match "/(beside|meanwhile)$" .GroupLabels.storm }}Other{{ else }}Many{{ end }} DAGs
 {{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }}
 {{- end }} failed{{ if $again }} again and again{{ end }}
 {{- with .CommonAnnotations.cause }}: {{ reReplaceAll PLAIN (printf "%.150s" .) }}{{ end }}
@@ -20,11 +20,14 @@ _WORDS = r"""
 {{- end }}
 
 {{- /* What happened, in a sentence. Alerts are in the order of their labels, so those of a DAG follow one another: each
-DAG takes one off $rest, and what is missing there at the end is their number. */ -}}
+DAG takes one off $rest, and what is missing there at the end is their number. Who could not ask knows of no first one.
+*/ -}}
 {{ define "PREFIX.storm.title" -}}
 {{- $alerts := .Alerts.Firing }}{{ if not $alerts }}{{ $alerts = .Alerts.Resolved }}{{ end }}
 {{- $rest := $alerts }}{{ $dag := "" }}{{ $first := index $alerts 0 }}{{ $last := $first }}
+{{- $said := "" }}{{ $counted := "" }}
 {{- range $alerts }}
+  {{- $said = or $said .Annotations.first }}{{ $counted = or $counted .Annotations.recurring }}
   {{- if ne .Labels.dag_id $dag }}{{ $dag = .Labels.dag_id }}{{ $rest = slice $rest 1 }}{{ end }}
   {{- if .StartsAt.Before $first.StartsAt }}{{ $first = . }}{{ end }}
   {{- if .StartsAt.After $last.StartsAt }}{{ $last = . }}{{ end }}
@@ -33,22 +36,19 @@ DAG takes one off $rest, and what is missing there at the end is their number. *
 {{- if not .Alerts.Firing }}Over: {{ end }}
 {{- $again := match "/again$" .GroupLabels.storm }}
 {{- if eq $dags 1 }}{{ reReplaceAll PLAIN (printf "%.120s" $dag) }} failed
-{{- if not (or $again (match "/beside$" .GroupLabels.storm)) }} as others did{{ end }}
+{{- if and $said (not (or $again (match "/(beside|meanwhile)$" .GroupLabels.storm))) }} as others did{{ end }}
 {{- else }}{{ $dags }} DAGs
 {{- with .GroupLabels.team }} of {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }} failed
 {{- end }}
 {{- if $again }} again and again
-{{- if not (match "^/" .GroupLabels.storm) }} since {{ reReplaceAll "^.{11}(.{5}).*" "$1 UTC" .GroupLabels.storm }}
-{{- else }}{{ with $last.Annotations.again }},
-  {{- " " }}{{ reReplaceAll "^(\\d{1,9}) since .{11}(.{5}).*" "$1 times since $2 UTC" . | reReplaceAll PLAIN }}
-{{- end }}{{ end }}
+{{- with or $last.Annotations.recurring $counted }}, {{ reReplaceAll PLAIN (printf "%.60s" .) }}{{ end }}
 {{- else if gt $dags 1 }} within
 {{- if lt $span.Seconds 100.0 }} {{ printf "%.0f s" (or (and (gt $span.Seconds 1.0) $span.Seconds) 1.0) }}
 {{- else }} {{ printf "%.0f min" $span.Minutes }}{{ end }}
 {{- end }}
 {{- with .CommonAnnotations.cause }}: {{ reReplaceAll PLAIN (printf "%.150s" .) }}
 {{- else }}{{ if (index $alerts 0).Annotations.cause }}, of different causes{{ end }}{{ end }}
-{{- with .CommonAnnotations.first }}; first {{ reReplaceAll PLAIN (printf "%.150s" .) }}{{ end }}
+{{- with $said }}; first {{ reReplaceAll PLAIN (printf "%.150s" .) }}{{ end }}
 {{- if .Alerts.Firing }}{{ with .Alerts.Resolved }}; {{ len . }} over{{ end }}{{ end }}
 {{- with .GroupLabels.cluster }} ({{ reReplaceAll PLAIN . }}){{ end }}
 {{- end }}

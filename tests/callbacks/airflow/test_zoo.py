@@ -14,6 +14,7 @@ from urllib.parse import quote
 import pytest
 from real.waiting import until
 
+from windsock import storms
 from windsock.airflow.versions import NEWEST, OLDEST
 
 GOLDEN = Path(__file__).parents[2] / "data" / "callbacks"
@@ -60,12 +61,12 @@ class Zoo:
         return alert
 
     def golden(self, name, alert):
-        """Hold an alert's text against the one that a person has read."""
-        text = "\n".join(
-            [f"{key}: {value}" for key, value in sorted(alert["labels"].items())]
-            + ["--"]
-            + [f"{key}: {value}" for key, value in sorted(alert["annotations"].items())]
+        """Hold an alert's text against the one that a person has read; but not what else failed at that moment."""
+        labels, said = (
+            [f"{key}: {value}" for key, value in sorted(alert[part].items()) if key not in ("storm", *storms.NOTES)]
+            for part in ("labels", "annotations")
         )
+        text = "\n".join([*labels, "--", *said])
         text = _plain(text, self.airflow) + "\n"
         file = GOLDEN / f"airflow-{self.version}" / f"{name}.txt"
         if os.environ.get("GOLDEN"):
@@ -82,6 +83,7 @@ def _plain(text, airflow):
     text = re.sub(r"(manual|scheduled)__\d{4}-[^\s&/_]*(_\w{8}\b)?", r"\1__RUN", text)
     text = re.sub(r"\bfrom=\d{13}\b", "from=TIME", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.%A-Z+]*\d(Z|\b)", "TIME", text)
+    text = re.sub(r"(due: |due at )\d\d:\d\d UTC( on \d+ \w+)?", r"\1TIME", text)
     text = re.sub(r"(reason: |the run is )(queued|running)", r"\1STATE", text)
     text = re.sub(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{22}", "UUID", text)
     text = re.sub(r"^since: \d\d:\d\d UTC$", "since: CLOCK UTC", text, flags=re.MULTILINE)

@@ -127,6 +127,7 @@ def test_the_reconciler_keeps_its_memory_in_the_folder_of_the_run(folder, places
     for said in ({}, {"reconcile": True}, {"reconcile": {"window": "2h", "store": "/var/lib/windsock/r.db"}}):
         effective = configuration.write(folder, Source(values=said), places)
         assert effective.reconcile.store == str(folder.run / "reconciler.db")
+        assert effective.reconcile.logs == str(folder.run / "airflow-home" / "logs")
         shutil.rmtree(folder.run / "dags")
     assert effective.reconcile.window == 7200
 

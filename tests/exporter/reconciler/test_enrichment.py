@@ -6,7 +6,7 @@ import json
 import time
 
 import pytest
-from real.failures import fail, serialize
+from real.failures import fail, serialize, write_log
 
 from windsock.airflow.versions import NEWEST
 
@@ -140,13 +140,6 @@ def test_owners_that_can_not_be_read_stop_nothing(bench, make_database, postgres
     assert "details" in made.reconciler.problem()
     made.reconciler.step()
     assert ("AirflowTaskFailed", "other", "run_2", "t") in made.firing()
-
-
-def write_log(folder, lines, **given):
-    place = folder / "dag_id=d/run_id=run_1/task_id=t"
-    place = place / f"map_index={given['index']}" if "index" in given else place
-    place.mkdir(parents=True)
-    (place / "attempt=1.log").write_text("\n".join(lines))
 
 
 def test_the_last_lines_of_the_log_without_secrets(database, bench, tmp_path):

@@ -6,12 +6,12 @@ import json
 import time
 
 import pytest
-from real.failures import fail, note
+from real.failures import fail, note, write_log
 
 TASK = "AirflowTaskFailed"
-LOST = "its heartbeat was lost: the process or its host was killed, ran out of memory, or hung"
-STUCK = "it was stuck in queued: no worker took it, and Airflow gave up"
-GONE = "its process ended without telling Airflow so: it was killed, or could not reach Airflow"
+LOST = "heartbeat lost: killed, out of memory, or hung"
+STUCK = "stuck in queued: no worker took it, and Airflow gave up"
+GONE = "gone without a word to Airflow: killed, or cut off from it"
 
 
 def told(made):
@@ -112,3 +112,39 @@ def test_why_on_every_database_and_airflow(any_database, bench):
 def test_a_task_that_never_started(database, bench):
     fail(database, start_date=None)
     assert told(bench(database))["reason"] == "it never started"
+
+
+SUPERVISOR = "Process terminated by signal.{} For more information, see https://airflow.apache.org/docs/"
+
+
+@pytest.mark.parametrize(
+    ("last", "says"),
+    [
+        (json.dumps({"event": SUPERVISOR.format(" Likely out of memory error (OOM)."), "signal": -9}), "out of memory"),
+        (json.dumps({"event": SUPERVISOR.format(""), "signal": -15}), "killed by a signal"),
+        (json.dumps({"event": "\n***** Received SIGSEGV *****\nSIGSEGV (Segmentation Violation)"}), "by SIGSEGV"),
+        ("[2026-11-28] {runner.py:266} INFO - Task exited with return code Negsignal.SIGKILL", "killed by SIGKILL"),
+    ],
+)
+def test_who_was_killed_says_so_where_only_the_log_knows(database, bench, tmp_path, last, says):
+    write_log(tmp_path, [json.dumps({"event": "Rendering"}), last])
+    fail(database)
+    found = told(bench(database, reconcile={"logs": str(tmp_path)}))
+    assert found["reason"].startswith("killed")
+    assert says in found["reason"]
+    assert found["summary"] == f"d: t failed: {found['reason']}"
+
+
+def test_what_the_scheduler_says_goes_before_the_log(database, bench, tmp_path):
+    write_log(tmp_path, [SUPERVISOR.format("")])
+    fail(database)
+    note(database, "heartbeat timeout")
+    assert told(bench(database, reconcile={"logs": str(tmp_path)}))["reason"] == LOST
+
+
+def test_an_exception_of_which_only_the_log_knows_is_told_and_is_no_reason(database, bench, tmp_path):
+    write_log(tmp_path, ["ValueError: 3 rows have no price", "Task failed with exception"])
+    fail(database)
+    found = told(bench(database, reconcile={"logs": str(tmp_path)}))
+    assert found["summary"] == "d: t failed: ValueError: 3 rows have no price"
+    assert "reason" not in found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 import time
 import uuid
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from real.failures import fail
@@ -239,9 +241,13 @@ def test_a_deadline_that_was_missed_fires_until_the_run_succeeds(database, bench
             "deadline_time": now() + 100,
         },
     )
-    made = bench(database)
+    made = bench(database, defaults={"timezone": "Asia/Kolkata"})
     made.step(2)
     assert made.firing() == [("AirflowDeadlineMissed", "d", "run_1")]
+    due = datetime.fromtimestamp(row["deadline_time"], ZoneInfo("Asia/Kolkata"))
+    summary = made.annotations(alertname="AirflowDeadlineMissed")["summary"]
+    assert summary.startswith(f"d missed its deadline: it was due at {due:%H:%M}")
+    assert "UTC" not in summary
     made.step()
     database.update("dag_run", {"id": 1}, state="success", end_date=now())
     made.step()

@@ -8,6 +8,7 @@ from datetime import datetime, timezone
 import pytest
 from real.failures import clear, fail, fail_again, succeed
 
+from windsock import events
 from windsock.exporter.reconciler import tracker
 
 TASK = "AirflowTaskFailed"
@@ -46,6 +47,25 @@ def test_many_failures_of_many_dags_are_each_told_once(database, bench):
     made = bench(database)
     made.step(4)
     made.told({f"d{number}": (6, 0) for number in range(5)})
+
+
+def test_an_alert_begins_when_it_is_posted_however_long_the_pass_has_taken(database, bench, monkeypatch):
+    """What begins further back than `group_wait` is told at once: a run beside its task, which holds it back later."""
+    fail(database)
+    made = bench(database)
+    judge, read = made.reconciler._judge, []
+
+    def slowly(*given):
+        judged = judge(*given)
+        time.sleep(0.05)
+        read.append(time.time())
+        return judged
+
+    monkeypatch.setattr(made.reconciler, "_judge", slowly)
+    made.step()
+    began = [events.unix(alert["startsAt"]) for alert in made.alertmanager.alerts(cluster=made.cluster)]
+    assert len(began) == 3
+    assert min(began) > read[0] - 0.01
 
 
 def test_a_task_that_fails_is_cleared_and_fails_again_is_told_again(database, bench):
