@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock import versions
 from windsock.alerts import build
+from windsock.alerts.objectives import BUDGET_DAYS
 from windsock.alerts.promql import JOB, SCRAPE
 from windsock.doctor.finding import Finding
 from windsock.doctor.server import AskingError, Server, examine_each
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 
     from windsock.settings import Settings
 
+_RETENTION_DAYS = 15
+"""Prometheus' own default."""
+_DAY = 86_400
 _BUILD = "`windsock alerts build`, put rules.yml where Prometheus' `rule_files` says, and let it read it: kill -HUP."
 
 
@@ -44,6 +48,7 @@ class _Prometheus:
         yield from self._targets()
         yield from self._rules()
         yield from self._alertmanagers()
+        yield from self._retention()
         yield from self._server.clock("prometheus.clock")
 
     def _version(self, version: str | None) -> Iterator[Finding]:
@@ -154,6 +159,25 @@ class _Prometheus:
                 "critical",
                 "It knows no Alertmanager, so what its rules find reaches nobody.",
                 "Name yours in prometheus.yml: `alerting: {alertmanagers: [{static_configs: [{targets: […]}]}]}`.",
+            )
+
+    def _retention(self) -> Iterator[Finding]:
+        """Whether budgets see all of their four weeks. Flags are none of VictoriaMetrics, Thanos or Mimir."""
+        if not self._settings.slo:
+            return
+        try:
+            flags = self._get("/api/v1/status/flags")
+        except AskingError:
+            return
+        size = flags.get("storage.tsdb.retention.size", "0B")
+        # Neither of them set is its default.
+        days = _seconds(flags.get("storage.tsdb.retention.time")) / _DAY or (0 if size != "0B" else _RETENTION_DAYS)
+        if 0 < days < BUDGET_DAYS:
+            yield self._bad(
+                "retention",
+                "warning",
+                f"It keeps {days:g} days, and an error budget is one of {BUDGET_DAYS}: what broke before is forgiven.",
+                f"Start it with --storage.tsdb.retention.time={BUDGET_DAYS + 2}d.",
             )
 
     def _query(self, expr: str) -> list[dict[str, Any]]:
