@@ -54,7 +54,8 @@ def digest(settings: Settings) -> str:
 def _identity(settings: Settings) -> dict[str, Any]:
     """A series that says which rules a Prometheus has: its own API writes expressions in its own way."""
     labels = {"version": __version__, "digest": digest(settings)}
-    return {"name": "windsock-rules", "rules": [{"record": RULES_INFO, "expr": "vector(1)", "labels": labels}]}
+    record = {"record": RULES_INFO, "expr": "vector(1)", "labels": labels}
+    return {"name": "windsock-rules", "rules": [record], **_query_offset(settings)}
 
 
 def routes_alone(settings: Settings) -> str:

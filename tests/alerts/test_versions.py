@@ -147,7 +147,7 @@ def test_who_is_told_is_known_to_an_amtool_of_any_version(windsock):
     code, out, err = windsock("routes", *labels, config=config)
     assert (code, out) == (
         0,
-        "payments/critical        pagerduty ${PD_PAYMENTS}, slack #payments, webhook ${HOOK}\n",
+        "payments/critical: pagerduty ${PD_PAYMENTS}, slack #payments, webhook ${HOOK}\n",
     ), err
 
 

@@ -72,7 +72,7 @@ def test_every_example_is_tested_and_says_what_it_is():
 def test_a_configuration_is_valid_and_tells_whom_it_says(name, tmp_path):
     shown = windsock("config", "show", cwd=tmp_path, variables=variables_of(name))
     assert shown.returncode == 0, shown.stderr
-    routes = ("notify", "routes", "orders_daily", "--tag", "team:payments", "--tag", "tier:1")
+    routes = ("alerts", "routes", "orders_daily", "--tag", "team:payments", "--tag", "tier:1")
     told = windsock(*routes, cwd=tmp_path, variables=variables_of(name) | SECRETS)
     assert told.returncode == 0, told.stderr
     assert CONFIGURATIONS[name] in told.stdout

@@ -108,7 +108,7 @@ def installed(request, uv, tmp_path_factory) -> Path:
     place = tmp_path_factory.mktemp("environment") / "venv"
     for command in (
         [uv, "venv", "--quiet", "--python", sys.executable, place],
-        [uv, "pip", "install", "--quiet", "--python", place, f"windsock[demo] @ {package.as_uri()}"],
+        [uv, "pip", "install", "--quiet", "--python", place, f"windsock[demo,otlp] @ {package.as_uri()}"],
     ):
         result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=place.parent)
         assert result.returncode == 0, result.stderr
