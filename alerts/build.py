@@ -10,6 +10,8 @@ from windsock import __version__, links, yaml_dump
 from windsock.versions import at_least
 
 from . import messages, receivers, routes, rules, tuning, versions
+from .record import Record
+from .rule import Group
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
@@ -54,8 +56,8 @@ def digest(settings: Settings) -> str:
 def _identity(settings: Settings) -> dict[str, Any]:
     """A series that says which rules a Prometheus has: its own API writes expressions in its own way."""
     labels = {"version": __version__, "digest": digest(settings)}
-    record = {"record": RULES_INFO, "expr": "vector(1)", "labels": labels}
-    return {"name": "windsock-rules", "rules": [record], **_query_offset(settings)}
+    group = Group("windsock-rules", (), (Record(RULES_INFO, "vector(1)", labels),))
+    return {**group.render(settings.links), **_query_offset(settings)}
 
 
 def routes_alone(settings: Settings) -> str:

@@ -47,7 +47,7 @@ def _problems(settings: Settings) -> Iterator[str]:
         named = [f"{place}.{channel}" for place, config in places.items() if getattr(config, channel)]
         yield from channels.of(channel).problems(_section(settings, channel), named, settings.alertmanager.version)
     to, version = settings.alertmanager.watchdog, settings.alertmanager.version
-    if to is not None and not Destination("webhook", to).central(version):
+    if to is not None and not Destination(channels.URL, to).central(version):
         yield f"alertmanager.watchdog: expected a URL: Alertmanager {version} can't read one from a file, 0.28 can"
     files: dict[str, str] = {}
     for reference in _references(settings):
@@ -85,7 +85,9 @@ def _references(settings: Settings) -> list[str]:
         for reference in channels.of(channel).references(_section(settings, channel), to)
     ]
     if settings.alertmanager.watchdog is not None:
-        references += channels.of("webhook").references(settings.channels.webhook, settings.alertmanager.watchdog)
+        references += channels.of(channels.URL).references(
+            _section(settings, channels.URL), settings.alertmanager.watchdog
+        )
     return list(dict.fromkeys(reference for reference in references if reference))
 
 
@@ -117,7 +119,7 @@ def watchdog(receiver: str, settings: Settings) -> dict[str, Any]:
     to = settings.alertmanager.watchdog
     if to is None:
         return {"name": receiver}
-    made = render(receiver, (Destination("webhook", to),), settings)
+    made = render(receiver, (Destination(channels.URL, to),), settings)
     # It never ends by a message: that it does not come is the message.
     return {**made, "webhook_configs": [{**config, "send_resolved": False} for config in made["webhook_configs"]]}
 

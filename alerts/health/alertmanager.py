@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from windsock.settings import Settings
 
-_PATIENT = "0.35"
-"""The Alertmanager from which on a message that meets Slack's limit is sent again."""
 _BROAD = frozenset({"alertname", "severity", "cluster", "team", "job"})
 """Labels that many alerts have in common: a silence of these alone hides what nobody thought of."""
 _STUCK = 3600.0
@@ -79,18 +77,10 @@ class _Alertmanager:
                 f"It is {version}, and alertmanager.version says {made_for}: it may refuse alertmanager.yml.",
                 f'Set alertmanager.version: "{version}", and build the routes again.',
             )
-        elif not versions.at_least(version, _PATIENT) and "slack" in self._channels():
-            yield Finding(
-                "alertmanager.rate_limit",
-                "good",
-                f"It is {version}: before {_PATIENT} a message that meets Slack's limit waits for the next"
-                " group_interval.",
-                "",
-                self._server.name,
-            )
-
-    def _channels(self) -> set[str]:
-        return {to.channel for told in receivers.addresses(self._settings).values() for to in told}
+        else:
+            section = self._settings.alertmanager.model_copy(update={"version": version})
+            for note in receivers.notes(self._settings.model_copy(update={"alertmanager": section})):
+                yield Finding("alertmanager.note", "good", f"{note}.", "", self._server.name)
 
     def _routes(self, text: str) -> Iterator[Finding]:
         try:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 Name = Literal["slack", "email", "pagerduty", "webhook", "msteams", "opsgenie", "apprise"]
 NAMES: tuple[Name, ...] = get_args(Name)
+URL: Name = "webhook"
+"""The one whose address is all that there is to it."""
 
 SectionT = TypeVar("SectionT")
 """Of windsock.yaml, below `channels`; None where the channel has none."""
