@@ -9,6 +9,7 @@ import re
 import threading
 import time
 from dataclasses import fields
+from pathlib import Path
 
 import pytest
 import requests
@@ -79,7 +80,7 @@ def stack(world):
             f"orders_load load {RUN} ConnectionError: {check.EXCEPTION}: postgresql://loader:***@warehouse"
             f" <http://{address}/log?a=1&amp;b=2|Log> <http://{address}/d/overview|Dashboard>"
         )
-        yield Stack(places, (), session)
+        yield Stack(places, [], session, Path("doctor"))
         server.shutdown()
 
 
