@@ -33,6 +33,7 @@ from .statsd.senders import Senders
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from windsock.catalog import Metric
     from windsock.settings import Settings
     from windsock.settings.exporter import Exporter as ExporterSettings
     from windsock.settings.exporter import StatsD
@@ -94,7 +95,7 @@ class Pipeline:
             self._receiver = Receiver(listeners, self._ingest, self.own, self.rates)
             undo.pop_all()
         self._receiver.senders = self._senders(exporter)
-        self.intake = self._intake(exporter)
+        self.intake = self._intake(exporter, sent)
         """Of OpenTelemetry's metrics, where they are received."""
         if self.intake is not None:
             self._receiver.chores = (partial(self.intake.drain, self.store),)
@@ -252,14 +253,14 @@ class Pipeline:
         relay.start()
         return relay
 
-    def _intake(self, settings: ExporterSettings) -> Intake | None:
+    def _intake(self, settings: ExporterSettings, sent: Sequence[Metric]) -> Intake | None:
         if settings.otlp.listen is None:
             return None
         try:
             from .otlp.intake import Intake  # noqa: PLC0415  its package is another extra, and takes its memory
         except ImportError:
             raise MissingPackageError("opentelemetry", "exporter.otlp.listen") from None
-        return Intake(settings, self._metrics, self.translator, self.own)
+        return Intake(settings, sent, self.translator, self.own)
 
     @staticmethod
     def _senders(settings: ExporterSettings) -> Senders | None:
