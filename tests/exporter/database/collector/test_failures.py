@@ -50,11 +50,17 @@ def test_a_query_that_hangs_is_ended_and_named_while_the_others_go_on(own_databa
     own_database.execute("ALTER TABLE slot_pool RENAME TO hidden")
     own_database.execute(HANGS[own_database.server.name])
     with caplog.at_level(logging.INFO, "windsock"):
-        for number in (1, 2, 3):
+        found: dict[str, float] = {}
+
+        def failed(times: int) -> bool:
             begun = time.monotonic()
-            found = eye()
+            found.update(eye())
             assert time.monotonic() - begun < 30
-            assert errors(eye)['{query="pools",reason="timeout"}'] == number
+            return errors(eye).get('{query="pools",reason="timeout"}') == times
+
+        for number in (1, 2, 3):
+            # On a busy machine a pass may have no time left for it.
+            until(lambda times=number: failed(times))
             assert found['airflow_db_pool_slots{pool_name="default_pool"}'] == 8  # from the pass before
             assert found["airflow_db_up"] == 1
             assert found['airflow_db_dag_paused{dag_id="d"}'] == 0
