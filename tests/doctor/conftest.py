@@ -152,8 +152,15 @@ def settings(**given: Any) -> Settings:
     return Settings.model_validate({**base, **given})
 
 
+@pytest.fixture
+def installation(whole: Installation) -> Installation:
+    """It works as it is configured: what the test before has changed is over."""
+    until(lambda: whole.alertmanager.alerts(alertname="Watchdog"))
+    return whole
+
+
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory) -> Iterator[Installation]:
+def whole(tmp_path_factory) -> Iterator[Installation]:
     folder = tmp_path_factory.mktemp("installation")
     database = Database(SQLiteFolder(folder), NEWEST)
     database.dag("orders_load")
@@ -162,7 +169,6 @@ def installation(tmp_path_factory) -> Iterator[Installation]:
         patch.setenv("AIRFLOW_DB", database.url)
         patch.setenv("AIRFLOW_HOME", str(folder / "nowhere"))
         found = Installation(folder)
-        until(lambda: found.alertmanager.alerts(alertname="Watchdog"))
         found.prometheus.wait()
         yield found
         found.close()

@@ -139,7 +139,6 @@ def test_a_prometheus_that_is_set_wrong(check, installation):
         until(lambda: check in checks(installation.settings()))
     finally:
         installation.prometheus.change()
-        until(lambda: installation.alertmanager.alerts(alertname="Watchdog"))
 
 
 def test_a_job_of_another_name_is_named(installation):

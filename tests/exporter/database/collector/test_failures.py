@@ -46,7 +46,7 @@ def errors(eye: Any) -> dict[str, float]:
 
 def test_a_query_that_hangs_is_ended_and_named_while_the_others_go_on(own_database, look, caplog):
     eye = look(own_database.url, metadata=FAST)
-    eye()
+    until(lambda: 'airflow_db_pool_slots{pool_name="default_pool"}' in eye())
     own_database.execute("ALTER TABLE slot_pool RENAME TO hidden")
     own_database.execute(HANGS[own_database.server.name])
     with caplog.at_level(logging.INFO, "windsock"):
