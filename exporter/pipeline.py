@@ -69,8 +69,6 @@ class Pipeline:
         self.reloaded = "never"
         """What came of the last reload."""
         self.started = time.time()
-        self.found: set[tuple[str, str]] = set()
-        """What the doctor found since the start: checks, each with its grade."""
         self._reread = reread or (lambda: self.settings)
         self._reloading = threading.Lock()
         self._bad_timers = 0

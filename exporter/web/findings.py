@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
     from windsock.exporter.pipeline import Pipeline
     from windsock.exporter.statsd.listener import Listener
+
+log = logging.getLogger(__name__)
 
 _METRIC = "windsock_doctor_finding"
 _STATSD = (
@@ -48,11 +51,15 @@ def findings(pipeline: Pipeline) -> Iterator[Finding]:
 
 
 def note(pipeline: Pipeline) -> None:
-    """Bring `windsock_doctor_finding` up to date; what is found no more is 0."""
-    now = {(one.check, one.grade) for one in findings(pipeline)}
-    for check, grade in now | pipeline.found:
-        pipeline.own.set(_METRIC, int((check, grade) in now), check=check, severity=grade)
-    pipeline.found |= now
+    """Bring `windsock_doctor_finding` up to date; what is found no more is 0. Never raises: no scrape waits for it."""
+    try:
+        now = {(("check", one.check), ("severity", one.grade)) for one in findings(pipeline)}
+    except Exception:
+        log.exception("what is wrong can't be said: that is a bug")
+        return
+    family = pipeline.own.store.families.get(_METRIC)
+    for labels in now.union(family.series if family is not None else ()):
+        pipeline.own.set(_METRIC, int(labels in now), **dict(labels))
 
 
 def _silence(pipeline: Pipeline) -> Iterator[Finding]:
@@ -91,7 +98,8 @@ def _prefixes(pipeline: Pipeline) -> Iterator[Finding]:
     if prefix is None:
         return
     found: dict[str, tuple[str, int]] = {}
-    for start, line in pipeline.examples().items():
+    # A copy: the thread that stores adds to it meanwhile.
+    for start, line in dict(pipeline.examples()).items():
         other = foreign_prefix(line, prefix)
         if other is not None:
             count = int(pipeline.own.counter("windsock_unmapped_total", prefix=start).value)

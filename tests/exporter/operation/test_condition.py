@@ -39,6 +39,22 @@ def test_an_exporter_without_listeners_waits_for_nothing(serve, look):
     assert "What needs attention" not in look(service).sections
 
 
+def test_a_finding_that_breaks_costs_no_scrape(serve, scrape, monkeypatch):
+    service = serve("udp://127.0.0.1:0")
+    monkeypatch.setattr(service, "examples", lambda: 1 / 0)
+    assert scrape(service)["windsock_config_reload_success"] == 1
+
+
+def test_a_finding_is_1_while_it_lasts_and_then_0(serve, scrape):
+    service = serve("udp://127.0.0.1:0")
+    name = 'windsock_doctor_finding{check="statsd.silent",severity="critical"}'
+    assert name not in scrape(service)
+    service.started -= 90
+    assert scrape(service)[name] == 1
+    service.started += 90
+    assert scrape(service)[name] == 0
+
+
 def test_what_came_and_ended_is_no_health_either(serve, look, lines, replay):
     service = serve("udp://127.0.0.1:0")
     replay(service, [lines.heartbeat.encode()], 1)
