@@ -225,7 +225,7 @@ class Collector:
     def _lead(self) -> bool:
         """Take the lead or keep it; another exporter that has it makes this one a follower, which shows nothing."""
         leads = self.session.lead()
-        self.faults.over("connection")
+        self._works("connection", time.time())
         if (self.purpose in leads) == (self._state == "follows"):
             self._reset()
         if self.purpose not in leads:
@@ -257,10 +257,10 @@ class Collector:
     def _pass(self, deadline: float, inquiry: Inquiry | None) -> Pass:
         if self.schema is None or self._opened != self.session.opened or self._schedule.passes % _LOOK_AGAIN == 0:
             self.schema = schema.look(self.session)
-            self.faults.over("schema")
             self._opened = self.session.opened
             self._schedule.forget()
         now = time.time()
+        self._works("schema", now)
         return Pass(
             now,
             deadline,
@@ -307,10 +307,14 @@ class Collector:
             self.own.set("windsock_metadata_query_duration_seconds", round(seconds, 6), query=query.name)
         look.done.add(query.name)
         self._succeeded[query.name] = look.now
-        self.own.set("windsock_metadata_last_success_timestamp_seconds", round(look.now, 3), query=query.name)
         self.own.set("windsock_metadata_query_supported", 1, query=query.name)
-        self.faults.over(query.name)
+        self._works(query.name, look.now)
         return True
+
+    def _works(self, name: str, now: float) -> None:
+        """A query does, or what stands before all of them: the connection, the schema."""
+        self.own.set("windsock_metadata_last_success_timestamp_seconds", round(now, 3), query=name)
+        self.faults.over(name)
 
     def _failed(self, query: Query, look: Pass, error: Exception) -> bool:
         if isinstance(error, schema.UnsupportedError):
@@ -318,6 +322,8 @@ class Collector:
             self.own.set("windsock_metadata_query_supported", 0, query=query.name)
             if not query.optional or look.schema.has(*query.optional):
                 self.faults.note(query.name, "unsupported", error)
+                # `airflow db migrate` may be at it.
+                self.schema = None
             return True
         self._schedule.put_off(query)
         reason = self.faults.count(query.name, error)
