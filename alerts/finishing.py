@@ -10,6 +10,7 @@ from .promql import (
     EVERY,
     HEARD,
     HOUR,
+    INFO,
     RECONCILED,
     TEAMS,
     by_dag,
@@ -42,9 +43,9 @@ _RATE_HIGH = "AirflowFailureRateHigh"
 _FIRES = known(f'ALERTS{{alertname="{_RATE_HIGH}", alertstate="firing"}}')
 
 _NAMED = (
-    "(group by (cluster, dag_id, team) (airflow_db_dag_info)\n"
+    f"(group by (cluster, dag_id, team) ({INFO})\n"
     "  or on (cluster, dag_id)\n"
-    f"  group by (cluster, dag_id, team) ({known('airflow_db_dag_info', HOUR)}))"
+    f"  group by (cluster, dag_id, team) ({known(INFO, HOUR)}))"
 )
 """The teams of a DAG, which the exporter reads in Airflow's database: as it says now, else as it said within the hour,
 so that no restart changes the labels of what fires."""
@@ -65,10 +66,11 @@ _RECORDS = (
         f"""sum by (cluster, dag_id) ({step(f'windsock_callback_sent_total{{alertname="{TASK_FAILED}"}}')})""",
     ),
     Record(_NOTIFIED, grown(_TOLD, HOUR, "cluster, dag_id")),
-    # One row for each DAG that ends tasks, with its team where it is known and no two exporters name two.
+    # One row for each DAG that is there or ends tasks, with its team where it is known and no two exporters name two.
     Record(
         TEAMS,
         f"{_NAMED}\nunless on (cluster, dag_id)\ncount by (cluster, dag_id) ({_NAMED}) > 1\n"
+        f"or on (cluster, dag_id)\ngroup by (cluster, dag_id) ({INFO})\n"
         f"or on (cluster, dag_id)\ngroup by (cluster, dag_id) ({_FINISHES})",
     ),
 )
@@ -76,6 +78,7 @@ _RECORDS = (
 _RETRYING = f"""max by (cluster, dag_id) ({known('airflow_db_task_instances{state="up_for_retry"}')}) > 0"""
 _SINCE_SUCCESS = f"(time() - {by_dag('airflow_db_dag_last_success_timestamp_seconds')})"
 _LONGEST_PAUSE = by_dag("airflow_db_dag_success_pause_seconds")
+_SUCCESS_LAG = by_dag("airflow_db_dag_success_lag_seconds")
 _GRACE = 3600
 """Seconds: a DAG that runs every few minutes is not late after twice as many."""
 
@@ -156,7 +159,10 @@ FINISHING = Group(
                 team=True,
                 sign=">",
                 threshold=1.5,
-                also=f"and on (cluster, dag_id)\n{_SINCE_SUCCESS} - {_LONGEST_PAUSE} > {_GRACE}",
+                # Of its last successes few may be older than a day: a night or a weekend for which nothing is due is
+                # no pause that is too long.
+                also="and on (cluster, dag_id)\n"
+                f"{_SUCCESS_LAG} > on (cluster, dag_id) clamp_min(0.5 * {_LONGEST_PAUSE}, {_GRACE})",
             ),
             severity="warning",
             by=DAG,

@@ -52,16 +52,11 @@ with DAG("shares", schedule=None, **COMMON):
 with DAG("crowded", schedule=None, **COMMON):
 
     @task(pool="narrow")
-    def occupy() -> None:
-        """Take the only slot of the pool, while another one waits for it."""
+    def occupy(_: int) -> None:
+        """Take the only slot of the pool, while others wait for it."""
         wait_while("crowded")
 
-    @task(pool="narrow")
-    def next_one() -> None:
-        """Wait for a slot."""
-
-    occupy()
-    next_one()
+    occupy.expand(_=[1, 2, 3])
 
 with DAG("failing", schedule=MINUTE, max_consecutive_failed_dag_runs=3, **COMMON):
 
@@ -77,7 +72,7 @@ due = datetime.fromisoformat((WRONG / "due").read_text())
 with DAG(
     "promised",
     schedule=f"{due.minute} {due.hour} * * *",
-    start_date=due - timedelta(days=9),
+    start_date=due - timedelta(days=7),
     catchup=True,
     max_active_runs=1,
     tags=["bench"],
