@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .limit import Limit
-from .promql import DAG, by_dag, growth, known, window
+from .promql import DAG, EVERY, by_dag, growth, known, window
 from .record import Record
 from .rule import Group, Rule
 
@@ -108,4 +108,5 @@ CAPACITY = Group(
         Record(_KILLED, f"sum by (cluster, instance) ({counter})", {"reason": reason})
         for reason, counter in _KILLS.items()
     ),
+    interval=EVERY,
 )
