@@ -24,8 +24,9 @@ from .promql import (
 from .record import Record
 from .rule import Group, Rule
 
-FAILURE_VOLUME = 20
-"""Tries within an hour from which on a share of them says something: one of three that fails is an event, no rate."""
+FAILURE_VOLUME, FAILURES = 20, 5
+"""Tries within an hour from which on a share of them says something, and failed ones: of a hundred DAGs that try one
+task in a hundred again, some do that with two of twenty each day."""
 RETRYING_DAGS = 3
 """From so many DAGs on their retries have a reason in common."""
 
@@ -96,6 +97,7 @@ FINISHING = Group(
                 threshold=0.05,
                 unit="share",
                 also=f"and on (cluster, dag_id)\n{_TRIES} >= {FAILURE_VOLUME}\n"
+                f"and on (cluster, dag_id)\n{_FAILED_TRIES} >= {FAILURES}\n"
                 f"and on (cluster, dag_id)\n({_LATELY} > 0\n"
                 f"  or group by (cluster, dag_id) ({_FIRES}))",
             ),
@@ -104,7 +106,7 @@ FINISHING = Group(
             by=DAG,
             summary="{{ $value | humanizePercentage }} of the tries of {{ $labels.dag_id }} failed within an hour",
             description="Within an hour {{ $value | humanizePercentage }} of the finished tries of {{ $labels.dag_id }}"
-            f" failed, those that are retried too; at least {FAILURE_VOLUME} finished.",
+            f" failed, those that are retried too: at least {FAILURES} of {FAILURE_VOLUME} or more.",
         ),
         Rule(
             name="AirflowTaskFailuresUnnotified",
@@ -161,7 +163,8 @@ FINISHING = Group(
                 threshold=1.5,
                 # Of its last successes few may be older than a day: a night or a weekend for which nothing is due is
                 # no pause that is too long.
-                also="and on (cluster, dag_id)\n"
+                also=f"and on (cluster, dag_id)\n{_SINCE_SUCCESS} - {_LONGEST_PAUSE} > {_GRACE}\n"
+                "and on (cluster, dag_id)\n"
                 f"{_SUCCESS_LAG} > on (cluster, dag_id) clamp_min(0.5 * {_LONGEST_PAUSE}, {_GRACE})",
             ),
             severity="warning",

@@ -41,10 +41,10 @@ with DAG("deferred", schedule=MINUTE, **COMMON):
 
 with DAG("shares", schedule=None, **COMMON):
 
-    @task(retries=1, retry_delay=timedelta(seconds=5), max_active_tis_per_dag=4)
+    @task(retries=2, retry_delay=timedelta(seconds=5), max_active_tis_per_dag=4)
     def share(number: int, **context: Any) -> None:
-        """Of fifty, three fail once: 6 % of the tasks."""
-        if number % 17 == 16 and context["ti"].try_number == 1 and (WRONG / "shares").exists():
+        """Of fifty, three fail twice: 6 % of the tasks, and one try in ten."""
+        if number % 17 == 16 and context["ti"].try_number < 3 and (WRONG / "shares").exists():
             raise ValueError(number)
 
     share.expand(number=list(range(51)))
@@ -72,17 +72,17 @@ due = datetime.fromisoformat((WRONG / "due").read_text())
 with DAG(
     "promised",
     schedule=f"{due.minute} {due.hour} * * *",
-    start_date=due - timedelta(days=7),
+    start_date=due - timedelta(days=6),
     catchup=True,
     max_active_runs=1,
     tags=["bench"],
 ):
 
     @task
-    def load() -> None:
+    def load(**context: Any) -> None:
         """Take ten seconds, and longer today."""
         time.sleep(10)
-        if datetime.now(tz=timezone.utc) > due:
+        if context["data_interval_end"] >= due:
             wait_while("promised")
 
     @task
