@@ -58,7 +58,10 @@ _RECORDS = (
     Record(
         _TRIED,
         "sum by (cluster, dag_id, state)"
-        f""" ({step('airflow_dag_tries_finished_total{state=~"success|failed|up_for_retry"}')})""",
+        f""" ({step('airflow_dag_tries_finished_total{state=~"success|failed|up_for_retry"}')})\n"""
+        # Airflow 3.0 to 3.1.7 send none: the database knows how tasks end, though not what is tried again.
+        "or on (cluster)\nsum by (cluster, dag_id, state)"
+        f""" ({step('airflow_db_task_instances_finished_total{state=~"success|failed"}')})""",
     ),
     Record(_FINISHES, grown(_TRIED, HOUR, "cluster, dag_id, state")),
     Record(_LATELY, grown(f'{_TRIED}{{state=~"failed|up_for_retry"}}', 15, "cluster, dag_id")),
