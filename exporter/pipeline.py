@@ -252,12 +252,12 @@ class Pipeline:
         return relay
 
     def _intake(self, settings: ExporterSettings, sent: Sequence[Metric]) -> Intake | None:
-        if settings.otlp.listen is None:
+        if not settings.otlp.receives:
             return None
         try:
             from .otlp.intake import Intake  # noqa: PLC0415  its package is another extra, and takes its memory
         except ImportError:
-            raise MissingPackageError("opentelemetry", "exporter.otlp.listen") from None
+            raise MissingPackageError("opentelemetry", "exporter.otlp") from None
         return Intake(settings, sent, self.translator, self.own)
 
     @staticmethod

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
+from windsock.extras import MissingPackageError
+
 from . import systemd
 from .pipeline import Pipeline
 from .process.worker import Worker
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from windsock.settings import Settings
 
+    from .otlp.grpc_server import GrpcServer
     from .otlp.server import OtlpServer
 
 
@@ -33,12 +36,15 @@ class Service(Pipeline):
         try:
             self.web = Server(settings.exporter.web.listen, self, access, inherited.web)
             self.otlp = self._otlp(settings, access)
+            self.grpc = self._grpc(settings, access)
         except BaseException:
             self.close()
             raise
         self._serving = [Worker("web", self.web.run)]
         if self.otlp is not None:
             self._serving.append(Worker("otlp", self.otlp.run))
+        if self.grpc is not None:
+            self._serving.append(Worker("otlp-grpc", self.grpc.run))
 
     def __enter__(self) -> Self:
         self.start()
@@ -49,10 +55,13 @@ class Service(Pipeline):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # First: what is answered as taken must be stored.
         if self.otlp is not None:
-            # First: what is answered as taken must be stored.
             self.otlp.shutdown()
             self.otlp.server_close()
+        if self.grpc is not None:
+            self.grpc.shutdown()
+            self._serving[-1].join()
         self.stop()
         self.web.shutdown()
         self.web.server_close()
@@ -70,10 +79,22 @@ class Service(Pipeline):
         if self.otlp is not None:
             self.otlp.access = access
             self.otlp.allow(settings.exporter.otlp.allow)
+        if self.grpc is not None:
+            self.grpc.access = access
+            self.grpc.allow(settings.exporter.otlp.allow)
 
     def _otlp(self, settings: Settings, access: Access) -> OtlpServer | None:
-        if self.intake is None:
+        if self.intake is None or settings.exporter.otlp.listen is None:
             return None
         from .otlp.server import OtlpServer  # noqa: PLC0415  only where its package is
 
         return OtlpServer(settings.exporter.otlp, self.intake, self.own, access)
+
+    def _grpc(self, settings: Settings, access: Access) -> GrpcServer | None:
+        if self.intake is None or settings.exporter.otlp.grpc is None:
+            return None
+        try:
+            from .otlp.grpc_server import GrpcServer  # noqa: PLC0415  as above
+        except ImportError:
+            raise MissingPackageError("grpc", "exporter.otlp.grpc") from None
+        return GrpcServer(settings.exporter.otlp, self.intake, self.own, access)

@@ -91,7 +91,12 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "OpenTelemetry's points by what became of them: stored, repeated (nothing new), or why they were left out.",
         ("outcome",),
     ),
-    ("windsock_otlp_requests_total", "counter", "OpenTelemetry's exports by the answer's HTTP status.", ("status",)),
+    (
+        "windsock_otlp_requests_total",
+        "counter",
+        "OpenTelemetry's exports by the answer's HTTP status; of gRPC's the one that means the same.",
+        ("status",),
+    ),
     ("windsock_otlp_instances", "gauge", "Processes whose OpenTelemetry exports are remembered.", ()),
     ("windsock_otlp_streams", "gauge", "Sets of attributes that are remembered of them.", ()),
     (

@@ -53,6 +53,8 @@ class Otlp(Section):
 
     listen: Address | None = None
     """Where OTLP over HTTP is received, such as 127.0.0.1:4318; None: nowhere. It needs the extra `otlp`."""
+    grpc: Address | None = None
+    """Where OTLP over gRPC is received, such as 127.0.0.1:4317; None: nowhere."""
     prefix: str = "airflow"
     """Airflow's `[metrics] otel_prefix`."""
     allow: tuple[Network, ...] = ()
@@ -65,6 +67,11 @@ class Otlp(Section):
     streams: int = Field(default=500_000, ge=1000)
     """Sets of attributes of all processes that are remembered; beyond, the processes that were silent for longest are
     forgotten earlier."""
+
+    @property
+    def receives(self) -> bool:
+        """Whether there is an address at all."""
+        return self.listen is not None or self.grpc is not None
 
 
 class Web(Section):
@@ -130,6 +137,6 @@ class Exporter(Section):
 
     @model_validator(mode="after")
     def _one_naming(self) -> Self:
-        if self.otlp.listen is not None and (self.naming != "prometheus" or self.mapping_config is not None):
-            raise ValueError("otlp.listen: OpenTelemetry's metrics have windsock's own names only: naming prometheus")
+        if self.otlp.receives and (self.naming != "prometheus" or self.mapping_config is not None):
+            raise ValueError("otlp: OpenTelemetry's metrics have windsock's own names only: naming prometheus")
         return self
