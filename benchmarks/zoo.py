@@ -193,7 +193,7 @@ def measure(
         given |= {
             "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
             "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{redis}/0",
-            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{url.replace('+psycopg2', '')}",
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{url}",
         }
     airflow = Airflow(version, dags, given, url, python)
     exporter = Exporter(home, url, statsd, otlp, end)

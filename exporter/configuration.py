@@ -36,7 +36,20 @@ _AT_START = frozenset(
         *(f"exporter.statsd.{key}" for key in ("listen", "socket_mode", "socket_group", "read_buffer", "prefix")),
         *(f"exporter.statsd.{key}" for key in ("airflow", "timer_unit_consistency")),
         "exporter.statsd.unmapped",
-        *(f"exporter.otlp.{key}" for key in ("listen", "grpc", "prefix", "max_body", "forget", "streams")),
+        *(
+            f"exporter.otlp.{key}"
+            for key in (
+                "listen",
+                "grpc",
+                "prefix",
+                "max_body",
+                "forget",
+                "streams",
+                "forward",
+                "forward_interval",
+                "http",
+            )
+        ),
         "exporter.web.listen",
     )
 )

@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 
     from windsock.settings import Settings
 
+    from .otlp.forward import Forward
     from .otlp.grpc_server import GrpcServer
     from .otlp.server import OtlpServer
+    from .series.store import SeriesStore
+
+_NANOSECONDS = 10**9
 
 
 class Service(Pipeline):
@@ -37,6 +41,7 @@ class Service(Pipeline):
             self.web = Server(settings.exporter.web.listen, self, access, inherited.web)
             self.otlp = self._otlp(settings, access)
             self.grpc = self._grpc(settings, access)
+            self.forward = self._forward(settings)
         except BaseException:
             self.close()
             raise
@@ -50,6 +55,8 @@ class Service(Pipeline):
         self.start()
         for worker in self._serving:
             worker.start()
+        if self.forward is not None:
+            self.forward.start()
         return self
 
     def __exit__(
@@ -63,6 +70,8 @@ class Service(Pipeline):
             self.grpc.shutdown()
             self._serving[-1].join()
         self.stop()
+        if self.forward is not None:
+            self.forward.stop()
         self.web.shutdown()
         self.web.server_close()
 
@@ -70,6 +79,8 @@ class Service(Pipeline):
     def workers(self) -> Iterator[Worker]:
         yield from super().workers()
         yield from self._serving
+        if self.forward is not None:
+            yield self.forward
 
     @override
     def use(self, settings: Settings) -> None:
@@ -98,3 +109,19 @@ class Service(Pipeline):
         except ImportError:
             raise MissingPackageError("grpc", "exporter.otlp.grpc") from None
         return GrpcServer(settings.exporter.otlp, self.intake, self.own, access)
+
+    def _forward(self, settings: Settings) -> Forward | None:
+        if settings.exporter.otlp.forward is None:
+            return None
+        try:
+            from .otlp.forward import Forward  # noqa: PLC0415  as above
+        except ImportError:
+            raise MissingPackageError("opentelemetry", "exporter.otlp.forward") from None
+
+        def stores() -> Iterator[tuple[SeriesStore, int]]:
+            began = int(self.started * _NANOSECONDS)
+            # When the exporter has stopped, there is nothing to be said about sockets any more.
+            for store in self.stores() if self.alive() else (self.store,):
+                yield store, 0 if store is self.store and self.restored else began
+
+        return Forward(settings.exporter.otlp, settings.cluster, stores, self.rendering, self.own)

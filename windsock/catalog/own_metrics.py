@@ -97,6 +97,12 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "OpenTelemetry's exports by the answer's HTTP status; of gRPC's the one that means the same.",
         ("status",),
     ),
+    (
+        "windsock_otlp_forwarded_points_total",
+        "counter",
+        "Points passed on as OpenTelemetry's: taken, rejected by the other side, or given up until the next (failed).",
+        ("outcome",),
+    ),
     ("windsock_otlp_instances", "gauge", "Processes whose OpenTelemetry exports are remembered.", ()),
     ("windsock_otlp_streams", "gauge", "Sets of attributes that are remembered of them.", ()),
     (

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
 
-from windsock.settings.formats import Address, Listen, Mode, Network, Relay
+from windsock.settings.formats import Address, Listen, Mode, Network, Relay, Url
+from windsock.settings.http import Http
 from windsock.settings.section import Public, Section
 from windsock.settings.units import Duration, Size
 
@@ -64,6 +65,13 @@ class Otlp(Section):
     forget: Duration = Field(default=900.0, ge=60)
     """A process that was silent for so long is forgotten. It must be longer than Airflow's interval between two
     exports: what exports for the first time later than that after its start is not counted."""
+    forward: Url | None = None
+    """Where all series are passed on to as OpenTelemetry's: a collector, Mimir, a vendor's intake. Without a path it is
+    /v1/metrics there. It needs the extra `otlp`."""
+    forward_interval: Duration = Field(default=60.0, ge=1)
+    """Time from one of these exports to the next."""
+    http: Http = Http()
+    """How to speak to `forward`."""
     streams: int = Field(default=500_000, ge=1000)
     """Sets of attributes of all processes that are remembered; beyond, the processes that were silent for longest are
     forgotten earlier."""
