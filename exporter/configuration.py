@@ -50,6 +50,7 @@ _AT_START = frozenset(
                 "http",
             )
         ),
+        "exporter.celery",
         "exporter.web.listen",
     )
 )

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from windsock.settings.exporter import Exporter as ExporterSettings
     from windsock.settings.exporter import StatsD
 
+    from .celery.broker import Broker
     from .otlp.forward import Forward
     from .otlp.intake import Intake
     from .process.worker import Worker
@@ -72,6 +73,8 @@ class Pipeline:
         self.started = time.time()
         self.forward: Forward | None = None
         """What passes the series on as OpenTelemetry's, where that is asked for."""
+        self.broker: Broker | None = None
+        """What reads Celery's, where that is asked for."""
         self.restored = False
         """Whether counters go on from an earlier life."""
         self._reread = reread or (lambda: self.settings)

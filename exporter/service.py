@@ -9,6 +9,7 @@ from typing_extensions import override
 from windsock.extras import MissingPackageError
 
 from . import systemd
+from .celery.broker import Broker
 from .pipeline import Pipeline
 from .process.worker import Worker
 from .web.access import Access
@@ -42,6 +43,7 @@ class Service(Pipeline):
             self.otlp = self._otlp(settings, access)
             self.grpc = self._grpc(settings, access)
             self.forward = self._forward(settings)
+            self.broker = Broker(settings.exporter.celery, self.own) if settings.exporter.celery.broker else None
         except BaseException:
             self.close()
             raise
@@ -55,8 +57,9 @@ class Service(Pipeline):
         self.start()
         for worker in self._serving:
             worker.start()
-        if self.forward is not None:
-            self.forward.start()
+        for one in (self.forward, self.broker):
+            if one is not None:
+                one.start()
         return self
 
     def __exit__(
@@ -70,8 +73,9 @@ class Service(Pipeline):
             self.grpc.shutdown()
             self._serving[-1].join()
         self.stop()
-        if self.forward is not None:
-            self.forward.stop()
+        for one in (self.forward, self.broker):
+            if one is not None:
+                one.stop()
         self.web.shutdown()
         self.web.server_close()
 
@@ -79,8 +83,7 @@ class Service(Pipeline):
     def workers(self) -> Iterator[Worker]:
         yield from super().workers()
         yield from self._serving
-        if self.forward is not None:
-            yield self.forward
+        yield from (one for one in (self.forward, self.broker) if one is not None)
 
     @override
     def use(self, settings: Settings) -> None:

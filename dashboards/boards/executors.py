@@ -103,6 +103,14 @@ def worker_panels() -> list[Panel]:
             no_value="no Celery executor, or nothing failed",
         ),
         timeseries(
+            "Celery's queues",
+            "Good: empty again and again, and all workers there. What the broker holds (exporter.celery).",
+            Query("max by (queue) (airflow_celery_queue_messages)", "waiting in {{queue}}"),
+            Query("max(airflow_celery_unacked_messages)", "taken by workers"),
+            Query("max(airflow_celery_workers)", "workers"),
+            no_value="exporter.celery.broker is not set",
+        ),
+        timeseries(
             "Edge workers",
             "Good: free above 0. Jobs that edge workers run, and could still take.",
             Query("sum(airflow_edge_worker_jobs_active)", "running"),

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
 
-from windsock.settings.formats import Address, Listen, Mode, Network, Relay, Url
+from windsock.settings.formats import Address, Listen, Mode, Network, Reference, Relay, Url
 from windsock.settings.http import Http
 from windsock.settings.section import Public, Section
 from windsock.settings.units import Duration, Size
@@ -82,6 +82,19 @@ class Otlp(Section):
         return self.listen is not None or self.grpc is not None
 
 
+class Celery(Section):
+    """Celery's broker, where Airflow runs tasks by it: what waits in its queues, and how many workers listen."""
+
+    broker: Reference | None = None
+    """${VARIABLE} with the URL of a Redis, as Airflow's [celery] broker_url: redis:// or rediss://; None: not read."""
+    queues: tuple[str, ...] = Field(default=("default",), min_length=1, max_length=100)
+    """The queues of Airflow's tasks; the first is [operators] default_queue."""
+    key_prefix: str = ""
+    """Airflow's [celery_broker_transport_options] global_keyprefix."""
+    interval: Duration = Field(default=15.0, ge=1)
+    timeout: Duration = Field(default=5.0, ge=0.2)
+
+
 class Web(Section):
     """The exporter's HTTP side: /metrics, /-/healthy, /-/ready."""
 
@@ -129,6 +142,7 @@ class Exporter(Section):
 
     statsd: StatsD = StatsD()
     otlp: Otlp = Otlp()
+    celery: Celery = Celery()
     web: Web = Web()
     naming: Naming = "prometheus"
     """Whose metric names: windsock's own (prometheus), the official Helm chart's, or statsd_exporter's."""
