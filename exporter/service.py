@@ -71,7 +71,7 @@ class Service(Pipeline):
             self.otlp.server_close()
         if self.grpc is not None:
             self.grpc.shutdown()
-            self._serving[-1].join()
+            self._serving[-1].join()  # its thread, which is the last of them
         self.stop()
         for one in (self.forward, self.broker):
             if one is not None:

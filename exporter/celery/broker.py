@@ -56,9 +56,8 @@ class Broker(Worker):
         self._stopping = threading.Event()
 
     def stop(self) -> None:
-        """End after what may be asked just now."""
+        """End after what is asked just now; nobody waits for that."""
         self._stopping.set()
-        self.join(self._settings.timeout + _LISTEN)
 
     def _watch(self) -> None:
         while True:

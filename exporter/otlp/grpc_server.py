@@ -102,6 +102,7 @@ class GrpcServer:
     def run(self) -> None:
         """Serve until `shutdown`."""
         self._loop.run_until_complete(self._serve())
+        self._threads.shutdown(wait=False)
 
     def shutdown(self) -> None:
         """Take no more; from another thread."""

@@ -85,6 +85,15 @@ def test_rules_that_become_stricter_are_kept_before_the_restart(serve, web_file,
     assert export(service, plain=True) == "PERMISSION_DENIED"
 
 
+def test_certificates_that_are_asked_for_from_now_on(start, web_file, pair, authority, export):
+    service = start()
+    assert export(service) == "OK"
+    certificate, key = pair
+    required = f"client_auth_type: RequireAndVerifyClientCert, client_ca_file: {authority.certificate}"
+    web_file(f"tls_server_config: {{cert_file: {certificate}, key_file: {key}, {required}}}\n")
+    assert export(service) == "PERMISSION_DENIED"
+
+
 @pytest.mark.parametrize(
     "tls",
     [

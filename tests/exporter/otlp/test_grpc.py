@@ -128,6 +128,7 @@ class TestRefused:
         service = running(max_body=65536)
         error = refused(client(service).unary_unary(EXPORT), bytes(60 << 20), timeout=120, compression=packing)
         assert error.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
+        assert "larger than max" in error.details(), "gRPC's own word: it was not unpacked"
         assert "grpc-status-details-bin" not in dict(error.trailing_metadata()), "it is not to come again"
         export(service, exports.sum(3, start=1))
 
