@@ -37,6 +37,16 @@ _UP = "windsock_celery_up"
 _MOST_QUEUES = 100
 
 
+def url(settings: Celery) -> str:
+    """The broker's address. Raises SettingsError where `celery.broker` leads nowhere."""
+    found = secrets.variable(settings.broker or "", "exporter.celery.broker")
+    try:
+        address(found)
+    except ValueError as error:
+        raise SettingsError([f"exporter.celery.broker: {error}"]) from None
+    return found
+
+
 class Broker(Worker):
     """Reads every `celery.interval`. Raises SettingsError where `celery.broker` leads nowhere.
 
@@ -48,11 +58,7 @@ class Broker(Worker):
         self.problem = ""
         self._settings = settings
         self._own = own
-        self._url = secrets.variable(settings.broker or "", "exporter.celery.broker")
-        try:
-            address(self._url)
-        except ValueError as error:
-            raise SettingsError([f"exporter.celery.broker: {error}"]) from None
+        self._url = url(settings)
         self._stopping = threading.Event()
 
     def stop(self) -> None:

@@ -8,8 +8,9 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import threading
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 import requests
@@ -20,9 +21,6 @@ from windsock.exceptions import SettingsError
 from windsock.exporter.celery import broker
 from windsock.exporter.celery.redis import Redis, RedisError
 from windsock.exporter.service import Service
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PASSWORD = "s3cr3t:p@ss/word"
 QUEUE = 'airflow_celery_queue_messages{{queue="{}"}}'
@@ -182,6 +180,16 @@ def test_other_brokers_are_an_error_at_the_start(url, running):
     with pytest.raises(SettingsError, match=r"exporter\.celery\.broker: expected redis://") as caught:
         running(url)
     assert "s3cr3t" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("url", "code", "said"), [("redis://h", 0, "queues a, b"), ("amqp://h", 2, "expected redis")])
+def test_the_check_of_the_configuration_says_so(url, code, said, tmp_path, monkeypatch):
+    monkeypatch.setenv("BROKER_URL", url)
+    file = tmp_path / "windsock.yaml"
+    file.write_text("exporter: {celery: {broker: '${BROKER_URL}', queues: [a, b]}}\n")
+    command = [str(Path(sys.executable).parent / "windsock"), "exporter", "--check-config", "--config", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+    assert (done.returncode, said in done.stdout + done.stderr) == (code, True)
 
 
 @pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"$999999999\r\n", b":" * 2_000_000, b""])
