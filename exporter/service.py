@@ -12,6 +12,7 @@ from . import systemd
 from .celery.broker import Broker
 from .pipeline import Pipeline
 from .process.worker import Worker
+from .web import findings
 from .web.access import Access
 from .web.server import Server
 
@@ -123,8 +124,11 @@ class Service(Pipeline):
 
         def stores() -> Iterator[tuple[SeriesStore, int]]:
             began = int(self.started * _NANOSECONDS)
-            # When the exporter has stopped, there is nothing to be said about sockets any more.
-            for store in self.stores() if self.alive() else (self.store,):
+            if not self.alive():  # it has stopped, and of its sockets nothing can be said any more
+                yield self.store, 0 if self.restored else began
+                return
+            findings.note(self)
+            for store in self.stores():
                 yield store, 0 if store is self.store and self.restored else began
 
         return Forward(settings.exporter.otlp, settings.cluster, stores, self.rendering, self.own)
