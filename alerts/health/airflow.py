@@ -45,7 +45,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 def _statsd(found: Configured, settings: Settings) -> Iterator[tuple[str, str, str]]:
     if not found.is_on("metrics", "statsd_on"):
-        yield from _without_statsd(found, settings.exporter.otlp.listen)
+        yield from _without_statsd(found, settings.exporter.otlp.listen or settings.exporter.otlp.grpc)
         return
     host, port = found.get("metrics", "statsd_host", "localhost"), found.get("metrics", "statsd_port", "8125")
     listening = [urlsplit(url) for url in settings.exporter.statsd.listen if url.startswith("udp")]
