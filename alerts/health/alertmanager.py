@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from windsock import versions
 from windsock.alerts import receivers, routes
+from windsock.doctor.deliveries import Deliveries
 from windsock.doctor.finding import Finding
 from windsock.doctor.server import AskingError, Server, examine_each
 from windsock.events import unix
@@ -24,8 +24,6 @@ _BROAD = frozenset({"alertname", "severity", "cluster", "team", "job"})
 """Labels that many alerts have in common: a silence of these alone hides what nobody thought of."""
 _STUCK = 3600.0
 """Seconds for which an alert may keep others back before somebody should look whether it still holds."""
-_REQUESTS = "alertmanager_notification_requests"
-"""What it counts of each attempt; a message counts as failed when it gives up, minutes later."""
 _BUILD = "`windsock alerts build`, put alertmanager.yml and windsock.tmpl in place, and let Alertmanager read them."
 
 
@@ -113,23 +111,16 @@ class _Alertmanager:
             )
 
     def _deliveries(self) -> Iterator[Finding]:
-        sent: dict[str, float] = {}
-        failed: dict[str, float] = {}
-        for family in text_string_to_metric_families(self._server.text("/metrics")):
-            counts = {_REQUESTS: sent, f"{_REQUESTS}_failed": failed}.get(family.name)
-            if counts is not None:
-                for sample in family.samples:
-                    if sample.name.endswith("_total"):
-                        channel = sample.labels.get("integration", "")
-                        counts[channel] = counts.get(channel, 0) + sample.value
-        for channel, count in sorted(failed.items()):
+        found = Deliveries()
+        found.read(self._server.text("/metrics"))
+        for channel, count in sorted(found.failed.items()):
             if count:
-                every = count >= sent.get(channel, 0)
+                every = count >= found.tried[channel]
                 yield self._bad(
                     "delivery",
                     "critical" if every else "warning",
-                    f"Of {sent.get(channel, 0):,.0f} attempts to tell {channel} since its start {count:,.0f} failed.",
-                    "Its log says why: a wrong token or channel, a proxy, a limit. `windsock notify test` tries it.",
+                    f"Of {found.tried[channel]:,} attempts to tell {channel} since its start {count:,} failed.",
+                    "`windsock doctor --send-test` asks the platform why: a wrong token or channel, a proxy, a limit.",
                 )
 
     def _silences(self) -> Iterator[Finding]:
