@@ -19,7 +19,8 @@ def doctor(tmp_path, monkeypatch):
     """Run the command with a windsock.yaml of these sections."""
 
     def run(*arguments, **sections):
-        for name in ("AIRFLOW_HOME", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__SQL_ALCHEMY_CONN"):
+        monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "nowhere"))
+        for name in ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__SQL_ALCHEMY_CONN"):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setenv("HOME", str(tmp_path))
         file = tmp_path / "windsock.yaml"
