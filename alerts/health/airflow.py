@@ -24,6 +24,8 @@ _LONGEST = 200
 """Characters of a pattern that is tried."""
 _SHOWN = 5
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_WRITES = 120.0
+"""Seconds after its start in which Airflow itself may write airflow.cfg, where there was none."""
 _RESTART = "and restart Airflow's processes."
 
 
@@ -53,17 +55,23 @@ def examine(settings: Settings) -> Iterator[Finding]:
 
 
 def _running(those: list[Process], settings: Settings) -> Iterator[Finding]:
-    """Of one Airflow. Where no process that sends metrics shows its variables, this one's are taken."""
+    """Of one Airflow. Where no process that sends metrics shows its variables, what others have is no proof."""
     shown = next((one for one in those if one.environ and one.component in processes.SENDERS), None)
-    environ = shown.environ if shown else os.environ
+    hint = shown or next((one for one in those if one.environ), None)
+    environ = hint.environ if hint else os.environ
     found = configured.read(environ)
-    named = f"{shown.component}, process {shown.pid}" if shown else "not those of a process"
+    named = f"{shown.component}, process {shown.pid}" if shown else f"{those[0].component} hides its variables"
     looked_at = f"Airflow's settings here ({found.origin or 'none'}; {named})"
-    wrong = [*_packages(those, found, settings), *_hidden(found)]
-    if shown or found.origin:
-        wrong += _statsd(found, settings, environ)
-    for check, found_so, mend in wrong:
-        yield Finding(f"airflow.{check}", "critical", found_so, mend, looked_at)
+    for check, found_so, mend in (
+        *_packages(those, found, settings),
+        *_statsd(found, settings, environ),
+        *_hidden(found),
+    ):
+        if shown:
+            yield Finding(f"airflow.{check}", "critical", found_so, mend, looked_at)
+        else:
+            perhaps = f"Unless its own variables say otherwise: {found_so}"
+            yield Finding(f"airflow.{check}", "unseen", perhaps, mend, looked_at)
     yield from _restart(those, found, looked_at)
 
 
@@ -85,7 +93,11 @@ def _packages(those: list[Process], found: Configured, settings: Settings) -> It
 def _restart(those: list[Process], found: Configured, looked_at: str) -> Iterator[Finding]:
     """Airflow reads its file when a process starts."""
     changed = found.changed()
-    old = [f"{one.component} (process {one.pid})" for one in those if changed is not None and one.started < changed]
+    old = [
+        f"{one.component} (process {one.pid})"
+        for one in those
+        if changed is not None and one.started + _WRITES < changed
+    ]
     if old:
         yield Finding(
             "airflow.restart",
