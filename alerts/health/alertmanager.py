@@ -24,6 +24,8 @@ _BROAD = frozenset({"alertname", "severity", "cluster", "team", "job"})
 """Labels that many alerts have in common: a silence of these alone hides what nobody thought of."""
 _STUCK = 3600.0
 """Seconds for which an alert may keep others back before somebody should look whether it still holds."""
+_NEW = 180.0
+"""Seconds after its start in which what always fires may still be on its way."""
 _BUILD = "`windsock alerts build`, put alertmanager.yml and windsock.tmpl in place, and let Alertmanager read them."
 
 
@@ -56,7 +58,7 @@ class _Alertmanager:
         yield from self._peers(status.get("cluster", {}))
         yield from self._deliveries()
         yield from self._silences()
-        yield from self._alerts()
+        yield from self._alerts(_age(status.get("uptime")))
         yield from self._server.clock("alertmanager.clock")
 
     def _version(self, version: str | None) -> Iterator[Finding]:
@@ -140,14 +142,15 @@ class _Alertmanager:
                     "Expire it in Alertmanager's page where it is meant no more.",
                 )
 
-    def _alerts(self) -> Iterator[Finding]:
+    def _alerts(self, age: float) -> Iterator[Finding]:
         found = self._server.json("/api/v2/alerts")
         by_id = {one["fingerprint"]: one for one in found}
         if self._settings.prometheus.urls and not any(one["labels"].get("alertname") == "Watchdog" for one in found):
             yield self._bad(
                 "watchdog",
-                "critical",
-                "The alert Watchdog, which always fires, is not here: no Prometheus with windsock's rules reaches it.",
+                "critical" if age > _NEW else "unseen",
+                "The alert Watchdog, which always fires, is not here: no Prometheus with windsock's rules reaches it."
+                + ("" if age > _NEW else " It was started a moment ago, and may hear of it yet."),
                 "Name this Alertmanager in prometheus.yml, and load rules.yml there.",
             )
         held: dict[str, int] = {}
@@ -167,6 +170,14 @@ class _Alertmanager:
 
     def _bad(self, what: str, grade: Any, found: str, mend: str) -> Finding:
         return Finding(f"alertmanager.{what}", grade, found, mend, self._server.name)
+
+
+def _age(started: object) -> float:
+    """Seconds since a time as it writes it; those of a server that runs for long, where it writes none."""
+    try:
+        return time.time() - unix(str(started))
+    except ValueError:
+        return float("inf")
 
 
 def _flat(route: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -51,12 +51,11 @@ class Prometheus(Server):
         )
 
     def configure(self, rules: str | None = None, **changes: Any) -> None:
-        """`changes` are of the scrape job; `more` targets of it, `alerting=False` leaves Alertmanager out."""
+        """`changes` are of the scrape job; `alerting=False` leaves Alertmanager out."""
         self._changes += 1
         self._alerting = changes.pop("alerting", True)
         peers = [{"static_configs": [{"targets": [self._alertmanager]}]}] if self._alerting else []
-        more = [{"targets": changes.pop("more", []), "labels": {"cluster": "prod"}}]
-        targets = [{"targets": [self._exporter], "labels": {"cluster": "prod"}}, *more]
+        targets = [{"targets": [self._exporter], "labels": {"cluster": "prod"}}]
         # A target of this configuration is known by its URL.
         number = {"change": [str(self._changes)]}
         job = {"job_name": "windsock", "static_configs": targets, "params": number, **changes}
