@@ -12,6 +12,7 @@ from windsock import catalog
 from windsock.airflow import configured, processes
 from windsock.alerts.rules import GROUPS
 from windsock.doctor.finding import Finding
+from windsock.settings.sources import SYSTEM
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -88,6 +89,20 @@ def _packages(those: list[Process], found: Configured, settings: Settings) -> It
                 f"{why}, and the package {package} is not installed where {', '.join(lacking)} runs.",
                 f"`pip install {package}` in that environment, {_RESTART}",
             )
+    blind = sorted(
+        {one.component for one in those if one.environ and one.component in processes.SENDERS and _is_blind(one)}
+    )
+    if settings.callbacks.attach and blind:
+        yield (
+            "windsock_config",
+            f"callbacks.attach is set in this windsock.yaml, and {', '.join(blind)} reads none: nothing is attached.",
+            f"Give Airflow's processes the variable WINDSOCK_CONFIG, {_RESTART}",
+        )
+
+
+def _is_blind(process: Process) -> bool:
+    """Whether it finds no settings of windsock's: neither a file nor single variables."""
+    return not SYSTEM.is_file() and not any(name.startswith("WINDSOCK_") for name in process.environ)
 
 
 def _restart(those: list[Process], found: Configured, looked_at: str) -> Iterator[Finding]:

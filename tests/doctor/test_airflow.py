@@ -16,6 +16,7 @@ ON = {
     "AIRFLOW__METRICS__STATSD_ON": "True",
     "AIRFLOW__METRICS__STATSD_PORT": "9125",
 }
+ATTACH = {"attach": [{"on": ["failure"]}]}
 
 
 @pytest.fixture
@@ -47,7 +48,8 @@ def start(home):
 
     yield run
     for process in running:
-        process.communicate(b"\n", timeout=180)
+        if process.poll() is None:
+            process.communicate(b"\n", timeout=180)
 
 
 def found(**sections):
@@ -92,8 +94,17 @@ def test_a_scheduler_that_hides_its_variables_behind_its_title(home, start):
 def test_packages_that_are_not_there(home, start):
     start("triggerer", AIRFLOW_HOME=str(home), **ON)
     (home / "env/lib/python3.11/site-packages/statsd").rmdir()
-    said = found(callbacks={"attach": [{"on": ["failure"]}]})
-    assert set(said) == {"airflow.statsd_package", "airflow.windsock_package"}
+    said = found(callbacks=ATTACH)
+    assert set(said) == {"airflow.statsd_package", "airflow.windsock_package", "airflow.windsock_config"}
     assert said["airflow.statsd_package"].found == (
         "[metrics] statsd_on is set, and the package statsd is not installed where triggerer runs."
     )
+
+
+def test_callbacks_that_are_attached_in_a_file_that_airflow_does_not_read(home, start):
+    (home / "env/lib/python3.11/site-packages/windsock-0.1.0.dist-info").mkdir()
+    process = start("scheduler", AIRFLOW_HOME=str(home), **ON)
+    assert set(found(callbacks=ATTACH)) == {"airflow.windsock_config"}
+    process.communicate(b"\n", timeout=180)
+    start("scheduler", AIRFLOW_HOME=str(home), WINDSOCK_CONFIG="/srv/windsock.yaml", **ON)
+    assert found(callbacks=ATTACH) == {}
