@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import itertools
+import signal
 import socket
 import sys
 import threading
@@ -131,7 +132,7 @@ class Round:
     def _call_back(self, one: Failure) -> None:
         said = {
             "summary": f"{one.dag_id}: t failed",
-            "exception": f"ValueError: no price for article {one.run}",
+            "exception": EXCEPTIONS[self._number * 2 + len(self.failures) // 2],
             "failed_at": rfc3339(datetime.fromtimestamp(one.at, timezone.utc)),
             "try": "1 of 1",
         }
@@ -150,7 +151,7 @@ class Round:
     def _told(self, one: Failure, *, over: bool = False) -> list[float]:
         """When messages about it, or about its end, came."""
         found = [message for message in self._site.inbox.messages() if one.dag_id in message.text]
-        return [message.received_at for message in found if message.text.startswith("Over") == over]
+        return [message.received_at for message in found if ("Over" in message.text.split(":")[0]) == over]
 
     def _row(self) -> list[Any]:
         row: list[Any] = []
@@ -163,11 +164,19 @@ class Round:
         ended = sum(bool(self._told(one, over=True)) for one in self.failures)
         new = self._site.inbox.messages()[self._known :]
         others = [m for m in new if not any(one.dag_id in m.text for one in self.failures)]
+        if beside:
+            print("\n".join(f"  {m.received_at:.1f} {m.text.splitlines()[0][:150]}" for m in new))
         for message in others:
             print(f"   {message.text.splitlines()[0][:150]}")
         return [*row, beside, f"{ended} of {len(self.failures)}", len(others)]
 
 
+EXCEPTIONS = tuple(
+    f"{kind}: no {noun}"
+    for noun in ("price", "such file", "answer from the bank", "table orders", "space left", "permission")
+    for kind in ("ValueError", "KeyError", "TimeoutError", "OSError", "RuntimeError")
+)
+"""So many causes that none is another's: failures of one cause are told together."""
 FAULTS = (
     *itertools.product(("exporter that leads", "exporter that follows"), ("killed", "frozen")),
     *itertools.product((f"Alertmanager {name}" for name in ("one", "two", "three")), ("killed", "frozen")),
@@ -211,6 +220,8 @@ def main() -> int:
     parser.add_argument("--alertmanager", default=find("prometheus-alertmanager", "prometheus-alertmanager"))
     parser.add_argument("--prometheus", default=find("prometheus", "prometheus"))
     options = parser.parse_args()
+    # All of it ends with this process, also by kill.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     bad = False
     with contextlib.ExitStack() as stack:
         site = Site(stack, options.alertmanager, options.prometheus)

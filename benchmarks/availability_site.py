@@ -189,7 +189,8 @@ class Site:
             **self.sections,
             "exporter": {
                 "statsd": {"listen": [f"udp://{host.address}:9125"]},
-                "web": {"listen": f"{host.address}:9102"},
+                # Two Prometheis scrape it, and each has to see a counter's 0.
+                "web": {"listen": f"{host.address}:9102", "birth_hold": "15s"},
                 "state_file": str(folder / "state"),
             },
             "metadata": {"url": "${AVAILABILITY_DATABASE}"},
