@@ -20,6 +20,7 @@ from .compat.choice import choose, chosen_mapping
 from .compat.translate import MappedTranslator
 from .parts import Parts
 from .series.budget import Budget
+from .series.lately import Lately
 from .series.metrics import metrics
 from .series.own import OwnMetrics
 from .series.rate import RateWindow
@@ -84,6 +85,7 @@ class Pipeline:
         inherited = inherited or systemd.Sockets()
         exporter = settings.exporter
         self.own = OwnMetrics()
+        self.lately = Lately()
         self.rates = RateWindow(self.own)
         self.store = SeriesStore(Budget(exporter.budgets))
         sent = metrics(exporter)
