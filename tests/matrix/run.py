@@ -28,7 +28,12 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "matrix.md"
 LOGS = ROOT / ".windsock" / "matrix"
 GREEN = "green"
-TITLES = {"prometheus": "Prometheus", "alertmanager": "Alertmanager", "victoriametrics": "VictoriaMetrics"}
+TITLES = {
+    "prometheus": "Prometheus",
+    "alertmanager": "Alertmanager",
+    "victoriametrics": "VictoriaMetrics",
+    "helm": "Helm",
+}
 """By name in `programs.MODULES`."""
 _HEADER = ("| check | on | |", "|---|---|---|")
 PATIENCE = 1800.0
@@ -64,6 +69,7 @@ CHECKS = {
     "exposition": Check(("promtool", "prometheus"), ("exporter/test_exposition.py", "exporter/test_prometheus.py")),
     "restarts": Check(("prometheus", "alertmanager"), ("alerts/test_prometheus.py",)),
     "outages": Check(("alertmanager",), ("exporter/reconciler/test_outages.py",)),
+    "chart": Check(("helm", "kubeconform"), ("matrix/chart.py",)),
     "up --check": Check(("prometheus", "alertmanager")),
 }
 
