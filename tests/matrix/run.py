@@ -33,6 +33,7 @@ TITLES = {
     "alertmanager": "Alertmanager",
     "victoriametrics": "VictoriaMetrics",
     "helm": "Helm",
+    "kubeconform": "kubeconform",
 }
 """By name in `programs.MODULES`."""
 _HEADER = ("| check | on | |", "|---|---|---|")
@@ -70,6 +71,7 @@ CHECKS = {
     "restarts": Check(("prometheus", "alertmanager"), ("alerts/test_prometheus.py",)),
     "outages": Check(("alertmanager",), ("exporter/reconciler/test_outages.py",)),
     "chart": Check(("helm", "kubeconform"), ("matrix/chart.py",)),
+    "compose": Check((), ("matrix/compose.py",)),
     "up --check": Check(("prometheus", "alertmanager")),
 }
 
@@ -101,6 +103,7 @@ def run(name: str, chosen: dict[str, str]) -> str:
 
 def row(name: str, chosen: dict[str, str], result: str) -> str:
     said = ", ".join(f"{TITLES[part]} {version}" for part, version in chosen.items())
+    said = said or "the newest that compose pins, Filebeat and Elasticsearch the oldest"
     return f"| {name} | {said} | {result} |"
 
 
