@@ -107,12 +107,12 @@ class Engine:
             **image.environment,
             **service.get("environment", {}),
         }
-        limits = " ".join(f"--{name}={value}" for name, value in service.get("ulimits", {}).items())
+        limits = [f"prlimit --{name}={value}" for name, value in service.get("ulimits", {}).items()]
         command = [*(service.get("entrypoint") or image.entrypoint), *service.get("command", [])]
         return [
             *said,
-            f"exec prlimit {limits} chroot {new} setpriv --reuid={uid} --regid={gid} --clear-groups --no-new-privs --bounding-set=-all "
-            f"--inh-caps=-all env -i -C {image.workdir} "
+            f"exec {' '.join(limits)} chroot {new} setpriv --reuid={uid} --regid={gid} --clear-groups --no-new-privs "
+            f"--bounding-set=-all --inh-caps=-all env -i -C {image.workdir} "
             + shlex.join([*(f"{key}={value}" for key, value in environment.items()), *command]),
             "",
         ]
