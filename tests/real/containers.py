@@ -8,6 +8,7 @@ any capability, and has its environment alone. All share one network without a w
 from __future__ import annotations
 
 import os
+import resource
 import shlex
 import signal
 import subprocess
@@ -107,7 +108,9 @@ class Engine:
             **image.environment,
             **service.get("environment", {}),
         }
-        limits = [f"prlimit --{name}={value}" for name, value in service.get("ulimits", {}).items()]
+        # As far as the machine lets even root.
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        limits = [f"prlimit --nofile={min(value, most)}" for value in service.get("ulimits", {}).values()]
         command = [*(service.get("entrypoint") or image.entrypoint), *service.get("command", [])]
         return [
             *said,
