@@ -32,7 +32,7 @@ PATIENCE = 400.0
 """Seconds that Airflow may take until a task has failed."""
 PASSWORD = "of-this-test-alone"
 INBOX = "127.0.0.1:8025"
-ELASTICSEARCH = """#!/bin/sh
+ELASTICSEARCH = """#!/bin/bash
 set -e
 # What Elastic's entry point makes of the environment: a setting of each variable with a dot.
 printf %s "$ELASTIC_PASSWORD" | "$ES_HOME/bin/elasticsearch-keystore" add -x -f bootstrap.password
