@@ -90,7 +90,7 @@ class Up:
 
 @pytest.fixture(scope="session")
 def place(tmp_path_factory):
-    """A working folder; Airflow's environment below it is built by the first test that needs it."""
+    """A working folder."""
     return tmp_path_factory.mktemp("stack with a space")
 
 

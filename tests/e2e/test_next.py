@@ -111,7 +111,6 @@ def stack(tmp_path_factory):
             wait_for(lambda dag_id=dag_id: running.get(f"/api/v2/dags/{dag_id}").ok, up)
             wait_for(lambda dag_id=dag_id: running.trigger(dag_id), up)
         yield running
-        assert up.end() == 0
     finally:
         if up.process.poll() is None:
             up.end()
@@ -173,3 +172,9 @@ def test_a_log_is_where_filebeat_looks_and_its_lines_are_what_is_read(stack):
     (failed,) = (line for line in lines if line.get("error_detail"))
     assert failed["error_detail"][0]["exc_type"] == "ValueError"
     assert failed["level"] == "error"
+
+
+def test_ctrl_c_ends_it(stack):
+    assert stack.up.end() == 0
+    assert stack.up.lines[-1] == "ending all parts"
+    assert stack.up.is_gone(within=0)

@@ -68,6 +68,12 @@ def test_what_is_all_green_is_written_to_the_page(check):
     assert run.PAGE.read_text() == PAGE.format(rows)
 
 
+def test_the_current_programs_alone(check):
+    check(ASKS.format(NEW))
+    assert run.main(["--current", "rules"]) == 0
+    assert run.PAGE.read_text() == PAGE.format(f"| rules | Prometheus {NEW} | green |")
+
+
 def test_a_version_that_is_not_there_is_red(check, versions, capsys):
     check("def test_it(): pass")
     versions("1-newer", "3.15.9", "promtool")

@@ -1,6 +1,6 @@
 """Every unit test of the rules, by the promtool that is first on the PATH.
 
-The usual suite runs them in both versions (tests/alerts/test_commands.py): no test_ stands before the file's name.
+The usual suite runs them in the oldest (tests/alerts/test_commands.py): no test_ stands before the file's name.
 """
 
 from __future__ import annotations

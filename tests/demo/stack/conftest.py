@@ -12,7 +12,7 @@ from windsock.settings.sources import Source
 
 @pytest.fixture
 def folder(tmp_path):
-    made = Folder(tmp_path / "home")
+    made = Folder(tmp_path / "a home")
     with made.locked(os.getpid()):
         made.renew()
         yield made
