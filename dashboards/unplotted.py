@@ -50,6 +50,7 @@ UNPLOTTED = {
     "windsock_reconcile_covers_since_timestamp_seconds": "a setting; windsock_reconcile_gap_seconds is what it misses",
     "airflow_db_heartbeat_timestamp_seconds": "the same as airflow_db_heartbeat_age_seconds, which is shown",
     "airflow_db_dag_success_pause_seconds": _RULE,
+    "airflow_db_dag_success_lag_seconds": _RULE,
     "airflow_db_dag_ready_oldest_age_seconds": _RULE,
     "airflow_db_pool_oldest_wait_seconds": _RULE,
     "airflow_db_dag_paused_by_failures": "an alert says it, and the DAG's page that it is paused and failed",

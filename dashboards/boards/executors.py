@@ -34,7 +34,7 @@ def executor_panels() -> list[Panel]:
             ),
             *quantiles(
                 recorded("airflow_db_task_instance_queue_wait_seconds_bucket"),
-                recorded("airflow_task_queued_duration_seconds_bucket", "queue"),
+                "airflow_queue_queued_duration_seconds_bucket",
                 prefix="wait ",
             ),
             unit="s",

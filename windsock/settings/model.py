@@ -114,10 +114,10 @@ class Grafana(Section):
 
 
 class Doctor(Section):
-    """How `windsock doctor` reaches the exporter; it finds the others in their own sections."""
+    """How `windsock doctor` reaches the exporters; it finds the others in their own sections."""
 
-    exporter: Url | None = None
-    """Its base URL; None: links.exporter, or what exporter.web says."""
+    exporters: Urls = ()
+    """The base URL of each; without one links.exporter, or what exporter.web says."""
     http: Http = Http()
 
 
