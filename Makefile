@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help install programs test-programs environments shipping tools current demo quick test matrix check docs \
-	requirements airflow build clean
+	requirements airflow build release clean
 
 # Given to what a target runs: make demo ARGS=--check, make test ARGS="tests/stack -x"
 ARGS ?=
@@ -111,6 +111,10 @@ build: .venv/installed ## Build the wheel and the sdist into dist/
 	@$(BIN)/uv build --quiet
 	@ls dist
 	@echo "Next: pip install dist/*.whl, in an environment of your own"
+
+release: .venv/installed ## Build what a release has: wheel, sdist, chart, bill of materials and their sums
+	@$(BIN)/python scripts/release.py
+	@echo "Next: git tag --sign v$$(.venv/bin/python -c 'import windsock; print(windsock.__version__)')"
 
 clean: ## Remove all that these targets made
 	@if [ -e .windsock/lock ] && ! flock --nonblock .windsock/lock true; then \

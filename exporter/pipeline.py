@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from windsock.settings.exporter import Exporter as ExporterSettings
     from windsock.settings.exporter import StatsD
 
+    from .celery.broker import Broker
+    from .otlp.forward import Forward
     from .otlp.intake import Intake
     from .process.worker import Worker
 
@@ -70,6 +72,12 @@ class Pipeline:
         self.reloaded = "never"
         """What came of the last reload."""
         self.started = time.time()
+        self.forward: Forward | None = None
+        """What passes the series on as OpenTelemetry's, where that is asked for."""
+        self.broker: Broker | None = None
+        """What reads Celery's, where that is asked for."""
+        self.restored = False
+        """Whether counters go on from an earlier life."""
         self._reread = reread or (lambda: self.settings)
         self._reloading = threading.Lock()
         self._bad_timers = 0
@@ -109,6 +117,7 @@ class Pipeline:
         if exporter.state_file:
             self._state = State(exporter.state_file)
             self._state.load(self.store, self.translator, self._metrics)
+            self.restored = len(self.store) > 0
             self._ingest.sums.skip()
         self._receiver.relay = self._relay(exporter)
         self._receiver.start()
@@ -254,12 +263,12 @@ class Pipeline:
         return relay
 
     def _intake(self, settings: ExporterSettings, sent: Sequence[Metric]) -> Intake | None:
-        if settings.otlp.listen is None:
+        if not settings.otlp.receives:
             return None
         try:
             from .otlp.intake import Intake  # noqa: PLC0415  its package is another extra, and takes its memory
         except ImportError:
-            raise MissingPackageError("opentelemetry", "exporter.otlp.listen") from None
+            raise MissingPackageError("opentelemetry", "exporter.otlp") from None
         return Intake(settings, sent, self.translator, self.own)
 
     @staticmethod

@@ -125,7 +125,8 @@ def _restart(those: list[Process], found: Configured, looked_at: str) -> Iterato
 
 def _statsd(found: Configured, settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     if not found.is_on("metrics", "statsd_on"):
-        yield from _without_statsd(found, settings.exporter.otlp.listen, environ)
+        listen = settings.exporter.otlp.listen or settings.exporter.otlp.grpc
+        yield from _without_statsd(found, listen, environ)
         return
     host, port = found.get("metrics", "statsd_host", "localhost"), found.get("metrics", "statsd_port", "8125")
     listening = [urlsplit(url) for url in settings.exporter.statsd.listen if url.startswith("udp")]

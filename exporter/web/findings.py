@@ -151,6 +151,10 @@ def _losses(pipeline: Pipeline) -> Iterator[Finding]:
     relay = pipeline.relay()
     if relay is not None and relay.problem:
         yield Finding("statsd.relay", "warning", f"The relay {relay.url} gets nothing: {relay.problem}.")
+    if pipeline.forward is not None and pipeline.forward.problem:
+        yield Finding("otlp.forward", "warning", f"exporter.otlp.forward gets nothing: {pipeline.forward.problem}.")
+    if pipeline.broker is not None and pipeline.broker.problem:
+        yield Finding("celery.broker", "warning", f"exporter.celery.broker can't be read: {pipeline.broker.problem}.")
     if pipeline.reloaded.startswith("failed"):
         yield Finding("exporter.reload", "warning", f"The last reload {pipeline.reloaded}")
     for budget, times in pipeline.store.budget.overflows.items():
