@@ -106,7 +106,7 @@ class Pipeline:
         self.intake = self._intake(exporter, sent)
         """Of OpenTelemetry's metrics, where they are received."""
         if self.intake is not None:
-            self._receiver.chores = (partial(self.intake.drain, self.store),)
+            self._receiver.storage.chores = (partial(self.intake.drain, self.store),)
         self.own.set("windsock_build_info", 1, version=__version__, python=platform.python_version())
         self._note_reload(good=True)
         self._warn_of_small_buffers()
@@ -163,7 +163,8 @@ class Pipeline:
 
     def alive(self) -> bool:
         """Whether lines are still being received."""
-        return self._receiver.well() and time.monotonic() - self._receiver.woke < _STUCK_AFTER
+        now = time.monotonic()
+        return all(one.well() and now - one.woke < _STUCK_AFTER for one in (self._receiver, self._receiver.storage))
 
     def ready(self) -> tuple[bool, str]:
         """Whether it receives, and has read the database that it is to read; and in words, what is missing."""
@@ -181,6 +182,7 @@ class Pipeline:
     def workers(self) -> Iterator[Worker]:
         """The threads that must not be gone."""
         yield self._receiver
+        yield self._receiver.storage
         if self._receiver.relay is not None:
             yield self._receiver.relay
         yield from self.parts.workers()
