@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .limit import Limit
-from .promql import DAG, by_dag, growth, known, window
+from .promql import DAG, EVERY, by_dag, growth, known, window
 from .record import Record
 from .rule import Group, Rule
 
@@ -103,9 +103,21 @@ CAPACITY = Group(
             summary="Tasks of {{ $labels.cluster }} that died without a word within 15 minutes: {{ $value }}",
             description="Their processes were killed or their workers are gone: no one of them said how it ended.",
         ),
+        Rule(
+            name="AirflowTasksOrphaned",
+            # A scheduler that is started anew finds some of its own.
+            limit=Limit(
+                of=growth("airflow_scheduler_orphaned_tasks_cleared_total", 15, "cluster"), sign=">=", threshold=15
+            ),
+            severity="warning",
+            summary="Tasks of {{ $labels.cluster }} whose scheduler was gone within 15 minutes: {{ $value }}",
+            description="The scheduler that had them has died, and another one has put them back: what they had done is"
+            " lost.",
+        ),
     ),
     tuple(
         Record(_KILLED, f"sum by (cluster, instance) ({counter})", {"reason": reason})
         for reason, counter in _KILLS.items()
     ),
+    interval=EVERY,
 )

@@ -10,6 +10,7 @@ from .promql import (
     EVERY,
     HEARD,
     HOUR,
+    INFO,
     RECONCILED,
     TEAMS,
     by_dag,
@@ -23,8 +24,9 @@ from .promql import (
 from .record import Record
 from .rule import Group, Rule
 
-FAILURE_VOLUME = 20
-"""Tries within an hour from which on a share of them says something: one of three that fails is an event, no rate."""
+FAILURE_VOLUME, FAILURES = 20, 5
+"""Tries within an hour from which on a share of them says something, and failed ones: of a hundred DAGs that try one
+task in a hundred again, some do that with two of twenty each day."""
 RETRYING_DAGS = 3
 """From so many DAGs on their retries have a reason in common."""
 
@@ -42,9 +44,9 @@ _RATE_HIGH = "AirflowFailureRateHigh"
 _FIRES = known(f'ALERTS{{alertname="{_RATE_HIGH}", alertstate="firing"}}')
 
 _NAMED = (
-    "(group by (cluster, dag_id, team) (airflow_db_dag_info)\n"
+    f"(group by (cluster, dag_id, team) ({INFO})\n"
     "  or on (cluster, dag_id)\n"
-    f"  group by (cluster, dag_id, team) ({known('airflow_db_dag_info', HOUR)}))"
+    f"  group by (cluster, dag_id, team) ({known(INFO, HOUR)}))"
 )
 """The teams of a DAG, which the exporter reads in Airflow's database: as it says now, else as it said within the hour,
 so that no restart changes the labels of what fires."""
@@ -56,7 +58,10 @@ _RECORDS = (
     Record(
         _TRIED,
         "sum by (cluster, dag_id, state)"
-        f""" ({step('airflow_dag_tries_finished_total{state=~"success|failed|up_for_retry"}')})""",
+        f""" ({step('airflow_dag_tries_finished_total{state=~"success|failed|up_for_retry"}')})\n"""
+        # Airflow 3.0 to 3.1.7 send none: the database knows how tasks end, though not what is tried again.
+        "or on (cluster)\nsum by (cluster, dag_id, state)"
+        f""" ({step('airflow_db_task_instances_finished_total{state=~"success|failed"}')})""",
     ),
     Record(_FINISHES, grown(_TRIED, HOUR, "cluster, dag_id, state")),
     Record(_LATELY, grown(f'{_TRIED}{{state=~"failed|up_for_retry"}}', 15, "cluster, dag_id")),
@@ -65,10 +70,11 @@ _RECORDS = (
         f"""sum by (cluster, dag_id) ({step(f'windsock_callback_sent_total{{alertname="{TASK_FAILED}"}}')})""",
     ),
     Record(_NOTIFIED, grown(_TOLD, HOUR, "cluster, dag_id")),
-    # One row for each DAG that ends tasks, with its team where it is known and no two exporters name two.
+    # One row for each DAG that is there or ends tasks, with its team where it is known and no two exporters name two.
     Record(
         TEAMS,
         f"{_NAMED}\nunless on (cluster, dag_id)\ncount by (cluster, dag_id) ({_NAMED}) > 1\n"
+        f"or on (cluster, dag_id)\ngroup by (cluster, dag_id) ({INFO})\n"
         f"or on (cluster, dag_id)\ngroup by (cluster, dag_id) ({_FINISHES})",
     ),
 )
@@ -76,6 +82,7 @@ _RECORDS = (
 _RETRYING = f"""max by (cluster, dag_id) ({known('airflow_db_task_instances{state="up_for_retry"}')}) > 0"""
 _SINCE_SUCCESS = f"(time() - {by_dag('airflow_db_dag_last_success_timestamp_seconds')})"
 _LONGEST_PAUSE = by_dag("airflow_db_dag_success_pause_seconds")
+_SUCCESS_LAG = by_dag("airflow_db_dag_success_lag_seconds")
 _GRACE = 3600
 """Seconds: a DAG that runs every few minutes is not late after twice as many."""
 
@@ -93,6 +100,7 @@ FINISHING = Group(
                 threshold=0.05,
                 unit="share",
                 also=f"and on (cluster, dag_id)\n{_TRIES} >= {FAILURE_VOLUME}\n"
+                f"and on (cluster, dag_id)\n{_FAILED_TRIES} >= {FAILURES}\n"
                 f"and on (cluster, dag_id)\n({_LATELY} > 0\n"
                 f"  or group by (cluster, dag_id) ({_FIRES}))",
             ),
@@ -101,7 +109,7 @@ FINISHING = Group(
             by=DAG,
             summary="{{ $value | humanizePercentage }} of the tries of {{ $labels.dag_id }} failed within an hour",
             description="Within an hour {{ $value | humanizePercentage }} of the finished tries of {{ $labels.dag_id }}"
-            f" failed, those that are retried too; at least {FAILURE_VOLUME} finished.",
+            f" failed, those that are retried too: at least {FAILURES} of {FAILURE_VOLUME} or more.",
         ),
         Rule(
             name="AirflowTaskFailuresUnnotified",
@@ -156,7 +164,11 @@ FINISHING = Group(
                 team=True,
                 sign=">",
                 threshold=1.5,
-                also=f"and on (cluster, dag_id)\n{_SINCE_SUCCESS} - {_LONGEST_PAUSE} > {_GRACE}",
+                # Of its last successes few may be older than a day: a night or a weekend for which nothing is due is
+                # no pause that is too long.
+                also=f"and on (cluster, dag_id)\n{_SINCE_SUCCESS} - {_LONGEST_PAUSE} > {_GRACE}\n"
+                "and on (cluster, dag_id)\n"
+                f"{_SUCCESS_LAG} > on (cluster, dag_id) clamp_min(0.5 * {_LONGEST_PAUSE}, {_GRACE})",
             ),
             severity="warning",
             by=DAG,

@@ -29,7 +29,12 @@ _WITHOUT_SCHEDULER = (
 CLUSTER: dict[str, tuple[str, ...]] = {
     "WindsockExporterDown": ("AirflowSchedulerHeartbeatAbsent",),
     # After a restart of the exporter both hold: heard before, and not since.
-    "AirflowSchedulerHeartbeatStopped": ("AirflowSchedulerHeartbeatAbsent", *_WITHOUT_SCHEDULER),
+    # A scheduler stops without its database, and says so before the exporter is sure; the alert names both.
+    "AirflowSchedulerHeartbeatStopped": (
+        "AirflowSchedulerHeartbeatAbsent",
+        "WindsockDatabaseDown",
+        *_WITHOUT_SCHEDULER,
+    ),
     "AirflowSchedulerHeartbeatAbsent": _WITHOUT_SCHEDULER,
     "AirflowDagProcessorDown": ("AirflowDagParsingBehind", "AirflowDagParsingStopped"),
     "AirflowTriggererDown": ("AirflowTriggererBlocked", "AirflowTriggererFull", "AirflowTriggersWaiting"),

@@ -11,7 +11,7 @@ from __future__ import annotations
 from windsock.settings.units import format_duration
 
 from .limit import Limit
-from .promql import DAG, by_dag, growth, known, of_dags
+from .promql import DAG, EVERY, by_dag, growth, known, of_dags
 from .record import Record
 from .rule import Group, Rule
 
@@ -160,4 +160,5 @@ OBJECTIVES = Group(
         ),
     ),
     _RECORDS,
+    interval=EVERY,
 )

@@ -54,8 +54,10 @@ CLUSTERS = f"group by (cluster) ({known(TARGETS, DAY)})"
 """Every cluster that has an exporter or had one within a day: `absent()` can't say which cluster is missing."""
 
 
+INFO = "airflow_db_dag_info"
+"""Whose a DAG is, as the exporter says now."""
 TEAMS = "cluster_dag_id_team:airflow_dag:group"
-"""What is recorded of a DAG's team: 1 for each DAG, with its team where that is known."""
+"""What is recorded of a DAG's team: 1 for each DAG of which INFO says something, with its team where that is known."""
 
 
 def of_its_team(expr: str) -> str:
@@ -64,8 +66,11 @@ def of_its_team(expr: str) -> str:
 
 
 def of_dags(expr: str) -> str:
-    """Return `expr`, which is by cluster and DAG, with the label `team` where it is known; no DAG is lost."""
-    return f"{of_its_team(expr)}\nor on (cluster, dag_id)\n{expr}"
+    """Return `expr`, which is by cluster and DAG, with the label `team` where it is known; no DAG is lost.
+
+    One that is new waits until its team is recorded: else it would be told to all, and once more to its team.
+    """
+    return f"{of_its_team(expr)}\nor on (cluster, dag_id)\n({expr})\nunless on (cluster, dag_id)\n{INFO}"
 
 
 def by_dag(gauge: str) -> str:

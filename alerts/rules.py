@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .assets import ASSETS
 from .capacity import CAPACITY
 from .delivery import DELIVERY
 from .finishing import FINISHING
@@ -87,6 +88,7 @@ GROUPS = (
     TRIGGERING,
     CAPACITY,
     HOUSEKEEPING,
+    ASSETS,
     PROMISES,
     OBJECTIVES,
     BUDGETS,

@@ -13,6 +13,7 @@ _HEARTBEAT = "airflow_scheduler_heartbeat_total"
 _BEATS = known(_HEARTBEAT, DAY)
 _QUIET = f"{_BEATS} == {known(_HEARTBEAT, DAY, 2)}"
 """What has been heard within a day, and stands where it stood two minutes ago."""
+_UNREADABLE = 'printf "max by (cluster) (airflow_db_up{cluster=%q}) == 0" $labels.cluster | query'
 _STOPPED = "AirflowSchedulerHeartbeatStopped"
 
 ALIVE_WITHIN = 180
@@ -51,7 +52,8 @@ SCHEDULING = Group(
             severity="critical",
             summary="No scheduler of {{ $labels.cluster }} has a heartbeat",
             description="The exporter has heard of a scheduler of {{ $labels.cluster }} before, but of none in the last"
-            " two minutes: nothing new is started.",
+            " two minutes: nothing new is started."
+            f"{{{{ range {_UNREADABLE} }}}} The metadata database can't be read either: begin there.{{{{ end }}}}",
         ),
         Rule(
             # Also what is left of a scheduler that died while the exporter was down: the counter is gone then.

@@ -58,5 +58,13 @@ TRIGGERING = Group(
             description="While one runs code that does not yield, all other triggers stand still, and the tasks that"
             " wait for them.",
         ),
+        Rule(
+            name="AirflowTriggersFailing",
+            limit=Limit(of=growth("airflow_triggers_failed_total", 15, "cluster"), sign=">=", threshold=15),
+            severity="warning",
+            summary="Triggers of {{ $labels.cluster }} that failed within 15 minutes: {{ $value }}",
+            description="They ended before what they wait for had come. Each is a deferred task that fails, or is tried"
+            " again.",
+        ),
     ),
 )

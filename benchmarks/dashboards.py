@@ -68,6 +68,7 @@ STATES = {
     "airflow_ti_finish_total": ("success", "failed", "up_for_retry"),
     "airflow_dag_tries_finished_total": ("success", "failed", "up_for_retry"),
     "airflow_db_dag_runs": ("queued", "running"),
+    "airflow_db_dag_runs_finished_total": ("success", "failed"),
     "airflow_db_deadlines": ("pending", "missed"),
 }
 TICK = os.sysconf("SC_CLK_TCK")

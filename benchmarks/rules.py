@@ -25,9 +25,12 @@ from windsock.alerts import build
 from windsock.dashboards import promql
 from windsock.parts import PROMETHEUS
 from windsock.settings import Settings
+from windsock.settings.units import parse_duration
 
 SPAN = 65 * 60
 """Seconds of samples: what looks back further reads few series."""
+EVALUATED = "15s"
+"""Between two evaluations of a group that says nothing else, as docs/alerts.md has it."""
 PIECE = 900
 """Seconds that are sent of all series before the next ones."""
 
@@ -79,13 +82,27 @@ def timed(url: str, process: int, rules: str, runs: int) -> dict[str, dict[str, 
     return found
 
 
-def show(when: str, found: dict[str, dict[str, float]]) -> None:
-    rules = sum(map(len, found.values()))
-    print(f"{when}: {rules} rules, {sum(sum(one.values()) for one in found.values()):.3f} s")
+def intervals(rules: str) -> dict[str, float]:
+    """Seconds between two evaluations of each group."""
+    return {
+        group["name"]: parse_duration(group.get("interval") or EVALUATED) for group in yaml.safe_load(rules)["groups"]
+    }
+
+
+def show(when: str, found: dict[str, dict[str, float]], every: dict[str, float]) -> None:
+    took = {group: sum(one.values()) for group, one in found.items()}
+    share = sum(seconds / every[group] for group, seconds in took.items())
+    print(
+        f"{when}: {sum(map(len, found.values()))} rules, {sum(took.values()):.3f} s if all are evaluated once;"
+        f" {share * parse_duration(EVALUATED):.3f} s in each {EVALUATED}, {share:.1%} of a processor"
+    )
     for group, one in sorted(found.items(), key=lambda row: -sum(row[1].values())):
         slowest = max(one, key=one.__getitem__)
         shown = " ".join(slowest.split())[:60]
-        print(f"  {group:24} {len(one):3} rules {sum(one.values()):7.3f} s, {one[slowest]:.3f} s of it {shown}")
+        print(
+            f"  {group:24} {len(one):3} rules, every {every[group]:3.0f} s: {took[group]:7.3f} s,"
+            f" {one[slowest]:.3f} s of it {shown}"
+        )
 
 
 def main() -> None:
@@ -113,7 +130,7 @@ def main() -> None:
         return
     print(f"Prometheus {version}, {options.dags} DAGs with {options.tasks} tasks, {series:,} series")
     for when, one in found.items():
-        show(when, one)
+        show(when, one, intervals(texts[when]))
 
 
 if __name__ == "__main__":

@@ -62,9 +62,9 @@ def worst(expr: str, by: str = "cluster, dag_id", rows: int = ROWS) -> str:
     return f"topk({rows}, max by ({by}) ({expr}))"
 
 
-def recorded(bucket: str, *more: str) -> str:
-    """What a rule makes of a histogram that has a series for each DAG or task: too many to add up at each look."""
-    return f"{'_'.join(('cluster', 'instance', *more, 'le'))}:{bucket}:sum"
+def recorded(bucket: str) -> str:
+    """What a rule makes of a histogram that has a series for each DAG: too many to add up at each look."""
+    return f"cluster_instance_le:{bucket}:sum"
 
 
 def quantile(q: float, *buckets: str, by: str = "", window: str = "$__rate_interval") -> str:

@@ -26,6 +26,7 @@ COMMANDS = {
     "inbox": ("windsock.demo.inbox.commands", "A local Slack, Teams, PagerDuty and mail server, with a page."),
     "exporter": ("windsock.exporter.commands", "StatsD in, Prometheus out."),
     "explain": ("windsock.exporter.commands", "Say what a StatsD line becomes, and why."),
+    "otel": ("windsock.exporter.otlp.commands", "Configure an OpenTelemetry collector for Airflow's metrics."),
     "metadata": ("windsock.exporter.database.commands", "Read Airflow's metadata database once; a role for it."),
     "reconcile": ("windsock.exporter.reconciler.commands", "Tell Alertmanager what the metadata database knows."),
     "dashboards": ("windsock.dashboards.commands", "Build Grafana dashboards."),

@@ -158,13 +158,13 @@ def _queues() -> list[Panel]:
             "Good: seconds. From scheduled to queued by queue; from queued to running over all. Of all DAGs.",
             Query(
                 "topk(10, histogram_quantile(0.95, sum by (queue, le) "
-                f"(rate({recorded('airflow_task_scheduled_duration_seconds_bucket', 'queue')}{{{_QUEUE}}}"
+                f"(rate(airflow_queue_scheduled_duration_seconds_bucket{{{_QUEUE}}}"
                 "[$__rate_interval]))))",
                 "slot p95 {{queue}}",
             ),
             *quantiles(
                 recorded("airflow_db_task_instance_queue_wait_seconds_bucket"),
-                recorded("airflow_task_queued_duration_seconds_bucket", "queue"),
+                "airflow_queue_queued_duration_seconds_bucket",
                 prefix="worker ",
             ),
             unit="s",

@@ -9,7 +9,7 @@ from windsock.dashboards.board import Row, board
 from windsock.dashboards.boards.executors import executor_panels, worker_panels
 from windsock.dashboards.panels import ALIVE, BAD, WARN, Panel, states, timeseries
 from windsock.dashboards.queries import Query
-from windsock.dashboards.sources import PROCESSOR, SCHEDULER, TRIGGERER, alive, quantile, quantiles, recorded
+from windsock.dashboards.sources import PROCESSOR, SCHEDULER, TRIGGERER, alive, quantile, quantiles
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
@@ -108,7 +108,7 @@ def _loop() -> list[Panel]:
         timeseries(
             "Checks and contention",
             "Good: short checks, few waits. Time to check what runs depend on; times that another scheduler was first.",
-            Query(quantile(0.95, recorded("airflow_dagrun_dependency_check_seconds_bucket")), "dependency check p95"),
+            Query(quantile(0.95, "airflow_dependency_check_seconds_bucket"), "dependency check p95"),
             Query(quantile(0.95, "airflow_scheduler_executor_heartbeat_duration_seconds_bucket"), "executor beat p95"),
             unit="s",
         ),

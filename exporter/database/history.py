@@ -39,6 +39,12 @@ class Past:
         """The finished run that was due last."""
         return self.runs[0]
 
+    def unmet(self, due: Iterable[float]) -> float | None:
+        """When the first run was due after that of the last success, of those that failed since and of others `due`."""
+        failed = (run.due for run in self.runs[: self.failures])
+        success = self.last_success.due if self.last_success is not None else -math.inf
+        return min((one for one in (*failed, *due) if one > success), default=None)
+
     def all(self) -> list[Run]:
         """What is kept."""
         kept = list(self.runs)

@@ -94,7 +94,7 @@ class _Present:
         progress, laps = self.progress, self.laps[number]
         start = progress.start
         if start is None:
-            start = max(self.now, progress.due + self.profile.replays[number].delay)
+            start = max(self.now, progress.due + self.profile.delays[number])
         ends = dict(self.ends)
         for task in self.pending:
             ready = max((ends[one] for one in self.plan.upstream[task]), default=start)

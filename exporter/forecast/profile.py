@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -47,7 +48,10 @@ class Profile:
     def __init__(self, plan: Plan, replays: Sequence[Replay]) -> None:
         self.plan, self.replays = plan, replays
         self.took = _median(replay.took for replay in replays)
-        self.delay = _median(replay.delay for replay in replays)
+        in_time = [not late for late in _caught_up(replays)]
+        self.delay = _median(replay.delay for replay, counts in zip(replays, in_time, strict=True) if counts)
+        self.delays = [replay.delay if counts else self.delay for replay, counts in zip(replays, in_time, strict=True)]
+        """Of each run, from when it was due to its start."""
         laps = {task: [replay.laps[task] for replay in replays if task in replay.laps] for task in plan.upstream}
         self.usual = {task: _median(found) for task, found in laps.items()}
         self.beside: dict[str, float] = {}
@@ -112,6 +116,19 @@ class Profile:
             if task in replay.laps
         ]
         return max(_STEADY, _NORMAL * _median(rests))
+
+
+def _caught_up(replays: Sequence[Replay]) -> list[bool]:
+    """Which of the runs were made long after they were due, one on the heels of the other.
+
+    When they began says nothing of one that is due now.
+    """
+    found = [False] * min(1, len(replays))
+    for before, one in pairwise(replays):
+        apart = one.due - before.due
+        found[-1] |= before.delay >= apart
+        found.append(one.delay >= apart or apart + one.delay - before.delay < apart / 2)
+    return found
 
 
 def _same_day(apart: float) -> bool:

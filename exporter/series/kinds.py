@@ -79,7 +79,7 @@ class Gauge:
 class Histogram:
     """Observations in buckets of seconds; `counts` is not cumulative, its last element is +Inf."""
 
-    __slots__ = ("bounds", "counts", "durations", "mark", "pending", "sum", "tallies", "text")
+    __slots__ = ("added", "bounds", "counts", "durations", "mark", "pending", "sum", "tallies", "text")
 
     def __init__(self, text: str, bounds: tuple[float, ...]) -> None:
         self.text = text
@@ -91,6 +91,8 @@ class Histogram:
         """Seconds that were observed and are not in the buckets yet."""
         self.tallies: list[tuple[Sequence[int], float]] = []
         """Counts of all buckets, and the sum in seconds, that came as such and are not in them yet."""
+        self.added: tuple[Sequence[int], float] = ((0,) * len(self.counts), 0.0)
+        """What of the counts, and of their sum, is in a sum by fewer labels."""
         self.mark: float = -1
         """What expiry saw at its last visit."""
 

@@ -13,7 +13,7 @@ from real import engines
 
 from windsock import catalog
 from windsock.alerts import build, coverage
-from windsock.alerts.promql import HEARD, SCRAPE
+from windsock.alerts.promql import HEARD, SCRAPE, TEAMS, of_dags
 from windsock.alerts.rule import Rule
 from windsock.alerts.rules import GROUPS, RULES
 from windsock.alerts.unit_tests import needed
@@ -155,6 +155,24 @@ def test_a_wrong_rule_fails_its_unit_tests(unit_test, alert, right, wrong, found
 
 RESTARTS = {rule.name for rule in RULES} - {"Watchdog", "AirflowSchedulerHeartbeatAbsent", "WindsockExporterDown"}
 """Those that read what an exporter or a watcher says of others; no restart is a recovery of theirs."""
+
+
+def test_an_alert_of_a_new_dag_waits_for_the_record_of_its_team_where_somebody_knows_it(tool, tmp_path):
+    job = 'cluster="prod",instance="exporter:9102",job="windsock"'
+    series = {f'late{{{job},dag_id="{name}"}}': "1x5" for name in ("told", "new", "nobodys")}
+    series |= {f'airflow_db_dag_info{{{job},dag_id="{name}",team="data"}}': "1x5" for name in ("told", "new")}
+    series[f'{TEAMS}{{cluster="prod",dag_id="told",team="data"}}'] = "1x5"
+    found = ['{cluster="prod",dag_id="told",team="data"}', '{cluster="prod",dag_id="nobodys"}']
+    check = {
+        "expr": of_dags("max by (cluster, dag_id) (late)"),
+        "eval_time": "5m",
+        "exp_samples": [{"labels": labels, "value": 1} for labels in found],
+    }
+    inputs = [{"series": name, "values": values} for name, values in series.items()]
+    tests = {"tests": [{"interval": "1m", "input_series": inputs, "promql_expr_test": [check]}]}
+    (tmp_path / "test.yml").write_text(yaml.safe_dump(tests))
+    done = tool("promtool", "test", "rules", tmp_path / "test.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("alert", sorted(RESTARTS))

@@ -193,7 +193,8 @@ LATELY = {"airflow_db_dag_paused_with_schedule", "airflow_db_dag_stale"}
 
 def growth(family: str, labels: dict[str, str]) -> int:
     """What a counter grows by in each step."""
-    if family not in (*catalog.SUMMED, *catalog.SUMMED.values(), "airflow_db_task_instances_finished_total"):
+    tries = ("airflow_dag_tries_finished_total", "airflow_ti_finish_total", "airflow_db_task_instances_finished_total")
+    if family not in tries:
         return 1
     return 3 if labels["dag_id"] == "orders" and labels["state"] == "failed" else TRIES[labels["state"]]
 

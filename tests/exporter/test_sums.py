@@ -1,4 +1,4 @@
-"""Counters by DAG that the exporter adds up from those by task: exact over expiry, budgets, restarts and dialects."""
+"""What the exporter adds up from counters and histograms by task: exact over expiry, budgets, restarts and dialects."""
 
 from __future__ import annotations
 
@@ -70,6 +70,33 @@ def test_a_task_that_is_forgotten_stays_counted():
     fed.ingest = Ingest(fed.store, Translator(catalog.statsd()), OwnMetrics(), Expiry())
     fed.feed(tagged("a", "x", "success"))
     assert fed.totals() == {("a", "success"): 8}
+
+
+def test_histograms_of_the_tasks_of_a_queue_are_added_once_they_are_in_their_buckets():
+    fed, whole = Fed(), "airflow_queue_scheduled_duration_seconds"
+
+    def shown():
+        fed.store.fold()
+        fed.ingest.sums.add()
+        fed.store.fold()
+        return {
+            labels: (sum(one.counts), one.counts[0], round(one.sum, 6))
+            for labels, one in fed.store.families[whole].series.items()
+        }
+
+    def waited(task, queue, milliseconds):
+        return f"airflow.task.scheduled_duration,dag_id=a,task_id={task},queue={queue}:{milliseconds}|ms"
+
+    fed.feed(waited("x", "default", 1), waited("y", "default", 2000), waited("x", "large", 500))
+    default, large = (("queue", "default"),), (("queue", "large"),)
+    assert shown() == {default: (2, 1, 2.001), large: (1, 0, 0.5)}
+    assert shown() == {default: (2, 1, 2.001), large: (1, 0, 0.5)}, "nothing is added twice"
+    fed.feed(waited("y", "default", 1))
+    assert shown() == {default: (3, 2, 2.002), large: (1, 0, 0.5)}
+    fed.feed(waited("new", "default", 1))
+    fed.store.fold()
+    fed.ingest.sums.skip()
+    assert shown() == {default: (3, 2, 2.002), large: (1, 0, 0.5)}, "what was restored is in the sums already"
 
 
 def test_what_is_beyond_a_budget_is_no_dags():

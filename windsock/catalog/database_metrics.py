@@ -81,6 +81,13 @@ DB_METRICS: tuple[Row, ...] = (
         "dag_id",
         "seconds",
     ),
+    _gauge(
+        "dag_success_lag_seconds",
+        "How long the oldest run has been due that was due after the last success; 0: none is. Of the DAGs that have"
+        " dag_success_pause_seconds.",
+        "dag_id",
+        "seconds",
+    ),
     _counter("dag_runs_finished", "Runs that finished, by state.", "dag_id state"),
     _histogram("dag_run_duration", "Time from start to end of finished runs.", "dag_id state", TASK),
     # what slo in windsock.yaml promises

@@ -21,7 +21,7 @@ _WORDS = r"""
 
 {{- /* What happened, in a sentence. Alerts are in the order of their labels, so those of a DAG follow one another: each
 DAG takes one off $rest, and what is missing there at the end is their number. Who could not ask knows of no first one.
-Of what is over there are the runs too, whose tasks held them back: then only the last kind of alert, the tasks', counts.
+Of what is over there are the runs too, whose tasks held them back: then only the last kind of alert counts, the tasks'.
 */ -}}
 {{ define "PREFIX.storm.title" -}}
 {{- $alerts := .Alerts.Firing }}{{ if not $alerts }}{{ $alerts = .Alerts.Resolved }}{{ end }}
@@ -30,7 +30,9 @@ Of what is over there are the runs too, whose tasks held them back: then only th
 {{- if not .Alerts.Firing }}{{ range $alerts }}{{ $kind = .Labels.alertname }}{{ end }}{{ end }}
 {{- range $alerts }}
   {{- $said = or $said .Annotations.first }}{{ $counted = or $counted .Annotations.recurring }}
-  {{- if and (ne .Labels.dag_id $dag) (eq .Labels.alertname (or $kind .Labels.alertname)) }}{{ $dag = .Labels.dag_id }}{{ $rest = slice $rest 1 }}{{ end }}
+  {{- if and (ne .Labels.dag_id $dag) (eq .Labels.alertname (or $kind .Labels.alertname)) }}
+    {{- $dag = .Labels.dag_id }}{{ $rest = slice $rest 1 }}
+  {{- end }}
   {{- if .StartsAt.Before $first.StartsAt }}{{ $first = . }}{{ end }}
   {{- if .StartsAt.After $last.StartsAt }}{{ $last = . }}{{ end }}
 {{- end }}

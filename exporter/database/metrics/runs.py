@@ -107,6 +107,7 @@ class PastRuns(Query):
         "airflow_db_dag_run_usual_seconds",
         "airflow_db_dag_run_usual_ratio",
         "airflow_db_dag_success_pause_seconds",
+        "airflow_db_dag_success_lag_seconds",
         "airflow_db_dag_paused_by_failures",
     )
 
@@ -123,6 +124,9 @@ class PastRuns(Query):
         while due and (look.left() > look.settings.metadata.timeout / 2 or len(due) <= _READ_AGAIN):
             chunk, due = due[: self._chunk], due[self._chunk :]
             self._read(look, chunk)
+        active: dict[str, list[float]] = {}
+        for run in look.facts.active:
+            active.setdefault(run.dag_id, []).append(run.due)
         for dag_id, dag in look.facts.dags.items():
             past = history.dags.get(dag_id)
             if past is None:
@@ -137,6 +141,8 @@ class PastRuns(Query):
                 yield "airflow_db_dag_run_usual_seconds", key, past.usual
             if past.pause is not None and dag.scheduled and not dag.paused:
                 yield "airflow_db_dag_success_pause_seconds", key, past.pause
+                awaited = [*active.get(dag_id, ()), *([dag.next_due] if dag.next_due is not None else [])]
+                yield "airflow_db_dag_success_lag_seconds", key, look.age(past.unmet(awaited))
             if dag.paused and 0 < dag.most_failures <= past.failures:
                 yield "airflow_db_dag_paused_by_failures", key, 1
         yield from self._ratios(look)

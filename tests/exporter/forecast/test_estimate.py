@@ -72,6 +72,14 @@ def test_before_it_starts_it_takes_what_it_always_took():
     assert middle(Progress(0.0, None), -3600.0) == pytest.approx(2110, rel=0.06)
 
 
+def test_runs_that_were_caught_up_on_do_not_say_that_the_next_one_begins_days_late():
+    # All of them within the hour before the next one is due, or five days ago; then each at its time.
+    for made, rest in ((-3600.0, []), (-5 * DAY - 3600, past()[15:])):
+        caught_up = [Replay(one.due, made - one.due, one.took, one.laps, {}) for one in past()[: 20 - len(rest)]]
+        found = middle(Progress(0.0, None), -1800.0, replays=[*caught_up, *rest])
+        assert found == pytest.approx(2110, rel=0.06)
+
+
 def test_a_run_that_should_have_started_starts_now():
     assert middle(Progress(0.0, None), 5000.0) == pytest.approx(7100, rel=0.06)
 

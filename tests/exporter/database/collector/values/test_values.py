@@ -52,6 +52,9 @@ def expected(world: dict[str, list[dict[str, Any]]], modern: bool) -> dict[str, 
             if len(ends) >= 5 and dag["schedule"] and not dag["is_paused"]:
                 pauses = [ends[place] - ends[place - 1] for place in range(1, len(ends))]
                 out[key("dag_success_pause_seconds", dag_id=d)] = max(pauses)
+                good = max(run["due"] for run in done if run["state"] == "success")
+                unmet = [run["due"] for run in mine if run["due"] > good] + ([due] if due and due > good else [])
+                out[key("dag_success_lag_seconds", dag_id=d)] = max(0, NOW - min(unmet, default=NOW))
             out[key("dag_consecutive_failures", dag_id=d)] = min(failures, 30)
             lengths = sorted(run["end_date"] - run["start_date"] for run in done[-30:] if run["state"] == "success")
             if len(lengths) >= 3:
