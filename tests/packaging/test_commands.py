@@ -20,6 +20,7 @@ def commands(group: click.Group, path: tuple[str, ...] = ()):
 
 
 ALL = dict(commands(windsock))
+# `init` writes it.
 READ_NO_CONFIGURATION = {("config", "schema"), ("inbox",), ("alerts", "coverage"), ("init",)}
 
 
