@@ -1,8 +1,8 @@
 # `make demo` and `make test` are all the set-up there is: each installs what is missing.
 
 .DEFAULT_GOAL := help
-.PHONY: help install programs test-programs environments shipping tools current demo quick test matrix check requirements \
-	airflow build clean
+.PHONY: help install programs test-programs environments shipping tools current demo quick test matrix check docs \
+	requirements airflow build release clean
 
 # Given to what a target runs: make demo ARGS=--check, make test ARGS="tests/stack -x"
 ARGS ?=
@@ -88,6 +88,11 @@ check: .venv/installed $(AIRFLOW)/installed ## Lint, types, and whether what is 
 	@$(BIN)/windsock logs build --check --config deploy/windsock.yaml --filebeat-version 8.19 --out deploy/filebeat
 	@echo "Next: make build"
 
+# Its makers' advertisement for their next program is not for whoever reads this output.
+docs: .venv/installed ## Make the documentation site in build/site; a link that leads nowhere is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	@echo "Next: open build/site/index.html, or .venv/bin/mkdocs serve"
+
 requirements: .venv/installed ## Pin the demo's and the tests' Airflows anew
 	@for file in $(REQUIREMENTS)/airflow-*.in tests/real/requirements/airflow-*.in; do \
 		case "$$file" in *airflow-3.4*) python=3.11;; *) python=3.10;; esac; \
@@ -106,6 +111,10 @@ build: .venv/installed ## Build the wheel and the sdist into dist/
 	@$(BIN)/uv build --quiet
 	@ls dist
 	@echo "Next: pip install dist/*.whl, in an environment of your own"
+
+release: .venv/installed ## Build what a release has: wheel, sdist, chart, bill of materials and their sums
+	@$(BIN)/python scripts/release.py
+	@echo "Next: git tag --sign v$$(.venv/bin/python -c 'import windsock; print(windsock.__version__)')"
 
 clean: ## Remove all that these targets made
 	@if [ -e .windsock/lock ] && ! flock --nonblock .windsock/lock true; then \

@@ -24,6 +24,12 @@ _HEARD_ONCE = f"max_over_time(windsock_datagrams_total[{window(DAY)}]) > 0"
 _STANDS = f"{known('windsock_datagrams_total')} == {known('windsock_datagrams_total', ago=SILENT_SCRAPES)}"
 _LISTENED = f"min_over_time({TARGETS}[{window(SILENT_SCRAPES)}]) == 1"
 
+_TOLD = (
+    "callbacks.dead|database.down|database.query|exporter.errors|exporter.overflow|exporter.reload|statsd.drops|"
+    "statsd.silent"
+)
+"""Findings of the exporter that have an alert of their own."""
+
 INTAKE = Group(
     "windsock-exporter",
     (
@@ -87,6 +93,16 @@ INTAKE = Group(
             summary="The exporter of {{ $labels.cluster }} could not take over its configuration",
             description="It goes on with the old one, and will not start with the new one: `windsock config show` on"
             " its host says what is wrong.",
+        ),
+        Rule(
+            name="WindsockDoctorFinding",
+            expr="max by (cluster, check) (" + known(f'windsock_doctor_finding{{check!~"{_TOLD}"}}') + ") == 1",
+            for_="15m",
+            severity="warning",
+            by=("cluster", "check"),
+            summary="The exporter of {{ $labels.cluster }} has found something wrong: {{ $labels.check }}",
+            description="For a quarter of an hour. Its page says what, and what mends it, under What needs attention;"
+            " so does `windsock doctor`.",
         ),
         Rule(
             name="WindsockCollectorStale",

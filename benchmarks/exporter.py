@@ -1,9 +1,10 @@
 """The exporter beside a real statsd_exporter: CPU a datagram, loss, scrapes and memory, one after the other in one run.
 
-    python benchmarks/exporter.py [--datagrams N] [--rate N] [--series N] [--runs N] [--json]
+    python benchmarks/exporter.py [--datagrams N] [--rate N] [--series N] [--new-rates N …] [--runs N] [--json]
 
-A capture of Airflow is replayed over UDP, one datagram at a time; then each is given many series and is scraped, idle
-and while datagrams arrive. Nothing passes or fails here: ratios are printed, to be read on a quiet machine.
+A capture of Airflow is replayed over UDP, one datagram at a time; then each is given as many new series as fast, and
+counts what arrived after them; then each is scraped, idle and while datagrams arrive. Nothing passes or fails here:
+ratios are printed, to be read on a quiet machine.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +46,7 @@ READ_BUFFER = 32 << 20
 RMEM_MAX = Path("/proc/sys/net/core/rmem_max")
 TICK = os.sysconf("SC_CLK_TCK")
 SCRAPES = 10
+HEARTBEAT = {"windsock": "airflow_scheduler_heartbeat_total", "statsd_exporter": "airflow_scheduler_heartbeat"}
 # What Prometheus asks with.
 PROMETHEUS = {
     "Accept": "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
@@ -185,6 +188,28 @@ def ingest(contender: Contender, lines: Sequence[bytes], count: int, rate: float
     return {"cpu_us": used / (count - lost["lost"]) * 1e6, "rate": reached, **lost}
 
 
+def new_series(contender: Contender, series: int, rate: float) -> dict[str, Any]:
+    """Send datagrams of which each is a new series, then others, and say what became of all."""
+    many = [b"airflow.ti.start,dag_id=dag_%d,task_id=task_%d:1|c" % divmod(index, 100) for index in range(series)]
+    later = 1000
+    with multiprocessing.get_context("spawn").Pool(1) as sender:
+        before = contender.cpu()
+        reached = sender.apply(send, (contender.port, many, series, rate))
+        sender.apply(send, (contender.port, [b"airflow.scheduler_heartbeat:1|c"], later, 1000))
+        contender.settle()
+        used = contender.cpu() - before
+    lost = contender.lost(series + later)
+    body = contender.scrape()[1]
+    return {
+        "cpu_us": used / (series + later - lost["lost"]) * 1e6,
+        "rate": reached,
+        "series": body.count(b"\nairflow_ti_start") - body.count(b"\nairflow_ti_start_created"),
+        "later_lost": later - contender.counter(HEARTBEAT[contender.name]),
+        "memory": contender.memory(),
+        **lost,
+    }
+
+
 def scrapes(contender: Contender, lines: Sequence[bytes], series: int, rate: float) -> dict[str, Any]:
     """Give it `series` series; scrape it idle, with and without gzip, and while the capture arrives."""
     many = [b"airflow.ti.start,dag_id=dag_%d,task_id=task_%d:1|c" % divmod(index, 100) for index in range(series)]
@@ -268,6 +293,14 @@ def report(found: dict[str, Any], options: argparse.Namespace) -> None:
     print(row("  dropped by the kernel", ours["kernel"], peer["kernel"]))
     print(row("  as it says itself", ours["told"], None, bar="as the kernel says"))
     print(row("  dropped by its own queue", ours["queue"], peer["queue"]))
+    for rate in options.new_rates:
+        ours, peer = found[f"new at {rate:.0f}"]["windsock"], found[f"new at {rate:.0f}"]["statsd_exporter"]
+        print(f"{options.series:,} new series at {rate:,.0f}/s (kept: {ours['series']:,}; theirs: {peer['series']:,})")
+        print(row("CPU µs a datagram", ours["cpu_us"], peer["cpu_us"], ".2f", "≤ 1.5"))
+        print(row("sent a second", ours["rate"], peer["rate"]))
+        print(row("lost", ours["lost"], peer["lost"], bar="0"))
+        print(row("  dropped by the kernel", ours["kernel"], peer["kernel"]))
+        print(row("  of the 1,000 that came after them", ours["later_lost"], peer["later_lost"], bar="0"))
     ours, peer = found["scrape"]["windsock"], found["scrape"]["statsd_exporter"]
     print(f"scrape of {ours['series']:,} series (theirs: {peer['series']:,})")
     print(row("seconds, gzip", ours["gzip_s"], peer["gzip_s"], ".3f", "≤ 0.1"))
@@ -284,6 +317,7 @@ def main() -> None:
     parser.add_argument("--datagrams", type=int, default=2_000_000)
     parser.add_argument("--rate", type=float, default=250_000, help="datagrams a second")
     parser.add_argument("--series", type=int, default=100_000)
+    parser.add_argument("--new-rates", type=float, nargs="*", default=[50_000, 100_000], help="of new series, a second")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--json", action="store_true", help="one JSON document")
     options = parser.parse_args()
@@ -295,10 +329,13 @@ def main() -> None:
         print(" · ".join(f"{key} {value}" for key, value in about.items()))
     with large_buffers():
         for _ in range(options.runs):
-            found: dict[str, Any] = {"load": os.getloadavg()[0], "ingest": {}, "scrape": {}}
+            found: dict[str, Any] = defaultdict(dict, load=os.getloadavg()[0])
             for name in ("windsock", "statsd_exporter"):
                 with running(name) as contender:
                     found["ingest"][name] = ingest(contender, lines, options.datagrams, options.rate)
+                for rate in options.new_rates:
+                    with running(name) as contender:
+                        found[f"new at {rate:.0f}"][name] = new_series(contender, options.series, rate)
                 with running(name) as contender:
                     found["scrape"][name] = scrapes(contender, lines, options.series, options.rate / 5)
             runs.append(found)

@@ -4,8 +4,8 @@
 
 Each process exports once, as those of the captured Airflow 3.3.2 did, with an id of its own and the times of now. The
 collector 0.165 is built from the Go module proxy, once; it receives plain (one series a process), and with the chain
-that adds them up: `cumulative_to_delta`, `resource` without the instance, `delta_to_cumulative`. Both expose by
-`prometheus`. Prints CPU and memory, series at the end, and what is wrong with the number of finished tasks.
+that adds them up: what `windsock otel build` writes. Both expose by `prometheus`. Prints CPU and memory, series at
+the end, and what is wrong with the number of finished tasks.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ from typing import Any
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from windsock.airflow.versions import NEWEST
+from windsock.exporter.otlp.collector import configuration
+from windsock.settings.exporter import Otlp
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
@@ -45,14 +47,10 @@ CORE, CONTRIB = "go.opentelemetry.io/collector", "github.com/open-telemetry/open
 PARTS = {
     "receivers": [f"{CORE}/receiver/otlpreceiver"],
     "processors": [
-        f"{CONTRIB}/processor/{name}processor" for name in ("cumulativetodelta", "deltatocumulative", "resource")
+        f"{CONTRIB}/processor/{name}processor"
+        for name in ("cumulativetodelta", "deltatocumulative", "metricstransform", "resource")
     ],
     "exporters": [f"{CONTRIB}/exporter/prometheusexporter"],
-}
-CHAIN = {
-    "cumulativetodelta": {"initial_value": "auto"},
-    "resource": {"attributes": [{"key": "service.instance.id", "action": "delete"}]},
-    "deltatocumulative": {"max_stale": "10m"},
 }
 Facts = Counter[tuple[str, str, str]]
 FINISHED = re.compile(r"airflow_ti_finish(?:_total)?\{([^}]*)\} (\S+)")
@@ -137,7 +135,7 @@ def scrape(port: int) -> tuple[int, Facts]:
         tags = dict(re.findall(r'(\w+)="([^"]*)"', labels))
         if "dag_id" in tags:
             facts[tags["dag_id"], tags["task_id"], tags["state"]] += int(float(value))
-    lines = [line for line in text.splitlines() if line.startswith("airflow_")]
+    lines = [line for line in text.splitlines() if line.startswith(("airflow_", "legacy_"))]
     return sum(not re.match(r"\w+_(bucket|sum)[{ ]", line) for line in lines), facts
 
 
@@ -154,19 +152,13 @@ def commands(folder: Path, name: str, otlp: int, web: int) -> list[str]:
         places = f"otlp: {{listen: '127.0.0.1:{otlp}'}}, web: {{listen: '127.0.0.1:{web}'}}"
         config.write_text(f"exporter: {{{places}, statsd: {{listen: []}}}}\n")
         return [str(Path(sys.executable).parent / "windsock"), "exporter", "--config", str(config)]
-    chain = CHAIN if name == "chain" else {}
-    pipeline = {"receivers": ["otlp"], "processors": list(chain), "exporters": ["prometheus"]}
+    made = configuration(Otlp(), "127.0.0.1", f"127.0.0.1:{web}")
+    made["receivers"]["otlp"]["protocols"] = {"http": {"endpoint": f"127.0.0.1:{otlp}"}}
+    made["service"]["telemetry"] = {"metrics": {"level": "none"}}
+    if name == "plain":
+        made["processors"], made["service"]["pipelines"]["metrics"]["processors"] = {}, []
     config = folder / f"{name}.json"
-    config.write_text(
-        json.dumps(
-            {
-                "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"127.0.0.1:{otlp}"}}}},
-                "processors": chain,
-                "exporters": {"prometheus": {"endpoint": f"127.0.0.1:{web}", "metric_expiration": "2h"}},
-                "service": {"pipelines": {"metrics": pipeline}, "telemetry": {"metrics": {"level": "none"}}},
-            }
-        )
-    )
+    config.write_text(json.dumps(made))
     return [str(collector()), "--config", str(config)]
 
 

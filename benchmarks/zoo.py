@@ -1,13 +1,14 @@
 """What the metadata collector counts on a real Airflow, beside what the database and StatsD say.
 
-    python benchmarks/zoo.py [--airflow VERSION] [--minutes N] [--otlp] [--kill] [--out FILE]
+    python benchmarks/zoo.py [--airflow VERSION] [--minutes N] [--otlp] [--celery FOLDER] [--kill] [--out FILE]
 
 Makes an environment with that Airflow and a PostgreSQL of its own, and lets the DAGs of zoo_dags.py run while
 `windsock exporter` reads both; the exporter is stopped half-way and started again. In the end Airflow is stopped, and
 then, by DAG and state: what the database holds, how much of it ended while no exporter looked, what the collector's
 counters grew by, and what StatsD's did; with --otlp, what those of OpenTelemetry's metrics did, which Airflow sends
-instead. With --kill the exporter is not stopped but killed. Prints a table; exits with 1 where the collector and the
-database (less that gap) differ.
+instead. With --celery tasks are run by Celery, a Redis and one worker: FOLDER is an environment with that Airflow,
+`apache-airflow-providers-celery[redis]` and psycopg2-binary. With --kill the exporter is not stopped but killed.
+Prints a table; exits with 1 where the collector and the database (less that gap) differ.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from real import environments  # noqa: E402  the servers that tests run
-from real.airflow import Airflow  # noqa: E402
+from real.airflow import COMPONENTS, Airflow  # noqa: E402
 from real.databases import Postgres  # noqa: E402
 from real.server import free_port  # noqa: E402
 
@@ -136,6 +137,18 @@ class Exporter:
         return found
 
 
+@contextlib.contextmanager
+def redis(home: Path) -> Iterator[int]:
+    """A Redis that keeps nothing; its port."""
+    port = free_port()
+    command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(home)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, start_new_session=True) as process:
+        try:
+            yield port
+        finally:
+            process.terminate()
+
+
 def finished(engine: sa.engine.Engine, table: str, states: str, gap: tuple[float, float] | None = None) -> Counts:
     """What the database holds by DAG and state; with `gap`, only what ended between those times."""
     within = "AND end_date > to_timestamp(:a) AND end_date <= to_timestamp(:b)" if gap else ""
@@ -161,12 +174,28 @@ def table(title: str, *, found: Counts, gap: Counts, counted: Counts, statsd: Co
 
 
 def measure(
-    version: str, minutes: float, home: Path, server: Postgres, *, otlp: int | None, end: int
+    version: str,
+    minutes: float,
+    home: Path,
+    server: Postgres,
+    *,
+    otlp: int | None,
+    end: int,
+    celery: tuple[Path, int] | None,
 ) -> tuple[list[str], int]:
     url = server.create("airflow")
     statsd = free_port()
     dags = {"zoo.py": (ROOT / "benchmarks" / "zoo_dags.py").read_text()}
-    airflow = Airflow(version, dags, variables(statsd, otlp), url, place(version))
+    given, python = variables(statsd, otlp), place(version)
+    if celery is not None:
+        python, redis = celery
+        COMPONENTS["3"]["worker"] = ("celery", "worker", "--concurrency", "8", "--skip-serve-logs")
+        given |= {
+            "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+            "AIRFLOW__CELERY__BROKER_URL": f"redis://127.0.0.1:{redis}/0",
+            "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{url}",
+        }
+    airflow = Airflow(version, dags, given, url, python)
     exporter = Exporter(home, url, statsd, otlp, end)
     engine = server.admin("airflow")
     try:
@@ -217,6 +246,7 @@ def main() -> None:
     parser.add_argument("--airflow", metavar="VERSION", default=NEWEST)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--otlp", action="store_true")
+    parser.add_argument("--celery", type=Path, metavar="FOLDER")
     parser.add_argument("--kill", action="store_true")
     parser.add_argument("--out", type=Path, help="also write the table there")
     options = parser.parse_args()
@@ -224,7 +254,11 @@ def main() -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="windsock-zoo-") as folder:
             otlp, end = free_port() if options.otlp else None, signal.SIGKILL if options.kill else signal.SIGTERM
-            lines, wrong = measure(options.airflow, options.minutes, Path(folder), server, otlp=otlp, end=end)
+            with redis(Path(folder)) if options.celery else contextlib.nullcontext() as port:
+                celery = None if port is None else (options.celery, port)
+                lines, wrong = measure(
+                    options.airflow, options.minutes, Path(folder), server, otlp=otlp, end=end, celery=celery
+                )
     finally:
         server.remove()
     print("\n".join(lines))

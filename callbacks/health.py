@@ -1,4 +1,4 @@
-"""Callbacks, as the doctor sees them on this host: what waits in their spool, and what nobody will get."""
+"""Callbacks, as the doctor sees them on this host: what waits in their spool, and whether a platform takes a test."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from windsock.doctor.finding import Finding
 from windsock.settings.units import format_age
 
+from . import bounded
 from . import spool as spools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from windsock.destinations import Destination
+    from windsock.events import Event
     from windsock.settings import Settings
 
 _SOON = 300.0
@@ -60,3 +63,21 @@ def examine(settings: Settings) -> Iterator[Finding]:
             "`windsock notify dead` says why; with --retry-all they are tried again.",
             looked_at,
         )
+
+
+def tell(to: Destination, test: Event, settings: Settings, timeout: float) -> tuple[bool | None, str]:
+    """Send `test` to one address past Alertmanager, a page with its end; never raises.
+
+    Returns whether it was taken, None where a secret for it is not here, and what was answered, in words.
+    """
+    from .channels import Answer, send  # noqa: PLC0415  only where channels are spoken to
+    from .rendering.message import Message  # noqa: PLC0415
+
+    message = Message(test, id=f"test-{test.run_id}")
+    try:
+        answer = bounded.run(lambda: send(to, message, settings, timeout, {}), timeout)
+    except TimeoutError as error:
+        answer = Answer("timeout", str(error))
+    if not answer.problem and to.pages:
+        send(to, Message(test, resolved=True), settings, timeout, {})
+    return None if answer.problem == "settings" else not answer.problem, answer.detail or answer.problem

@@ -103,6 +103,10 @@ def exporter(  # noqa: PLR0913  one for each option
         click.echo(f"listening on {', '.join(service.addresses())}; metrics on {service.web.url}")
         if service.otlp is not None:
             log.info("OpenTelemetry: listening on %s", service.otlp.url)
+        if service.grpc is not None:
+            log.info("OpenTelemetry, gRPC: listening on %s", service.grpc.url)
+        if service.forward is not None:
+            log.info("OpenTelemetry: all series are passed on every %g s", settings.exporter.otlp.forward_interval)
         prefix = settings.exporter.statsd.prefix
         log.info("StatsD: listening on %s, for names that begin with %r", ", ".join(service.addresses()), prefix)
         for name, said in made.lines(settings):

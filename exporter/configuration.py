@@ -13,6 +13,7 @@ from windsock.exceptions import SettingsError
 from windsock.settings import sources
 
 from . import parts
+from .celery import broker
 from .compat import file as mapping_file
 from .series.metrics import metrics
 from .web import access
@@ -36,7 +37,21 @@ _AT_START = frozenset(
         *(f"exporter.statsd.{key}" for key in ("listen", "socket_mode", "socket_group", "read_buffer", "prefix")),
         *(f"exporter.statsd.{key}" for key in ("airflow", "timer_unit_consistency")),
         "exporter.statsd.unmapped",
-        *(f"exporter.otlp.{key}" for key in ("listen", "prefix", "max_body", "forget", "streams")),
+        *(
+            f"exporter.otlp.{key}"
+            for key in (
+                "listen",
+                "grpc",
+                "prefix",
+                "max_body",
+                "forget",
+                "streams",
+                "forward",
+                "forward_interval",
+                "http",
+            )
+        ),
+        "exporter.celery",
         "exporter.web.listen",
     )
 )
@@ -65,6 +80,9 @@ def check(settings: Settings, origin: Sequence[str]) -> Iterator[str]:
         mapping = mapping_file.load(exporter.mapping_config)
         yield f"{exporter.mapping_config}: good: mappings: {len(mapping.mapping.rules)}"
         yield from (f"  {remark}" for remark in mapping.remarks)
+    if exporter.celery.broker is not None:
+        broker.url(exporter.celery)
+        yield f"Celery's broker: queues {', '.join(exporter.celery.queues)}"
     if exporter.state_file is not None and not Path(exporter.state_file).absolute().parent.is_dir():
         raise SettingsError([f"exporter.state_file: {exporter.state_file}: there is no such folder"])
     made = parts.make(settings)

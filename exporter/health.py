@@ -20,20 +20,23 @@ _NOT_FOUND = 404
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Yield what it finds, or that it does not answer. Raises SettingsError for a secret that can't be had here."""
-    url = settings.doctor.exporter or links.complete(settings).exporter
-    if url is None:
-        yield Finding(
-            "exporter.unknown", "unseen", "Its port is not known before it listens.", "Set doctor.exporter.", "Exporter"
-        )
-        return
-    server = Server(f"Exporter {url}", url, settings.doctor.http, "doctor")
+    """Yield what each says, or that it does not answer. Raises SettingsError for a secret that can't be had here."""
+    known = links.complete(settings).exporter
+    urls = settings.doctor.exporters or ((known,) if known else ())
+    if not urls:
+        said = "Its port is not known before it listens."
+        yield Finding("exporter.unknown", "unseen", said, "Set doctor.exporters.", "Exporter")
+    for url in urls:
+        yield from _examine(Server(f"Exporter {url}", url, settings.doctor.http, "doctor"))
+
+
+def _examine(server: Server) -> Iterator[Finding]:
     try:
         answered = server.text("/doctor")
         yield from finding.read(json.loads(answered), server.name)
         yield from server.clock("exporter.clock")
     except (ValueError, RecursionError):
-        yield Finding("exporter.down", "critical", "That is no exporter.", "Set doctor.exporter.", server.name)
+        yield Finding("exporter.down", "critical", "That is no exporter.", "Set doctor.exporters.", server.name)
     except AskingError as error:
         if error.status == _LOGIN:
             yield Finding(
@@ -44,7 +47,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
                 server.name,
             )
             return
-        mend = "Start it (`windsock exporter`), or say where it is: doctor.exporter in windsock.yaml."
+        mend = "Start it (`windsock exporter`), or say where it is: doctor.exporters in windsock.yaml."
         if error.status == _NOT_FOUND:
             mend = "Upgrade it: this is an exporter of an earlier windsock, or none at all."
         yield Finding("exporter.down", "critical", f"{error}.", mend, server.name)

@@ -20,6 +20,7 @@ from .compat.choice import choose, chosen_mapping
 from .compat.translate import MappedTranslator
 from .parts import Parts
 from .series.budget import Budget
+from .series.lately import Lately
 from .series.metrics import metrics
 from .series.own import OwnMetrics
 from .series.rate import RateWindow
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from windsock.settings.exporter import Exporter as ExporterSettings
     from windsock.settings.exporter import StatsD
 
+    from .celery.broker import Broker
+    from .otlp.forward import Forward
     from .otlp.intake import Intake
     from .process.worker import Worker
 
@@ -69,6 +72,12 @@ class Pipeline:
         self.reloaded = "never"
         """What came of the last reload."""
         self.started = time.time()
+        self.forward: Forward | None = None
+        """What passes the series on as OpenTelemetry's, where that is asked for."""
+        self.broker: Broker | None = None
+        """What reads Celery's, where that is asked for."""
+        self.restored = False
+        """Whether counters go on from an earlier life."""
         self._reread = reread or (lambda: self.settings)
         self._reloading = threading.Lock()
         self._bad_timers = 0
@@ -76,6 +85,7 @@ class Pipeline:
         inherited = inherited or systemd.Sockets()
         exporter = settings.exporter
         self.own = OwnMetrics()
+        self.lately = Lately()
         self.rates = RateWindow(self.own)
         self.store = SeriesStore(Budget(exporter.budgets))
         sent = metrics(exporter)
@@ -96,7 +106,7 @@ class Pipeline:
         self.intake = self._intake(exporter, sent)
         """Of OpenTelemetry's metrics, where they are received."""
         if self.intake is not None:
-            self._receiver.chores = (partial(self.intake.drain, self.store),)
+            self._receiver.storage.chores = (partial(self.intake.drain, self.store),)
         self.own.set("windsock_build_info", 1, version=__version__, python=platform.python_version())
         self._note_reload(good=True)
         self._warn_of_small_buffers()
@@ -107,6 +117,7 @@ class Pipeline:
         if exporter.state_file:
             self._state = State(exporter.state_file)
             self._state.load(self.store, self.translator, self._metrics)
+            self.restored = len(self.store) > 0
             self._ingest.sums.skip()
         self._receiver.relay = self._relay(exporter)
         self._receiver.start()
@@ -152,7 +163,8 @@ class Pipeline:
 
     def alive(self) -> bool:
         """Whether lines are still being received."""
-        return self._receiver.well() and time.monotonic() - self._receiver.woke < _STUCK_AFTER
+        now = time.monotonic()
+        return all(one.well() and now - one.woke < _STUCK_AFTER for one in (self._receiver, self._receiver.storage))
 
     def ready(self) -> tuple[bool, str]:
         """Whether it receives, and has read the database that it is to read; and in words, what is missing."""
@@ -170,6 +182,7 @@ class Pipeline:
     def workers(self) -> Iterator[Worker]:
         """The threads that must not be gone."""
         yield self._receiver
+        yield self._receiver.storage
         if self._receiver.relay is not None:
             yield self._receiver.relay
         yield from self.parts.workers()
@@ -252,12 +265,12 @@ class Pipeline:
         return relay
 
     def _intake(self, settings: ExporterSettings, sent: Sequence[Metric]) -> Intake | None:
-        if settings.otlp.listen is None:
+        if not settings.otlp.receives:
             return None
         try:
             from .otlp.intake import Intake  # noqa: PLC0415  its package is another extra, and takes its memory
         except ImportError:
-            raise MissingPackageError("opentelemetry", "exporter.otlp.listen") from None
+            raise MissingPackageError("opentelemetry", "exporter.otlp") from None
         return Intake(settings, sent, self.translator, self.own)
 
     @staticmethod

@@ -57,11 +57,13 @@ def _findings(server: Elasticsearch, settings: Settings, looked_at: str) -> Iter
             "`windsock logs install`.",
             looked_at,
         )
-    newest = server.request(
+    # Where no index is there yet, it leaves the whole answer out.
+    found = server.request(
         "POST",
         f"{indices(settings)}/_search?ignore_unavailable=true",
         {"size": 0, "aggs": {"newest": {"max": {"field": "@timestamp"}}}},
-    )["aggregations"]["newest"]["value"]
+    )
+    newest = found.get("aggregations", {}).get("newest", {}).get("value")
     age = None if newest is None else datetime.now(timezone.utc).timestamp() - newest / 1000
     if age is None or age > _LATE:
         yield Finding(

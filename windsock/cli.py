@@ -20,11 +20,13 @@ _Command = TypeVar("_Command", bound="Callable[..., Any]")
 
 # name: (module, what `windsock --help` says of it, so that the help imports nothing)
 COMMANDS = {
+    "init": ("windsock.attaching.commands", "Write a first windsock.yaml, and what goes into Airflow."),
     "up": ("windsock.demo.stack.commands", "Start the whole stack on this machine, with a demo Airflow."),
     "doctor": ("windsock.doctor.commands", "Say what is wrong with an installation, and how to mend it."),
     "inbox": ("windsock.demo.inbox.commands", "A local Slack, Teams, PagerDuty and mail server, with a page."),
     "exporter": ("windsock.exporter.commands", "StatsD in, Prometheus out."),
     "explain": ("windsock.exporter.commands", "Say what a StatsD line becomes, and why."),
+    "otel": ("windsock.exporter.otlp.commands", "Configure an OpenTelemetry collector for Airflow's metrics."),
     "metadata": ("windsock.exporter.database.commands", "Read Airflow's metadata database once; a role for it."),
     "reconcile": ("windsock.exporter.reconciler.commands", "Tell Alertmanager what the metadata database knows."),
     "dashboards": ("windsock.dashboards.commands", "Build Grafana dashboards."),

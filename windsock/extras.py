@@ -12,6 +12,7 @@ _EXTRAS = {
     "bcrypt": "exporter",
     "cryptography": "demo",
     "grafanalib": "dashboards",
+    "grpc": "otlp",
     "opentelemetry": "otlp",
     "plotly": "dashboards",
     "promql_parser": "dashboards",

@@ -28,6 +28,12 @@ ELASTICSEARCH = Part("8.19.21", "9.2.8")
 FILEBEAT = Part("7.17.29", "8.19.21")
 """The oldest is what the Go module proxy serves, and what the tests run."""
 GRAFANA = Part("12.4.10", "12.4.10")
+HELM = Part("4.3.2", "4.3.2")
+KUBECONFORM = Part("0.8.0", "0.8.0")
+KUBERNETES = Part("1.37.2", "1.37.2")
+"""Whose API the chart's manifests are held against."""
+PROMETHEUS_OPERATOR = Part("0.85.0", "0.85.0")
+"""The newest that the Go module proxy serves; of it, its custom resources alone."""
 
 GO = "1.26.7"
 """What the newest of these programs are built with, as their go.mod files ask."""

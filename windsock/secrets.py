@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windsock.airflow import compat
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _VARIABLE = re.compile(r"\$\{(\w+)\}")
+_MOST_BYTES = 64 << 10
+"""Of a file with a secret: a token or a URL, not what was named by mistake."""
 
 
 def value(reference: str, key: str, pick: Callable[[Any], str | None] = lambda found: found.password) -> str:
@@ -36,13 +39,31 @@ def value(reference: str, key: str, pick: Callable[[Any], str | None] = lambda f
 
 
 def variable(reference: str, key: str, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the secret where connections are not read. Raises SettingsError naming `key`."""
+    """Return the secret where connections are not read. Raises SettingsError naming `key`.
+
+    Where $VARIABLE is not set, $VARIABLE_FILE may name the file that has it, as containers are given secrets.
+    """
     match = _VARIABLE.fullmatch(reference)
     if match is None:
         raise SettingsError([f"expected ${{VARIABLE}} as {key}; connections are not read here"])
-    found = environ.get(match[1], "").strip()
+    name = match[1]
+    found = environ.get(name, "").strip()
+    if not found and (file := environ.get(f"{name}_FILE")):
+        found = _content(file, f"{name}_FILE, for {key},")
     if not found:
-        raise SettingsError([f"the environment variable {match[1]} is not set; {key} names it"])
+        raise SettingsError([f"the environment variable {name} is not set; {key} names it"])
+    return found
+
+
+def _content(file: str, who: str) -> str:
+    try:
+        with Path(file).open("rb") as opened:
+            data = opened.read(_MOST_BYTES + 1)
+        found = data.decode().strip()
+    except (OSError, ValueError) as error:
+        raise SettingsError([f"the file that {who} names can't be read ({type(error).__name__})"]) from None
+    if not found or len(data) > _MOST_BYTES:
+        raise SettingsError([f"the file that {who} names is {'too large' if found else 'empty'}; expected the secret"])
     return found
 
 

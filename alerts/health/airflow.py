@@ -9,25 +9,37 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from windsock import catalog
-from windsock.airflow import configured
+from windsock.airflow import configured, processes
 from windsock.alerts.rules import GROUPS
 from windsock.doctor.finding import Finding
+from windsock.settings.sources import SYSTEM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from windsock.airflow.configured import Configured
+    from windsock.airflow.processes import Process
     from windsock.settings import Settings
 
 _LONGEST = 200
 """Characters of a pattern that is tried."""
 _SHOWN = 5
 _ENDPOINTS = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+_WRITES = 120.0
+"""Seconds after its start in which Airflow itself may write airflow.cfg, where there was none."""
 _RESTART = "and restart Airflow's processes."
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
-    """Yield what is found in this host's configuration of Airflow; of the others nothing is known here."""
+    """Yield what is found in this host's configuration of Airflow; of the others nothing is known here.
+
+    What runs has the variables that a service manager gave it, which no shell has: they go before this process' own.
+    """
+    those = processes.running(os.environ.get("AIRFLOW_HOME"))
+    for environment in sorted({one.packages for one in those}, key=str):
+        yield from _running([one for one in those if one.packages == environment], settings)
+    if those:
+        return
     found = configured.read()
     looked_at = f"Airflow's settings here ({found.origin or 'none'})"
     if not found.origin:
@@ -39,13 +51,82 @@ def examine(settings: Settings) -> Iterator[Finding]:
             looked_at,
         )
         return
-    for check, found_so, mend in (*_statsd(found, settings), *_hidden(found)):
+    for check, found_so, mend in (*_statsd(found, settings, os.environ), *_hidden(found)):
         yield Finding(f"airflow.{check}", "critical", found_so, mend, looked_at)
 
 
-def _statsd(found: Configured, settings: Settings) -> Iterator[tuple[str, str, str]]:
+def _running(those: list[Process], settings: Settings) -> Iterator[Finding]:
+    """Of one Airflow. Where no process that sends metrics shows its variables, what others have is no proof."""
+    shown = next((one for one in those if one.environ and one.component in processes.SENDERS), None)
+    hint = shown or next((one for one in those if one.environ), None)
+    environ = hint.environ if hint else os.environ
+    found = configured.read(environ)
+    named = f"{shown.component}, process {shown.pid}" if shown else f"{those[0].component} hides its variables"
+    looked_at = f"Airflow's settings here ({found.origin or 'none'}; {named})"
+    for check, found_so, mend in (
+        *_packages(those, found, settings),
+        *_statsd(found, settings, environ),
+        *_hidden(found),
+    ):
+        if shown:
+            yield Finding(f"airflow.{check}", "critical", found_so, mend, looked_at)
+        else:
+            perhaps = f"Unless its own variables say otherwise: {found_so}"
+            yield Finding(f"airflow.{check}", "unseen", perhaps, mend, looked_at)
+    yield from _restart(those, found, looked_at)
+
+
+def _packages(those: list[Process], found: Configured, settings: Settings) -> Iterator[tuple[str, str, str]]:
+    """What the processes can't import, and what they can't read."""
+    wanted = [("statsd", "[metrics] statsd_on is set")] if found.is_on("metrics", "statsd_on") else []
+    if settings.callbacks.attach:
+        wanted.append(("windsock", "callbacks.attach is set in windsock.yaml"))
+    for package, why in wanted:
+        lacking = sorted({one.component for one in those if not one.has(package)})
+        if lacking:
+            yield (
+                f"{package}_package",
+                f"{why}, and the package {package} is not installed where {', '.join(lacking)} runs.",
+                f"`pip install {package}` in that environment, {_RESTART}",
+            )
+    blind = sorted(
+        {one.component for one in those if one.environ and one.component in processes.SENDERS and _is_blind(one)}
+    )
+    if settings.callbacks.attach and blind:
+        yield (
+            "windsock_config",
+            f"callbacks.attach is set in this windsock.yaml, and {', '.join(blind)} reads none: nothing is attached.",
+            f"Give Airflow's processes the variable WINDSOCK_CONFIG, {_RESTART}",
+        )
+
+
+def _is_blind(process: Process) -> bool:
+    """Whether it finds no settings of windsock's: neither a file nor single variables."""
+    return not SYSTEM.is_file() and not any(name.startswith("WINDSOCK_") for name in process.environ)
+
+
+def _restart(those: list[Process], found: Configured, looked_at: str) -> Iterator[Finding]:
+    """Airflow reads its file when a process starts."""
+    changed = found.changed()
+    old = [
+        f"{one.component} (process {one.pid})"
+        for one in those
+        if changed is not None and one.started + _WRITES < changed
+    ]
+    if old:
+        yield Finding(
+            "airflow.restart",
+            "warning",
+            f"airflow.cfg was changed after these had started, and they go on with what it said: {', '.join(old)}.",
+            "Restart them.",
+            looked_at,
+        )
+
+
+def _statsd(found: Configured, settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
     if not found.is_on("metrics", "statsd_on"):
-        yield from _without_statsd(found, settings.exporter.otlp.listen)
+        listen = settings.exporter.otlp.listen or settings.exporter.otlp.grpc
+        yield from _without_statsd(found, listen, environ)
         return
     host, port = found.get("metrics", "statsd_host", "localhost"), found.get("metrics", "statsd_port", "8125")
     listening = [urlsplit(url) for url in settings.exporter.statsd.listen if url.startswith("udp")]
@@ -71,7 +152,9 @@ def _statsd(found: Configured, settings: Settings) -> Iterator[tuple[str, str, s
         )
 
 
-def _without_statsd(found: Configured, listen: str | None) -> Iterator[tuple[str, str, str]]:
+def _without_statsd(
+    found: Configured, listen: str | None, environ: Mapping[str, str]
+) -> Iterator[tuple[str, str, str]]:
     """Either OpenTelemetry brings the metrics, or nothing does."""
     statsd = f"Set [metrics] statsd_on = True, with the exporter as statsd_host and statsd_port, {_RESTART}"
     if not found.is_on("metrics", "otel_on"):
@@ -85,7 +168,7 @@ def _without_statsd(found: Configured, listen: str | None) -> Iterator[tuple[str
     else:
         port, wanted = found.get("metrics", "otel_port", "8889"), listen.rpartition(":")[2]
         # Both of OpenTelemetry's own variables go before Airflow's port.
-        if wanted not in {port, "0"} and not any(name in os.environ for name in _ENDPOINTS):
+        if wanted not in {port, "0"} and not any(name in environ for name in _ENDPOINTS):
             yield (
                 "otel_port",
                 f"Airflow sends OpenTelemetry's metrics to port {port}, and the exporter takes them on {listen}.",

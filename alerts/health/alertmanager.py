@@ -6,10 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from prometheus_client.parser import text_string_to_metric_families
 
 from windsock import versions
 from windsock.alerts import receivers, routes
+from windsock.doctor.deliveries import Deliveries
 from windsock.doctor.finding import Finding
 from windsock.doctor.server import AskingError, Server, examine_each
 from windsock.events import unix
@@ -24,8 +24,8 @@ _BROAD = frozenset({"alertname", "severity", "cluster", "team", "job"})
 """Labels that many alerts have in common: a silence of these alone hides what nobody thought of."""
 _STUCK = 3600.0
 """Seconds for which an alert may keep others back before somebody should look whether it still holds."""
-_REQUESTS = "alertmanager_notification_requests"
-"""What it counts of each attempt; a message counts as failed when it gives up, minutes later."""
+_NEW = 180.0
+"""Seconds after its start in which what always fires may still be on its way."""
 _BUILD = "`windsock alerts build`, put alertmanager.yml and windsock.tmpl in place, and let Alertmanager read them."
 
 
@@ -58,7 +58,7 @@ class _Alertmanager:
         yield from self._peers(status.get("cluster", {}))
         yield from self._deliveries()
         yield from self._silences()
-        yield from self._alerts()
+        yield from self._alerts(_age(status.get("uptime")))
         yield from self._server.clock("alertmanager.clock")
 
     def _version(self, version: str | None) -> Iterator[Finding]:
@@ -113,23 +113,16 @@ class _Alertmanager:
             )
 
     def _deliveries(self) -> Iterator[Finding]:
-        sent: dict[str, float] = {}
-        failed: dict[str, float] = {}
-        for family in text_string_to_metric_families(self._server.text("/metrics")):
-            counts = {_REQUESTS: sent, f"{_REQUESTS}_failed": failed}.get(family.name)
-            if counts is not None:
-                for sample in family.samples:
-                    if sample.name.endswith("_total"):
-                        channel = sample.labels.get("integration", "")
-                        counts[channel] = counts.get(channel, 0) + sample.value
-        for channel, count in sorted(failed.items()):
+        found = Deliveries()
+        found.read(self._server.text("/metrics"))
+        for channel, count in sorted(found.failed.items()):
             if count:
-                every = count >= sent.get(channel, 0)
+                every = count >= found.tried[channel]
                 yield self._bad(
                     "delivery",
                     "critical" if every else "warning",
-                    f"Of {sent.get(channel, 0):,.0f} attempts to tell {channel} since its start {count:,.0f} failed.",
-                    "Its log says why: a wrong token or channel, a proxy, a limit. `windsock notify test` tries it.",
+                    f"Of {found.tried[channel]:,} attempts to tell {channel} since its start {count:,} failed.",
+                    "`windsock doctor --send-test` asks the platform why: a wrong token or channel, a proxy, a limit.",
                 )
 
     def _silences(self) -> Iterator[Finding]:
@@ -149,14 +142,15 @@ class _Alertmanager:
                     "Expire it in Alertmanager's page where it is meant no more.",
                 )
 
-    def _alerts(self) -> Iterator[Finding]:
+    def _alerts(self, age: float) -> Iterator[Finding]:
         found = self._server.json("/api/v2/alerts")
         by_id = {one["fingerprint"]: one for one in found}
         if self._settings.prometheus.urls and not any(one["labels"].get("alertname") == "Watchdog" for one in found):
             yield self._bad(
                 "watchdog",
-                "critical",
-                "The alert Watchdog, which always fires, is not here: no Prometheus with windsock's rules reaches it.",
+                "critical" if age > _NEW else "unseen",
+                "The alert Watchdog, which always fires, is not here: no Prometheus with windsock's rules reaches it."
+                + ("" if age > _NEW else " It was started a moment ago, and may hear of it yet."),
                 "Name this Alertmanager in prometheus.yml, and load rules.yml there.",
             )
         held: dict[str, int] = {}
@@ -176,6 +170,14 @@ class _Alertmanager:
 
     def _bad(self, what: str, grade: Any, found: str, mend: str) -> Finding:
         return Finding(f"alertmanager.{what}", grade, found, mend, self._server.name)
+
+
+def _age(started: object) -> float:
+    """Seconds since a time as it writes it; those of a server that runs for long, where it writes none."""
+    try:
+        return time.time() - unix(str(started))
+    except ValueError:
+        return float("inf")
 
 
 def _flat(route: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:

@@ -10,7 +10,7 @@ import click
 
 from windsock import cli
 from windsock.alertmanager import Alertmanager, credentials
-from windsock.callbacks import bounded
+from windsock.callbacks import health
 from windsock.callbacks.delivery import ALERTMANAGER, NOT_CONFIGURED
 from windsock.channels import NAMES
 from windsock.destinations import destinations, known
@@ -95,22 +95,13 @@ def _to_alertmanager(event: Event, settings: Settings) -> Iterator[tuple[str, bo
 
 
 def _to_channels(event: Event, settings: Settings, channels: tuple[str, ...] | None) -> Iterator[tuple[str, bool, str]]:
-    from windsock.callbacks.channels import Answer, send  # noqa: PLC0415  only where channels are spoken to
-    from windsock.callbacks.rendering.message import Message  # noqa: PLC0415
-
     places = destinations(settings, event.team, event.severity, channels)
     if not places:
         lacking = f"neither team {event.team} nor defaults has a {' or a '.join(channels or ('channel',))}"
         raise SettingsError([lacking if channels else f"{NOT_CONFIGURED}; and {lacking} for {event.severity} alerts"])
     for to in places:
-        message = Message(event, id=f"test-{event.run_id}")
-        try:
-            answer = bounded.run(lambda to=to, message=message: send(to, message, settings, _TIMEOUT, {}), _TIMEOUT)  # type: ignore[misc]
-        except TimeoutError as error:
-            answer = Answer("timeout", str(error))
-        if not answer.problem and to.pages:
-            send(to, Message(event, resolved=True), settings, _TIMEOUT, {})
-        yield str(to), not answer.problem, answer.detail or answer.problem
+        accepted, said = health.tell(to, event, settings, _TIMEOUT)
+        yield str(to), bool(accepted), said
 
 
 def _test_event(settings: Settings, team: str, severity: str) -> Event:

@@ -81,6 +81,7 @@ def worker_panels() -> list[Panel]:
                 for what in ("creation", "deletion", "patching")
             ),
             bars=True,
+            width=12,
             no_value="no Kubernetes executor",
         ),
         timeseries(
@@ -92,6 +93,7 @@ def worker_panels() -> list[Panel]:
             ),
             Query("max(airflow_kubernetes_executor_pod_creation_batch_size)", "pods of the last batch"),
             unit="s",
+            width=12,
             no_value="no Kubernetes executor",
         ),
         timeseries(
@@ -100,7 +102,17 @@ def worker_panels() -> list[Panel]:
             Query("sum(increase(airflow_celery_task_timeout_error_total[$__rate_interval]))", "not handed over"),
             Query("sum(increase(airflow_celery_execute_command_failure_total[$__rate_interval]))", "failed"),
             bars=True,
+            width=12,
             no_value="no Celery executor, or nothing failed",
+        ),
+        timeseries(
+            "Celery's queues",
+            "Good: empty again and again, and all workers there. What the broker holds (exporter.celery).",
+            Query("max by (queue) (airflow_celery_queue_messages)", "waiting in {{queue}}"),
+            Query("max(airflow_celery_unacked_messages)", "taken by workers"),
+            Query("max(airflow_celery_workers)", "workers"),
+            width=12,
+            no_value="exporter.celery.broker is not set",
         ),
         timeseries(
             "Edge workers",

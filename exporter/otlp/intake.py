@@ -39,6 +39,8 @@ _AHEAD = 300.0
 _DELTA, _CUMULATIVE = 1, 2
 _PATIENCE = 0.01
 """Seconds that the thread that stores waits; what it does not get it gets a second later."""
+_MOST_WAITING = 250_000
+"""Series that may wait for the thread that stores; it comes every second."""
 _NANOSECONDS = 1e9
 
 
@@ -71,9 +73,9 @@ class Intake:
             own.counter("windsock_otlp_points_total", outcome=outcome)
 
     @property
-    def waiting(self) -> int:
-        """How many series wait for `drain`."""
-        return len(self._changes)
+    def is_full(self) -> bool:
+        """Whether too much waits for `drain`."""
+        return len(self._changes) > _MOST_WAITING
 
     def take(self, request: ExportMetricsServiceRequest) -> Counter[str]:
         """Take an export; returns what became of its points."""

@@ -6,7 +6,7 @@ import json
 import zlib
 from typing import TYPE_CHECKING
 
-from google.protobuf import json_format
+from google.protobuf import any_pb2, json_format
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
@@ -26,7 +26,7 @@ _LEAST = 16
 """Bytes of a body for each message in it: a point has 40 at the least, a bomb two."""
 _BAD = (DecodeError, json_format.ParseError, ValueError, TypeError, AttributeError, RecursionError, SystemError)
 """What the parsers raise of a bad message; SystemError is protobuf's own of half a character in JSON (7.36)."""
-_INVALID_ARGUMENT = 3
+_INVALID_ARGUMENT, _UNAVAILABLE = 3, 14
 """google.rpc.Code"""
 
 
@@ -97,6 +97,13 @@ def failure(text: str, content: str) -> bytes:
         return json.dumps({"code": _INVALID_ARGUMENT, "message": text}).encode()
     message = text.encode()[:100]
     return bytes((0x08, _INVALID_ARGUMENT, 0x12, len(message))) + message
+
+
+def try_again(text: str) -> bytes:
+    """A google.rpc.Status of gRPC's UNAVAILABLE: its `details`, field 3, are a google.rpc.RetryInfo of two seconds."""
+    info = any_pb2.Any(type_url="type.googleapis.com/google.rpc.RetryInfo", value=b"\x0a\x02\x08\x02")
+    detail, told = bytes(info.SerializeToString()), text.encode()[:100]
+    return bytes((0x08, _UNAVAILABLE, 0x12, len(told))) + told + bytes((0x1A, len(detail))) + detail
 
 
 def _unpacked(body: bytes, encoding: str, most: int) -> bytes:

@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 _MOST_HELD = 4
 """Bodies of the largest size that may be in memory at once, packed: who sends slowly holds what is held for him."""
-_MOST_WAITING = 250_000
-"""Series that may wait for the thread that stores; it comes every second."""
 _AGAIN = {"Retry-After": "2"}
 
 
@@ -117,7 +115,7 @@ class _Handler(HttpHandler):
         size = int(self.headers["Content-Length"][:20])
         if size > self.server.most:
             raise RequestError(413, f"expected at most {self.server.most} bytes (exporter.otlp.max_body)")
-        if self.server.intake.waiting > _MOST_WAITING or not self.server.held.take(size):
+        if self.server.intake.is_full or not self.server.held.take(size):
             raise RequestError(429, "too much at once")
         try:
             body = self.body.read(size)

@@ -29,9 +29,10 @@ class Budget:
         """How often each budget kept a new series out."""
         self.series = 0
         self.bytes = 0
-        self.metrics: Counter[str] = Counter()
-        self.dags: Counter[str] = Counter()
-        self.labels: dict[str, Counter[str]] = {}
+        # Not a `Counter`: it asks Python for each key that it does not have, and here each is new at first.
+        self.metrics: dict[str, int] = {}
+        self.dags: dict[str, int] = {}
+        self.labels: dict[str, dict[str, int]] = {}
 
     def admit(self, metric: Metric, labels: Labels) -> str | None:
         """Count a new series in, or return the budget that keeps it out."""
@@ -42,11 +43,14 @@ class Budget:
             return refusal
         self.series += 1
         self.bytes += size
-        self.metrics[metric.family] += 1
+        self.metrics[metric.family] = self.metrics.get(metric.family, 0) + 1
         for name, value in labels:
-            self.labels.setdefault(name, Counter())[value] += 1
+            values = self.labels.get(name)
+            if values is None:
+                values = self.labels[name] = {}
+            values[value] = values.get(value, 0) + 1
             if name == "dag_id":
-                self.dags[value] += 1
+                self.dags[value] = self.dags.get(value, 0) + 1
         return None
 
     def release(self, metric: Metric, labels: Labels) -> None:
@@ -68,14 +72,14 @@ class Budget:
             return "series"
         if self.bytes + size > self.limits.bytes:
             return "bytes"
-        if self.metrics[family] >= self.limits.metric:
+        if self.metrics.get(family, 0) >= self.limits.metric:
             return "metric"
         return self._refusal_of_labels(labels)
 
     def _refusal_of_labels(self, labels: Labels) -> str | None:
         names = len(self.labels)
         for name, value in labels:
-            if name == "dag_id" and self.dags[value] >= self.limits.dag:
+            if name == "dag_id" and self.dags.get(value, 0) >= self.limits.dag:
                 return "dag"
             values = self.labels.get(name)
             if values is None:
@@ -98,11 +102,14 @@ def refused_by(labels: Labels) -> str | None:
 
 
 def _size(metric: Metric, labels: Labels) -> int:
-    text = _width(metric.family) + _LINE
-    for name, value in labels:
-        text += _width(name) + _width(value) + _LABEL
+    # Its labels stand in one text, which is as wide as the widest of its letters.
+    text = len(metric.family) + _LINE + _width("".join(map("".join, labels))) + _LABEL * len(labels)
+    lines = 1
     # The buckets with +Inf, or the quantiles; the sum and the count.
-    lines = {"histogram": len(metric.buckets) + 3, "summary": len(metric.quantiles.shown) + 2}.get(metric.kind, 1)
+    if metric.kind == "histogram":
+        lines = len(metric.buckets) + 3
+    elif metric.kind == "summary":
+        lines = len(metric.quantiles.shown) + 2
     return text * max(lines, _HELD)
 
 
@@ -115,7 +122,7 @@ def _width(text: str) -> int:
     return len(text) * (1 if text.isascii() else 4)
 
 
-def _take(counter: Counter[str], key: str) -> None:
+def _take(counter: dict[str, int], key: str) -> None:
     counter[key] -= 1
     if counter[key] <= 0:
         del counter[key]

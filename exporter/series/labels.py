@@ -13,10 +13,11 @@ def labels(**values: str) -> Labels:
 
 def render(of: Labels) -> str:
     """As the exposition has them between its braces; empty for none."""
-    return ",".join(f'{name}="{_escape(value)}"' for name, value in of)
+    text = ",".join([f'{name}="{value}"' for name, value in of])
+    if "\\" in text or "\n" in text or text.count('"') > 2 * len(of):
+        return ",".join([f'{name}="{_escape(value)}"' for name, value in of])
+    return text
 
 
 def _escape(value: str) -> str:
-    if "\\" in value or '"' in value or "\n" in value:
-        return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
-    return value
+    return value.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")

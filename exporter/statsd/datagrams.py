@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
 import os
 import socket
 import struct
@@ -105,11 +106,13 @@ class _Recvmmsg:
         self._fd = sock.fileno()
         self._family = sock.family
         self._call = libc.recvmmsg
-        self._data = (ctypes.c_char * (_STRIDE * BATCH))()
+        # ctypes' own memory is filled with zeros, and so resident, 32 MiB of it; of this only what datagrams touch is.
+        self._data = mmap.mmap(-1, _STRIDE * BATCH, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        self._held = ctypes.c_char.from_buffer(self._data)
         self._names = (ctypes.c_char * (_NAME * BATCH))()
         self._iovecs = (Iovec * BATCH)()
         self._headers = (Mmsghdr * BATCH)()
-        data, names, iovecs = (ctypes.addressof(part) for part in (self._data, self._names, self._iovecs))
+        data, names, iovecs = (ctypes.addressof(part) for part in (self._held, self._names, self._iovecs))
         for index in range(BATCH):
             self._iovecs[index] = Iovec(data + index * _STRIDE, _LARGEST)
             self._headers[index].hdr.name = names + index * _NAME
@@ -131,7 +134,7 @@ class _Recvmmsg:
             if count < 0 and code not in (errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED):
                 raise OSError(code, os.strerror(code))
             return [], []
-        data = cast("bytes", self._data)  # a slice of a c_char array is bytes
+        data = self._data
         lengths = self._lengths[:count].tolist()
         datagrams = [data[start : start + length] for start, length in zip(self._starts, lengths, strict=False)]
         return datagrams, self._senders(count)

@@ -13,10 +13,17 @@ class Lag:
         self._longest = 0.0
         self._seconds: deque[float] = deque([0.0], maxlen=60)
 
-    def note(self, since: float, now: float, *, more: bool) -> None:
-        """At `now` what was read is stored; none of it came before `since`, unless there was `more` the last time."""
-        since = since if self._behind is None else self._behind
+    def since(self, looked: float, *, more: bool) -> float:
+        """Since when at the earliest waits what was read now: the last look, unless there was `more` than was read.
+
+        The receiver's thread asks; the others are the storing thread's.
+        """
+        since = looked if self._behind is None else self._behind
         self._behind = since if more else None
+        return since
+
+    def note(self, since: float, now: float) -> None:
+        """At `now` something is stored that waited since `since` at the earliest."""
         self._longest = max(self._longest, now - since)
 
     def tick(self) -> None:

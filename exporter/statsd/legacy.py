@@ -14,13 +14,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
     from windsock.catalog import Metric
 
     from .names import Found
 
 Form = Literal["legacy", "modern", "untagged"]
 Key = str | int
-"""What a held line waits for: its metric's form, or, as `_twin` has it, its modern twin."""
+"""What a held line waits for: its metric's form, or, as `_bare` has it, its modern twin."""
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
 # Airflow's default of `statsd_disabled_tags`: legacy names hold them, tags do not.
@@ -44,7 +46,7 @@ class LegacyForms:
         self._waiting: set[str] = set()
         self._doubted: set[str] = set()
         self._abandoned: list[Metric] = []
-        # Legacy names, as `_twin` has them, whose modern twin came, and those whose twin did not.
+        # Legacy names, as `_bare` has them, whose modern twin came, and those whose twin did not.
         self._twins: set[int] = set()
         self._single: set[int] = set()
 
@@ -54,10 +56,11 @@ class LegacyForms:
         if not metric.legacy:
             return None
         if found.form != "modern":
-            return self._choose_legacy(metric, _twin(found.form, found.labels))
+            return self._choose_legacy(metric, _bare(_masked(found.form).format_map(found.labels)))
         if carries(metric, labels):
             self._decide(metric, "modern")
-            self._meet_twins(metric, labels)
+            forms = (form for form in metric.legacy if _variables(form) <= labels.keys())
+            self.meet(_masked(form).format_map(labels) for form in forms)
             return None
         decided = self.decided.get(metric.name)
         if decided is None:
@@ -110,15 +113,24 @@ class LegacyForms:
         # Beyond the limit no twin is remembered: a fact that is lost is better than all facts counted twice.
         return "legacy" if bare in self._twins or len(self._twins) >= _LIMIT else Held(bare)
 
-    def _meet_twins(self, metric: Metric, labels: dict[str, str]) -> None:
-        for form in metric.legacy:
-            if _variables(form) <= labels.keys():
-                bare = _twin(form, labels)
-                if bare in self._single:
-                    self._single.discard(bare)
-                    self.generation += 1
-                if len(self._twins) < _LIMIT:
-                    self._twins.add(bare)
+    def twins(self, metric: Metric, labels: Container[str]) -> list[str] | None:
+        """The legacy names, with these labels in braces, of the lines of a metric that `choose` stores.
+
+        None where it would not store each line with these labels, or learn something from it.
+        """
+        if metric.legacy and (self.decided.get(metric.name) != "modern" or not carries(metric, labels)):
+            return None
+        return [_masked(form) for form in metric.legacy if all(name in labels for name in _variables(form))]
+
+    def meet(self, twins: Iterable[str]) -> None:
+        """Know of legacy names that their modern twin came."""
+        for name in twins:
+            bare = _bare(name)
+            if bare in self._single:
+                self._single.discard(bare)
+                self.generation += 1
+            if len(self._twins) < _LIMIT:
+                self._twins.add(bare)
 
     def _decide(self, metric: Metric, form: Form) -> None:
         if self.decided.get(metric.name) != form:
@@ -127,9 +139,13 @@ class LegacyForms:
             self.generation += 1
 
 
-def carries(metric: Metric, labels: dict[str, str]) -> bool:
+def carries(metric: Metric, labels: Container[str]) -> bool:
     """Whether labels hold what a legacy name would; `statsd_disabled_tags` may leave some of it out."""
-    return any(variables and variables <= labels.keys() for variables in map(_variables, metric.legacy))
+    for form in metric.legacy:
+        variables = _variables(form)
+        if variables and all(name in labels for name in variables):
+            return True
+    return False
 
 
 @cache
@@ -137,8 +153,13 @@ def _variables(form: str) -> frozenset[str]:
     return frozenset(_VARIABLE.findall(form)) - _DISABLED
 
 
-def _twin(form: str, labels: dict[str, str]) -> int:
+@cache
+def _masked(form: str) -> str:
+    """A form without what only legacy names hold."""
+    return _VARIABLE.sub(lambda found: "*" if found[1] in _DISABLED else found[0], form)
+
+
+def _bare(name: str) -> int:
     """What the two names of one fact have in common, as a number: however long they are, so many can be remembered."""
-    name = form.format_map({**labels, **dict.fromkeys(_DISABLED, "*")})
     # Airflow 3 writes the dots of an id as `__` in legacy names, Airflow 2 keeps them: compared alike.
     return hash(name.replace("__", "."))

@@ -7,8 +7,7 @@ name: `name,key=value:…` (InfluxDB), `name#key=value:…` (Librato), `na[key=v
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from windsock.exporter.series.number import parse_number
 
@@ -45,8 +44,7 @@ class LineError(ValueError):
         super().__init__(reason.replace("_", " "))
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """What a line says apart from its value: what a series can be chosen by."""
 
     name: str
@@ -58,8 +56,7 @@ class Head:
     """Tags without a name, or without a value; an empty value is none at all."""
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """One value of one head; `signed` says that it carries a sign, which makes a gauge's value a delta."""
 
     head: Head

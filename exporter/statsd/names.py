@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from windsock import catalog
 
@@ -34,8 +34,7 @@ _SHAPES = {
 }
 
 
-@dataclass(frozen=True)
-class Found:
+class Found(NamedTuple):
     """A metric, the labels that its name held, and the form in which the name came."""
 
     metric: catalog.Metric
@@ -107,6 +106,8 @@ class Names:
         self._ids = ids
         self._modern: dict[str, catalog.Metric] = {}
         self._patterns: list[tuple[str, re.Pattern[str], str, catalog.Metric]] = []
+        self._words: dict[str, list[tuple[str, re.Pattern[str], str, catalog.Metric]]] = {"": []}
+        """The patterns by the first word of the names that may match, in the same order; "" for all other words."""
         for metric in metrics:
             if _VARIABLE.search(metric.name):
                 self._add(metric.name, "modern", metric)
@@ -116,13 +117,21 @@ class Names:
                 self._add(form, form, metric)
         # The longest fixed beginning first, and of two equal ones that with more variables.
         self._patterns.sort(key=lambda row: (-len(row[0]), -row[1].groups))
+        words = {start.partition(".")[0] for start, *_ in self._patterns if "." in start}
+        for word in ("", *words):
+            self._words[word] = [row for row in self._patterns if "." not in row[0] or row[0].partition(".")[0] == word]
+
+    def modern(self, name: str) -> catalog.Metric | None:
+        """The metric that has exactly this modern name, which holds no labels."""
+        return self._modern.get(name)
 
     def find(self, name: str) -> Found | None:
         """Return what `name` stands for, or None where the catalogue does not know it."""
         metric = self._modern.get(name)
         if metric is not None:
             return Found(metric, {}, "modern")
-        for start, pattern, form, candidate in self._patterns:
+        patterns = self._words.get(name.partition(".")[0]) or self._words[""]
+        for start, pattern, form, candidate in patterns:
             match = pattern.fullmatch(name) if name.startswith(start) else None
             found = self._found(candidate, match.groupdict(), form) if match is not None else None
             if found is not None:

@@ -1,4 +1,4 @@
-"""The thread that listens: datagram sockets in batches, streams line by line, everything into one `Ingest`."""
+"""The thread that listens: datagram sockets in batches, streams line by line, everything into one `Storage`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from windsock.exporter.process.worker import Worker
 
 from .datagrams import BATCH, Datagrams
 from .line import LONGEST_LINE
+from .storage import Storage
 from .stream import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterable
+    from collections.abc import Hashable, Iterable
 
     from windsock.exporter.series.kinds import Counter
     from windsock.exporter.series.own import OwnMetrics
@@ -60,13 +61,12 @@ class Receiver(Worker):
         self.senders: Senders | None = None
         """Who is listened to; None: everyone."""
         self.relay: Relay | None = None
-        self.chores: tuple[Callable[[], None], ...] = ()
-        """What the thread that stores does about once a second for others."""
+        self.storage = Storage(ingest, rates)
+        """Where all of it goes."""
         self.woke = time.monotonic()
         """When the thread last looked for something to read."""
-        self._ingest = ingest
+        self._since = self.woke
         self._own = own
-        self._rates = rates
         self._stopping = threading.Event()
         self._selector = selectors.DefaultSelector()
         self._alarm, self._bell = socket.socketpair()
@@ -82,6 +82,11 @@ class Receiver(Worker):
         for listener in self.listeners:
             self._selector.register(listener.sock, selectors.EVENT_READ, listener)
 
+    def start(self) -> None:
+        """Receive, and store."""
+        self.storage.start()
+        super().start()
+
     def _receive(self) -> None:
         """An error of one socket is logged and does not end the others."""
         ticked = time.monotonic()
@@ -89,22 +94,21 @@ class Receiver(Worker):
             asked = time.monotonic()
             ready = self._selector.select(_WAIT)
             # What came while the thread waited woke it at once; what it finds may be as old as its last look.
-            since = time.monotonic() - (asked - self.woke)
+            self._since = time.monotonic() - (asked - self.woke)
             self.woke = time.monotonic()
             busy = False
+            if self.storage.full():
+                ready = []
             for key, _ in ready:
                 if key.data is None:
                     break
                 listener: Listener = key.data
                 try:
-                    more = self._serve(listener, cast("socket.socket", key.fileobj))
+                    busy |= self._serve(listener, cast("socket.socket", key.fileobj))
                 except OSError as error:
                     self._complain(listener, error)
                     if error.errno in _NO_FILES and key.fileobj is listener.sock:
                         self._rest(listener)
-                    continue
-                listener.lag.note(since, time.monotonic(), more=more)
-                busy |= more
             if not busy:
                 time.sleep(_PAUSE)
             if time.monotonic() - ticked >= 1:
@@ -113,13 +117,14 @@ class Receiver(Worker):
         self._drain()
 
     def stop(self) -> None:
-        """Take what has arrived, then close; returns when that is done."""
+        """Take and store what has arrived, then close; returns when that is done."""
         self._stopping.set()
         self._bell.close()
         if self.is_alive():
             self.join()
         for sock in list(self._streams):
             self._hang_up(sock)
+        self.storage.stop()
         for listener in self.listeners:
             listener.close()
         self._selector.close()
@@ -140,11 +145,7 @@ class Receiver(Worker):
         return {one.url: self._own.counter(name, listener=one.url) for one in self.listeners}
 
     def _tick(self, now: float) -> None:
-        self._ingest.tick()
-        for chore in self.chores:
-            chore()
         self.report()
-        self._rates.tick(now)
         self._hang_up_idle()
         for listener, since in list(self._resting.items()):
             if now - since >= _REST:
@@ -184,15 +185,17 @@ class Receiver(Worker):
         if not datagrams:
             return False
         self._received[listener.url].value += len(datagrams)
+        more = len(datagrams) == BATCH
+        since = listener.lag.since(self._since, more=more)
         if senders.count(senders[0]) == len(senders):
-            self._take(listener, datagrams, senders[0])
+            self._take(listener, datagrams, senders[0], since)
         else:
             by_sender: dict[Hashable, list[bytes]] = {}
             for datagram, sender in zip(datagrams, senders, strict=True):
                 by_sender.setdefault(sender, []).append(datagram)
             for sender, own in by_sender.items():
-                self._take(listener, own, sender)
-        return len(datagrams) == BATCH
+                self._take(listener, own, sender, since)
+        return more
 
     def _read_stream(self, listener: Listener, sock: socket.socket) -> bool:
         try:
@@ -206,20 +209,23 @@ class Receiver(Worker):
             return False
         stream = self._streams[sock] = self._streams.pop(sock)
         self._received[listener.url].value += 1
+        more = len(data) == _STREAM_READ
+        since = listener.lag.since(self._since, more=more)
         lines = stream.take(data)
         if len(stream.rest) > LONGEST_LINE:
-            self._own.counter("windsock_sample_errors_total", reason="line_too_long").value += 1
+            # Its beginning is as much too long, and who stores it counts that.
+            self.storage.put([stream.rest], stream.sender, listener.lag, since)
             stream.skip()
-        self._take(listener, lines, stream.sender)
-        return len(data) == _STREAM_READ
+        self._take(listener, lines, stream.sender, since)
+        return more
 
-    def _take(self, listener: Listener, lines: list[bytes], sender: Hashable) -> None:
+    def _take(self, listener: Listener, lines: list[bytes], sender: Hashable, since: float) -> None:
         if self._refuses(listener, sender):
             self._refused[listener.url].value += len(lines)
             return
         if self.relay is not None:
             self.relay.offer(lines)
-        self._ingest.feed(lines, sender)
+        self.storage.put(lines, sender, listener.lag, since)
 
     def _refuses(self, listener: Listener, sender: Hashable) -> bool:
         return self.senders is not None and listener.remote and not self.senders.allows(sender)
@@ -258,7 +264,7 @@ class Receiver(Worker):
         stream = self._streams.pop(sock)
         self._crowd.remove(sock)
         if stream.rest:
-            self._take(listener, [stream.rest], stream.sender)
+            self._take(listener, [stream.rest], stream.sender, self._since)
         sock.close()
 
     def _drain(self) -> None:

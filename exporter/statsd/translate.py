@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from windsock.settings.exporter import StatsD
 
@@ -14,9 +13,10 @@ from .custom import PREFIX, Custom
 from .legacy import Held, LegacyForms
 from .names import Ids, Names
 from .parse_times import ParseTimes
+from .shapes import Shapes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Container, Iterable
 
     from windsock.catalog import Kind, Metric
     from windsock.exporter.series.labels import Labels
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from .line import Head
     from .names import Found
     from .newcomers import Newcomers
+    from .shapes import Alike
     from .unmapped import Unmapped
 
 Operation = Literal["add", "set", "observe"]
@@ -46,8 +47,7 @@ _OPERATIONS: dict[tuple[str, str], Operation] = {
 }
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """A series, and what a value does to it. `factor` turns the value into the unit that the store keeps."""
 
     metric: Metric
@@ -65,8 +65,7 @@ class Target:
     """Tags that are no label, and why."""
 
 
-@dataclass(frozen=True)
-class Rejected:
+class Rejected(NamedTuple):
     """Nothing is stored; counted as `windsock_<kind>_total{…=reason}`."""
 
     kind: Literal["unmapped", "duplicates", "sample_errors", "ignored"]
@@ -98,6 +97,7 @@ class Translator:
         """What Airflow's names begin with; None where names are taken as they come."""
         self._prefix = f"{config.prefix}." if config.prefix else ""
         self._names = Names(metrics, self.ids)
+        self._shapes = Shapes()
         self._changes = 0
         self._turned: dict[str, float] = {}
 
@@ -149,6 +149,36 @@ class Translator:
             once=found.metric.note.sent_twice and found.form != "modern",
             left_out=(*left_out, *((label, why) for label, why in dropped.items() if label in tagged)),
         )
+
+    def recall(self, datagram: bytes, head: bytes) -> Alike | None:
+        """What `translate` would say of a datagram that has the shape of one before; `head` ends at its first colon."""
+        alike = self._shapes.find(datagram, head)
+        if alike is not None:
+            if alike.dag_id is not None:
+                self.ids.learn(alike.dag_id)
+            if alike.twins:
+                self.forms.meet(alike.twins)
+        return alike
+
+    def remember(self, datagram: bytes, head: Head, target: Target) -> None:
+        """Take a line that became `target` as the shape of others, where none of them could teach anything else."""
+        metric = target.metric
+        if not head.tags or head.odd or target.judged or head.dialect != self.dialect:
+            return
+        # Tags that are left out count once for each text, and what goes the long way remembers it without its value.
+        if target.left_out and target.operation != "observe":
+            return
+        if self._names.modern(head.name[len(self._prefix) :]) is not metric:
+            return
+        names = {key: _label(metric.note.aliases.get(key, key)) for key, _ in head.tags}
+        labels = set(names.values())
+        twins = self.forms.twins(metric, labels)
+        if len(labels) == len(head.tags) and twins is not None and not self._tells_version(metric, "modern", labels):
+            self._shapes.keep(datagram, head, target, names, twins)
+
+    def forget_shapes(self) -> None:
+        """What was translated before would be translated differently now."""
+        self._shapes.clear()
 
     def limit(self, budgets: Budgets) -> None:
         """Go on with these budgets of custom metrics."""
@@ -211,16 +241,21 @@ class Translator:
             self.dialect = dialect
             self._changes += 1
 
-    def _see_version(self, metric: Metric, form: str, labels: dict[str, str]) -> None:
+    def _see_version(self, metric: Metric, form: str, labels: Container[str]) -> None:
+        major = self._tells_version(metric, form, labels)
+        if major and self._may_turn("major"):
+            self.major = major
+            self._changes += 1
+
+    def _tells_version(self, metric: Metric, form: str, labels: Container[str]) -> str:
+        """Airflow's major version where a line says another than the known one; else empty."""
         first, until = metric.versions[0] if len(metric.versions) == 1 else ("", "")
         major = ""
         if until.startswith("3") or form == "dag_processing.last_duration.{file_name}":
             major = "2"
         elif first.startswith("3") or "bundle_name" in labels:
             major = "3"
-        if major and not self._told and major != self.major and self._may_turn("major"):
-            self.major = major
-            self._changes += 1
+        return major if major != self.major and not self._told else ""
 
     def _may_turn(self, what: str) -> bool:
         # Two installations at one exporter must not turn it back and forth with every line.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from windsock.exceptions import SettingsError
 from windsock.extras import MissingPackageError
 
 from . import tls, webconfig
+from .webconfig import Tls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +32,8 @@ class Rules:
 
     context: SSLContext | None = None
     """None: plain HTTP."""
+    tls: Tls = field(default_factory=Tls)
+    """What the context is made of."""
     allowed_sans: tuple[str, ...] = ()
     users: Users | None = None
     """None: everyone."""
@@ -55,6 +58,7 @@ def read(path: str | None) -> Rules:
     folder = Path(path).parent
     return Rules(
         context=tls.context(config.tls_server_config, folder, source),
+        tls=config.tls_server_config,
         allowed_sans=config.tls_server_config.client_allowed_sans,
         users=_users(config.basic_auth_users, source.origin(("basic_auth_users",))),
         headers=config.http_server_config.headers,

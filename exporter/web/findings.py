@@ -33,12 +33,12 @@ _OTLP = (
 
 
 def findings(pipeline: Pipeline) -> Iterator[Finding]:
-    """Yield all that somebody should do something about."""
+    """Yield all that somebody should do something about; what was lost, for an hour after the last of it."""
     yield from _silence(pipeline)
     yield from _prefixes(pipeline)
     yield from _parts(pipeline)
     dead = total(pipeline, "windsock_channel_dead_total")
-    if dead:
+    if pipeline.lately.grew("dead", dead):
         yield Finding(
             "callbacks.dead",
             "critical",
@@ -70,7 +70,7 @@ def _silence(pipeline: Pipeline) -> Iterator[Finding]:
     refused = sum(
         int(pipeline.own.counter("windsock_refused_total", listener=one.url).value) for one in pipeline.listeners()
     )
-    if arrived is None and refused:
+    if arrived is None and pipeline.lately.grew("refused", refused):
         yield Finding(
             "statsd.refused",
             "critical",
@@ -105,16 +105,18 @@ def _prefixes(pipeline: Pipeline) -> Iterator[Finding]:
             count = int(pipeline.own.counter("windsock_unmapped_total", prefix=start).value)
             found[other] = line, found.get(other, ("", 0))[1] + count
     for other, (line, count) in found.items():
-        yield Finding(
-            "statsd.prefix", "critical", f"{count:,} lines such as {line} are not stored:", f"{advice(other)}."
-        )
+        if pipeline.lately.grew(f"prefix {other}", count):
+            yield Finding(
+                "statsd.prefix", "critical", f"{count:,} lines such as {line} are not stored:", f"{advice(other)}."
+            )
 
 
 def _parts(pipeline: Pipeline) -> Iterator[Finding]:
     parts = pipeline.parts
+    down = parts.collector is not None and parts.collector.status() == "down"
     if parts.collector is not None:
         failing = parts.collector.failing()
-        if parts.collector.status() == "down":
+        if down:
             yield Finding("database.down", "critical", redact(f"The metadata database {parts.database()}."))
         else:
             for name, said in failing.items():
@@ -122,12 +124,13 @@ def _parts(pipeline: Pipeline) -> Iterator[Finding]:
                 yield Finding("database.query", "warning", redact(text))
     if parts.reconciler is not None:
         for name, said in parts.reconciler.problems().items():
-            yield Finding("reconciler.problem", "critical", redact(f"The reconciler: {name}: {said}."))
+            if name != "database" or not down:  # it reads the same one
+                yield Finding("reconciler.problem", "critical", redact(f"The reconciler: {name}: {said}."))
 
 
 def _listener(pipeline: Pipeline, one: Listener) -> Iterator[Finding]:
     drops = int(pipeline.own.counter("windsock_kernel_drops_total", listener=one.url).value)
-    if drops:
+    if pipeline.lately.grew(f"drops {one.url}", drops):
         yield Finding(
             "statsd.drops",
             "warning",
@@ -148,17 +151,21 @@ def _losses(pipeline: Pipeline) -> Iterator[Finding]:
     relay = pipeline.relay()
     if relay is not None and relay.problem:
         yield Finding("statsd.relay", "warning", f"The relay {relay.url} gets nothing: {relay.problem}.")
+    if pipeline.forward is not None and pipeline.forward.problem:
+        yield Finding("otlp.forward", "warning", f"exporter.otlp.forward gets nothing: {pipeline.forward.problem}.")
+    if pipeline.broker is not None and pipeline.broker.problem:
+        yield Finding("celery.broker", "warning", f"exporter.celery.broker can't be read: {pipeline.broker.problem}.")
     if pipeline.reloaded.startswith("failed"):
         yield Finding("exporter.reload", "warning", f"The last reload {pipeline.reloaded}")
     for budget, times in pipeline.store.budget.overflows.items():
-        if times:
+        if pipeline.lately.grew(f"overflow {budget}", times):
             yield Finding(
                 "exporter.overflow",
                 "warning",
                 f"The budget of exporter.budgets.{budget} kept {times:,} new series out.",
             )
     errors = int(pipeline.own.counter("windsock_ingest_errors_total").value)
-    if errors:
+    if pipeline.lately.grew("errors", errors):
         yield Finding(
             "exporter.errors",
             "critical",

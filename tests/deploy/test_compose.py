@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from windsock import parts
+from windsock.attaching import secrets
+
 FILES = ("docker-compose.observability.yaml", "deploy/airflow.override.yaml")
 PINNED = re.compile(r"[\w./-]+:v?\d+\.\d+\.\d+")
 
@@ -51,7 +54,19 @@ def test_every_part_is_there(services):
         "elasticsearch",
         "filebeat",
         "log-watch",
+        "airflow",
     }
+
+
+def test_each_profile_is_whole_by_itself(services):
+    profiles = {name: service["profiles"] for name, service in services.items()}
+    assert {name for name, where in profiles.items() if where == ["core"]} == {
+        "exporter", "prometheus", "alertmanager", "grafana",
+    }  # fmt: skip
+    assert {name for name, where in profiles.items() if where == ["logs"]} == {"elasticsearch", "filebeat", "log-watch"}
+    assert profiles["airflow"] == ["demo"]
+    for name, service in services.items():
+        assert all(profiles[other] == profiles[name] for other in service.get("depends_on", {})), name
 
 
 def test_every_image_is_pinned(services, root):
@@ -63,6 +78,7 @@ def test_every_image_is_pinned(services, root):
     for line in (root / "deploy/exporter/Dockerfile").read_text().splitlines():
         if line.startswith("FROM"):
             assert re.match(r"FROM python:3\.12-slim( AS \w+)?$", line), line
+    assert f"FROM apache/airflow:{parts.AIRFLOW.current}\n" in (root / "deploy/airflow/Dockerfile").read_text()
 
 
 def test_elastics_parts_are_of_one_version(services):
@@ -73,7 +89,8 @@ def test_elastics_parts_are_of_one_version(services):
 def test_every_mounted_path_of_the_host_is_in_the_tree(services, root, mounted):
     for name, service in services.items():
         for source, _, _ in mounted(service):
-            if source.startswith("."):
+            # `windsock init --compose` makes what is in deploy/secrets.
+            if source.startswith(".") and not source.startswith("./deploy/secrets/"):
                 assert (root / source).exists(), f"{name} mounts {source}"
     assert (root / services["exporter"]["build"]["dockerfile"]).is_file()
 
@@ -82,7 +99,7 @@ def test_what_comes_from_the_host_is_mounted_read_only(services, mounted):
     for name, service in services.items():
         for source, target, mode in mounted(service):
             # Its test line is written beside the logs.
-            beside_the_logs = name == "log-watch" and source == "airflow-logs"
+            beside_the_logs = name in {"log-watch", "airflow"} and source == "airflow-logs"
             if source.startswith(".") or (source == "airflow-logs" and not beside_the_logs):
                 assert mode == "ro", f"{name}: {target}"
 
@@ -105,25 +122,27 @@ def test_no_password_stands_in_a_file(compose_text, services, root):
     for name, service in services.items():
         for key, value in service.get("environment", {}).items():
             if re.search(r"PASSWORD|SECRET|TOKEN|KEY", key):
-                assert value.startswith("given-") or not value, f"{name}: {key} has a value of its own"
-    required = set(re.findall(r"\$\{(\w+):\?", compose_text))
-    assert required == {"GRAFANA_ADMIN_PASSWORD", "ELASTIC_PASSWORD", "WEB_PASSWORD"}
+                assert value.startswith("/run/secrets/"), f"{name}: {key} has a value of its own"
+    # Nor in .env, which is no place for one either.
+    assert re.findall(r"\$\{(\w+):\?", compose_text) == []
+    assert [one for one in re.findall(r"\$\{(\w+)", compose_text) if re.search("PASSWORD|TOKEN|KEY", one)] == []
     for file in (root / "deploy").rglob("*"):
-        if file.is_file() and file.suffix in (".yml", ".yaml", ".json"):
+        if file.is_file() and file.suffix in (".yml", ".yaml", ".json") and "helm" not in file.parts:
             for value in re.findall(
                 r"(?i)(?:password|secret|token)\"?\s*:\s*[\"']?((?:ApiKey )?[^\s\"'}]+)", file.read_text()
             ):
-                assert value.startswith(("${", "$${", "$__env{")), f"{file}: {value}"
+                assert value.startswith(("${", "$${", "$__file{")), f"{file}: {value}"
 
 
 def test_elasticsearch_asks_who_is_there(services):
     environment = services["elasticsearch"]["environment"]
     assert environment["xpack.security.enabled"] == "true"
-    assert environment["ELASTIC_PASSWORD"] == "given-ELASTIC_PASSWORD"
+    assert services["elasticsearch"]["secrets"] == ["elastic_password"]
 
 
 @pytest.mark.parametrize(
-    "name", ["exporter", "prometheus", "alertmanager", "grafana", "elasticsearch", "filebeat", "log-watch"]
+    "name",
+    ["exporter", "prometheus", "alertmanager", "grafana", "elasticsearch", "filebeat", "log-watch", "airflow"],
 )
 def test_every_service_is_watched_restarted_bounded_and_can_gain_no_privileges(services, name):
     service = services[name]
@@ -132,17 +151,19 @@ def test_every_service_is_watched_restarted_bounded_and_can_gain_no_privileges(s
     assert service["restart"] == "unless-stopped"
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
     assert service["cap_drop"] == ["ALL"]
-    # Elasticsearch writes its keystore beside its configuration.
-    assert service.get("read_only") is True or name == "elasticsearch"
+    assert re.fullmatch(r"[1-9]\d*:\d+", service["user"])
+    # Elasticsearch writes its keystore beside its configuration, Airflow into its home.
+    assert service.get("read_only") is True or name in {"elasticsearch", "airflow"}
     assert "no-new-privileges:true" in service["security_opt"]
     assert "privileged" not in service
     assert service["logging"]["options"]["max-size"]
 
 
 def test_the_superuser_is_elasticsearchs_alone(services, root, override):
-    told = {name: set(service.get("environment", {})) for name, service in services.items()}
-    assert [name for name, variables in told.items() if "ELASTIC_PASSWORD" in variables] == ["elasticsearch"]
-    assert "LOGS_API_KEY" in told["filebeat"] & told["log-watch"]
+    told = {name: set(service.get("secrets", [])) for name, service in services.items()}
+    assert [name for name, secrets in told.items() if "elastic_password" in secrets] == ["elasticsearch"]
+    assert [name for name, secrets in told.items() if "logs_write_key" in secrets] == ["filebeat"]
+    assert [name for name, secrets in told.items() if "airflow_database" in secrets] == ["exporter"]
     for file in (root / "deploy").rglob("*"):
         if file.is_file() and file.name != "logs-admin.yaml":
             assert "ELASTIC_PASSWORD" not in file.read_text(), file
@@ -152,7 +173,7 @@ def test_the_superuser_is_elasticsearchs_alone(services, root, override):
 def test_a_task_reaches_no_prometheus_and_no_grafana(compose, services, override):
     where = {name: set(service["networks"]) for name, service in services.items()}
     assert {name for name, networks in where.items() if "airflow" in networks} == {
-        "exporter", "alertmanager", "elasticsearch",
+        "exporter", "alertmanager", "elasticsearch", "airflow",
     }  # fmt: skip
     assert where["filebeat"] == {"logs"}
     assert where["prometheus"] == {"metrics"}
@@ -169,10 +190,23 @@ def test_a_service_waits_until_what_it_needs_is_healthy(services):
     assert {"exporter", "alertmanager"} <= set(services["prometheus"]["depends_on"])
 
 
-def test_it_does_not_start_without_the_passwords(compose_text):
-    assert compose_text.count("${WEB_PASSWORD:?") == 2
-    assert "${ELASTIC_PASSWORD}" not in compose_text
-    assert "PASSWORD:-" not in compose_text
+def test_every_secret_is_made_by_init_and_is_given_to_somebody(compose, services):
+    made = {path.path.name for path in secrets.changes(Path("nowhere"))}
+    used = {secret for service in services.values() for secret in service.get("secrets", [])}
+    # Airflow's callbacks have the password of `airflow`, in an Airflow that is not of this file.
+    assert set(compose["secrets"]) == used == made - {"alertmanager_password"}
+    for name, secret in compose["secrets"].items():
+        assert secret == {"file": f"./deploy/secrets/{name}"}
+    for name, service in services.items():
+        given = re.findall(r"/run/secrets/(\w+)", str(service))
+        assert set(given) <= set(service.get("secrets", [])), name
+
+
+def test_who_has_no_way_out_needs_none(compose, services):
+    assert compose["networks"]["logs"]["internal"] is True
+    for name, service in services.items():
+        if service["networks"] == ["logs"]:
+            assert "ports" not in service, name
 
 
 def test_the_page_for_users_names_every_variable_and_every_address(root, compose_text, services):

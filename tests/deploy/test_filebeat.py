@@ -62,7 +62,7 @@ def test_it_speaks_to_the_elasticsearch_of_the_stack_with_a_key_of_its_own(fileb
     assert "elasticsearch" in services
     assert output["api_key"] == "${LOGS_API_KEY}"
     assert "username" not in output
-    assert "LOGS_API_KEY" in services["filebeat"]["environment"]
+    assert 'LOGS_API_KEY="$(cat /run/secrets/logs_write_key)" exec filebeat' in services["filebeat"]["entrypoint"][-1]
 
 
 def test_the_logs_of_the_volume_are_where_filebeat_looks(tasks, services, mounted):

@@ -33,21 +33,22 @@ def stack(services, mounted, root, tmp_path):
         text = text.replace("127.0.0.1:9093", "alertmanager:9093")
         for name, port in ports.items():
             text = text.replace(name, f"127.0.0.1:{port}")
-        return text.replace("/etc/", f"{tmp_path}/etc/")
+        return text.replace("/etc/", f"{tmp_path}/etc/").replace("/run/", f"{tmp_path}/run/")
 
+    (tmp_path / "run/secrets").mkdir(parents=True)
+    (tmp_path / "run/secrets/web_password").write_text(PASSWORD)
     for name in ("prometheus", "alertmanager"):
         for source, target, _ in mounted(services[name]):
             place = tmp_path / target.lstrip("/")
             place.parent.mkdir(parents=True, exist_ok=True)
             if target.endswith("/secrets"):
                 place.mkdir()
-                (place / "web_password").write_text(PASSWORD)
-                (place / f"{name}.web.yml").write_text(yaml.safe_dump({"basic_auth_users": {"windsock": hashed}}))
             elif source.startswith("."):
                 path = root / source
                 shutil.copytree(path, place) if path.is_dir() else shutil.copy(path, place)
-        config = tmp_path / f"etc/{name}/{name}.yml"
-        config.write_text(local(config.read_text()))
+        (tmp_path / f"run/secrets/{name}_web").write_text(yaml.safe_dump({"basic_auth_users": {"windsock": hashed}}))
+        for config in (tmp_path / f"etc/{name}/{name}.yml", tmp_path / f"etc/{name}/http.yml"):
+            config.write_text(local(config.read_text()))
     programs = {"prometheus": find("prometheus", "prometheus"), "alertmanager": str(current("alertmanager"))}
     for (name, port), data in zip(ports.items(), ("--storage.tsdb.path", "--storage.path"), strict=True):
         flags = [local(flag) for flag in services[name.partition(":")[0]]["command"] if not flag.startswith(data)]

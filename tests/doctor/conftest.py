@@ -126,7 +126,7 @@ class Installation:
             **{
                 "alertmanager": {"urls": [self.alertmanager.url]},
                 "prometheus": {"urls": [self.prometheus.url]},
-                "doctor": {"exporter": f"http://{self.exporter.web.address}"},
+                "doctor": {"exporters": [f"http://{self.exporter.web.address}"]},
                 "metadata": {"url": "${AIRFLOW_DB}"},
                 "callbacks": {"spool": {"dir": str(self.spool)}},
                 **changes,

@@ -6,6 +6,7 @@ import grp
 import os
 import socket
 import stat
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +17,7 @@ from windsock.airflow.versions import NEWEST
 from windsock.exceptions import WindsockError
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.exporter.service import Service
-from windsock.exporter.statsd import receiver
+from windsock.exporter.statsd import receiver, storage
 
 HEARTBEAT = "airflow_scheduler_heartbeat_total"
 DROPS = 'windsock_kernel_drops_total{listener="udp://127.0.0.1:0"}'
@@ -42,6 +43,21 @@ def becomes(scrape, eventually):
         eventually(lambda: scrape(service).get(name) == expected)
 
     return wait
+
+
+@pytest.fixture
+def held():
+    """Hold up the thread that stores, until the event that is returned."""
+    go_on = threading.Event()
+
+    def hold(service) -> threading.Event:
+        stopped, tick = threading.Event(), service._ingest.tick
+        service._ingest.tick = lambda: stopped.set() or go_on.wait(180) or tick()
+        assert stopped.wait(180)
+        return go_on
+
+    yield hold
+    go_on.set()
 
 
 @pytest.fixture
@@ -108,6 +124,37 @@ class TestUdp:
             eventually(all_told)
         assert 0 < found[HEARTBEAT] < sent
         assert found['windsock_datagrams_total{listener="udp://127.0.0.1:0"}'] == found[HEARTBEAT]
+
+    def test_it_is_read_while_the_storing_takes_long(self, held, serve, scrape, becomes, eventually):
+        """The buffer holds some five datagrams, the queue all of them."""
+        service = serve("udp://127.0.0.1:0", statsd={"read_buffer": "4KiB"})
+        go_on = held(service)
+        received = service.own.counter("windsock_datagrams_total", listener="udp://127.0.0.1:0")
+        for number in range(100):
+            send(service, LINE)
+            eventually(lambda taken=number: received.value > taken)
+        assert HEARTBEAT not in scrape(service)
+        go_on.set()
+        becomes(service, 100)
+        assert scrape(service)[DROPS] == 0
+
+    def test_a_queue_that_is_full_leaves_the_rest_to_the_kernel(self, held, serve, scrape, eventually, monkeypatch):
+        monkeypatch.setattr(storage, "_MOST_WAITING", 50_000)
+        service = serve("udp://127.0.0.1:0", statsd={"read_buffer": "4KiB"})
+        go_on = held(service)
+        sent = 0
+
+        def drops() -> float:
+            nonlocal sent
+            send(service, *[LINE] * 500)
+            sent += 500
+            return service._receiver.storage.full() and scrape(service)[DROPS]
+
+        eventually(drops)
+        waiting = service._receiver.storage
+        assert waiting._offered - waiting._taken < 50_000 + 512 * 100, "one batch more at most"
+        go_on.set()
+        eventually(lambda: scrape(service).get(HEARTBEAT, 0) + scrape(service)[DROPS] == sent)
 
     def test_the_buffer_that_was_granted_is_shown(self, serve, scrape):
         service = serve("udp://127.0.0.1:0", statsd={"read_buffer": "128KiB"})

@@ -29,7 +29,13 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "matrix.md"
 LOGS = ROOT / ".windsock" / "matrix"
 GREEN = "green"
-TITLES = {"prometheus": "Prometheus", "alertmanager": "Alertmanager", "victoriametrics": "VictoriaMetrics"}
+TITLES = {
+    "prometheus": "Prometheus",
+    "alertmanager": "Alertmanager",
+    "victoriametrics": "VictoriaMetrics",
+    "helm": "Helm",
+    "kubeconform": "kubeconform",
+}
 """By name in `programs.MODULES`."""
 _HEADER = ("| check | on | |", "|---|---|---|")
 PATIENCE = 1800.0
@@ -65,6 +71,8 @@ CHECKS = {
     "exposition": Check(("promtool", "prometheus"), ("exporter/test_exposition.py", "exporter/test_prometheus.py")),
     "restarts": Check(("prometheus", "alertmanager"), ("alerts/test_prometheus.py",)),
     "outages": Check(("alertmanager",), ("exporter/reconciler/test_outages.py",)),
+    "chart": Check(("helm", "kubeconform"), ("matrix/chart.py",)),
+    "compose": Check((), ("matrix/compose.py",)),
     "up --check": Check(("prometheus", "alertmanager")),
 }
 
@@ -96,6 +104,7 @@ def run(name: str, chosen: dict[str, str]) -> str:
 
 def row(name: str, chosen: dict[str, str], result: str) -> str:
     said = ", ".join(f"{TITLES[part]} {version}" for part, version in chosen.items())
+    said = said or "the newest that compose pins, Filebeat and Elasticsearch the oldest"
     return f"| {name} | {said} | {result} |"
 
 

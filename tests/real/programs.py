@@ -88,6 +88,22 @@ MODULES = (
         f"github.com/prometheus/common/version.Version={parts.STATSD_EXPORTER.current}",
         {"statsd_exporter": "."},
     ),
+    Module(
+        parts.HELM,
+        "helm",
+        "helm.sh/helm/v4",
+        f"v{parts.HELM.current}",
+        f"helm.sh/helm/v4/internal/version.version=v{parts.HELM.current}",
+        {"helm": "./cmd/helm"},
+    ),
+    Module(
+        parts.KUBECONFORM,
+        "kubeconform",
+        "github.com/yannh/kubeconform",
+        f"v{parts.KUBECONFORM.current}",
+        f"main.version=v{parts.KUBECONFORM.current}",
+        {"kubeconform": "./cmd/kubeconform"},
+    ),
 )
 PROGRAMS = {program: module for module in MODULES for program in module.commands}
 

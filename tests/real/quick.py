@@ -16,6 +16,7 @@ LEFT_OUT = {
         "callbacks/airflow",
         "callbacks/test_channels.py::test_credentials_of_airflow_connections",
         "callbacks/test_metrics.py",
+        "core/test_secrets_backends.py",
         "core/test_catalog.py::test_the_registry_of_the_installed_airflow_is_the_one_that_is_kept",
         "e2e",
         "examples/test_configuration.py",
@@ -75,6 +76,7 @@ LEFT_OUT = {
         "dashboards/test_prometheus.py",
         "deploy/test_web.py",
         "doctor/test_faults.py",
+        "doctor/test_trial.py",
         "exporter/test_custom_rules.py",
     ),
 }

@@ -23,6 +23,7 @@ class Configured:
     """Where it was found, in words; empty: nothing of Airflow is configured here."""
     _environ: Mapping[str, str] = field(repr=False)
     _file: configparser.ConfigParser = field(repr=False)
+    path: Path = Path("airflow.cfg")
 
     def get(self, section: str, key: str, default: str = "") -> str:
         """Return a value as Airflow would: the environment's, then the file's, then `default`."""
@@ -33,6 +34,13 @@ class Configured:
         """Return a switch."""
         text = self.get(section, key)
         return text.strip().lower() in _TRUE if text else default
+
+    def changed(self) -> float | None:
+        """When the file was changed, as Unix time; None: there is none."""
+        try:
+            return self.path.stat().st_mtime
+        except OSError:
+            return None
 
 
 def read(environ: Mapping[str, str] | None = None) -> Configured:
@@ -51,4 +59,4 @@ def read(environ: Mapping[str, str] | None = None) -> Configured:
         found.append(f"{path}, which can't be read")
     if any(name.startswith("AIRFLOW__") for name in environ):
         found.append("the environment")
-    return Configured(" and ".join(found), environ, file)
+    return Configured(" and ".join(found), environ, file, path)

@@ -91,7 +91,18 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "OpenTelemetry's points by what became of them: stored, repeated (nothing new), or why they were left out.",
         ("outcome",),
     ),
-    ("windsock_otlp_requests_total", "counter", "OpenTelemetry's exports by the answer's HTTP status.", ("status",)),
+    (
+        "windsock_otlp_requests_total",
+        "counter",
+        "OpenTelemetry's exports by the answer's HTTP status; of gRPC's the one that means the same.",
+        ("status",),
+    ),
+    (
+        "windsock_otlp_forwarded_points_total",
+        "counter",
+        "Points passed on as OpenTelemetry's: taken, rejected by the other side, or given up until the next (failed).",
+        ("outcome",),
+    ),
     ("windsock_otlp_instances", "gauge", "Processes whose OpenTelemetry exports are remembered.", ()),
     ("windsock_otlp_streams", "gauge", "Sets of attributes that are remembered of them.", ()),
     (
@@ -100,6 +111,20 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "Such sets that were forgotten: heard of no more (silent), or to make room (crowded).",
         ("reason",),
     ),
+    (
+        "airflow_celery_queue_messages",
+        "gauge",
+        "Tasks that wait in a queue of Celery's broker, and no worker has taken.",
+        ("queue",),
+    ),
+    (
+        "airflow_celery_unacked_messages",
+        "gauge",
+        "Tasks that Celery's workers have taken and not finished: they run, or wait in a worker.",
+        (),
+    ),
+    ("airflow_celery_workers", "gauge", "Celery's workers whose heartbeats the broker passes on.", ()),
+    ("windsock_celery_up", "gauge", "Whether Celery's broker could be read: 1 or 0.", ()),
     ("windsock_series", "gauge", "Series in the store; a histogram counts as one.", ()),
     (
         "windsock_metric_series",

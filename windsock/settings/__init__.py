@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from windsock.settings.model import Addresses, Alertmanager, Http, Links, Settings, load, validate
+    from windsock.settings.http import Http
+    from windsock.settings.model import Addresses, Alertmanager, Links, Settings, load, validate
 else:
 
     def __getattr__(name: str) -> Any:

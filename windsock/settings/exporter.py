@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat, ValidationInfo, field_validator, model_validator
 from typing_extensions import Self
 
-from windsock.settings.formats import Address, Listen, Mode, Network, Relay
+from windsock.settings.formats import Address, Listen, Mode, Network, Reference, Relay, Url
+from windsock.settings.http import Http
 from windsock.settings.section import Public, Section
 from windsock.settings.units import Duration, Size
 
@@ -53,6 +54,8 @@ class Otlp(Section):
 
     listen: Address | None = None
     """Where OTLP over HTTP is received, such as 127.0.0.1:4318; None: nowhere. It needs the extra `otlp`."""
+    grpc: Address | None = None
+    """Where OTLP over gRPC is received, such as 127.0.0.1:4317; None: nowhere."""
     prefix: str = "airflow"
     """Airflow's `[metrics] otel_prefix`."""
     allow: tuple[Network, ...] = ()
@@ -62,9 +65,34 @@ class Otlp(Section):
     forget: Duration = Field(default=900.0, ge=60)
     """A process that was silent for so long is forgotten. It must be longer than Airflow's interval between two
     exports: what exports for the first time later than that after its start is not counted."""
+    forward: Url | None = None
+    """Where all series are passed on to as OpenTelemetry's: a collector, Mimir, a vendor's intake. Without a path it is
+    /v1/metrics there. It needs the extra `otlp`."""
+    forward_interval: Duration = Field(default=60.0, ge=1)
+    """Time from one of these exports to the next."""
+    http: Http = Http()
+    """How to speak to `forward`."""
     streams: int = Field(default=500_000, ge=1000)
     """Sets of attributes of all processes that are remembered; beyond, the processes that were silent for longest are
     forgotten earlier."""
+
+    @property
+    def receives(self) -> bool:
+        """Whether there is an address at all."""
+        return self.listen is not None or self.grpc is not None
+
+
+class Celery(Section):
+    """Celery's broker, where Airflow runs tasks by it: what waits in its queues, and how many workers listen."""
+
+    broker: Reference | None = None
+    """${VARIABLE} with the URL of a Redis, as Airflow's [celery] broker_url: redis:// or rediss://; None: not read."""
+    queues: tuple[str, ...] = Field(default=("default",), min_length=1, max_length=100)
+    """The queues of Airflow's tasks; the first is [operators] default_queue."""
+    key_prefix: str = ""
+    """Airflow's [celery_broker_transport_options] global_keyprefix."""
+    interval: Duration = Field(default=15.0, ge=1)
+    timeout: Duration = Field(default=5.0, ge=0.2)
 
 
 class Web(Section):
@@ -114,6 +142,7 @@ class Exporter(Section):
 
     statsd: StatsD = StatsD()
     otlp: Otlp = Otlp()
+    celery: Celery = Celery()
     web: Web = Web()
     naming: Naming = "prometheus"
     """Whose metric names: windsock's own (prometheus), the official Helm chart's, or statsd_exporter's."""
@@ -130,6 +159,6 @@ class Exporter(Section):
 
     @model_validator(mode="after")
     def _one_naming(self) -> Self:
-        if self.otlp.listen is not None and (self.naming != "prometheus" or self.mapping_config is not None):
-            raise ValueError("otlp.listen: OpenTelemetry's metrics have windsock's own names only: naming prometheus")
+        if self.otlp.receives and (self.naming != "prometheus" or self.mapping_config is not None):
+            raise ValueError("otlp: OpenTelemetry's metrics have windsock's own names only: naming prometheus")
         return self

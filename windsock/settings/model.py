@@ -29,7 +29,6 @@ from windsock.settings.callbacks import Callbacks
 from windsock.settings.exporter import Exporter
 from windsock.settings.formats import (
     AlertmanagerVersion,
-    Headers,
     Patterns,
     PrometheusVersion,
     Reference,
@@ -40,6 +39,7 @@ from windsock.settings.formats import (
     Urls,
     no_default,
 )
+from windsock.settings.http import Http
 from windsock.settings.logs import Logs
 from windsock.settings.matching import Match, Severity
 from windsock.settings.mute import Mute
@@ -71,19 +71,6 @@ class Plugin(Section):
     """${VARIABLE}: who sends its value as a bearer token may read /windsock/metrics; none: users of Airflow only."""
     listeners: bool = True
     """Whether states of runs, import errors and asset events are sent with Airflow's own StatsD lines."""
-
-
-class Http(Section):
-    """How to speak to Alertmanager, Prometheus or Grafana; the names of Prometheus' http_config."""
-
-    ca_file: str | None = None
-    cert_file: str | None = None
-    key_file: str | None = None
-    username: str | None = None
-    password: Reference | None = None
-    bearer: Reference | None = None
-    headers: Headers = {}
-    """`${VARIABLE}` in a value is the variable's."""
 
 
 class Alertmanager(Section):
@@ -127,10 +114,10 @@ class Grafana(Section):
 
 
 class Doctor(Section):
-    """How `windsock doctor` reaches the exporter; it finds the others in their own sections."""
+    """How `windsock doctor` reaches the exporters; it finds the others in their own sections."""
 
-    exporter: Url | None = None
-    """Its base URL; None: links.exporter, or what exporter.web says."""
+    exporters: Urls = ()
+    """The base URL of each; without one links.exporter, or what exporter.web says."""
     http: Http = Http()
 
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 Key: TypeAlias = tuple[str | int, ...]
 
+SYSTEM = Path("/etc/windsock/windsock.yaml")
+"""What is read where no other file is named."""
 _ENV_PREFIX = "WINDSOCK__"
 _SHOWN = 80
 
@@ -63,7 +65,7 @@ def find(path: str | Path | None, environ: Mapping[str, str], *, cwd: bool) -> P
                 raise SettingsError([f"{named}: no such file (from {origin})"])
             return Path(named)
     places = [Path("windsock.yaml")] if cwd else []
-    return next((place for place in [*places, Path("/etc/windsock/windsock.yaml")] if place.is_file()), None)
+    return next((place for place in [*places, SYSTEM] if place.is_file()), None)
 
 
 def read(

@@ -141,8 +141,8 @@ class PastRuns(Query):
                 yield "airflow_db_dag_run_usual_seconds", key, past.usual
             if past.pause is not None and dag.scheduled and not dag.paused:
                 yield "airflow_db_dag_success_pause_seconds", key, past.pause
-                dues = [*active.get(dag_id, ()), *([dag.next_due] if dag.next_due is not None else [])]
-                yield "airflow_db_dag_success_lag_seconds", key, look.age(past.unmet(dues))
+                awaited = [*active.get(dag_id, ()), *([dag.next_due] if dag.next_due is not None else [])]
+                yield "airflow_db_dag_success_lag_seconds", key, look.age(past.unmet(awaited))
             if dag.paused and 0 < dag.most_failures <= past.failures:
                 yield "airflow_db_dag_paused_by_failures", key, 1
         yield from self._ratios(look)

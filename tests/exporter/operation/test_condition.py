@@ -11,6 +11,7 @@ from real.server import free_port
 
 from windsock.airflow.versions import NEWEST
 from windsock.exporter import parts
+from windsock.exporter.series.lately import LATELY, Lately
 from windsock.exporter.service import Service
 from windsock.settings import Settings
 
@@ -53,6 +54,16 @@ def test_a_finding_is_1_while_it_lasts_and_then_0(serve, scrape):
     assert scrape(service)[name] == 1
     service.started += 90
     assert scrape(service)[name] == 0
+
+
+def test_what_was_lost_is_over_an_hour_later(serve, scrape, monkeypatch):
+    service, now = serve("udp://127.0.0.1:0"), [0.0]
+    monkeypatch.setattr(service, "lately", Lately(lambda: now[0]))
+    name = 'windsock_doctor_finding{check="statsd.drops",severity="warning"}'
+    dropped = service.own.counter("windsock_kernel_drops_total", listener=service.listeners()[0].url)
+    for drops, at, lasts in ((3, 0, 1), (3, LATELY - 1, 1), (3, LATELY + 1, 0), (4, LATELY + 2, 1)):
+        dropped.value, now[0] = drops, at
+        assert scrape(service)[name] == lasts
 
 
 def test_what_came_and_ended_is_no_health_either(serve, look, lines, replay):
@@ -162,9 +173,11 @@ class TestParts:
     def test_nothing_is_well(self, running, look, eventually):
         url = f"postgresql://bob:hunter22@127.0.0.1:{free_port()}/airflow"
         service = running(url, alertmanager={"urls": [f"http://127.0.0.1:{free_port()}"]})
-        eventually(lambda: "The reconciler: database:" in look(service).sections.get("What needs attention", ""))
+        eventually(lambda: "can't read the database; see above" in look(service).sections["Beside StatsD"])
+        eventually(lambda: "The metadata database" in look(service).sections.get("What needs attention", ""))
         page = look(service)
         said = page.sections["What needs attention"]
+        assert "The reconciler: database:" not in said  # it is the same fault
         assert re.search(
             r"The metadata database postgresql://bob:\*\*\*@\S+: can't be read: connection: .*refused", said
         )

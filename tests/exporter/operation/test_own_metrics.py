@@ -96,16 +96,16 @@ def test_a_buffer_that_the_kernel_does_not_grant_is_told(serve, scrape, caplog):
 def test_drops_and_unread_bytes_are_the_kernels(lines, serve, send, scrape, eventually):
     service = serve("udp://127.0.0.1:0", statsd={"read_buffer": "4KiB"})
     name = 'listener="udp://127.0.0.1:0"}'
-    held = service._ingest.tick
+    held = service._receiver._hang_up_idle
     go_on, stopped = threading.Event(), threading.Event()
-    service._ingest.tick = lambda: stopped.set() or go_on.wait(120) or held()
+    service._receiver._hang_up_idle = lambda: stopped.set() or go_on.wait(120) or held()
     assert stopped.wait(120)
     sent = 5000
     send(service.addresses()[0], *[lines.heartbeat] * sent)
     figures = scrape(service)
     assert figures[f"windsock_receive_backlog_bytes{{{name}"] > 1000
     assert figures[f"windsock_kernel_drops_total{{{name}"] > 0
-    service._ingest.tick = held
+    service._receiver._hang_up_idle = held
     eventually(lambda: time.monotonic() - service._receiver.woke > 1.5)
     go_on.set()
     eventually(lambda: scrape(service)[f"windsock_receive_backlog_bytes{{{name}"] == 0)

@@ -180,7 +180,7 @@ class TestHealth:
         go_on, stopped = threading.Event(), threading.Event()
         service._ingest.tick = lambda: stopped.set() or go_on.wait(120) or stuck()
         assert stopped.wait(120)
-        service._receiver.woke -= 10
+        service._receiver.storage.woke -= 10
         answer = requests.get(f"http://{service.web.address}/-/healthy", timeout=60)
         assert (answer.status_code, answer.text) == (503, "nothing is being received any more\n")
         assert "not receiving" in requests.get(f"http://{service.web.address}/", timeout=60).text
@@ -236,7 +236,7 @@ class TestStartAndEnd:
             connection.connect(f"{tmp_path}/s")
             eventually(lambda: len(service._receiver._streams) == 1)
             service._ingest.tick = lambda: time.sleep(1.5)
-            eventually(lambda: time.monotonic() - service._receiver.woke > 0.7)
+            eventually(lambda: time.monotonic() - service._receiver.storage.woke > 0.7)
             send(service.addresses()[0], *[lines.heartbeat] * 100)
             connection.sendall(f"{lines.heartbeat}\n{lines.heartbeat}".encode())
         assert service.store.families[lines.series].series[()].value == 102

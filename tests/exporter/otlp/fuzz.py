@@ -1,4 +1,4 @@
-"""Feeds mutated exports to the exporter so often: `python fuzz.py FOLDER TIMES`.
+"""Feeds mutated exports to the exporter so often: `python fuzz.py FOLDER TIMES [LIBFUZZER OPTIONS]`.
 
 FOLDER holds the corpus; the first byte of each file says in which form the rest is. Ends with an error where an export
 raises anything but a refusal, where a sum falls or a value is exposed that is no number, where more is remembered than
@@ -75,6 +75,6 @@ class Target:
 
 
 if __name__ == "__main__":
-    folder, times = sys.argv[1:]
-    atheris.Setup([sys.argv[0], folder, f"-runs={times}", "-max_len=4000", "-rss_limit_mb=1500"], Target())
+    folder, times, *options = sys.argv[1:]
+    atheris.Setup([sys.argv[0], folder, f"-runs={times}", "-max_len=4000", "-rss_limit_mb=1500", *options], Target())
     atheris.Fuzz()

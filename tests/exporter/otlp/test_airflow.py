@@ -41,16 +41,17 @@ def run(tmp_path):
 
 
 def test_each_process_counts_once_and_with_statsd_on_too_it_sends_statsd_alone(run, serve, scrape, eventually):
-    service = serve("udp://127.0.0.1:0", otlp={"listen": "127.0.0.1:0"})
+    service = serve("udp://127.0.0.1:0", otlp={"listen": "127.0.0.1:0", "grpc": "127.0.0.1:0"})
     otel = {
         "otel_on": True,
         "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": service.otlp.url,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
     }
+    grpc = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": service.grpc.url, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
     port = service.addresses()[0].rpartition(":")[2]
     statsd = {"statsd_on": True, "statsd_host": "127.0.0.1", "statsd_port": port, "statsd_influxdb_enabled": True}
     with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda more: run(**otel, **more), ({}, {}, {}, statsd)))
+        list(pool.map(lambda more: run(**{**otel, **more}), ({}, {}, grpc, statsd)))
 
     eventually(lambda: scrape(service).get(FINISHED) == 4)
     found = scrape(service)

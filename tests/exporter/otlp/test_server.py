@@ -15,7 +15,7 @@ from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceResponse
 
 from windsock.exceptions import SettingsError
-from windsock.exporter.otlp import server
+from windsock.exporter.otlp import intake
 from windsock.settings import load
 
 FINISHED = 'airflow_ti_finish_total{dag_id="d",state="success",task_id="t"}'
@@ -154,7 +154,7 @@ class TestRefused:
 
     def test_too_much_at_once_comes_again(self, running, exports, monkeypatch):
         service = running()
-        monkeypatch.setattr(server, "_MOST_WAITING", -1)
+        monkeypatch.setattr(intake, "_MOST_WAITING", -1)
         answer = post(service, exports.sum(1).SerializeToString())
         assert (answer.status_code, answer.headers["Retry-After"]) == (429, "2")
 
@@ -229,7 +229,7 @@ class TestSettings:
     def test_other_names_than_windsocks_own_are_an_error(self, other, tmp_path):
         file = tmp_path / "windsock.yaml"
         file.write_text(f"exporter:\n  otlp: {{listen: '127.0.0.1:4318'}}\n  {other}\n")
-        with pytest.raises(SettingsError, match=r"otlp\.listen: OpenTelemetry's metrics have windsock's own names"):
+        with pytest.raises(SettingsError, match=r"otlp: OpenTelemetry's metrics have windsock's own names"):
             load(file)
 
     def test_what_was_taken_is_there_after_a_clean_restart(self, running, exports, tmp_path, scrape, serve):
