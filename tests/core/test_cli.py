@@ -31,7 +31,7 @@ def test_every_command_has_help(name, command):
 def test_an_unknown_command_names_the_known_ones(command):
     result = command("exportr")
     assert result.returncode == 2
-    assert "No such command 'exportr'. There are: up, doctor, inbox, exporter" in result.stderr
+    assert "No such command 'exportr'. There are: init, up, doctor, inbox, exporter" in result.stderr
     assert "Traceback" not in result.stderr
 
 
