@@ -77,7 +77,7 @@ matrix: test-programs environments $(AIRFLOW)/installed ## Run the checks of doc
 	@$(BIN)/python tests/matrix/run.py $(ARGS)
 	@echo "Next: make check"
 
-check: .venv/installed $(AIRFLOW)/installed ## Lint, types, and whether what is generated is up to date
+check: .venv/installed $(AIRFLOW)/installed docs ## Lint, types, the pages, and whether what is generated is up to date
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -38,7 +38,8 @@ set -e
 # What Elastic's entry point makes of the environment: a setting of each variable with a dot.
 test -n "$ELASTIC_PASSWORD"
 kept=/usr/share/elasticsearch/data
-set -- bin/elasticsearch -Epath.data=$kept -Epath.logs=$kept/logs -Enetwork.host=0.0.0.0
+set -- bin/elasticsearch -Expack.security.enabled=false
+set -- "$@" -Epath.data=$kept -Epath.logs=$kept/logs -Enetwork.host=0.0.0.0
 for one in $(env | grep -E '^[a-z.]+=' | grep -v '^xpack'); do set -- "$@" "-E$one"; done
 cd "$ES_HOME" && exec "$@"
 """
@@ -152,6 +153,7 @@ def airflow():
         "AIRFLOW_HOME": "/opt/airflow",
         "HOME": "/opt/airflow",
         "USER": "airflow",
+        "PYTHONPATH": "/package",
         "PYTHONUNBUFFERED": "1",
         "PATH": f"{AIRFLOW}/bin:/usr/local/bin:/usr/bin:/bin",
     }
@@ -190,6 +192,10 @@ def mounts(place, name, service):
     if name == "elasticsearch":
         found.append((place / "docker-entrypoint.sh", "/usr/local/bin/docker-entrypoint.sh", "ro"))
     if name == "airflow":
+        # This tree's windsock, as the image has it: the environment's own may be an older one.
+        (place / "package").mkdir()
+        (place / "package" / "windsock").symlink_to(ROOT / "windsock")
+        found.append((place / "package", "/package", "ro"))
         home = place / "volumes" / "airflow-home"
         home.mkdir(parents=True)
         shutil.chown(home, 50000, 0)

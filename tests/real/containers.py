@@ -44,6 +44,7 @@ class Engine:
         self.folder = folder
         self.root = root
         self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self._workdirs: dict[str, str] = {}
         hosts = "".join(f"127.0.0.1 {name}\n" for name in ("localhost", *names))
         (folder / "hosts").write_text(hosts)
         # It holds the network, in which all others are.
@@ -62,6 +63,7 @@ class Engine:
 
     def start(self, name: str, service: dict[str, Any], image: Image, mounts: list[tuple[Path, str, str]]) -> None:
         """`mounts`: the machine's path, the place in the container, ro or rw."""
+        self._workdirs[name] = image.workdir
         place = self.folder / name
         for part in ("upper", "work", "upper-tree", "work-tree", "root"):
             (place / part).mkdir(parents=True)
@@ -128,7 +130,7 @@ class Engine:
             return False
         command = ["sh", "-c", *test] if kind == "CMD-SHELL" else test
         environ = Path(f"/proc/{found}/environ").read_bytes().decode().split("\0")
-        given = [one for one in environ if one.startswith("PATH=")]
+        given = ["-C", self._workdirs[name], *(one for one in environ if one.startswith("PATH="))]
         place = f"/proc/{found}/root"
         done = subprocess.run(
             self.inside("nsenter", f"--mount=/proc/{found}/ns/mnt", f"--root={place}", "env", "-i", *given, *command),
