@@ -42,5 +42,5 @@ ASSETS = Group(
             description="DAGs that wait for it do not run meanwhile, and nothing fails: no run of theirs is due.",
         ),
     ),
-    interval="5m",
+    interval="3m",
 )

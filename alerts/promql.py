@@ -70,7 +70,7 @@ def of_dags(expr: str) -> str:
 
     One that is new waits until its team is recorded: else it would be told to all, and once more to its team.
     """
-    return f"{of_its_team(expr)}\nor on (cluster, dag_id)\n({expr})\nunless on (cluster, dag_id)\n{INFO}"
+    return f"{of_its_team(expr)}\nor on (cluster, dag_id)\n({expr})\nunless on (cluster, dag_id)\n{known(INFO)}"
 
 
 def by_dag(gauge: str) -> str:

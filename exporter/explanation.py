@@ -9,10 +9,11 @@ from windsock.text import clean
 from .statsd.legacy import Held
 from .statsd.line import LineError, parse, split
 from .statsd.prefix import advice, foreign_prefix
-from .statsd.translate import Rejected, Target, Translator
+from .statsd.target import Rejected, Target
 
 if TYPE_CHECKING:
     from .statsd.line import Sample
+    from .statsd.translate import Translator
 
 _REASONS = {
     "unmapped": "no metric of the catalogue has this name",

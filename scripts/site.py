@@ -25,6 +25,15 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 NAV: dict[str, tuple[str, ...]] = {
     "Start": ("index.md", "start.md", "attach.md", "compose.md", "limits.md"),
+    "Run it": (
+        "deploy.md",
+        "kubernetes.md",
+        "managed.md",
+        "celery.md",
+        "sizing.md",
+        "security.md",
+        "secrets.md",
+    ),
     "Concepts": ("concepts.md", "decisions.md", "compare.md"),
     "Something is wrong": ("troubleshooting.md", "doctor.md", "runbooks/index.md"),
     "How to": (

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
 from windsock import catalog
-from windsock.exporter.statsd.translate import Operation, Rejected, Target, Translator
+from windsock.exporter.statsd.target import Operation, Rejected, Target
+from windsock.exporter.statsd.translate import Translator
 from windsock.settings.exporter import StatsD
 
 from .escape import escape, escape_label, escape_metric

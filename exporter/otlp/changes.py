@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from windsock.exporter.series.labels import Labels
     from windsock.exporter.series.store import SeriesStore
-    from windsock.exporter.statsd.translate import Target
+    from windsock.exporter.statsd.target import Target
 
     from .buckets import Observed
 

@@ -12,7 +12,8 @@ from windsock.exporter.series.budget import Budget
 from windsock.exporter.series.own import OwnMetrics
 from windsock.exporter.series.store import SeriesStore
 from windsock.exporter.statsd.custom import Custom
-from windsock.exporter.statsd.translate import Target, Translator
+from windsock.exporter.statsd.target import Target
+from windsock.exporter.statsd.translate import Translator
 from windsock.exporter.statsd.unmapped import Unmapped
 from windsock.text import clean
 

@@ -9,7 +9,8 @@ from typing_extensions import override
 from windsock.exporter.statsd.legacy import LegacyForms
 from windsock.exporter.statsd.line import LONGEST_KEY, LONGEST_NAME, LONGEST_VALUE, MOST_TAGS, Head
 from windsock.exporter.statsd.memory import Memory
-from windsock.exporter.statsd.translate import Rejected, Target, Translator
+from windsock.exporter.statsd.target import Rejected, Target
+from windsock.exporter.statsd.translate import Translator
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
     from windsock.exporter.statsd.line import Tags
-    from windsock.exporter.statsd.translate import Target
+    from windsock.exporter.statsd.target import Target
 
     from .streams import Instance, Key
 

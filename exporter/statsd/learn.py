@@ -12,7 +12,7 @@ from .legacy import Held, carries
 from .line import LineError, parse, split
 from .memory import Memory
 from .prefix import foreign_prefix
-from .translate import Rejected, Target
+from .target import Rejected, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from windsock.exporter.series.labels import Labels
 
     from .line import Head
-    from .translate import Target
+    from .target import Target
 
 _VALUE = r"([^\s,:|=#\[\]]{1,250})"
 # No longer than any number that is written out; signs are for the long way.

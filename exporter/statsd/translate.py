@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from windsock.settings.exporter import StatsD
 
@@ -14,12 +14,12 @@ from .legacy import Held, LegacyForms
 from .names import Ids, Names
 from .parse_times import ParseTimes
 from .shapes import Shapes
+from .target import Rejected, Target
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable
 
     from windsock.catalog import Kind, Metric
-    from windsock.exporter.series.labels import Labels
     from windsock.exporter.series.store import Family
     from windsock.settings.exporter import Budgets
 
@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from .names import Found
     from .newcomers import Newcomers
     from .shapes import Alike
+    from .target import Operation
     from .unmapped import Unmapped
-
-Operation = Literal["add", "set", "observe"]
 
 _LABEL = re.compile(r"[^a-zA-Z0-9_]")
 _RESERVED = frozenset({"le", "quantile", "overflow"})
@@ -45,31 +44,6 @@ _OPERATIONS: dict[tuple[str, str], Operation] = {
     ("histogram", "h"): "observe",
     ("histogram", "d"): "observe",
 }
-
-
-class Target(NamedTuple):
-    """A series, and what a value does to it. `factor` turns the value into the unit that the store keeps."""
-
-    metric: Metric
-    labels: Labels
-    operation: Operation
-    factor: float = 1.0
-    ambiguous: bool = False
-    relative: bool = False
-    """A value with a sign is a change of the gauge; in the Datadog dialect it is the value."""
-    judged: bool = False
-    """`ParseTimes` says the factor, value by value."""
-    once: bool = False
-    """Airflow sends this line twice in a row: an equal value right after it is not a second one."""
-    left_out: tuple[tuple[str, str], ...] = ()
-    """Tags that are no label, and why."""
-
-
-class Rejected(NamedTuple):
-    """Nothing is stored; counted as `windsock_<kind>_total{…=reason}`."""
-
-    kind: Literal["unmapped", "duplicates", "sample_errors", "ignored"]
-    reason: str
 
 
 class Translator:

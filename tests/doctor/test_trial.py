@@ -147,6 +147,16 @@ def test_without_an_alertmanager_the_channels_are_told_from_here(inbox, secrets,
     }
 
 
+def test_an_address_that_alertmanager_can_not_tell_is_said(inbox, secrets, alertmanager, monkeypatch):
+    monkeypatch.setenv("ELSEWHERE", "json://127.0.0.1:1")
+    teams = {"stock": {"slack": "#stock", "apprise": ["${ELSEWHERE}"]}}
+    found = attempt(configured(inbox, secrets, url=alertmanager.url, teams=teams), "stock")
+    assert said(found) == {
+        ("test.slack", "slack #stock"): "good",
+        ("test.apprise", "apprise ${ELSEWHERE}"): "unseen",
+    }
+
+
 def test_an_alertmanager_that_is_down_is_what_is_wrong(inbox, secrets, closed):
     (one,) = attempt(configured(inbox, secrets, "stock", url=closed), "stock")
     assert (one.check, one.grade) == ("test.alertmanager", "critical")

@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from windsock.airflow.versions import NEWEST, NEXT
 from windsock.exporter.statsd.shapes import Shapes
 
 TAKEN = "airflow_ti_start_total"
@@ -54,7 +55,7 @@ def test_the_second_line_of_a_kind_is_known_by_its_shape(start, make_pipeline, s
     assert pipeline.airflow() == {f'{TAKEN}{{dag_id="dag_{n}",task_id="ta\\"sk\\\\"}}': 1 for n in range(5)}
 
 
-@pytest.mark.parametrize("name", ["airflow-3.3.2-influxdb", "airflow-3.3.2-datadog", "airflow-3.4.0b2-datadog"])
+@pytest.mark.parametrize("name", [f"airflow-{NEWEST}-influxdb", f"airflow-{NEWEST}-datadog", f"airflow-{NEXT}-datadog"])
 def test_captures_and_what_resembles_them_come_to_the_same_without_shapes(
     name, captures, make_pipeline, shapes, monkeypatch
 ):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
-from real import command
+from real import command, engines
 
 ROOT = Path(__file__).parents[2]
 PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
@@ -44,11 +43,9 @@ def test_a_windsock_yaml_is_valid_and_makes_routes(text, tmp_path):
 def test_a_prometheus_yml_is_one_to_prometheus(text, tmp_path):
     (tmp_path / "prometheus.yml").write_text(text)
     assert windsock("alerts", "build", "--out", "alerts", cwd=tmp_path).returncode == 0
-    promtool = shutil.which("promtool")
-    assert promtool, "promtool is not installed: apt-get install prometheus"
-    done = subprocess.run(
-        [promtool, "check", "config", "prometheus.yml"], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
+    # Debian's is built without the discovery of Kubernetes.
+    command = [engines.CURRENT.find(), "check", "config", "prometheus.yml"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "SUCCESS" in done.stdout
 
