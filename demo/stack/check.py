@@ -28,7 +28,7 @@ DAG = "orders_load"
 EXCEPTION = "the warehouse refused the connection"
 """What its exception says, apart from a password that must not arrive."""
 SECRET = "hunter2"  # noqa: S105  a made-up one
-PATIENCE = 120.0
+PATIENCE = 300.0
 """Seconds from a stack that is ready to a page."""
 INTERVAL = 0.5
 TIMEOUT = 3.0
