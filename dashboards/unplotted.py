@@ -48,6 +48,7 @@ UNPLOTTED = {
     "windsock_otlp_forgotten_streams_total": _OTLP,
     "windsock_celery_up": "the panel of Celery's queues is empty then, and the exporter's page says why",
     "windsock_reconcile_covers_since_timestamp_seconds": "a setting; windsock_reconcile_gap_seconds is what it misses",
+    "airflow_dagrun_dependency_check_seconds": "by DAG; airflow_dependency_check_seconds adds it up, and is shown",
     "airflow_db_heartbeat_timestamp_seconds": "the same as airflow_db_heartbeat_age_seconds, which is shown",
     "airflow_db_dag_success_pause_seconds": _RULE,
     "airflow_db_dag_success_lag_seconds": _RULE,

@@ -252,23 +252,25 @@ class TestThreads:
     """What nobody expects, such as no memory, and what is no Exception."""
 
     @pytest.mark.parametrize("error", [MemoryError, SystemExit, KeyError])
-    def test_the_receiver_comes_back_and_is_counted(self, error, serve, connect):
+    @pytest.mark.parametrize("thread", ["receiver", "storage"])
+    def test_what_takes_lines_comes_back_and_is_counted(self, thread, error, serve, connect):
         service = serve("tcp://127.0.0.1:0")
-        real, raised = service._ingest.tick, []
+        place, name = {"receiver": (service._receiver.storage, "full"), "storage": (service._ingest, "tick")}[thread]
+        real, raised = getattr(place, name), []
 
-        def once() -> None:
+        def once() -> object:
             if not raised:
                 raised.append(1)
                 raise error
-            real()
+            return real()
 
-        service._ingest.tick = once
+        setattr(place, name, once)
         until(lambda: raised)
         until(lambda: not service.alive())
         assert requests.get(service.web.url.replace("metrics", "-/healthy"), timeout=5).status_code == 503
         connect(service.addresses()[0], said=LINE)
         until(lambda: beats(service) == 1)
-        assert figures(service.web.url)['windsock_thread_restarts_total{thread="receiver"}'] == 1
+        assert figures(service.web.url)[f'windsock_thread_restarts_total{{thread="{thread}"}}'] == 1
 
     def test_the_web_server_comes_back(self, serve, monkeypatch):
         service = serve()
