@@ -33,5 +33,6 @@ def test_the_page_of_a_failed_task_arrives_and_nothing_is_left(up, place):
     again = up("--prepare")
     assert again.wait(300) == 0
     assert again.lines[-1].endswith(f"Airflow is installed in {place}/.windsock/airflow-{NEWEST}")
-    inside = sorted(path.name for path in (place / ".windsock").iterdir())
-    assert inside == [".gitignore", f"airflow-{NEWEST}", "lock", "run"]
+    # What of windsock is older there is brought up to date first.
+    inside = {path.name for path in (place / ".windsock").iterdir()} - {"install.log"}
+    assert inside == {".gitignore", f"airflow-{NEWEST}", "lock", "run"}
