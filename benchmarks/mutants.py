@@ -59,6 +59,11 @@ REASONS = (
         "a gap that it would feel is shorter than `keep`",
     ),
     (
+        "AirflowErrorBudget*",
+        "window *of airflow_db_dag_info",
+        "it decides only until a new DAG's team is recorded, an evaluation later",
+    ),
+    (
         "*:failed_ratio*",
         "*> ⟦0 → 1⟧)",
         "of one run its DAG's consecutive failures say the same, and an alert takes two",
