@@ -16,7 +16,7 @@ _INSTALL = {
     "amtool": "`apt-get install prometheus-alertmanager` brings it, and so does every download of Alertmanager",
 }
 _TIMEOUT = 600
-"""Seconds: promtool's unit tests take some seven of a core, and a busy machine has none to spare."""
+"""Seconds: promtool's unit tests take some forty of a core, and a busy machine has none to spare."""
 
 
 def run(program: str, *arguments: str | Path) -> str:
