@@ -35,6 +35,8 @@ ISSUERS = (
     _key("key-", "[0-9a-f]{32}"),  # Mailgun
     _key("npm_ hf_ lin_api_ r8_ gsk_ fo1_ pat_ sgp_", "[A-Za-z0-9_]{30,}"),
     _key("pypi- fm1_ fm2_ fm1r_", "[A-Za-z0-9_+/=-]{50,}"),
+    # OpenAI, Anthropic, by what they write there: of theirs no stretch without a hyphen has to be long
+    _key("sk-proj- sk-svcacct- sk-admin- sk-ant-", "[A-Za-z0-9_-]{20,}"),
     _key("sk-", "[A-Za-z0-9_-]*[A-Za-z0-9_]{20}[A-Za-z0-9_-]*"),  # OpenAI, Anthropic, OpenRouter, DeepSeek
     _key("xai- pplx- tskey- tvly- ops_ csk- nvapi- jina_ fw_ esecret_", "[A-Za-z0-9_-]{20,}"),
     _key("hvs. hvb. hvr.", "[A-Za-z0-9_-]{20,}"),  # Vault
