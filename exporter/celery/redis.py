@@ -77,14 +77,15 @@ class Redis:
         except TimeoutError:
             return
 
-    def _answer(self) -> Any:
+    def _answer(self, *, within: bool = False) -> Any:
         line = self._line()
         kind, said = line[:1], line[1:]
         if kind == b"+":
             return said
         if kind == b"-":
             raise RedisError(said[:200].decode(errors="replace"))
-        if kind not in (b":", b"$", b"*"):
+        # No answer to what is asked here has a list within a list.
+        if kind not in ((b":", b"$") if within else (b":", b"$", b"*")):
             raise ValueError("an answer that is not Redis'")
         number = int(said)
         if kind == b":":
@@ -94,7 +95,7 @@ class Redis:
         if number > (_MOST_BYTES if kind == b"$" else _MOST_PARTS):
             raise ValueError("an answer that is too long")
         if kind == b"*":
-            return [self._answer() for _ in range(number)]
+            return [self._answer(within=True) for _ in range(number)]
         while len(self._read) < number + 2:
             self._receive()
         found, self._read = self._read[:number], self._read[number + 2 :]

@@ -192,7 +192,10 @@ def test_the_check_of_the_configuration_says_so(url, code, said, tmp_path, monke
     assert (done.returncode, said in done.stdout + done.stderr) == (code, True)
 
 
-@pytest.mark.parametrize("said", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"$999999999\r\n", b":" * 2_000_000, b""])
+@pytest.mark.parametrize(
+    "said",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"$999999999\r\n", b":" * 2_000_000, b"", b"*1\r\n*1\r\n:1\r\n"],
+)
 def test_one_that_is_no_redis(said):
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
