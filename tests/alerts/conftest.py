@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import threading
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ import requests
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult
 from real import command
+from real.server import free_port
 from real.waiting import until
 
 from windsock.alerts import build
@@ -53,12 +53,6 @@ SECRETS = {
     "${PD_PAYMENTS}": "0123456789abcdef0123456789abcdef\n",
     "${PD_DEFAULT}": "fedcba9876543210fedcba9876543210\n",
 }
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from real import programs
+from real.server import free_port
 from real.waiting import until
 
 from windsock import catalog
@@ -126,8 +126,7 @@ def _running(version: str, data: Path) -> Iterator[str]:
     folder = data.parent / version
     shutil.copytree(data, folder / "data")
     (folder / "prometheus.yml").write_text("global: {}\n")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from real.server import free_port
 
 from windsock.airflow.versions import NEWEST, NEXT
 
@@ -96,10 +97,7 @@ def test_a_part_that_does_not_start_shows_the_end_of_its_log(up, config, tmp_pat
 @pytest.fixture
 def free(config):
     """A windsock.yaml whose exporter does not need the default ports, which someone may have."""
-    with socket.socket() as web, socket.socket(type=socket.SOCK_DGRAM) as udp:
-        web.bind(("127.0.0.1", 0))
-        udp.bind(("127.0.0.1", 0))
-        ports = web.getsockname()[1], udp.getsockname()[1]
+    ports = free_port(), free_port(socket.SOCK_DGRAM)
     return config(
         f"exporter:\n  web: {{listen: '127.0.0.1:{ports[0]}'}}\n  statsd: {{listen: ['udp://127.0.0.1:{ports[1]}']}}\n"
     )

@@ -11,6 +11,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from real.server import free_port
 from real.waiting import until
 
 from windsock.airflow.versions import NEWEST
@@ -352,8 +353,7 @@ class TestSocketFiles:
 
 def test_a_failure_to_start_leaves_no_socket_behind(serve, short, read):
     """The second listener can't be had: the first one's file and the web port are free again."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        web = f"127.0.0.1:{free.getsockname()[1]}"
+    web = f"127.0.0.1:{free_port()}"
     with pytest.raises(WindsockError):
         serve(f"unix://{short}/a", "udp://192.0.2.1:1", web={"listen": web})
     assert list(short.iterdir()) == []

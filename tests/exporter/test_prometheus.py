@@ -12,6 +12,7 @@ import time
 
 import pytest
 import requests
+from real.server import free_port
 
 from windsock.airflow.versions import NEWEST
 
@@ -30,8 +31,7 @@ def prometheus(tmp_path, eventually):
             "scrape_configs:\n  - job_name: windsock\n    scrape_interval: 1s\n    scrape_timeout: 1s\n"
             f"    static_configs: [{{targets: ['{target}'], labels: {{cluster: test}}}}]\n"
         )
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         started.append(
             subprocess.Popen(
                 [
@@ -134,8 +134,7 @@ def grown(points: list[list]) -> float:
 def test_a_restart_loses_and_invents_nothing(number, kept, program, prometheus, eventually, tmp_path):
     """A clean stop keeps the counters; after a kill they begin at 0, which Prometheus understands."""
     state = {"WINDSOCK__EXPORTER__STATE_FILE": str(tmp_path / "state.json")}
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        address = f"127.0.0.1:{free.getsockname()[1]}"
+    address = f"127.0.0.1:{free_port()}"
     first = program("--statsd-listen", "udp://127.0.0.1:0", "--web-listen", address, environ=state)
     ask = prometheus(address)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from datetime import datetime, timedelta, timezone
 
 import pytest
 import requests
+from real.server import free_port
 from real.waiting import until
 
 CONFIG = """
@@ -36,8 +36,7 @@ def alertmanager(inbox, tmp_path):
     assert program, "Alertmanager is not installed: apt-get install prometheus-alertmanager"
     config = tmp_path / "alertmanager.yml"
     config.write_text(CONFIG.format(**inbox.addresses))
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     command = [program, f"--config.file={config}", f"--storage.path={tmp_path}", "--cluster.listen-address="]
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from real import programs
+from real.server import free_port
 from real.waiting import until
 
 from windsock.exporter.compat.file import load
@@ -131,7 +132,7 @@ class Theirs:
     """A statsd_exporter of its own process group."""
 
     def __init__(self, program: str, mapping: Path | None, folder: Path) -> None:
-        web, self._statsd = _free_port(), _free_port()
+        web, self._statsd = free_port(), free_port()
         self._url = f"http://127.0.0.1:{web}"
         config = [f"--statsd.mapping-config={mapping}"] if mapping else []
         self.log = folder / "statsd_exporter.log"
@@ -205,12 +206,6 @@ class Theirs:
             return answer()
 
         until(reached, why=self.log.read_text)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ import time
 from types import SimpleNamespace
 
 import pytest
+from real.server import free_port
 
 from windsock import settings
 from windsock.exceptions import SettingsError
@@ -132,9 +133,7 @@ def test_what_waits_has_an_upper_bound(monkeypatch, lines, serve, peer, send, sc
 
 
 def test_the_exporter_never_sends_to_itself(lines, serve, send, scrape, eventually):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port(socket.SOCK_DGRAM)
     service = serve(f"udp://0.0.0.0:{port}", statsd={"relay": f"udp://localhost:{port}"})
     send(f"udp://127.0.0.1:{port}", lines.heartbeat)
     eventually(lambda: relayed(scrape(service))["dropped"] == 1)
