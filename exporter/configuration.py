@@ -82,7 +82,7 @@ def check(settings: Settings, origin: Sequence[str]) -> Iterator[str]:
         yield f"{exporter.mapping_config}: good: mappings: {len(mapping.mapping.rules)}"
         yield from (f"  {remark}" for remark in mapping.remarks)
     if exporter.celery.broker is not None:
-        broker.url(exporter.celery)
+        broker.address(exporter.celery)
         yield f"Celery's broker: queues {', '.join(exporter.celery.queues)}"
     if exporter.state_file is not None and not Path(exporter.state_file).absolute().parent.is_dir():
         raise SettingsError([f"exporter.state_file: {exporter.state_file}: there is no such folder"])

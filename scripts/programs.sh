@@ -25,8 +25,9 @@ if [ "${1:-}" = test ]; then
     need postgresql pg_lsclusters
     need pgbouncer pgbouncer
     need mariadb-server mariadbd
-    # Celery's queues are read in a real Redis.
+    # Celery's queues are read in a real Redis and a real RabbitMQ.
     need redis-server redis-server
+    need rabbitmq-server rabbitmq-server
     # Pages inside Airflow's UI and the dashboards' preview are looked at in a real browser.
     need chromium chromium
     need chromium-driver chromedriver

@@ -17,6 +17,7 @@ _EXTRAS = {
     "plotly": "dashboards",
     "promql_parser": "dashboards",
     "re2": "mappings",
+    "redis": "celery",
     "sqlalchemy": "exporter",
     "uv": "demo",
 }

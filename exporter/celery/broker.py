@@ -1,33 +1,27 @@
-"""Asks Celery's Redis now and then, and shows what it says."""
+"""Asks Celery's broker now and then, and shows what it says."""
 
 from __future__ import annotations
 
-import base64
-import json
 import logging
 import threading
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-from windsock import catalog, secrets
+from windsock import catalog, extras, secrets
 from windsock.exceptions import SettingsError
 from windsock.exporter.process.worker import Worker
 
-from .redis import Redis, address
+from . import rabbitmq, redis
 
 if TYPE_CHECKING:
+    from urllib.parse import SplitResult
+
     from windsock.exporter.series.own import OwnMetrics
     from windsock.settings.exporter import Celery
 
 log = logging.getLogger(__name__)
 
-_PRIORITIES = ("", "\x06\x163", "\x06\x166", "\x06\x169")
-"""Kombu keeps a list for each step of priority, by what stands behind the queue's name."""
-_UNACKED = "unacked"
-"""Kombu's hash of messages that a worker has and did not acknowledge: Airflow's tasks do so when they end."""
-_HEARTBEATS = "celeryev/worker.heartbeat"
-"""Kombu's channel on which each worker says that it lives, every two seconds."""
-_LISTEN = 5.0
-"""Seconds: two heartbeats, and what a busy machine makes of them."""
+_KINDS = {"redis": redis, "rediss": redis, "http": rabbitmq, "https": rabbitmq}
 _MESSAGES, _HELD, _WORKERS = (
     "airflow_celery_queue_messages",
     "airflow_celery_unacked_messages",
@@ -37,18 +31,25 @@ _UP = "windsock_celery_up"
 _MOST_QUEUES = 100
 
 
-def url(settings: Celery) -> str:
-    """The broker's address. Raises SettingsError where `celery.broker` leads nowhere."""
+def address(settings: Celery) -> SplitResult:
+    """The broker's, in parts. Raises SettingsError where `celery.broker` leads nowhere, MissingPackageError."""
     found = secrets.variable(settings.broker or "", "exporter.celery.broker")
     try:
-        address(found)
-    except ValueError as error:
-        raise SettingsError([f"exporter.celery.broker: {error}"]) from None
-    return found
+        parts = urlsplit(found)
+        _ = parts.port
+        good = parts.scheme in _KINDS and _KINDS[parts.scheme].suits(parts)
+    except ValueError:
+        good = False
+    if not good:
+        # Without the URL: it has a password in it.
+        raise SettingsError([f"exporter.celery.broker: expected {redis.EXPECTED}; or {rabbitmq.EXPECTED}"])
+    if _KINDS[parts.scheme] is redis:
+        extras.need("redis", what="exporter.celery.broker")
+    return parts
 
 
 class Broker(Worker):
-    """Reads every `celery.interval`. Raises SettingsError where `celery.broker` leads nowhere.
+    """Reads every `celery.interval`. Raises SettingsError where `celery.broker` leads nowhere, MissingPackageError.
 
     `problem` says in words why it can't be read; it is empty while all is well.
     """
@@ -58,7 +59,7 @@ class Broker(Worker):
         self.problem = ""
         self._settings = settings
         self._own = own
-        self._url = url(settings)
+        self._parts = address(settings)
         self._stopping = threading.Event()
 
     def stop(self) -> None:
@@ -73,29 +74,17 @@ class Broker(Worker):
 
     def _look(self) -> None:
         try:
-            waiting, held, workers = self._ask()
-        except (OSError, ValueError) as error:
+            found = _KINDS[self._parts.scheme].read(self._parts, self._settings)
+        except (OSError, ValueError, RecursionError) as error:
             self._forget(str(getattr(error, "strerror", None) or error) or type(error).__name__)
             return
-        self._own.set_all(_MESSAGES, "queue", waiting, _MOST_QUEUES)
-        self._own.set(_HELD, held)
-        self._own.set(_WORKERS, workers)
+        self._own.set_all(_MESSAGES, "queue", found.waiting, _MOST_QUEUES)
+        self._own.set(_HELD, found.held)
+        self._own.set(_WORKERS, found.workers)
         self._own.set(_UP, 1)
         if self.problem:
             self.problem = ""
             log.info("Celery's broker can be read again")
-
-    def _ask(self) -> tuple[dict[str, float], int, int]:
-        prefix = self._settings.key_prefix
-        with Redis(self._url, self._settings.timeout) as redis:
-            waiting: dict[str, float] = {
-                queue: sum(int(redis.ask("LLEN", f"{prefix}{queue}{step}")) for step in _PRIORITIES)
-                for queue in self._settings.queues
-            }
-            held = int(redis.ask("HLEN", f"{prefix}{_UNACKED}"))
-            beats = redis.listen(f"{prefix}/{redis.database}.{_HEARTBEATS}", _LISTEN)
-            workers = {worker for beat in beats if (worker := _sender(beat))}
-        return waiting, held, len(workers)
 
     def _forget(self, problem: str) -> None:
         """What is not known any more is not shown: an old number would be taken for the present."""
@@ -106,11 +95,3 @@ class Broker(Worker):
         if problem != self.problem:
             self.problem = problem
             log.warning("Celery's broker can't be read: %s", problem)
-
-
-def _sender(beat: bytes) -> str:
-    """The worker's name in an event as Kombu publishes it; empty where it is none."""
-    try:
-        return str(json.loads(base64.b64decode(json.loads(beat)["body"]))["hostname"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return ""

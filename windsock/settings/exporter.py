@@ -100,11 +100,13 @@ class Celery(Section):
     """Celery's broker, where Airflow runs tasks by it: what waits in its queues, and how many workers listen."""
 
     broker: Reference | None = None
-    """${VARIABLE} with the URL of a Redis, as Airflow's [celery] broker_url: redis:// or rediss://; None: not read."""
+    """${VARIABLE} with a URL: Airflow's [celery] broker_url where that is a Redis (redis:// or rediss://; it needs the
+    extra `celery`), or RabbitMQ's management plugin's (http://USER:PASSWORD@HOST:15672/VHOST, or https://); None: not
+    read."""
     queues: tuple[str, ...] = Field(default=("default",), min_length=1, max_length=100)
     """The queues of Airflow's tasks; the first is [operators] default_queue."""
     key_prefix: str = ""
-    """Airflow's [celery_broker_transport_options] global_keyprefix."""
+    """Airflow's [celery_broker_transport_options] global_keyprefix, of a Redis."""
     interval: Duration = Field(default=15.0, ge=1)
     timeout: Duration = Field(default=5.0, ge=0.2)
 
