@@ -261,5 +261,5 @@ def test_one_that_never_stops_is_left(said, wrong, monkeypatch):
 @pytest.mark.parametrize("said", [(b"",), (b"$1000\r\n", b"x")])
 def test_who_never_answers_or_byte_by_byte(said):
     """Each byte comes in time, the whole does not."""
-    with answering(*said, every=0.05) as parts, pytest.raises(OSError, match="(?i)time"):
+    with answering(*said, every=0.05) as parts, pytest.raises(OSError, match=r"(?i)time"):
         reader.read(parts, Celery(timeout="400ms"))
