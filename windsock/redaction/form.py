@@ -63,6 +63,8 @@ class Form:
             return None
         begin, end = match.span(2)
         opening = OPENING.match(text, begin, end)
+        if opening is not None and opening.end() == end and text[begin] == "$":
+            opening = None  # `$word$` with nothing behind it quotes nothing: it is the value
         if opening is not None:
             begin = opening.end()
         if begin == end or (self.unless and self._unless.fullmatch(text, begin, end)):
