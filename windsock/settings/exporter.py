@@ -70,7 +70,7 @@ class Otlp(Section):
     /v1/metrics there. It needs the extra `otlp`."""
     forward_interval: Duration = Field(default=60.0, ge=1)
     """Time from one of these exports to the next."""
-    http: Http = Http()
+    http: Http = Http.unset()
     """How to speak to `forward`."""
     streams: int = Field(default=500_000, ge=1000)
     """Sets of attributes of all processes that are remembered; beyond, the processes that were silent for longest are
@@ -156,17 +156,17 @@ class Expiry(Section):
 class Exporter(Section):
     """The StatsD-to-Prometheus exporter."""
 
-    statsd: StatsD = StatsD()
-    otlp: Otlp = Otlp()
-    openlineage: OpenLineage = OpenLineage()
-    celery: Celery = Celery()
-    web: Web = Web()
+    statsd: StatsD = StatsD.unset()
+    otlp: Otlp = Otlp.unset()
+    openlineage: OpenLineage = OpenLineage.unset()
+    celery: Celery = Celery.unset()
+    web: Web = Web.unset()
     naming: Naming = "prometheus"
     """Whose metric names: windsock's own (prometheus), the official Helm chart's, or statsd_exporter's."""
     mapping_config: str | None = None
     """A statsd_exporter mapping file, used instead of the catalogue."""
-    budgets: Budgets = Budgets()
-    expiry: Expiry = Expiry()
+    budgets: Budgets = Budgets.unset()
+    expiry: Expiry = Expiry.unset()
     state_file: str | None = None
     """Keeps counters over a clean stop; after a crash they start at 0, as Prometheus expects it."""
     gauges: dict[str, Policy] = {}
