@@ -82,6 +82,11 @@ class TestOthers:
         receiving.tell("prod|a", "s3://b|k", "s3://b|k", parent="prod|b").tell("prod|b", parent="prod|a")
         assert receiving.stale("a") == "stale: s3://b/k; read by b"
 
+    def test_a_dag_is_no_reader_of_its_own(self, receiving):
+        receiving.tell("prod|d.a", writes="s3://b|k", parent="prod|d")
+        receiving.tell("prod|d.b", "s3://b|k", "s3://b|made", parent="prod|d")
+        assert receiving.stale("d", "a") == "stale: s3://b/k, s3://b/made"
+
     def test_a_name_with_a_date_is_that_of_the_last_good_run_and_those_since(self, receiving):
         """And who read an old one waits for the new one."""
         for day in (3, 2, 1):
@@ -111,6 +116,11 @@ class TestBounds:
         receiving.tell("prod|d.t", writes="s3://b|older", ago=31 * 86_400)
         assert receiving.count("events", outcome="old") == 1
         assert receiving.stale("d", "t") == "stale: s3://b/new"
+
+    def test_an_event_that_comes_late_makes_nothing_older(self, receiving):
+        receiving.tell("prod|d.t", writes="s3://b|x").tell("prod|d.t", writes="s3://b|x", ago=20 * 86_400)
+        receiving.now += 15 * 86_400
+        assert receiving.tell("prod|other").stale("d", "t") == "stale: s3://b/x"
 
     def test_a_clock_ahead_keeps_nothing_for_longer(self, receiving):
         receiving.tell("prod|d.t", writes="s3://b|x", kind="FAIL", ago=-(10**9))
