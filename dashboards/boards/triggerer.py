@@ -15,6 +15,8 @@ from windsock.dashboards.tables import Column, table
 if TYPE_CHECKING:
     from windsock.settings import Links, Settings
 
+_TAKEN = {"assigned": GOOD, "waiting": WARN}
+
 
 def triggerer(settings: Settings) -> str:
     """The page of what waits without a worker."""
@@ -69,6 +71,7 @@ def _triggers() -> list[Panel]:
             "Good: assigned alone. By the database: taken by a triggerer (assigned) or not (waiting).",
             Query("sum by (state) (airflow_db_triggers)", "{{state}}"),
             Query("sum(max by (cluster, hostname) (airflow_triggers_running))", "running, as triggerers say"),
+            colors=_TAKEN,
         ),
         timeseries(
             "Capacity",
@@ -89,6 +92,7 @@ def _triggers() -> list[Panel]:
             "Oldest trigger",
             "Good: no line that only grows. By whether a triggerer has it.",
             Query("max by (state) (airflow_db_trigger_oldest_age_seconds)", "{{state}}"),
+            colors=_TAKEN,
             unit="s",
         ),
         timeseries(
