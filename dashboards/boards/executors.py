@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from windsock.dashboards.panels import BAD, GOOD, WARN, Panel, stat, timeseries
+from windsock.dashboards.panels import BAD, GOOD, IDLE, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query
 from windsock.dashboards.sources import STUCK, quantile, quantiles, recorded
 
@@ -35,7 +35,7 @@ def executor_panels() -> list[Panel]:
                 Query(f"sum(max by (cluster, executor_class_name) (airflow_executor_{series}))", text)
                 for series, text in (("running_tasks", "running"), ("queued_tasks", "queued"), ("open_slots", "free"))
             ),
-            colors={"running": GOOD, "queued": WARN},
+            colors={"running": GOOD, "queued": WARN, "free": IDLE},
         ),
         timeseries(
             "In executors, by the database",

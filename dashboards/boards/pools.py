@@ -8,7 +8,7 @@ from windsock import links
 from windsock.dashboards.board import Row, board
 from windsock.dashboards.boards.executors import oldest_queued
 from windsock.dashboards.links import CELL, dag_links
-from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, WARN, Panel, stat, timeseries
+from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, IDLE, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query, first
 from windsock.dashboards.sources import ROWS, quantiles, recorded, worst
 from windsock.dashboards.tables import Column, table
@@ -92,7 +92,7 @@ def _pools() -> list[Panel]:
                 for state in _STATES
             ),
             stacked=True,
-            colors={"running": GOOD, "queued": WARN},
+            colors={"running": GOOD, "queued": WARN, "deferred": IDLE, "scheduled": "purple"},
         ),
         timeseries(
             "Waiting for a slot",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from windsock import links
 from windsock.dashboards.board import Row, board
 from windsock.dashboards.links import CELL, dag_links
-from windsock.dashboards.panels import ALIVE, BAD, GOOD, WARN, Panel, stat, timeseries
+from windsock.dashboards.panels import ALIVE, BAD, GOOD, IDLE, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query, first
 from windsock.dashboards.sources import TRIGGERER, alive, quantile, quantiles, worst
 from windsock.dashboards.tables import Column, table
@@ -15,7 +15,7 @@ from windsock.dashboards.tables import Column, table
 if TYPE_CHECKING:
     from windsock.settings import Links, Settings
 
-_TAKEN = {"assigned": GOOD, "waiting": WARN}
+_TAKEN = {"assigned": GOOD, "waiting": WARN, "running, as triggerers say": IDLE}
 
 
 def triggerer(settings: Settings) -> str:
