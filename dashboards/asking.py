@@ -73,12 +73,19 @@ class Server:
             name = target.variable
             if not target.opens_on_first or name in (chosen or {}):
                 continue
-            query = {"match[]": targets.filled(target, found, window, self._scrape), "start": end - window, "end": end}
-            answer = self._client.ask(f"/api/v1/label/{target.label}/values?{urlencode(query)}", TIMEOUT)[self.url]
-            values = answer.get("data") if isinstance(answer, dict) else None
-            if isinstance(values, list) and values:
-                found[name] = _SPECIAL.sub(r"\\\\\g<0>", str(min(values)))
+            if value := self._first(target, targets.filled(target, found, window, self._scrape), window, end):
+                found[name] = _SPECIAL.sub(r"\\\\\g<0>", value)
         return found
+
+    def _first(self, target: Target, expr: str, window: int, end: float) -> str:
+        """Return the first value of a variable; empty: there is none."""
+        if not target.label:
+            series = _result(self._client.ask(path(target, expr, window, end), TIMEOUT)[self.url]) or []
+            return next((str(one["metric"].get(target.variable, "")) for one in series), "")
+        query = urlencode({"match[]": expr, "start": end - window, "end": end})
+        answer = self._client.ask(f"/api/v1/label/{target.label}/values?{query}", TIMEOUT)[self.url]
+        values = answer.get("data") if isinstance(answer, dict) else None
+        return str(min(values)) if isinstance(values, list) and values else ""
 
     def _answer(self, target: Target, expr: str, window: int, end: float) -> Answer:
         begun = time.monotonic()

@@ -26,8 +26,8 @@ _BOARD_KEYS = {
     "templating", "time", "timezone", "title", "uid",
 }  # fmt: skip
 _CHOICE_KEYS = {
-    "allValue", "current", "datasource", "hide", "includeAll", "label", "multi", "name", "query", "refresh", "sort",
-    "type",
+    "allValue", "current", "datasource", "hide", "includeAll", "label", "multi", "name", "query", "refresh", "regex",
+    "sort", "type",
 }  # fmt: skip
 _ROW_KEYS = {"collapsed", "gridPos", "id", "panels", "title", "type"}
 _PANEL_KEYS = {

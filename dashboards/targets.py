@@ -20,6 +20,7 @@ _STEPS = (15, 20, 30, 60, 120, 300, 600, 900, 1200, 1800, 3600, 7200, 10800, 216
 _VARIABLE = re.compile(r"\$\{(\w+)(?:\.\w+)?(?::\w+)?\}|\$(\w+)|\[\[(\w+)(?::\w+)?\]\]")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _LABEL_VALUES = re.compile(r"label_values\(\s*(.+),\s*(\w+)\s*\)", re.DOTALL)
+_QUERY_RESULT = re.compile(r"query_result\((.+)\)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,8 @@ class Target:
     variable: str = ""
     """The name of the variable whose values this asks for …"""
     label: str = ""
-    """… and the label that holds them: only the series themselves are asked for."""
+    """… and the label that holds them: only the series themselves are asked for. Without one, a label of the variable's
+    name holds them in the answer, in their order."""
     opens_on_first: bool = False
     """Whether the board opens on the first of them: the variable has no "All"."""
     window: int = 0
@@ -81,12 +83,14 @@ def targets(board: Json) -> Iterator[Target]:
             yield Target(f"annotation {annotation.get('name', '')}", "", str(annotation["expr"]))
     for choice in board.get("templating", {}).get("list", ()):
         text = choice.get("query", "")
-        found = _LABEL_VALUES.fullmatch(str(text.get("query", "") if isinstance(text, dict) else text))
+        text = str(text.get("query", "") if isinstance(text, dict) else text)
+        found = _LABEL_VALUES.fullmatch(text) or _QUERY_RESULT.fullmatch(text)
         if choice.get("type") == "query" and found:
             name = str(choice.get("name", ""))
             first = not choice.get("includeAll")
+            label = found[2] if found.re is _LABEL_VALUES else ""
             yield Target(
-                f"variable {name}", "", found[1], instant=True, variable=name, label=found[2], opens_on_first=first
+                f"variable {name}", "", found[1], instant=True, variable=name, label=label, opens_on_first=first
             )
 
 

@@ -26,6 +26,20 @@ def few(name: str, label: str, query: str) -> Any:
     return core.Template(name, query, label=label, dataSource=DATA_SOURCE, multi=True, refresh=2)
 
 
+def worst_first(name: str, label: str, ranked: str) -> Any:
+    """A choice of some values, never of all: at first, the one whose sample is largest."""
+    return core.Template(
+        name,
+        f"query_result(sort_desc({ranked}))",
+        label=label,
+        dataSource=DATA_SOURCE,
+        multi=True,
+        refresh=2,
+        sort=core.SORT_DISABLED,
+        regex=f'/{name}="([^"]*)"/',
+    )
+
+
 def single(name: str, label: str, query: str) -> Any:
     """A choice of exactly one value: at first, the first."""
     return core.Template(name, query, label=label, dataSource=DATA_SOURCE, refresh=2)
@@ -43,9 +57,18 @@ def either(*metrics: str) -> str:
 
 CLUSTER = variable("cluster", "Cluster", values('up{job="windsock"}', "cluster"))
 # Every supported Airflow sends the second one for each DAG that has runs, whatever its outcome.
-_DAGS = values(either("airflow_db_dag_paused", "airflow_dagrun_dependency_check_seconds_count"), "dag_id")
-DAG = variable("dag_id", "DAG", _DAGS)
-ONE_DAG = few("dag_id", "DAG", _DAGS)
+_KNOWN = ("airflow_db_dag_paused", "airflow_dagrun_dependency_check_seconds_count")
+DAG = variable("dag_id", "DAG", values(either(*_KNOWN), "dag_id"))
+_ENDED = f"max by (cluster, dag_id) (airflow_db_dag_last_run_timestamp_seconds{{{_CHOSEN}}})"
+_FAILED = f'max by (cluster, dag_id) (airflow_db_dag_last_run_state{{{_CHOSEN},state="failed"}}) == 1'
+# Also those of which nothing is known at the end of the time range, so that a board is not empty when windsock is down.
+_WHENEVER = f"max_over_time(count by (dag_id) ({either(*_KNOWN)})[$__range:10m])"
+# DAGs whose last run failed come before all others; of both, those whose run ended last, and then those without any.
+ONE_DAG = worst_first(
+    "dag_id",
+    "DAG",
+    f"max by (dag_id) (1e10 * ({_FAILED}) + {_ENDED} or {_ENDED} or 0 * {_WHENEVER})",
+)
 # Known by when they wait for a slot, which every version sends, or by how they ended.
 ONE_TASK = few(
     "task_id",

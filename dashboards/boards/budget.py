@@ -64,6 +64,7 @@ def budget_panels(base: Links) -> list[Panel]:
             Query(failed_share("rate", "$__rate_interval"), "failed"),
             unit="percentunit",
             width=12,
+            coarse=True,
             colors={"failed": BAD},
             no_value="no run ended, or the metadata database is not read",
         ),

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
-from windsock.dashboards.panels import BAD, Panel, timeseries
+from windsock.dashboards.panels import BAD, GOOD, IDLE, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query
-from windsock.dashboards.sources import quantile, quantiles, recorded
+from windsock.dashboards.sources import STUCK, quantile, quantiles, recorded
 
 _EXECUTORS = ("kubernetes", "batch", "ecs", "lambda")
+
+
+def oldest_queued() -> Panel:
+    """How long the executors have left one task instance lying."""
+    return stat(
+        "Oldest queued",
+        "Good: below a minute. The longest that one has been queued; 10 minutes is stuck.",
+        Query(
+            'max(airflow_db_task_instance_oldest_age_seconds{state="queued"}) or 0 * count(airflow_db_up == 1)',
+            instant=True,
+        ),
+        unit="s",
+        steps=((GOOD, None), (WARN, 60.0), (BAD, float(STUCK))),
+        decimals=0,
+        width=6,
+    )
 
 
 def executor_panels() -> list[Panel]:
@@ -19,6 +35,7 @@ def executor_panels() -> list[Panel]:
                 Query(f"sum(max by (cluster, executor_class_name) (airflow_executor_{series}))", text)
                 for series, text in (("running_tasks", "running"), ("queued_tasks", "queued"), ("open_slots", "free"))
             ),
+            colors={"running": GOOD, "queued": WARN, "free": IDLE},
         ),
         timeseries(
             "In executors, by the database",
@@ -38,7 +55,7 @@ def executor_panels() -> list[Panel]:
                 prefix="wait ",
             ),
             unit="s",
-            steps=(("transparent", None), (BAD, 600.0)),
+            steps=(("transparent", None), (BAD, float(STUCK))),
         ),
         timeseries(
             "Executor events",

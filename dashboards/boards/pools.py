@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from windsock import links
 from windsock.dashboards.board import Row, board
+from windsock.dashboards.boards.executors import oldest_queued
 from windsock.dashboards.links import CELL, dag_links
-from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, WARN, Panel, stat, timeseries
+from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, IDLE, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query, first
 from windsock.dashboards.sources import ROWS, quantiles, recorded, worst
 from windsock.dashboards.tables import Column, table
@@ -65,18 +66,7 @@ def _now() -> list[Panel]:
             ),
             width=6,
         ),
-        stat(
-            "Oldest queued",
-            "Good: below a minute. The longest that one has been queued; 10 minutes is stuck.",
-            Query(
-                'max(airflow_db_task_instance_oldest_age_seconds{state="queued"}) or 0 * count(airflow_db_up == 1)',
-                instant=True,
-            ),
-            unit="s",
-            steps=((GOOD, None), (WARN, 60.0), (BAD, 600.0)),
-            decimals=0,
-            width=6,
-        ),
+        oldest_queued(),
     ]
 
 
@@ -102,6 +92,7 @@ def _pools() -> list[Panel]:
                 for state in _STATES
             ),
             stacked=True,
+            colors={"running": GOOD, "queued": WARN, "deferred": IDLE, "scheduled": "purple"},
         ),
         timeseries(
             "Waiting for a slot",
@@ -124,8 +115,8 @@ def _pools() -> list[Panel]:
             [
                 Column("pool_name", "Pool"),
                 Column("A", "Taken", unit="percentunit", steps=(("transparent", None), (WARN, 0.8), (BAD, 1.0))),
-                Column("B", "Waiting"),
-                Column("C", "Free"),
+                Column("B", "Waiting", steps=(("transparent", None), (BAD, 1.0))),
+                Column("C", "Free", steps=((BAD, None), ("transparent", 1.0))),
                 Column("D", "Slots"),
                 Column("cluster", "Cluster"),
             ],

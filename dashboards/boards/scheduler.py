@@ -6,13 +6,17 @@ from typing import TYPE_CHECKING
 
 from windsock import links
 from windsock.dashboards.board import Row, board
-from windsock.dashboards.boards.executors import executor_panels, worker_panels
-from windsock.dashboards.panels import ALIVE, BAD, WARN, Panel, states, timeseries
+from windsock.dashboards.boards.executors import executor_panels, oldest_queued, worker_panels
+from windsock.dashboards.panels import ALIVE, BAD, GOOD, WARN, Panel, stat, states, timeseries
 from windsock.dashboards.queries import Query
 from windsock.dashboards.sources import PROCESSOR, SCHEDULER, TRIGGERER, alive, quantile, quantiles
 
 if TYPE_CHECKING:
     from windsock.settings import Settings
+
+_LOOP = "airflow_scheduler_scheduler_loop_duration_seconds_bucket"
+_SLOW = 5.0
+"""Seconds of one pass, in which nothing is handed out."""
 
 
 def scheduler(settings: Settings) -> str:  # noqa: ARG001  one signature for all boards
@@ -22,12 +26,45 @@ def scheduler(settings: Settings) -> str:  # noqa: ARG001  one signature for all
         title="Airflow scheduler and executor",
         description="Is work handed out, how fast, and by whom: heartbeats, the loop, executors and their workers.",
         rows=[
+            Row("", _now()),
             Row("Components", _components()),
             Row("The loop", _loop()),
             Row("Executors", executor_panels()),
             Row("Kubernetes, Celery, edge workers", worker_panels()),
         ],
     )
+
+
+def _now() -> list[Panel]:
+    return [
+        stat(
+            "One pass of the loop",
+            "Good: under a second. 95th percentile of the last five minutes.",
+            Query(quantile(0.95, _LOOP), instant=True),
+            unit="s",
+            steps=((GOOD, None), (WARN, _SLOW), (BAD, 6 * _SLOW)),
+            decimals=1,
+            interval="5m",
+            width=6,
+        ),
+        stat(
+            "Ready, not handed out",
+            "Good: falls soon. Task instances that are scheduled, and that no executor has got.",
+            Query(
+                'sum(airflow_db_task_instances{state="scheduled"}) or 0 * count(airflow_db_up == 1)',
+                instant=True,
+            ),
+            width=6,
+        ),
+        stat(
+            "Free slots of executors",
+            "Good: above 0. What the executors could still take.",
+            Query("sum(max by (cluster, executor_class_name) (airflow_executor_open_slots))", instant=True),
+            steps=((BAD, None), (GOOD, 1.0)),
+            width=6,
+        ),
+        oldest_queued(),
+    ]
 
 
 def _components() -> list[Panel]:
@@ -92,11 +129,11 @@ def _loop() -> list[Panel]:
         timeseries(
             "Scheduler loop",
             "Good: under a second. Time of one pass; in the critical section other schedulers wait.",
-            *quantiles("airflow_scheduler_scheduler_loop_duration_seconds_bucket", prefix="loop "),
+            *quantiles(_LOOP, prefix="loop "),
             *quantiles("airflow_scheduler_critical_section_duration_seconds_bucket", prefix="critical section "),
             Query(quantile(0.95, "airflow_scheduler_critical_section_query_duration_seconds_bucket"), "its query p95"),
             unit="s",
-            steps=(("transparent", None), (WARN, 5.0)),
+            steps=(("transparent", None), (WARN, _SLOW)),
         ),
         timeseries(
             "Ready and waiting",

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 from windsock import links
 from windsock.dashboards.board import Row, board
 from windsock.dashboards.links import CELL, dag_links
-from windsock.dashboards.panels import ALIVE, BAD, GOOD, WARN, Panel, stat, timeseries
+from windsock.dashboards.panels import ALIVE, BAD, GOOD, IDLE, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query, first
 from windsock.dashboards.sources import TRIGGERER, alive, quantile, quantiles, worst
 from windsock.dashboards.tables import Column, table
 
 if TYPE_CHECKING:
     from windsock.settings import Links, Settings
+
+_TAKEN = {"assigned": GOOD, "waiting": WARN, "running, as triggerers say": IDLE}
 
 
 def triggerer(settings: Settings) -> str:
@@ -69,6 +71,7 @@ def _triggers() -> list[Panel]:
             "Good: assigned alone. By the database: taken by a triggerer (assigned) or not (waiting).",
             Query("sum by (state) (airflow_db_triggers)", "{{state}}"),
             Query("sum(max by (cluster, hostname) (airflow_triggers_running))", "running, as triggerers say"),
+            colors=_TAKEN,
         ),
         timeseries(
             "Capacity",
@@ -89,6 +92,7 @@ def _triggers() -> list[Panel]:
             "Oldest trigger",
             "Good: no line that only grows. By whether a triggerer has it.",
             Query("max by (state) (airflow_db_trigger_oldest_age_seconds)", "{{state}}"),
+            colors=_TAKEN,
             unit="s",
         ),
         timeseries(

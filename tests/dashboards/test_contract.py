@@ -65,7 +65,7 @@ def labels(expr) -> set[str]:
             on = set(expr.modifier.matching.labels)
             assert on <= left & right, f"on {on}: there are {left} and {right}"
         return left | right
-    if kind in ("ParenExpr", "UnaryExpr"):
+    if kind in ("ParenExpr", "UnaryExpr", "SubqueryExpr"):
         return labels(expr.expr)
     assert kind in ("NumberLiteral", "StringLiteral"), f"this test does not know {kind}"
     return set()
@@ -126,6 +126,8 @@ def test_variables_and_annotations_ask_for_what_is_exposed(boards):
         for choice in board["templating"]["list"]:
             if choice["name"] == "cluster":
                 assert choice["query"] == 'label_values(up{job="windsock"}, cluster)'
+            elif ranked := re.fullmatch(r"query_result\((.+)\)", choice["query"]):
+                assert labels(promql.parse(interpolate(ranked[1]))) == {choice["name"]}
             elif choice["type"] == "query":
                 selector, label = re.fullmatch(r"label_values\((.+), (\w+)\)", choice["query"]).groups()
                 found = labels(promql.parse(interpolate(selector)))

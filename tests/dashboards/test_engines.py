@@ -56,12 +56,12 @@ def test_what_the_command_asks_is_what_this_test_asks(boards, prometheus):
 def test_what_never_shows_all_is_asked_of_the_first_one(boards, prometheus):
     server = asking.Server(Prometheus(urls=(prometheus,)))
     opened = server.opened(boards["task.json"], WINDOW, END)
-    assert (opened["cluster"], opened["dag_id"], opened["task_id"]) == (".*", "billing", "a-task_id")
+    assert (opened["cluster"], opened["dag_id"], opened["task_id"]) == (".*", "orders", "a-task_id")
     assert server.opened(boards["custom.json"], WINDOW, END)["counter"] == "airflow_custom_rows_total"
-    chosen = server.opened(boards["task.json"], WINDOW, END, {"dag_id": "orders"})
-    assert (chosen["dag_id"], chosen["task_id"]) == ("orders", "a-task_id")
+    chosen = server.opened(boards["task.json"], WINDOW, END, {"dag_id": "billing"})
+    assert (chosen["dag_id"], chosen["task_id"]) == ("billing", "a-task_id")
     asked = {str(answer.target): answer.expr for answer in server.answers(boards["dag.json"], WINDOW, END)}
-    assert 'dag_id=~"billing"' in asked["Latest run failed, query A"]
+    assert 'dag_id=~"orders"' in asked["Latest run failed, query A"]
 
 
 @pytest.mark.parametrize(

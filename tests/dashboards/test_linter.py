@@ -93,9 +93,9 @@ def datasource(board):
 
 def variables_of_labels(board):
     for choice in choices(board, "query"):
-        found = re.fullmatch(r"label_values\((.+), \w+\)", choice["query"])
+        found = re.fullmatch(r"label_values\((.+), \w+\)|query_result\((.+)\)", choice["query"])
         try:
-            promql.parse(interpolate(found[1]) if found else "?")
+            promql.parse(interpolate(found[1] or found[2]) if found else "?")
         except (AssertionError, ValueError):
             yield choice["name"]
 

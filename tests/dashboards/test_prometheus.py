@@ -72,6 +72,10 @@ def test_every_variable_has_values(prometheus, boards):
     for board in boards.values():
         for choice in board["templating"]["list"]:
             if choice["type"] == "query":
+                if ranked := re.fullmatch(r"query_result\((.+)\)", choice["query"]):
+                    found = ask(prometheus, interpolate(ranked[1]), instant=True)
+                    assert [one["metric"] for one in found] == [{"dag_id": "orders"}, {"dag_id": "billing"}]
+                    continue
                 selector, label = re.fullmatch(r"label_values\((.+), (\w+)\)", choice["query"]).groups()
                 answer = requests.get(
                     f"{prometheus}/api/v1/label/{label}/values",
@@ -80,6 +84,14 @@ def test_every_variable_has_values(prometheus, boards):
                 )
                 name = choice["name"]
                 assert answer.json()["data"] == values.get(name, [f"a-{name}"]), choice["query"]
+
+
+def test_a_board_of_one_dag_knows_the_dags_when_the_exporter_is_down(prometheus, boards):
+    (choice,) = (one for one in boards["dag.json"]["templating"]["list"] if one["name"] == "dag_id")
+    query = interpolate(choice["query"].removeprefix("query_result(").removesuffix(")").replace("$__range", "1h"))
+    later = {"query": query, "time": END + RANGE}
+    found = requests.get(f"{prometheus}/api/v1/query", params=later, timeout=60).json()["data"]["result"]
+    assert {(one["metric"]["dag_id"], one["value"][1]) for one in found} == {("orders", "0"), ("billing", "0")}
 
 
 def test_annotations_show_what_fires_what_failed_and_what_changed_but_not_the_watchdog(prometheus, boards):
