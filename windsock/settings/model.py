@@ -29,6 +29,7 @@ from windsock.settings.callbacks import Callbacks
 from windsock.settings.exporter import Exporter
 from windsock.settings.formats import (
     AlertmanagerVersion,
+    Mention,
     Patterns,
     PrometheusVersion,
     Reference,
@@ -149,6 +150,9 @@ class Addresses(Section):
     """Where someone is told, by channel; windsock/channels says what each value means."""
 
     slack: str | None = None
+    slack_mention: Mention | None = None
+    """Whom the first message in Slack of what is critical calls, such as "@oncall-data" (a user group's handle) or
+    "<!subteam^S0123456789>" (its id); None: whom `defaults` names."""
     pagerduty: Reference | None = None
     """Pages on `critical` only: `severity` says which DAGs are."""
     email: Patterns = ()
