@@ -13,29 +13,30 @@ from windsock import regex_cost, versions
 from windsock.redaction import MASK
 from windsock.settings.section import Public
 
-_LISTEN = re.compile(r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+")
-_ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})")
-_RELAY = re.compile(r"udp://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]+):(\d{1,5})")
-_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z][A-Za-z0-9_.-]{0,249}")
-LOOKS_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{20,}|xox[a-z]-.*")
-_MODE = re.compile(r"0?[67][0-7]{2}")
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_OPEN = re.compile(r"(?:[A-Za-z]{1,20} )?\$\{[A-Za-z_][A-Za-z0-9_]*\}")
-_MENTION = re.compile(r"@[a-z0-9][a-z0-9._-]{0,79}|<@[UW][A-Z0-9]{2,30}>|<!subteam\^S[A-Z0-9]{2,30}>|<!(here|channel)>")
+# Texts, which `re` compiles, and keeps, where one is needed: a callback needs few of them, and a new process.
+_LISTEN = r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+"
+_ADDRESS = r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})"
+_RELAY = r"udp://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]+):(\d{1,5})"
+_REFERENCE = r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z][A-Za-z0-9_.-]{0,249}"
+LOOKS_LIKE_A_KEY = r"[A-Za-z0-9]{20,}|xox[a-z]-.*"
+_MODE = r"0?[67][0-7]{2}"
+_HEADER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_OPEN = r"(?:[A-Za-z]{1,20} )?\$\{[A-Za-z_][A-Za-z0-9_]*\}"
+_MENTION = r"@[a-z0-9][a-z0-9._-]{0,79}|<@[UW][A-Z0-9]{2,30}>|<!subteam\^S[A-Z0-9]{2,30}>|<!(here|channel)>"
 """Of a user group by its handle, of a user, of a user group, of who is in the channel:
 https://docs.slack.dev/messaging/formatting-message-text"""
-_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d [A-Za-z_]+(/[A-Za-z_+\-0-9]+)*")
+_TIME_OF_DAY = r"([01]\d|2[0-3]):[0-5]\d [A-Za-z_]+(/[A-Za-z_+\-0-9]+)*"
 
 
 def _listen(value: str) -> str:
-    match = _LISTEN.fullmatch(value)
+    match = re.fullmatch(_LISTEN, value)
     if match is None or (match[2] and int(match[2]) > 65535):
         raise ValueError("expected udp://HOST:PORT, tcp://HOST:PORT, unixgram:///PATH or unix:///PATH")
     return value
 
 
 def _address(value: str) -> str:
-    match = _ADDRESS.fullmatch(value)
+    match = re.fullmatch(_ADDRESS, value)
     if match is None or int(match[1]) > 65535:
         raise ValueError("expected HOST:PORT")
     return value
@@ -54,7 +55,7 @@ def _network(value: str) -> str:
 
 
 def _relay(value: str) -> str:
-    match = _RELAY.fullmatch(value)
+    match = re.fullmatch(_RELAY, value)
     if match is None or not 0 < int(match[1]) <= 65535:
         raise ValueError("expected udp://HOST:PORT")
     return value
@@ -70,20 +71,20 @@ def _url(value: str) -> str:
 
 def _reference(value: str) -> str:
     # A pasted secret is refused without being repeated: error texts end up in logs.
-    if not _REFERENCE.fullmatch(value) or LOOKS_LIKE_A_KEY.fullmatch(value):
+    if not re.fullmatch(_REFERENCE, value) or re.fullmatch(LOOKS_LIKE_A_KEY, value):
         raise ValueError("expected ${VARIABLE} or the id of an Airflow connection; a secret never stands in this file")
     return value
 
 
 def _mention(value: str) -> str:
     names = [f"<!{name[1:]}>" if name in ("@here", "@channel") else name for name in value.split()]
-    if not names or not all(map(_MENTION.fullmatch, names)):
+    if not names or not all(re.fullmatch(_MENTION, name) for name in names):
         raise ValueError("expected @HANDLE of a user group, <!subteam^ID>, <@ID> of a user, @here or @channel")
     return " ".join(names)
 
 
 def _time_of_day(value: str) -> str:
-    if not _TIME_OF_DAY.fullmatch(value):
+    if not re.fullmatch(_TIME_OF_DAY, value):
         raise ValueError('expected a time of day with its zone, such as "06:00 Europe/Berlin"')
     _time_zone(value.partition(" ")[2])
     return value
@@ -106,7 +107,7 @@ def no_default(value: dict[str, Any]) -> dict[str, Any]:
 
 def _mode(value: Any) -> str:
     # YAML's 0660 is the number 432, and 440 would be 0670.
-    if not isinstance(value, str) or not _MODE.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_MODE, value):
         raise ValueError('expected a mode in quotes that lets the owner read and write, such as "0660"')
     return f"0{value.removeprefix('0')}"
 
@@ -114,7 +115,7 @@ def _mode(value: Any) -> str:
 def _headers(value: dict[str, str]) -> dict[str, str]:
     for name, text in value.items():
         # Neither the one nor the other is repeated: a value that came to stand as a name is one all the same.
-        if not _HEADER.fullmatch(name):
+        if not re.fullmatch(_HEADER, name):
             raise ValueError("expected names of HTTP headers")
         if not text.isascii() or not text.isprintable():
             raise ValueError(f"expected one line of ASCII for {name}")
@@ -122,7 +123,7 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
 
 
 def _hidden(value: dict[str, str]) -> dict[str, str]:
-    return {name: text if _OPEN.fullmatch(text) else MASK for name, text in value.items()}
+    return {name: text if re.fullmatch(_OPEN, text) else MASK for name, text in value.items()}
 
 
 def _one_or_more(value: Any) -> Any:
