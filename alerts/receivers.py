@@ -100,13 +100,15 @@ def _section(settings: Settings, channel: str) -> Any:
     return getattr(settings.channels, channel, None)
 
 
-def render(receiver: str, told: tuple[Destination, ...], settings: Settings) -> dict[str, Any]:
-    """One element of alertmanager.yml's `receivers`."""
+def render(receiver: str, told: tuple[Destination, ...], settings: Settings, mention: str = "") -> dict[str, Any]:
+    """One element of alertmanager.yml's `receivers`; `mention` is whom its messages call, where a channel can."""
     configs = {}
     for to in told:
         channel = channels.of(to.channel)
         section, version = _section(settings, to.channel), settings.alertmanager.version
         config = channel.config(section, to.to, lambda reference: _file(settings, reference), version)
+        if mention:
+            config |= channel.mention(mention, version)
         if "http_config" in config:
             # Alertmanager takes it in place of the global one.
             config["http_config"] = {**network(settings).get("http_config", {}), **config["http_config"]}

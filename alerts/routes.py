@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from windsock import teams
-from windsock.destinations import destinations
+from windsock.destinations import destinations, mention
 from windsock.recurrence import AGAIN
 from windsock.storms import BESIDE, MEANWHILE
 
@@ -74,7 +74,7 @@ def alertmanager(settings: Settings, timing: Timing | None = None) -> dict[str, 
         "inhibit_rules": inhibitions.rules(),
         "receivers": [
             *(
-                receivers.render(receivers.name(team, severity), to, settings)
+                receivers.render(receivers.name(team, severity), to, settings, mention(settings, team, severity))
                 for (team, severity), to in receivers.addresses(settings).items()
             ),
             {"name": RECORDED},

@@ -43,11 +43,11 @@ with DAG("shares", schedule=None, **COMMON):
 
     @task(retries=2, retry_delay=timedelta(seconds=5), max_active_tis_per_dag=4)
     def share(number: int, **context: Any) -> None:
-        """Of fifty, three fail twice: 6 % of the tasks, and one try in ten."""
+        """Of 68, four fail twice: 6 % of the tasks, and one try in ten."""
         if number % 17 == 16 and context["ti"].try_number < 3 and (WRONG / "shares").exists():
             raise ValueError(number)
 
-    share.expand(number=list(range(51)))
+    share.expand(number=list(range(68)))
 
 with DAG("crowded", schedule=None, **COMMON):
 

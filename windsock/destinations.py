@@ -65,6 +65,12 @@ def template(settings: Settings, team: str) -> str | None:
     return own or settings.defaults.template
 
 
+def mention(settings: Settings, team: str, severity: str) -> str:
+    """Whom Slack calls of a team for something so severe; "": nobody."""
+    own = settings.teams[team].slack_mention if team in settings.teams else None
+    return (own or settings.defaults.slack_mention or "") if severity == "critical" else ""
+
+
 def known(settings: Settings) -> tuple[str, ...]:
     """The names of all teams, and that of the DAGs that no team matches."""
     return (*settings.teams, teams.UNKNOWN)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock import secrets
 from windsock.callbacks.rendering import slack as rendering
+from windsock.destinations import mention
 from windsock.exceptions import SettingsError
 
 from . import Answer, web
@@ -29,7 +30,7 @@ _HOOKS = "https://hooks.slack.com/services"
 def send(to: str, message: Message, settings: Settings, seconds: float, state: Mapping[str, str]) -> Answer:
     """Post to the channel `to`, below the first message of the run, or edit that one when the failure is resolved."""
     config = settings.channels.slack
-    payload = rendering.payload(message)
+    payload = rendering.payload(message, _mention(message, settings))
     if config.token:
         token = secrets.value(config.token, "channels.slack.token")
         if not (state.get("channel") and state.get("ts")):
@@ -52,8 +53,13 @@ def send(to: str, message: Message, settings: Settings, seconds: float, state: M
 
 def preview(message: Message, settings: Settings) -> tuple[Any, str]:
     """What is sent, but for the channel, and what a person reads."""
-    del settings
-    return rendering.payload(message), f"{message.title}\n{rendering.text(message)}"
+    return rendering.payload(message, _mention(message, settings)), f"{message.title}\n{rendering.text(message)}"
+
+
+def _mention(message: Message, settings: Settings) -> str:
+    """Whom the first message of an incident calls."""
+    event = message.event
+    return mention(settings, event.team, event.severity) if message.first and not message.resolved else ""
 
 
 def _call(method: str, token: str, body: dict[str, Any], settings: Settings, seconds: float) -> Answer:

@@ -281,6 +281,7 @@ class DirectDelivery:
             tasks=() if news.is_of_a_task(to) else tasks,
             notes=(late,) if age > self.settings.callbacks.spool.late_after else (),
             id=entry.id,
+            first=incident.known(news.key(to, entry.event)).first is None,
             runs=recovery.last(entry.event).runs,
         )
         if entry.template is None or message.resolved:

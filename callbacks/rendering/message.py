@@ -58,6 +58,8 @@ class Message:
     """What a template says instead of the exception."""
     id: str = ""
     """The same for each attempt to deliver it."""
+    first: bool = True
+    """Nobody was told of this incident there before."""
     runs: int = 1
     """Runs of the task that have failed one after the other, as far as this host knows."""
 

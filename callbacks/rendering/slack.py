@@ -19,8 +19,11 @@ _LINK = 400
 _CUT = "… [cut]"
 
 
-def payload(message: Message) -> dict[str, Any]:
-    """The body of a webhook, chat.postMessage or chat.update, without its channel."""
+def payload(message: Message, mention: str = "") -> dict[str, Any]:
+    """The body of a webhook, chat.postMessage or chat.update, without its channel; `mention` is whom it calls.
+
+    Beside the attachment: Slack may not notify those whom one names (https://github.com/getsentry/sentry/issues/19271).
+    """
     event = message.event
     attachment = {
         "color": "good" if message.resolved else "danger" if event.severity == "critical" else "warning",
@@ -32,7 +35,9 @@ def payload(message: Message) -> dict[str, Any]:
     }
     if len(message.url) < _LINK and message.url:
         attachment["title_link"] = message.url
-    return {"attachments": [attachment]}
+    # link_names: without it the handle of a user group is text.
+    called = {"text": f"{mention} {message.name}", "link_names": True} if mention else {}
+    return {**called, "attachments": [attachment]}
 
 
 def text(message: Message) -> str:

@@ -330,7 +330,7 @@ def _told(inbox, folder, version, program=None):
                 "ca_file": str(folder / "ca.pem"),
             },
             "channels": {"slack": {"token": "${SLACK_TOKEN}"}},
-            "defaults": {"slack": "#data-alerts", "pagerduty": "${PD_DEFAULT}"},
+            "defaults": {"slack": "#data-alerts", "slack_mention": "@oncall-data", "pagerduty": "${PD_DEFAULT}"},
         }
     )
     with _alertmanager(folder, settings, program=program) as running:

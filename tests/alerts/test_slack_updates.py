@@ -16,10 +16,11 @@ def replies(inbox):
 def test_the_newest_edits_its_message_and_says_in_its_thread_what_is_new(
     inbox, told, newest, tmp_path, failed_task, eventually
 ):
-    first, second = failed_task(team="default"), failed_task("check", team="default")
+    first, second = (failed_task(task, team="default", severity="critical") for task in ("load", "check"))
     with told(inbox, tmp_path / "am", "0.35", newest) as running:
         running.fire(first)
-        inbox.wait_for(lambda message: message.text.startswith("orders failed: "))
+        called = inbox.wait_for(lambda message: message.platform == "slack" and "orders failed: " in message.text)
+        assert called.text.startswith("@oncall-data orders failed (prod)\n")
         running.fire(second)
         inbox.wait_for(lambda message: message.thread is None and ", and 1 more" in message.text)
         running.resolve(first, second)
@@ -33,6 +34,8 @@ def test_the_newest_edits_its_message_and_says_in_its_thread_what_is_new(
         assert "Log (https://airflow.example.org" in over.text
         assert {message.thread for message in replies(inbox)} == {over.id}
         assert [one.text.startswith("Over: ") for one in replies(inbox)] == [False, True]
+        # Whoever was called is called once.
+        assert not [one for one in inbox.messages("slack") if "@oncall" in one.text]
         assert not [one for one in inbox.attempts() if one.refused]
         assert running.complaints == []
 
@@ -56,7 +59,8 @@ def test_an_edit_alone_leaves_one_message(inbox, told, newest, tmp_path, failed_
 def test_the_oldest_sends_one_more_through_the_same_proxy(inbox, told, tmp_path, failed_task):
     with told(inbox, tmp_path / "am", "0.25") as running:
         running.fire(failed_task(team="default", severity="critical"))
-        inbox.wait_for(lambda message: "orders failed: " in message.text)
+        first = inbox.wait_for(lambda message: message.platform == "slack" and "orders failed: " in message.text)
+        assert first.text.startswith("@oncall-data orders failed (prod)\n")
         # The page too went to PagerDuty's own address, and came here.
         page = inbox.wait_for(lambda message: message.platform == "pagerduty")
         assert page.state == "triggered"
@@ -64,6 +68,7 @@ def test_the_oldest_sends_one_more_through_the_same_proxy(inbox, told, tmp_path,
         over = inbox.wait_for(lambda message: message.platform == "slack" and "Over: " in message.text)
         assert len(slack(inbox)) == 2
         assert not over.edited
+        assert "@oncall" not in over.text
         assert running.complaints == []
 
 

@@ -1,5 +1,7 @@
 """Without an Alertmanager: what arrives at Slack, PagerDuty and in the mail, and what happens where they misbehave."""
 
+import pytest
+
 from windsock.callbacks import delivery
 from windsock.callbacks.delivery import Choice, deliver, flush, resolve
 
@@ -122,6 +124,25 @@ def test_a_webhook_can_not_edit_so_it_posts_once_for_all_runs(settings, direct, 
     assert [text.partition(" (")[0] for text in texts] == ["orders failed: ValueError: no rows"] * 3 + [
         "Over: orders failed"
     ]
+
+
+@pytest.mark.parametrize("credential", [{"token": "${SLACK_TOKEN}"}, {"webhook": "${SLACK_HOOK}"}])
+def test_the_first_message_of_what_is_critical_calls_those_whom_the_team_names(
+    settings, direct, event, soon, inbox, clock, credential
+):
+    slack = {name: value for name, value in direct["channels"]["slack"].items() if name == "api_url"}
+    direct["channels"]["slack"] = {**slack, **credential}
+    team = {"slack": "#pay", "slack_mention": "@oncall-pay <!subteam^S0123456789>"}
+    calling = settings(teams={"pay": team}, defaults={"slack_mention": "@here"})
+    deliver(event(), calling, soon())
+    deliver(event(run_id="r2", severity="critical"), calling, soon())
+    clock(61)
+    deliver(event(run_id="r2", task_id="check", severity="critical"), calling, soon())
+    first, called, below = (message.text for message in inbox.messages("slack"))
+    assert called.startswith("@oncall-pay ")
+    assert not [text for text in (first, below) if "@oncall" in text or "@here" in text]
+    resolve(event(run_id="r2", severity="critical"), calling, soon())
+    assert not [one for one in inbox.messages("slack") if "Over: " in one.text and "@oncall" in one.text]
 
 
 def test_a_later_success_resolves_the_page_from_any_host(settings, event, soon, inbox, tmp_path):

@@ -127,3 +127,10 @@ def test_a_secret_as_an_editor_leaves_it(monkeypatch):
 
 def test_one_place_reads_references():
     assert [file for file, text in product() if r"\$\{(\w+)\}" in text] == ["windsock/secrets.py"]
+
+
+def test_a_mention_is_one_that_slack_knows():
+    assert Addresses(slack_mention="@here  @oncall-data").slack_mention == "<!here> @oncall-data"
+    for wrong in ("", "oncall", "<!everyone>", "@a{{ .Status }}", "<https://example.org|x>"):
+        with pytest.raises(ValueError, match="expected @HANDLE"):
+            Addresses(slack_mention=wrong)

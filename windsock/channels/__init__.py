@@ -71,6 +71,11 @@ class Channel(Generic[SectionT]):
         del section, to, file, version
         return {}
 
+    def mention(self, who: str, version: str) -> dict[str, Any]:
+        """What `config` says besides where a message calls `who`."""
+        del who, version
+        return {}
+
     def common(self, section: SectionT, file: Callable[[str], str]) -> dict[str, Any]:
         """What alertmanager.yml says of the channel once, in its `global`, where anyone is told through it."""
         del section, file

@@ -20,6 +20,13 @@ _SINCE = {"edit": "0.32", "thread": "0.35"}
 """The Alertmanager that brought them: `update_message`, and `post_updates_to_thread` beside it."""
 
 
+_MESSAGE_TEXT = "0.31"
+"""The Alertmanager that brought `message_text`: before it a mention stands in the attachment, where Slack marks it and
+may not notify who is meant (https://github.com/getsentry/sentry/issues/19271)."""
+_FIRST = "0.32"
+"""The Alertmanager that says in a template that a message is the first of its group."""
+
+
 class SlackChannel(Section):
     """One credential is needed: a bot token (any channel) or an incoming webhook (its own channel)."""
 
@@ -262,6 +269,13 @@ class _Slack(Channel[SlackChannel]):
             "fallback": '{{ template "windsock.slack.fallback" . }}',
             "footer": '{{ template "windsock.slack.footer" . }}',
         }
+
+    def mention(self, who: str, version: str) -> dict[str, Any]:
+        """In the first message alone where Alertmanager knows which one is; else in each that is not the end."""
+        first = 'eq .NotificationReason "first notification"' if at_least(version, _FIRST) else 'eq .Status "firing"'
+        key = "message_text" if at_least(version, _MESSAGE_TEXT) else "pretext"
+        said = f'{{{{ if {first} }}}}{who} {{{{ template "windsock.name" . }}}}{{{{ end }}}}'
+        return {key: said, "link_names": True}
 
 
 def _updates(section: SlackChannel, version: str) -> str:

@@ -22,6 +22,9 @@ LOOKS_LIKE_A_KEY = r"[A-Za-z0-9]{20,}|xox[a-z]-.*"
 _MODE = r"0?[67][0-7]{2}"
 _HEADER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _OPEN = r"(?:[A-Za-z]{1,20} )?\$\{[A-Za-z_][A-Za-z0-9_]*\}"
+_MENTION = r"@[a-z0-9][a-z0-9._-]{0,79}|<@[UW][A-Z0-9]{2,30}>|<!subteam\^S[A-Z0-9]{2,30}>|<!(here|channel)>"
+"""Of a user group by its handle, of a user, of a user group, of who is in the channel:
+https://docs.slack.dev/messaging/formatting-message-text"""
 _TIME_OF_DAY = r"([01]\d|2[0-3]):[0-5]\d [A-Za-z_]+(/[A-Za-z_+\-0-9]+)*"
 
 
@@ -71,6 +74,13 @@ def _reference(value: str) -> str:
     if not re.fullmatch(_REFERENCE, value) or re.fullmatch(LOOKS_LIKE_A_KEY, value):
         raise ValueError("expected ${VARIABLE} or the id of an Airflow connection; a secret never stands in this file")
     return value
+
+
+def _mention(value: str) -> str:
+    names = [f"<!{name[1:]}>" if name in ("@here", "@channel") else name for name in value.split()]
+    if not names or not all(re.fullmatch(_MENTION, name) for name in names):
+        raise ValueError("expected @HANDLE of a user group, <!subteam^ID>, <@ID> of a user, @here or @channel")
+    return " ".join(names)
 
 
 def _time_of_day(value: str) -> str:
@@ -147,6 +157,7 @@ AlertmanagerVersion = Annotated[str, _version(versions.ALERTMANAGER), Public()]
 PrometheusVersion = Annotated[str, _version(versions.PROMETHEUS), Public()]
 TimeZone = Annotated[str, AfterValidator(_time_zone), Public()]
 TimeOfDay = Annotated[str, AfterValidator(_time_of_day), Public()]
+Mention = Annotated[str, AfterValidator(_mention), Public()]
 Mode = Annotated[str, BeforeValidator(_mode, json_schema_input_type=str), Public()]
 Headers = Annotated[dict[str, str], AfterValidator(_headers), PlainSerializer(_hidden, when_used="json")]
 """HTTP headers, in whose values `${VARIABLE}` stands for the variable's; what else they hold is shown to nobody."""

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field
 from windsock import versions
 from windsock.settings.formats import (
     AlertmanagerVersion,
+    Mention,
     Patterns,
     Reference,
     References,
@@ -68,6 +69,9 @@ class Addresses(Section):
     """Where someone is told, by channel; windsock/channels says what each value means."""
 
     slack: str | None = None
+    slack_mention: Mention | None = None
+    """Whom the first message in Slack of what is critical calls, such as "@oncall-data" (a user group's handle) or
+    "<!subteam^S0123456789>" (its id); None: whom `defaults` names."""
     pagerduty: Reference | None = None
     """Pages on `critical` only: `severity` says which DAGs are."""
     email: Patterns = ()
