@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 
+import pytest
+
 from windsock.logging.health import examine
 from windsock.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def no_airflow(monkeypatch, tmp_path):
+    """None that runs here by chance."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
 
 
 def found(elasticsearch, index):
@@ -57,8 +65,7 @@ def test_an_index_that_takes_nothing_more(ship, elasticsearch):
         assert set(found(elasticsearch, index)) == expected
 
 
-def test_names_of_logs_that_are_not_airflows_own(monkeypatch, tmp_path):
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+def test_names_of_logs_that_are_not_airflows_own(tmp_path):
     logs = {"folder": "/logs", "elasticsearch": {"urls": ["http://127.0.0.1:1"]}}
     default = (
         "dag_id={{ ti.dag_id }}/run_id={{ ti.run_id }}/task_id={{ ti.task_id }}/"
