@@ -16,15 +16,13 @@ from windsock.doctor.server import AskingError, Server, examine_each
 from windsock.events import unix
 from windsock.settings.units import format_age
 
+from .reach import Reach, inhibition, key, matchers, silenced
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from windsock.settings import Settings
 
-_BROAD = frozenset({"alertname", "severity", "cluster", "team", "job"})
-"""Labels that many alerts have in common: a silence of these alone hides what nobody thought of."""
-_EVERYTHING = re.compile(r"^\^?\(?\.[*+]\)?\$?$")
-"""A regular expression that says nothing."""
 _RELOAD_FAILED = re.compile(r"^alertmanager_config_last_reload_successful 0$", re.MULTILINE)
 _STUCK = 3600.0
 """Seconds for which an alert may keep others back before somebody should look whether it still holds."""
@@ -51,6 +49,7 @@ class _Alertmanager:
     def __init__(self, server: Server, settings: Settings) -> None:
         self._server = server
         self._settings = settings
+        self._reach = Reach(settings)
 
     def findings(self) -> Iterator[Finding]:
         """Raises AskingError."""
@@ -91,7 +90,6 @@ class _Alertmanager:
             config = yaml.safe_load(text)
             there = {one["name"] for one in config["receivers"]}
             found = set(_flat(config["route"]))
-            there_inhibited = {_inhibition(one): one for one in config.get("inhibit_rules") or ()}
         except (yaml.YAMLError, TypeError, KeyError):
             yield self._bad("routes", "unseen", "Its configuration can't be read.", "")
             return
@@ -105,22 +103,24 @@ class _Alertmanager:
             yield self._bad(
                 "routes", "critical", "Its routes are not what this windsock makes of this windsock.yaml.", _BUILD
             )
-        taken = _taken(config["route"], {(one.get("receiver"), *_matchers(one)) for one in ours["route"]["routes"]})
-        if taken is not None:
+        before = self._reach.before(config["route"], {key(one) for one in ours["route"]["routes"]})
+        if before is not None:
             yield self._bad(
                 "routes",
                 "critical",
-                f"A route to {taken.get('receiver', 'the root')} for {', '.join(_matchers(taken)) or 'everything'}"
+                f"A route to {before.get('receiver', 'the root')} for {', '.join(matchers(before)) or 'everything'}"
                 " stands before windsock's, and takes what they should get.",
                 "Put it behind them, give it `continue: true`, or matchers of its own alerts.",
             )
-        ours_inhibited = {_inhibition(one) for one in ours["inhibit_rules"]}
-        if ours_inhibited - set(there_inhibited):
-            lacking = len(ours_inhibited - set(there_inhibited))
-            yield self._bad("inhibitions", "warning", f"Of windsock's inhibitions it lacks {lacking}.", _BUILD)
-        for key in set(there_inhibited) - ours_inhibited:
-            source, target, equal = key
-            if not equal and all(_is_broad(one) for one in target):
+        yield from self._inhibitions(config.get("inhibit_rules") or (), ours["inhibit_rules"])
+
+    def _inhibitions(self, there: Sequence[dict[str, Any]], ours: Sequence[dict[str, Any]]) -> Iterator[Finding]:
+        found, wanted = ({inhibition(one) for one in rules} for rules in (there, ours))
+        if wanted - found:
+            said = f"Of windsock's inhibitions it lacks {len(wanted - found)}: some failures are told twice."
+            yield self._bad("inhibitions", "warning", said, _BUILD)
+        for source, target, equal in sorted(found - wanted):
+            if not equal and self._reach.is_broad(target):
                 yield self._bad(
                     "inhibitions",
                     "warning",
@@ -162,18 +162,13 @@ class _Alertmanager:
 
     def _silences(self) -> Iterator[Finding]:
         for silence in self._server.json("/api/v2/silences"):
-            texts = [
-                f"{one['name']}{'=' if one.get('isEqual', True) else '!'}"
-                f"{'~' if one.get('isRegex') else '' if one.get('isEqual', True) else '='}{one['value']}"
-                for one in silence.get("matchers", ())
-            ]
-            if silence.get("status", {}).get("state") == "active" and all(map(_is_broad, texts)):
-                matchers = ", ".join(texts)
+            found = silenced(silence)
+            if silence.get("status", {}).get("state") == "active" and self._reach.is_broad(found):
                 yield self._bad(
                     "silence",
                     "warning",
-                    f"A silence hides all of {matchers} until {silence.get('endsAt', '?')[:16].replace('T', ' ')} UTC"
-                    f" (by {silence.get('createdBy') or 'nobody'}: {silence.get('comment') or 'no comment'}).",
+                    f"A silence hides all of {', '.join(found)} until"
+                    f" {silence.get('endsAt', '?')[:16].replace('T', ' ')} UTC (by {silence.get('createdBy') or 'nobody'}: {silence.get('comment') or 'no comment'}).",
                     "Expire it in Alertmanager's page where it is meant no more.",
                 )
 
@@ -217,46 +212,9 @@ def _age(started: object) -> float:
 
 def _flat(route: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Each route as what leads to it, by matchers and receiver, whichever tree it hangs in."""
-    here = (*above, *_matchers(route))
+    here = (*above, *matchers(route))
     if here:
         quiet = [str(one) for key in ("mute_time_intervals", "active_time_intervals") for one in route.get(key) or ()]
         yield (*here, f"-> {route.get('receiver', '')}", *sorted(route.get("group_by") or ()), *quiet)
     for child in route.get("routes") or ():
         yield from _flat(child, here)
-
-
-def _matchers(section: dict[str, Any], key: str = "") -> tuple[str, ...]:
-    """Of a route, or of one side of an inhibition (`source_`, `target_`), in the new form and in the old ones."""
-    new = [str(one).replace('"', "").replace(" ", "") for one in section.get(f"{key}matchers") or ()]
-    old = [f"{name}={value}" for name, value in (section.get(f"{key}match") or {}).items()]
-    patterns = [f"{name}=~{value}" for name, value in (section.get(f"{key}match_re") or {}).items()]
-    return tuple(sorted((*new, *old, *patterns)))
-
-
-def _inhibition(rule: dict[str, Any]) -> tuple[tuple[str, ...], ...]:
-    return _matchers(rule, "source_"), _matchers(rule, "target_"), tuple(sorted(rule.get("equal") or ()))
-
-
-def _is_broad(matcher: str) -> bool:
-    """Whether what is not about windsock's alerts alone, or about all, has to fit it too: `name=value`."""
-    name, how, value = re.split(r"(!=|!~|=~|=)", matcher, maxsplit=1)
-    return name in _BROAD or how in {"!=", "!~"} or (how == "=~" and bool(_EVERYTHING.match(value)))
-
-
-def _taken(route: dict[str, Any], ours: set[tuple[Any, ...]]) -> dict[str, Any] | None:
-    """The first route that takes all of something before one of ours gets it, wherever ours hang."""
-    before = None
-    for child in route.get("routes") or ():
-        if (child.get("receiver"), *_matchers(child)) in ours:
-            return before
-        below = _taken(child, ours)
-        if below is not None:
-            return below
-        if before is None and not child.get("continue") and all(map(_is_broad, _matchers(child))):
-            before = child if not _holds(child, ours) else None
-    return None
-
-
-def _holds(route: dict[str, Any], ours: set[tuple[Any, ...]]) -> bool:
-    below = route.get("routes") or ()
-    return any((one.get("receiver"), *_matchers(one)) in ours or _holds(one, ours) for one in below)
