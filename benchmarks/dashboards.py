@@ -36,7 +36,7 @@ from windsock import catalog
 from windsock.airflow.versions import NEWEST
 from windsock.dashboards import asking, build, promql, targets
 from windsock.parts import PROMETHEUS
-from windsock.settings.model import Prometheus
+from windsock.settings.root import Prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -20,7 +20,7 @@ from pathlib import Path
 PARTS = {
     "click, YAML": ("logging", "click", "yaml"),
     "pydantic": ("pydantic", "pydantic.root_model"),
-    "redaction, settings": ("windsock.redaction", "windsock.settings.model"),
+    "redaction, settings": ("windsock.redaction", "windsock.settings.root"),
     "HTTP server, TLS": ("http.server", "ssl"),
     "prometheus_client": ("prometheus_client",),
     "the catalogue": ("windsock.catalog",),

@@ -32,7 +32,7 @@ from real.server import free_port
 from windsock.airflow.versions import NEWEST
 from windsock.dashboards import asking, build, targets
 from windsock.dashboards.silent import why
-from windsock.settings.model import Prometheus
+from windsock.settings.root import Prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

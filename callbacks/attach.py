@@ -84,13 +84,16 @@ def _settings() -> Settings | None:
         callbacks = source.values.get("callbacks")
         if not isinstance(callbacks, dict) or not callbacks.get("attach") or not callbacks.get("enabled", True):
             return None
-        from windsock import settings  # noqa: PLC0415  50 ms: only where something may be attached
+        from windsock.settings import sections  # noqa: PLC0415  20 ms: only where something may be attached
 
-        found = settings.load(cwd=False)
+        found = sections.load()
+        if not found.callbacks.enabled or not found.callbacks.attach:
+            return None
+        _ = found.teams, found.defaults, found.severity  # what `route` asks for: an error in them is told of here
     except SettingsError as error:
         count("settings", error.problems[0])
         return None
-    return found if found.callbacks.enabled and found.callbacks.attach else None
+    return found
 
 
 def _facts(dag: Any) -> DagFacts:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from windsock.airflow import compat
 from windsock.teams import DagFacts, owners_of
@@ -23,8 +22,7 @@ _MANY = 100
 """Tags and failed tasks that are looked at."""
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one task instance or of one run; what Airflow did not say is None or empty."""
 
     kind: Kind
@@ -99,16 +97,14 @@ def read(context: Any, called: Kind | None = None) -> Outcome:
         run_url=compat.run_page(log_url or words(get(any_instance, "log_url"), 2 * _WORDS)),
     )
     if dag_level:
-        return replace(
-            outcome,
+        return outcome._replace(
             reason=words(context.get("reason")),
             failed_task=words(get(instance, "task_id"), _ID),
             started=_moment(get(run, "start_date")),
             ended=_moment(get(run, "end_date")),
         )
     map_index = _number(get(instance, "map_index"))
-    return replace(
-        outcome,
+    return outcome._replace(
         task_id=words(get(instance, "task_id"), _ID) or "unknown",
         error=compat.exception(context),
         started=_moment(get(instance, "start_date")),
@@ -129,8 +125,8 @@ def with_failed_tasks(outcome: Outcome, context: Mapping[str, Any]) -> Outcome:
     tasks = tuple(words(task, _ID) for task in found[:_MANY])
     if first is not None:
         link = words(compat.read(first, "log_url"), 2 * _WORDS)
-        return replace(outcome, tasks=tasks, failed_task=tasks[0], first_is_known=True, log_url=link)
-    return replace(outcome, tasks=tasks, first_is_known=tasks == (outcome.failed_task,))
+        return outcome._replace(tasks=tasks, failed_task=tasks[0], first_is_known=True, log_url=link)
+    return outcome._replace(tasks=tasks, first_is_known=tasks == (outcome.failed_task,))
 
 
 def facts_of(dag: Any, dag_id: str) -> DagFacts:

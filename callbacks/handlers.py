@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from windsock.airflow import compat
@@ -69,7 +68,7 @@ def _settled(outcome: Outcome, context: Any) -> Outcome:
     except Exception as error:  # noqa: BLE001  nobody says more than the context
         sending.log.debug("not asked for the state: %s", error)
         return outcome
-    return replace(outcome, kind="failure") if failed else outcome
+    return outcome._replace(kind="failure") if failed else outcome
 
 
 def _had_failed(outcome: Outcome) -> bool:

@@ -10,7 +10,6 @@ def load():
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from windsock.airflow import compat
@@ -53,10 +52,10 @@ def check(  # noqa: PLR0913  a check has so many sides, each with a default
             if not passed:
                 sending.log.warning("outside a task, so nobody is told: %s", safe(str(message)))
             return ()
-        outcome = replace(read(context, "check"), name=(name or "")[:_NAME], error=str(message), map_index=None)
+        outcome = read(context, "check")._replace(name=(name or "")[:_NAME], error=str(message), map_index=None)
         if passed and not recovery.waited_for(lambda: _had_failed(outcome)):
             return ()
-        return (replace(outcome, passed=passed),)
+        return (outcome._replace(passed=passed),)
 
     sending.report(find, options)
     return passed

@@ -15,7 +15,7 @@ import json
 import os
 import time
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from windsock.events import DAG_RUN_FAILED, DATA_CHECK_FAILED, TASK_FAILED, TASK_RETRYING
 
@@ -132,8 +132,7 @@ def ended(event: Event, created: float) -> bool:
     return any(one.at > created and one.ends(event.run_id, event.annotations, created) for one in successes)
 
 
-@dataclass(frozen=True)
-class Here:
+class Here(NamedTuple):
     """What a process must know of the configuration before anything has failed, unchecked."""
 
     cluster: str = "airflow"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from windsock.airflow import compat
@@ -155,7 +154,7 @@ def _act(outcome: Outcome, settings: Settings, options: Options, deadline: float
         if not result.problem:
             _unless_it_hangs(lambda: recovery.mark_resolved(event), seconds)
             _unless_it_hangs(lambda: delivery.flush(settings, deadline, _REPLAYED), deadline - time.monotonic())
-        return replace(result, counts=False)
+        return result._replace(counts=False)
     why = _unless_it_hangs(lambda: withheld(outcome, event, options), seconds) or ""
     # Before it is sent: a process that is killed while it sends has failed all the same.
     _unless_it_hangs(lambda: recovery.mark_failed(event, told=not why), seconds)
@@ -164,7 +163,7 @@ def _act(outcome: Outcome, settings: Settings, options: Options, deadline: float
     result = delivery.deliver(event, settings, deadline, choice)
     if not result.problem:
         news = _unless_it_hangs(lambda: recovery.mark_delivered(event), seconds)
-        result = replace(result, counts=news is not False)
+        result = result._replace(counts=news is not False)
         _unless_it_hangs(lambda: delivery.flush(settings, deadline, _REPLAYED), deadline - time.monotonic())
     return result
 
@@ -212,9 +211,9 @@ def _enriched(outcome: Outcome, enrich: Callable[[Outcome], Outcome] | None, sec
 
 
 def _load() -> Settings:
-    from windsock import settings  # noqa: PLC0415  it brings pydantic, which no process without a failure needs
+    from windsock.settings import sections  # noqa: PLC0415  it brings pydantic, which no process without a failure needs
 
-    return settings.load(cwd=False)
+    return sections.load()
 
 
 def _named(error: Exception) -> str:

@@ -15,7 +15,7 @@ from . import targets
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from windsock.settings.model import Prometheus
+    from windsock.settings.root import Prometheus
 
     from .targets import Json, Target
 

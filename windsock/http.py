@@ -11,8 +11,7 @@ import http.client
 import json
 import re
 import ssl
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
@@ -24,8 +23,7 @@ if TYPE_CHECKING:
 _SECRET_PATH = re.compile(r"(https?://[^/\s'\"]+)/[^\s'\"]*")
 
 
-@dataclass(frozen=True)
-class Reply:
+class Reply(NamedTuple):
     """An HTTP answer."""
 
     status: int
@@ -59,8 +57,7 @@ class NoReplyError(OSError):
         super().__init__(clean(f"{type(cause).__name__}: {_reason(cause)}").removesuffix(": "))
 
 
-@dataclass(frozen=True)
-class Client:
+class Client(NamedTuple):
     """How requests are made; holds no connection."""
 
     tls: Callable[[], ssl.SSLContext] = ssl.create_default_context

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from windsock.times import UTC
 
@@ -18,8 +17,7 @@ UNKNOWN = "default"
 """The `team` label of a DAG that no team matches: `defaults` says where its alerts go."""
 
 
-@dataclass(frozen=True)
-class DagFacts:
+class DagFacts(NamedTuple):
     """What the callback and the metadata database both know of a DAG; `owners` is Airflow's `a, b` taken apart."""
 
     dag_id: str

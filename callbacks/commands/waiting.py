@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import asdict
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +50,7 @@ def flush(config: Path | None, limit: int, timeout: float, *, as_json: bool) -> 
     entries = [entry for _, entry in listed if entry is not None]
     due = sum(1 for entry in entries if entry.not_before <= now or entry.problem)
     if as_json:
-        click.echo(json.dumps({**asdict(found), "due": due}, indent=2))
+        click.echo(json.dumps({**found._asdict(), "due": due}, indent=2))
     else:
         click.echo(
             f"{found.delivered} delivered, {found.superseded} dropped (over, or told since), {found.dead} dead,"

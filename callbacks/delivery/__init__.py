@@ -6,8 +6,7 @@ With an Alertmanager it is posted there (`alertmanager`), without one the team's
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from windsock.callbacks import bounded, spool
 
@@ -29,8 +28,7 @@ NOT_CONFIGURED = (
 _NOBODY = f"{NOT_CONFIGURED}; or give the team, or defaults, a channel of its own"
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """What an author chose for one callback; by default all of it is windsock.yaml's."""
 
     channels: tuple[str, ...] | None = None

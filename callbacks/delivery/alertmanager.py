@@ -85,7 +85,7 @@ def end(event: Event, settings: Settings, deadline: float, template: str | None 
     claim = keep(settings, spool.Entry("resolved", event, PENDING, created=now))
     partly = any(problem is None for _, problem in results)
     found = conclude(claim, settings, event, [each for each in results if each[1] is not None])
-    return replace(found, problem="") if partly else found
+    return found._replace(problem="") if partly else found
 
 
 def resolve(event: Event, settings: Settings, deadline: float, before: float) -> tuple[list[PeerResult], int]:

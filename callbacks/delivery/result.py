@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from windsock.airflow import compat
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(NamedTuple):
     """What became of one event."""
 
     problem: str
@@ -20,8 +19,7 @@ class Delivery:
     """Whether to count it as a failure that was told; not for a resolve, nor for Airflow's second call for a try."""
 
 
-@dataclass(frozen=True)
-class Flushed:
+class Flushed(NamedTuple):
     """What became of the entries of the spool that were tried."""
 
     delivered: int = 0

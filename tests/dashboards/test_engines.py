@@ -12,7 +12,7 @@ from windsock import catalog
 from windsock.dashboards import asking, build, check, promql, targets
 from windsock.dashboards.unplotted import UNPLOTTED
 from windsock.settings import Settings
-from windsock.settings.model import Prometheus
+from windsock.settings.root import Prometheus
 
 END = 1_790_000_000 // 30 * 30
 WINDOW = 600

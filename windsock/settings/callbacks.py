@@ -40,7 +40,7 @@ class AttachMatch(Match):
 class Attach(Section):
     """Callbacks that every task, or run, of some DAGs gets without its author doing anything."""
 
-    match: AttachMatch = AttachMatch()
+    match: AttachMatch = AttachMatch.unset()
     """Without a key in it: all DAGs."""
     on: Annotated[tuple[Hook, ...], Field(min_length=1)] = ("failure", "success", "run_failure")
     """failure, retry, success and skipped of tasks; run_failure and run_success of runs; sla (2.11).
@@ -75,7 +75,7 @@ class Callbacks(Section):
     """false: no callback sends anything or is attached; the plugin and `windsock.metrics` go on."""
     budget: Duration = Field(default=10.0, gt=0, le=19)
     """Seconds for everything a callback does; Airflow kills the process at 20."""
-    spool: Spool = Spool()
+    spool: Spool = Spool.unset()
     templates: dict[str, str] = {}
     """By name: jinja text that is said instead of the exception; docs/channels.md says what it may use."""
     attach: tuple[Attach, ...] = ()

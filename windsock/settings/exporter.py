@@ -70,7 +70,7 @@ class Otlp(Section):
     /v1/metrics there. It needs the extra `otlp`."""
     forward_interval: Duration = Field(default=60.0, ge=1)
     """Time from one of these exports to the next."""
-    http: Http = Http()
+    http: Http = Http.unset()
     """How to speak to `forward`."""
     streams: int = Field(default=500_000, ge=1000)
     """Sets of attributes of all processes that are remembered; beyond, the processes that were silent for longest are
@@ -80,6 +80,20 @@ class Otlp(Section):
     def receives(self) -> bool:
         """Whether there is an address at all."""
         return self.listen is not None or self.grpc is not None
+
+
+class OpenLineage(Section):
+    """Where OpenLineage's events arrive: they say which datasets a failure leaves stale."""
+
+    listen: Address | None = None
+    """Where they are received over HTTP, such as 127.0.0.1:5000; None: nowhere. The reconciler reads what they say, so
+    it is an exporter with a metadata database."""
+    namespace: Annotated[str, Public()] = "default"
+    """Airflow's [openlineage] namespace: jobs in it are DAGs and tasks, all others are named with theirs."""
+    allow: tuple[Network, ...] = ()
+    """Networks whose senders are listened to; none: all of them. TLS and users are those of `web.config_file`."""
+    max_body: Size = Field(default=2 << 20, ge=1024)
+    """The largest event, unpacked. An Airflow task's is 5 KB; Spark's hold a query's plan."""
 
 
 class Celery(Section):
@@ -140,16 +154,17 @@ class Expiry(Section):
 class Exporter(Section):
     """The StatsD-to-Prometheus exporter."""
 
-    statsd: StatsD = StatsD()
-    otlp: Otlp = Otlp()
-    celery: Celery = Celery()
-    web: Web = Web()
+    statsd: StatsD = StatsD.unset()
+    otlp: Otlp = Otlp.unset()
+    openlineage: OpenLineage = OpenLineage.unset()
+    celery: Celery = Celery.unset()
+    web: Web = Web.unset()
     naming: Naming = "prometheus"
     """Whose metric names: windsock's own (prometheus), the official Helm chart's, or statsd_exporter's."""
     mapping_config: str | None = None
     """A statsd_exporter mapping file, used instead of the catalogue."""
-    budgets: Budgets = Budgets()
-    expiry: Expiry = Expiry()
+    budgets: Budgets = Budgets.unset()
+    expiry: Expiry = Expiry.unset()
     state_file: str | None = None
     """Keeps counters over a clean stop; after a crash they start at 0, as Prometheus expects it."""
     gauges: dict[str, Policy] = {}

@@ -13,26 +13,27 @@ from windsock import regex_cost, versions
 from windsock.redaction import MASK
 from windsock.settings.section import Public
 
-_LISTEN = re.compile(r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+")
-_ADDRESS = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})")
-_RELAY = re.compile(r"udp://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]+):(\d{1,5})")
-_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z][A-Za-z0-9_.-]{0,249}")
-LOOKS_LIKE_A_KEY = re.compile(r"[A-Za-z0-9]{20,}|xox[a-z]-.*")
-_MODE = re.compile(r"0?[67][0-7]{2}")
-_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
-_OPEN = re.compile(r"(?:[A-Za-z]{1,20} )?\$\{[A-Za-z_][A-Za-z0-9_]*\}")
-_TIME_OF_DAY = re.compile(r"([01]\d|2[0-3]):[0-5]\d [A-Za-z_]+(/[A-Za-z_+\-0-9]+)*")
+# Texts, which `re` compiles, and keeps, where one is needed: a callback needs few of them, and a new process.
+_LISTEN = r"(udp|tcp)://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})|(unixgram|unix):///.+"
+_ADDRESS = r"(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]*):(\d{1,5})"
+_RELAY = r"udp://(?:\[[0-9a-fA-F:.]+\]|[^\[\]:/]+):(\d{1,5})"
+_REFERENCE = r"\$\{[A-Za-z_][A-Za-z0-9_]*\}|[A-Za-z][A-Za-z0-9_.-]{0,249}"
+LOOKS_LIKE_A_KEY = r"[A-Za-z0-9]{20,}|xox[a-z]-.*"
+_MODE = r"0?[67][0-7]{2}"
+_HEADER = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_OPEN = r"(?:[A-Za-z]{1,20} )?\$\{[A-Za-z_][A-Za-z0-9_]*\}"
+_TIME_OF_DAY = r"([01]\d|2[0-3]):[0-5]\d [A-Za-z_]+(/[A-Za-z_+\-0-9]+)*"
 
 
 def _listen(value: str) -> str:
-    match = _LISTEN.fullmatch(value)
+    match = re.fullmatch(_LISTEN, value)
     if match is None or (match[2] and int(match[2]) > 65535):
         raise ValueError("expected udp://HOST:PORT, tcp://HOST:PORT, unixgram:///PATH or unix:///PATH")
     return value
 
 
 def _address(value: str) -> str:
-    match = _ADDRESS.fullmatch(value)
+    match = re.fullmatch(_ADDRESS, value)
     if match is None or int(match[1]) > 65535:
         raise ValueError("expected HOST:PORT")
     return value
@@ -51,7 +52,7 @@ def _network(value: str) -> str:
 
 
 def _relay(value: str) -> str:
-    match = _RELAY.fullmatch(value)
+    match = re.fullmatch(_RELAY, value)
     if match is None or not 0 < int(match[1]) <= 65535:
         raise ValueError("expected udp://HOST:PORT")
     return value
@@ -67,13 +68,13 @@ def _url(value: str) -> str:
 
 def _reference(value: str) -> str:
     # A pasted secret is refused without being repeated: error texts end up in logs.
-    if not _REFERENCE.fullmatch(value) or LOOKS_LIKE_A_KEY.fullmatch(value):
+    if not re.fullmatch(_REFERENCE, value) or re.fullmatch(LOOKS_LIKE_A_KEY, value):
         raise ValueError("expected ${VARIABLE} or the id of an Airflow connection; a secret never stands in this file")
     return value
 
 
 def _time_of_day(value: str) -> str:
-    if not _TIME_OF_DAY.fullmatch(value):
+    if not re.fullmatch(_TIME_OF_DAY, value):
         raise ValueError('expected a time of day with its zone, such as "06:00 Europe/Berlin"')
     _time_zone(value.partition(" ")[2])
     return value
@@ -96,7 +97,7 @@ def no_default(value: dict[str, Any]) -> dict[str, Any]:
 
 def _mode(value: Any) -> str:
     # YAML's 0660 is the number 432, and 440 would be 0670.
-    if not isinstance(value, str) or not _MODE.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(_MODE, value):
         raise ValueError('expected a mode in quotes that lets the owner read and write, such as "0660"')
     return f"0{value.removeprefix('0')}"
 
@@ -104,7 +105,7 @@ def _mode(value: Any) -> str:
 def _headers(value: dict[str, str]) -> dict[str, str]:
     for name, text in value.items():
         # Neither the one nor the other is repeated: a value that came to stand as a name is one all the same.
-        if not _HEADER.fullmatch(name):
+        if not re.fullmatch(_HEADER, name):
             raise ValueError("expected names of HTTP headers")
         if not text.isascii() or not text.isprintable():
             raise ValueError(f"expected one line of ASCII for {name}")
@@ -112,7 +113,7 @@ def _headers(value: dict[str, str]) -> dict[str, str]:
 
 
 def _hidden(value: dict[str, str]) -> dict[str, str]:
-    return {name: text if _OPEN.fullmatch(text) else MASK for name, text in value.items()}
+    return {name: text if re.fullmatch(_OPEN, text) else MASK for name, text in value.items()}
 
 
 def _one_or_more(value: Any) -> Any:

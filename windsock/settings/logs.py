@@ -44,7 +44,7 @@ class Logs(Section):
     """json: Airflow 3, or 2.11 with JSON lines; text: 2.11's plain text, in which a traceback spans lines."""
     index: Name = "airflow-logs"
     """The beginning of the names of the indices, one a day of the events."""
-    elasticsearch: Elasticsearch = Elasticsearch()
+    elasticsearch: Elasticsearch = Elasticsearch.unset()
     retention: Duration = Field(default=2_592_000.0, ge=86_400)
     """How long a day's lines are kept."""
     warm_after: Duration = Field(default=172_800.0, ge=86_400)
@@ -61,7 +61,7 @@ class Logs(Section):
     others when it starts, and needs some 90 KB for each."""
     stats: Address = "127.0.0.1:5066"
     """Where Filebeat shows its own statistics."""
-    components: Components = Components()
+    components: Components = Components.unset()
     airflow_logging: str | None = None
     """Airflow's `[logging] logging_config_class` as it was, where it was not Airflow's own: the reader builds on it."""
     kibana: Url | None = None

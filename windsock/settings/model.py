@@ -1,36 +1,18 @@
-"""Everything that can be configured, with its default: the schema of windsock.yaml.
+"""Who is told of a failure, where, and how loudly: the sections that a callback goes by, beside its own.
 
-`load()` finds the file, puts single `WINDSOCK__SECTION__KEY` variables over it and validates the whole; what it
-returns is immutable. Durations are seconds (float), sizes bytes (int), shares between 0 and 1 (float).
+`root` is the whole of windsock.yaml; a callback takes these alone (`sections`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    ValidationError,
-    ValidationInfo,
-    field_validator,
-)
+from pydantic import AfterValidator, Field
 
-from windsock import redaction, versions
-from windsock.channels.email import EmailChannel
-from windsock.channels.opsgenie import OpsgenieChannel
-from windsock.channels.pagerduty import PagerDutyChannel
-from windsock.channels.slack import SlackChannel
-from windsock.channels.webhook import WebhookChannel
-from windsock.exceptions import SettingsError
-from windsock.settings import sources
-from windsock.settings.alerts import Alerts
-from windsock.settings.callbacks import Callbacks
-from windsock.settings.exporter import Exporter
+from windsock import versions
 from windsock.settings.formats import (
     AlertmanagerVersion,
     Patterns,
-    PrometheusVersion,
     Reference,
     References,
     SecretPattern,
@@ -40,44 +22,23 @@ from windsock.settings.formats import (
     no_default,
 )
 from windsock.settings.http import Http
-from windsock.settings.logs import Logs
 from windsock.settings.matching import Match, Severity
 from windsock.settings.mute import Mute
-from windsock.settings.objectives import Objective
-from windsock.settings.reconcile import Reconcile, Reconciling, Resolve
+from windsock.settings.reconcile import Resolve
 from windsock.settings.section import Public, Section
-from windsock.settings.units import Duration
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-
-class Metadata(Section):
-    """The reader of Airflow's metadata database."""
-
-    url: Reference | None = None
-    """None: AIRFLOW__DATABASE__SQL_ALCHEMY_CONN; where that is not set either, no database is read."""
-    interval: Duration = Field(default=15.0, ge=1)
-    """Time from the start of one pass over the database to the start of the next."""
-    timeout: Duration = Field(default=5.0, ge=0.2)
-    """Time of a whole pass; a single statement gets a quarter of it, on the server's side."""
-
-
-class Plugin(Section):
-    """What windsock adds inside Airflow: /windsock/metrics, its pages, its listeners."""
-
-    token: Reference | None = None
-    """${VARIABLE}: who sends its value as a bearer token may read /windsock/metrics; none: users of Airflow only."""
-    listeners: bool = True
-    """Whether states of runs, import errors and asset events are sent with Airflow's own StatsD lines."""
+CLUSTER = "airflow"
+Cluster = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$"), Public()]
 
 
 class Alertmanager(Section):
     """The Alertmanagers that receive alert events; all of them get each event, as Prometheus does it."""
 
     urls: Urls = ()
-    http: Http = Http()
+    http: Http = Http.unset()
     secrets_dir: str = "/etc/alertmanager/secrets"
     """Where the generated alertmanager.yml looks for one file a secret, named like the variable in lower case."""
     version: AlertmanagerVersion = versions.ALERTMANAGER
@@ -91,36 +52,6 @@ class Alertmanager(Section):
     """Whom Alertmanager trusts there, in place of its machine's certificates; a file on that machine."""
 
 
-class Prometheus(Section):
-    """The Prometheus servers that evaluate the rules."""
-
-    urls: Urls = ()
-    http: Http = Http()
-    version: PrometheusVersion = versions.PROMETHEUS
-    """What rules.yml may use; auto: what all of `urls` have, which `windsock alerts build` asks them."""
-    query_offset: Duration = 0.0
-    """The rules look at what was so long ago, where samples arrive late, by remote write; from 2.53 on."""
-
-
-class Grafana(Section):
-    """The Grafana that `windsock dashboards push` writes to."""
-
-    url: Url | None = None
-    """None: links.grafana."""
-    folder: str = Field(default="Airflow", min_length=1)
-    """Title or uid of the folder that the dashboards go to; made where there is none."""
-    http: Http = Http(bearer="${GRAFANA_TOKEN}")
-    """`bearer` is the token of a service account with the role Editor."""
-
-
-class Doctor(Section):
-    """How `windsock doctor` reaches the exporters; it finds the others in their own sections."""
-
-    exporters: Urls = ()
-    """The base URL of each; without one links.exporter, or what exporter.web says."""
-    http: Http = Http()
-
-
 class Links(Section):
     """Base URLs of what an alert links to; without one the alert has no such link."""
 
@@ -131,18 +62,6 @@ class Links(Section):
     make it of exporter.web, and callbacks know none."""
     runbooks: Url | None = None
     """Runbooks of your own, as BASE/ALERTNAME.md, in place of the exporter's."""
-
-
-class Channels(Section):
-    """How each platform is reached, for all teams."""
-
-    slack: SlackChannel = SlackChannel()
-    pagerduty: PagerDutyChannel = PagerDutyChannel()
-    email: EmailChannel = EmailChannel()
-    webhook: WebhookChannel = WebhookChannel()
-    opsgenie: OpsgenieChannel = OpsgenieChannel()
-    ca_file: str | None = None
-    """Whom to trust beside the machine's certificates; callbacks only."""
 
 
 class Addresses(Section):
@@ -171,7 +90,7 @@ class Addresses(Section):
 class Team(Addresses):
     """Who is told about which DAGs, and where."""
 
-    match: Match = Match()
+    match: Match = Match.unset()
     """Any of these makes a DAG the team's; of several teams, the first in this file has it."""
     resolve: tuple[Resolve, ...] | None = None
     """What ends a failure of this team; None: as `reconcile.resolve` says."""
@@ -199,75 +118,14 @@ class Redaction(Section):
     no repeated group that holds a repeat or alternatives: Python can't stop one that takes long."""
 
 
-class Settings(Section):
-    """The whole of windsock.yaml."""
-
-    cluster: Annotated[str, Public()] = Field(default="airflow", pattern=r"^[A-Za-z0-9_.:-]{1,64}$")
-    """This installation's name: on every series, every alert and every log line."""
-    exporter: Exporter = Exporter()
-    metadata: Metadata = Metadata()
-    reconcile: Reconciling = Reconcile()
-    """`auto`, `true` or `false` stands for `enabled` alone."""
-    plugin: Plugin = Plugin()
-    alertmanager: Alertmanager = Alertmanager()
-    prometheus: Prometheus = Prometheus()
-    alerts: Alerts = Alerts()
-    grafana: Grafana = Grafana()
-    callbacks: Callbacks = Callbacks()
-    logs: Logs = Logs()
-    links: Links = Links()
-    doctor: Doctor = Doctor()
-    redaction: Redaction = Redaction()
-    channels: Channels = Channels()
-    teams: Annotated[dict[str, Team], AfterValidator(no_default)] = {}
-    defaults: Defaults = Defaults()
-    severity: tuple[SeverityRule, ...] = ()
-    """How bad a failure is: the first rule that matches decides, else `defaults.severity`."""
-    slo: dict[str, Objective] = {}
-    """What is promised about DAGs, by their id, by patterns of it, or by what `match` says; of several entries for one
-    DAG, the first that makes a promise makes it."""
-
-    @field_validator("teams", "defaults")
-    @classmethod
-    def _templates(cls, value: Any, info: ValidationInfo) -> Any:
-        callbacks = info.data.get("callbacks")
-        known = callbacks.templates if callbacks is not None else {}
-        for name, config in value.items() if isinstance(value, dict) else (("", value),):
-            if callbacks is not None and config.template is not None and config.template not in known:
-                there = ", ".join(known) or "none"
-                of_whom = f"{name}: " if name else ""
-                raise ValueError(f"{of_whom}expected a template of callbacks.templates (there are: {there})")
-        return value
+Teams = Annotated[dict[str, Team], AfterValidator(no_default)]
+SeverityRules = tuple[SeverityRule, ...]
 
 
-def load(
-    path: str | Path | None = None,
-    environ: Mapping[str, str] | None = None,
-    *,
-    cwd: bool = True,
-    overrides: Mapping[str, tuple[Any, str]] | None = None,
-) -> Settings:
-    """Return the effective settings.
-
-    The file is `path`, `$WINDSOCK_CONFIG`, `./windsock.yaml` (not with `cwd=False`: inside Airflow the working folder
-    is not ours) or `/etc/windsock/windsock.yaml`, whichever comes first; none at all is fine. `overrides` are dotted
-    keys, each with its value and the option that gave it. Raises SettingsError with every problem found, each with its
-    file, line and key.
-    """
-    settings = validate(sources.read(path, environ, cwd=cwd, overrides=overrides))
-    # From now on every text of this process, whoever sends it.
-    redaction.learn(settings.redaction.patterns)
-    return settings
-
-
-def validate(source: sources.Source) -> Settings:
-    """Return the settings that `source` holds; raises SettingsError with all of its problems."""
-    problems = list(source.problems)
-    settings = Settings()
-    try:
-        settings = Settings.model_validate(source.values)
-    except ValidationError as error:
-        problems += sources.explain(error, source, Settings)
-    if problems:
-        raise SettingsError(problems)
-    return settings
+def check_templates(value: Defaults | Mapping[str, Team], known: Mapping[str, str]) -> None:
+    """Raise ValueError where a team, or `defaults`, names a template that is none of callbacks.templates."""
+    for name, config in (("", value),) if isinstance(value, Defaults) else value.items():
+        if config.template is not None and config.template not in known:
+            there = ", ".join(known) or "none"
+            of_whom = f"{name}: " if name else ""
+            raise ValueError(f"{of_whom}expected a template of callbacks.templates (there are: {there})")

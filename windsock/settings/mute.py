@@ -13,19 +13,19 @@ from windsock.settings.section import Public, Section
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY = "|".join(WEEKDAYS)
-_WEEKDAYS = re.compile(rf"(?:{_DAY})(?::(?:{_DAY}))?")
-_TIMES = re.compile(r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d|24:00)")
+_WEEKDAYS = rf"(?:{_DAY})(?::(?:{_DAY}))?"
+_TIMES = r"((?:[01]\d|2[0-3]):[0-5]\d)-((?:[01]\d|2[0-3]):[0-5]\d|24:00)"
 
 
 def _weekdays(values: tuple[str, ...]) -> tuple[str, ...]:
-    if not all(_WEEKDAYS.fullmatch(value) for value in values):
+    if not all(re.fullmatch(_WEEKDAYS, value) for value in values):
         raise ValueError("expected days of the week such as saturday:sunday")
     return values
 
 
 def _times(values: tuple[str, ...]) -> tuple[str, ...]:
     for value in values:
-        match = _TIMES.fullmatch(value)
+        match = re.fullmatch(_TIMES, value)
         if match is None or match[1] >= match[2]:
             raise ValueError('expected times within one day, such as "22:00-24:00"; over midnight they are two')
     return values

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import Self
 
 
 def _describe(schema: dict[str, Any], model: type[BaseModel]) -> None:
@@ -25,6 +26,14 @@ class Public:
 
 
 class Section(BaseModel):
-    """A part of windsock.yaml: immutable, and a key that it does not know is an error."""
+    """A part of windsock.yaml: immutable, and a key that it does not know is an error.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_describe)
+    What pydantic needs to check one is built when the first is checked, of all that it holds at once.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra=_describe, defer_build=True)
+
+    @classmethod
+    def unset(cls) -> Self:
+        """The section as it is where no key of it is given; `cls()`, for which nothing needs to be built."""
+        return cls.model_construct()  # type: ignore[return-value]  # pydantic's plugin loses Self

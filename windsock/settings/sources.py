@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
@@ -132,6 +132,8 @@ def explain(error: ValidationError, source: Source, model: type[BaseModel]) -> l
         key, known, annotation = _resolve(item["loc"], model)
         where = f"{source.origin(key)}: {dotted(key)}"
         if item["type"] == "extra_forbidden":
+            import difflib  # noqa: PLC0415  where something is wrong
+
             near = difflib.get_close_matches(str(key[-1]), known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"known here: {', '.join(sorted(known))}"
             lines[f"{where}: unknown key; {hint}"] = None
@@ -146,7 +148,7 @@ def _got(value: Any, annotation: Any) -> str:
     if isinstance(value, (dict, list)) or not _is_public(annotation):
         return type(value).__name__
     text = str(value)
-    if redact(text) != text or "@" in text or LOOKS_LIKE_A_KEY.search(text):
+    if redact(text) != text or "@" in text or re.search(LOOKS_LIKE_A_KEY, text):
         return type(value).__name__
     return repr(value if len(text) <= _SHOWN else f"{text[:_SHOWN]}…")
 

@@ -90,7 +90,7 @@ for case, environ in json.loads(CASES).items():
     os.environ.update(environ)
     bag = DagBag(DAGS)
     print("RESULT" + json.dumps({"case": case, "start": at_start, "errors": bag.import_errors,
-        "settings": "windsock.settings.model" in sys.modules,
+        "settings": "windsock.settings.sections" in sys.modules,
         "dags": {dag_id: of(dag) for dag_id, dag in bag.dags.items()}}))
     sys.stdout.flush()
     os._exit(0)
