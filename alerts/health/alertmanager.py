@@ -168,7 +168,8 @@ class _Alertmanager:
                     "silence",
                     "warning",
                     f"A silence hides all of {', '.join(found)} until"
-                    f" {silence.get('endsAt', '?')[:16].replace('T', ' ')} UTC (by {silence.get('createdBy') or 'nobody'}: {silence.get('comment') or 'no comment'}).",
+                    f" {silence.get('endsAt', '?')[:16].replace('T', ' ')} UTC"
+                    f" (by {silence.get('createdBy') or 'nobody'}: {silence.get('comment') or 'no comment'}).",
                     "Expire it in Alertmanager's page where it is meant no more.",
                 )
 
