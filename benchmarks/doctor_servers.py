@@ -65,10 +65,6 @@ each(
         "a path where there are no metrics": ("prometheus.scrape", {"metrics_path": "/nothing"}),
         "a limit of samples": ("prometheus.scrape", {"sample_limit": 3}),
         "a scrape every two minutes": ("prometheus.interval", {"scrape_interval": "2m"}),
-        "rules that are looked at every 90 s": (
-            "prometheus.interval",
-            {"config": {"global": {"scrape_interval": "1s", "evaluation_interval": "90s"}}},
-        ),
         "no Alertmanager in prometheus.yml": ("prometheus.alertmanagers", {"alerting": False}),
         "another Alertmanager in prometheus.yml": ("alertmanager.watchdog", alerting("127.0.0.1:1")),
         "alerts that prometheus.yml drops": (
@@ -84,6 +80,11 @@ each(
             {"rules": build.files(settings(links={"exporter": "https://another.example.org"}))[build.RULES]},
         ),
         "rules of which some were taken out": ("prometheus.rules", without_a_group),
+        # The last of them: Alertmanager believes for four of these intervals that what fired fires.
+        "rules that are looked at every 90 s": (
+            "prometheus.interval",
+            {"config": {"global": {"scrape_interval": "1s", "evaluation_interval": "90s"}}},
+        ),
     },
     prometheus,
 )
