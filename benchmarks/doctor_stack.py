@@ -106,12 +106,15 @@ class Stack:
 
     def logs(self) -> dict[str, Any]:
         """The section of windsock.yaml."""
-        return {"folder": "/logs", "index": "airflow", "elasticsearch": {"urls": [self.elasticsearch.url]}}
+        urls = [self.elasticsearch.url]
+        # What package registries serve of Elasticsearch has no lifecycle.
+        return {"folder": "/logs", "index": "airflow", "lifecycle": False, "elasticsearch": {"urls": urls}}
 
     def templates(self) -> None:
         """As `windsock logs install` puts them there."""
         for path, body in files(settings(logs=self.logs())).items():
-            self.elasticsearch.ask("PUT", path, body)
+            answer = self.elasticsearch.ask("PUT", path, body)
+            assert answer.get("acknowledged"), answer
 
     def close(self) -> None:
         """End everything."""
