@@ -43,6 +43,15 @@ def examine(settings: Settings) -> Iterator[Finding]:
     if problem:
         yield Finding("callbacks.spool", "critical", f"It can't be used: {problem}.", "", looked_at)
         return
+    obstacle = spool.obstacle() if settings.callbacks.spool.max_files else ""
+    if obstacle:
+        yield Finding(
+            "callbacks.full",
+            "critical",
+            f"Nothing more can be kept here: {obstacle}.",
+            "`windsock notify spool` says why it waits; callbacks.spool.max_files and max_bytes are the bounds.",
+            looked_at,
+        )
     ages = [
         time.time() - (spool.queue / name).stat().st_mtime for name in spool.names() if (spool.queue / name).exists()
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from windsock import links
+from windsock import __version__, links
 from windsock.doctor import finding
 from windsock.doctor.finding import Finding
 from windsock.doctor.server import AskingError, Server
@@ -34,6 +34,14 @@ def _examine(server: Server) -> Iterator[Finding]:
     try:
         answered = server.text("/doctor")
         yield from finding.read(json.loads(answered), server.name)
+        if server.version and server.version != __version__:
+            yield Finding(
+                "exporter.version",
+                "warning",
+                f"It is windsock {server.version}, and this is {__version__}.",
+                "Install one version everywhere: rules, boards and callbacks are made for it.",
+                server.name,
+            )
         yield from server.clock("exporter.clock")
     except (ValueError, RecursionError):
         yield Finding("exporter.down", "critical", "That is no exporter.", "Set doctor.exporters.", server.name)

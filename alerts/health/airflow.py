@@ -5,10 +5,11 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import socket
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from windsock import catalog
+from windsock import __version__, catalog
 from windsock.airflow import configured, processes
 from windsock.alerts.rules import GROUPS
 from windsock.doctor.finding import Finding
@@ -28,6 +29,8 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_METRICS_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOIN
 _WRITES = 120.0
 """Seconds after its start in which Airflow itself may write airflow.cfg, where there was none."""
 _RESTART = "and restart Airflow's processes."
+_CLIENTS = {"statsd_on": "statsd", "statsd_datadog_enabled": "datadog", "otel_on": "opentelemetry"}
+"""By the key of [metrics]: the package without which Airflow sends nothing, and says so in its log alone."""
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -51,34 +54,40 @@ def examine(settings: Settings) -> Iterator[Finding]:
             looked_at,
         )
         return
-    for check, found_so, mend in (*_statsd(found, settings, os.environ), *_hidden(found)):
+    for check, found_so, mend in _metrics(found, settings, os.environ):
         yield Finding(f"airflow.{check}", "critical", found_so, mend, looked_at)
 
 
 def _running(those: list[Process], settings: Settings) -> Iterator[Finding]:
     """Of one Airflow. Where no process that sends metrics shows its variables, what others have is no proof."""
-    shown = next((one for one in those if one.environ and one.component in processes.SENDERS), None)
-    hint = shown or next((one for one in those if one.environ), None)
+    shown = [one for one in those if one.environ and one.component in processes.SENDERS]
+    hint = next((one for one in (*shown, *those) if one.environ), None)
     environ = hint.environ if hint else os.environ
     found = configured.read(environ)
-    named = f"{shown.component}, process {shown.pid}" if shown else f"{those[0].component} hides its variables"
+    named = f"{shown[0].component}, process {shown[0].pid}" if shown else f"{those[0].component} hides its variables"
     looked_at = f"Airflow's settings here ({found.origin or 'none'}; {named})"
-    for check, found_so, mend in (
-        *_packages(those, found, settings),
-        *_statsd(found, settings, environ),
-        *_hidden(found),
-    ):
+    said = set()
+    for check, found_so, mend in (*_packages(those, found, settings), *_metrics(found, settings, environ)):
+        said.add(found_so)
         if shown:
             yield Finding(f"airflow.{check}", "critical", found_so, mend, looked_at)
         else:
             perhaps = f"Unless its own variables say otherwise: {found_so}"
             yield Finding(f"airflow.{check}", "unseen", perhaps, mend, looked_at)
+    for one in shown[1:]:
+        another = configured.read(one.environ)
+        where = f"Airflow's settings here ({another.origin or 'none'}; {one.component}, process {one.pid})"
+        for check, found_so, mend in _metrics(another, settings, one.environ):
+            if found_so not in said:
+                said.add(found_so)
+                yield Finding(f"airflow.{check}", "critical", found_so, mend, where)
+    yield from _versions(those, looked_at)
     yield from _restart(those, found, looked_at)
 
 
 def _packages(those: list[Process], found: Configured, settings: Settings) -> Iterator[tuple[str, str, str]]:
     """What the processes can't import, and what they can't read."""
-    wanted = [("statsd", "[metrics] statsd_on is set")] if found.is_on("metrics", "statsd_on") else []
+    wanted = [(package, f"[metrics] {key} is set") for key, package in _CLIENTS.items() if found.is_on("metrics", key)]
     if settings.callbacks.attach:
         wanted.append(("windsock", "callbacks.attach is set in windsock.yaml"))
     for package, why in wanted:
@@ -105,6 +114,19 @@ def _is_blind(process: Process) -> bool:
     return not SYSTEM.is_file() and not any(name.startswith("WINDSOCK_") for name in process.environ)
 
 
+def _versions(those: list[Process], looked_at: str) -> Iterator[Finding]:
+    """Callbacks and exporter speak to each other, and are made for one version."""
+    others = {one.component: version for one in those if (version := one.version("windsock")) not in {"", __version__}}
+    for component, version in others.items():
+        yield Finding(
+            "airflow.windsock_version",
+            "warning",
+            f"Where {component} runs, windsock {version} is installed, and this is {__version__}.",
+            f"`pip install windsock=={__version__}` in that environment, {_RESTART}",
+            looked_at,
+        )
+
+
 def _restart(those: list[Process], found: Configured, looked_at: str) -> Iterator[Finding]:
     """Airflow reads its file when a process starts."""
     changed = found.changed()
@@ -121,6 +143,11 @@ def _restart(those: list[Process], found: Configured, looked_at: str) -> Iterato
             "Restart them.",
             looked_at,
         )
+
+
+def _metrics(found: Configured, settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
+    yield from _statsd(found, settings, environ)
+    yield from _hidden(found)
 
 
 def _statsd(found: Configured, settings: Settings, environ: Mapping[str, str]) -> Iterator[tuple[str, str, str]]:
@@ -142,6 +169,12 @@ def _statsd(found: Configured, settings: Settings, environ: Mapping[str, str]) -
             "statsd_host",
             f"Airflow sends to {host}, and the exporter listens on {listening[0].netloc}, for its own host alone.",
             f"Set exporter.statsd.listen: [udp://0.0.0.0:{ports[0] if ports else port}].",
+        )
+    elif not _is_known(host):
+        yield (
+            "statsd_host",
+            f"Airflow sends to {host}, a name that this host can't resolve.",
+            f"Set [metrics] statsd_host to the exporter's, {_RESTART}",
         )
     prefix, expected = found.get("metrics", "statsd_prefix", "airflow"), settings.exporter.statsd.prefix
     if prefix != expected:
@@ -173,6 +206,13 @@ def _without_statsd(
                 "otel_port",
                 f"Airflow sends OpenTelemetry's metrics to port {port}, and the exporter takes them on {listen}.",
                 f"Set [metrics] otel_port = {wanted}, {_RESTART}",
+            )
+        host = found.get("metrics", "otel_host", "localhost")
+        if not any(name in environ for name in _ENDPOINTS) and not _is_known(host):
+            yield (
+                "otel_host",
+                f"Airflow sends OpenTelemetry's metrics to {host}, a name that this host can't resolve.",
+                f"Set [metrics] otel_host to the exporter's, {_RESTART}",
             )
 
 
@@ -217,6 +257,13 @@ def _matches(name: str, entries: list[str]) -> bool:
         except re.error:
             continue
     return False
+
+
+def _is_known(host: str) -> bool:
+    try:
+        return bool(socket.getaddrinfo(host, None))
+    except (OSError, UnicodeError):
+        return False
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,14 @@ from windsock.doctor.server import AskingError, Server, examine_each
 from windsock.events import unix
 from windsock.settings.units import format_age
 
+from .reach import Reach, inhibition, key, matchers, silenced
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from windsock.settings import Settings
 
-_BROAD = frozenset({"alertname", "severity", "cluster", "team", "job"})
-"""Labels that many alerts have in common: a silence of these alone hides what nobody thought of."""
+_RELOAD_FAILED = re.compile(r"^alertmanager_config_last_reload_successful 0$", re.MULTILINE)
 _STUCK = 3600.0
 """Seconds for which an alert may keep others back before somebody should look whether it still holds."""
 _NEW = 180.0
@@ -47,6 +49,7 @@ class _Alertmanager:
     def __init__(self, server: Server, settings: Settings) -> None:
         self._server = server
         self._settings = settings
+        self._reach = Reach(settings)
 
     def findings(self) -> Iterator[Finding]:
         """Raises AskingError."""
@@ -100,6 +103,31 @@ class _Alertmanager:
             yield self._bad(
                 "routes", "critical", "Its routes are not what this windsock makes of this windsock.yaml.", _BUILD
             )
+        before = self._reach.before(config["route"], {key(one) for one in ours["route"]["routes"]})
+        if before is not None:
+            yield self._bad(
+                "routes",
+                "critical",
+                f"A route to {before.get('receiver', 'the root')} for {', '.join(matchers(before)) or 'everything'}"
+                " stands before windsock's, and takes what they should get.",
+                "Put it behind them, give it `continue: true`, or matchers of its own alerts.",
+            )
+        yield from self._inhibitions(config.get("inhibit_rules") or (), ours["inhibit_rules"])
+
+    def _inhibitions(self, there: Sequence[dict[str, Any]], ours: Sequence[dict[str, Any]]) -> Iterator[Finding]:
+        found, wanted = ({inhibition(one) for one in rules} for rules in (there, ours))
+        if wanted - found:
+            said = f"Of windsock's inhibitions it lacks {len(wanted - found)}: some failures are told twice."
+            yield self._bad("inhibitions", "warning", said, _BUILD)
+        for source, target, equal in sorted(found - wanted):
+            if not equal and self._reach.is_broad(target):
+                yield self._bad(
+                    "inhibitions",
+                    "warning",
+                    f"While {', '.join(source) or 'anything'} fires, an inhibition that windsock did not make keeps"
+                    f" {', '.join(target) or 'everything'} from being told.",
+                    "Give it `equal`, or take it out of alertmanager.yml.",
+                )
 
     def _peers(self, cluster: dict[str, Any]) -> Iterator[Finding]:
         wanted, peers = len(self._settings.alertmanager.urls), len(cluster.get("peers") or ())
@@ -113,8 +141,15 @@ class _Alertmanager:
             )
 
     def _deliveries(self) -> Iterator[Finding]:
-        found = Deliveries()
-        found.read(self._server.text("/metrics"))
+        found, text = Deliveries(), self._server.text("/metrics")
+        if _RELOAD_FAILED.search(text):
+            yield self._bad(
+                "reload",
+                "warning",
+                "It could not read its files when it was told to, and goes on with what they said before.",
+                "`amtool check-config alertmanager.yml` says what is wrong with them.",
+            )
+        found.read(text)
         for channel, count in sorted(found.failed.items()):
             if count:
                 every = count >= found.tried[channel]
@@ -127,17 +162,13 @@ class _Alertmanager:
 
     def _silences(self) -> Iterator[Finding]:
         for silence in self._server.json("/api/v2/silences"):
-            names = {matcher["name"] for matcher in silence.get("matchers", ())}
-            if silence.get("status", {}).get("state") == "active" and names <= _BROAD:
-                matchers = ", ".join(
-                    f"{one['name']}{'=' if one.get('isEqual', True) else '!='}{'~' if one.get('isRegex') else ''}"
-                    f"{one['value']}"
-                    for one in silence["matchers"]
-                )
+            found = silenced(silence)
+            if silence.get("status", {}).get("state") == "active" and self._reach.is_broad(found):
                 yield self._bad(
                     "silence",
                     "warning",
-                    f"A silence hides all of {matchers} until {silence.get('endsAt', '?')[:16].replace('T', ' ')} UTC"
+                    f"A silence hides all of {', '.join(found)} until"
+                    f" {silence.get('endsAt', '?')[:16].replace('T', ' ')} UTC"
                     f" (by {silence.get('createdBy') or 'nobody'}: {silence.get('comment') or 'no comment'}).",
                     "Expire it in Alertmanager's page where it is meant no more.",
                 )
@@ -182,9 +213,9 @@ def _age(started: object) -> float:
 
 def _flat(route: dict[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Each route as what leads to it, by matchers and receiver, whichever tree it hangs in."""
-    matchers = sorted(str(one).replace('"', "").replace(" ", "") for one in route.get("matchers") or ())
-    here = (*above, *matchers)
+    here = (*above, *matchers(route))
     if here:
-        yield (*here, f"-> {route.get('receiver', '')}", *sorted(route.get("group_by") or ()))
+        quiet = [str(one) for key in ("mute_time_intervals", "active_time_intervals") for one in route.get(key) or ()]
+        yield (*here, f"-> {route.get('receiver', '')}", *sorted(route.get("group_by") or ()), *quiet)
     for child in route.get("routes") or ():
         yield from _flat(child, here)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from windsock import versions
@@ -17,9 +18,11 @@ if TYPE_CHECKING:
 
     from windsock.settings import Settings
 
+_SHOWN = 5
 _RETENTION_DAYS = 15
 """Prometheus' own default."""
 _DAY = 86_400
+_RELOAD_FAILED = re.compile(r"^prometheus_config_last_reload_successful 0$", re.MULTILINE)
 _BUILD = "`windsock alerts build`, put rules.yml where Prometheus' `rule_files` says, and let it read it: kill -HUP."
 
 
@@ -47,6 +50,7 @@ class _Prometheus:
         yield from self._version(version)
         yield from self._targets()
         yield from self._rules()
+        yield from self._reload()
         yield from self._alertmanagers()
         yield from self._retention()
         yield from self._server.clock("prometheus.clock")
@@ -98,6 +102,7 @@ class _Prometheus:
             )
         for one in ours:
             yield from self._target(one)
+        yield from self._scraped([one for one in ours if one.get("health") == "up"])
 
     def _target(self, target: dict[str, Any]) -> Iterator[Finding]:
         url = target.get("scrapeUrl", "?")
@@ -118,10 +123,67 @@ class _Prometheus:
                 f"Set scrape_interval to {SCRAPE} s or less: the windows of the rules are made for that.",
             )
 
+    def _scraped(self, targets: list[dict[str, Any]]) -> Iterator[Finding]:
+        """Whether what answers is an exporter, each once, and all that it says is kept."""
+        known = self._by_instance("windsock_build_info")
+        for one in targets:
+            if one["labels"].get("instance") not in known:
+                yield self._bad(
+                    "targets",
+                    "critical",
+                    f"{one.get('scrapeUrl', '?')} is scraped by the job {JOB}, and is no exporter of windsock.",
+                    "Name the exporter as target in prometheus.yml, and let no relabelling drop windsock_build_info.",
+                )
+        exporters = len(self._settings.doctor.exporters)
+        if known and len(known) < exporters:
+            yield self._bad(
+                "targets",
+                "warning",
+                f"It scrapes {len(known)} of the {exporters} exporters that doctor.exporters names.",
+                f"Name all of them as targets of the job {JOB}.",
+            )
+        started = self._by_instance("process_start_time_seconds")
+        same = sorted(name for name in known if list(started.values()).count(started.get(name, "")) > 1)
+        if same:
+            yield self._bad(
+                "twice",
+                "warning",
+                f"One exporter is scraped as {' and as '.join(same)}: what rules add up counts twice.",
+                "Name it once in prometheus.yml.",
+            )
+        scraped, kept = map(self._by_instance, ("scrape_samples_scraped", "scrape_samples_post_metric_relabeling"))
+        for name in known:
+            if int(kept.get(name, "0")) < int(scraped.get(name, "0")):
+                yield self._bad(
+                    "relabel",
+                    "warning",
+                    f"Of {scraped[name]} samples of {name} it keeps {kept[name]}: metric_relabel_configs drop some.",
+                    "Drop nothing that rules and boards read.",
+                )
+
+    def _by_instance(self, name: str) -> dict[str, str]:
+        """The value of one of the job's series, by target."""
+        found = self._query(f'{name}{{job="{JOB}"}}')
+        return {one["metric"].get("instance", ""): one["value"][1] for one in found}
+
+    def _reload(self) -> Iterator[Finding]:
+        """Whether what stands in its files is in force. Those who have no /metrics here say nothing of it."""
+        try:
+            failed = _RELOAD_FAILED.search(self._server.text("/metrics"))
+        except AskingError:
+            return
+        if failed:
+            yield self._bad(
+                "reload",
+                "warning",
+                "It could not read its files when it was told to, and goes on with what they said before.",
+                "`promtool check config prometheus.yml` says what is wrong with them.",
+            )
+
     def _rules(self) -> Iterator[Finding]:
         groups = self._get("/api/v1/rules").get("groups") or ()
         rules = [(group, rule) for group in groups for rule in group.get("rules", ())]
-        ours = {group["name"] for group in build.groups(self._settings)}
+        ours = {group["name"]: group for group in build.groups(self._settings)}
         infos = [rule["labels"] for _, rule in rules if rule.get("name") == build.RULES_INFO]
         wanted = build.digest(self._settings)
         if not infos:
@@ -134,6 +196,12 @@ class _Prometheus:
                 f"Its rules, made by windsock {other}, are not what this windsock makes of this windsock.yaml.",
                 f"Build them again: {_BUILD}",
             )
+        else:
+            made = {rule.get("alert") or rule.get("record") for group in ours.values() for rule in group["rules"]}
+            lacking = sorted(map(str, made - {rule.get("name") for _, rule in rules}))
+            if lacking:
+                shown = ", ".join(lacking[:_SHOWN]) + (f" and {len(lacking) - _SHOWN} more" * (len(lacking) > _SHOWN))
+                yield self._bad("rules", "critical", f"Of windsock's rules these are not loaded: {shown}.", _BUILD)
         for group, rule in rules:
             if rule.get("health") == "err" and group.get("name") in ours:
                 yield self._bad(
@@ -151,9 +219,24 @@ class _Prometheus:
                     f"The rules {group['name']} take {took:.1f} s, and are due every {interval:g} s: alerts come late.",
                     "Give Prometheus more of a processor, or a longer evaluation_interval.",
                 )
+            if group.get("name") in ours and interval > max(SCRAPE, _seconds(ours[group["name"]].get("interval"))):
+                yield self._bad(
+                    "interval",
+                    "warning",
+                    f"It looks at the rules {group['name']} every {interval:g} s only: alerts come that late.",
+                    f"Set evaluation_interval to {SCRAPE} s or less.",
+                )
 
     def _alertmanagers(self) -> Iterator[Finding]:
-        if not self._get("/api/v1/alertmanagers").get("activeAlertmanagers"):
+        known, named = self._get("/api/v1/alertmanagers").get("activeAlertmanagers"), self._settings.alertmanager.urls
+        if known and len(known) < len(named):
+            yield self._bad(
+                "alertmanagers",
+                "warning",
+                f"It tells {len(known)} of the {len(named)} Alertmanagers that alertmanager.urls names.",
+                "Name all of them in prometheus.yml: they tell each other what they have sent, not what they heard.",
+            )
+        if not known:
             yield self._bad(
                 "alertmanagers",
                 "critical",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
+from prometheus_client.parser import text_string_to_metric_families
 
 from windsock.database import find_url
 from windsock.doctor.finding import Finding
 from windsock.exceptions import WindsockError
+from windsock.settings.units import format_age
 
 from .engine import open_engine, parse
 from .once import look_once
@@ -20,6 +23,11 @@ if TYPE_CHECKING:
     from windsock.settings import Settings
 
 _TIMEOUT = 5.0
+_BEAT, _PAUSED = "airflow_db_heartbeat_timestamp_seconds", "airflow_db_dag_paused_by_failures"
+_QUIET = 120.0
+"""Seconds: a scheduler writes its heartbeat every 5; by default it is unhealthy after 30."""
+_SKEW = 5.0
+_SHOWN = 5
 _WRITES = {
     "postgresql": "SELECT has_table_privilege('dag_run', 'INSERT, UPDATE, DELETE')",
     "mysql": "SELECT count(*) > 0 FROM information_schema.user_privileges WHERE privilege_type IN ('INSERT', 'SUPER')"
@@ -61,12 +69,52 @@ def examine(settings: Settings) -> Iterator[Finding]:
             "`windsock metadata grants` prints the rights that a role needs.",
             where,
         )
+    yield from _airflow(look.exposition, where)
     if _may_write(url):
         yield Finding(
             "database.rights",
             "warning",
             "Its role may write to Airflow's tables.",
             "Give windsock a role that only reads: `windsock metadata grants` prints one.",
+            where,
+        )
+
+
+def _airflow(exposition: str, where: str) -> Iterator[Finding]:
+    """What Airflow wrote there: that it runs, by which clock, and what it paused."""
+    found: dict[str, list[tuple[dict[str, str], float]]] = {_BEAT: [], _PAUSED: []}
+    for family in text_string_to_metric_families(exposition):
+        if family.name in found:
+            found[family.name] += [(one.labels, one.value) for one in family.samples]
+    beats = [moment for labels, moment in found[_BEAT] if labels.get("job_type") == "SchedulerJob"]
+    age = time.time() - max(beats) if beats else None
+    if age is None or age > _QUIET:
+        yield Finding(
+            "database.scheduler",
+            "critical",
+            "No scheduler has written to it."
+            if age is None
+            else f"The newest heartbeat of a scheduler in it is {format_age(age)} old.",
+            "Start the scheduler, or let metadata.url lead to the database that it writes to, or to a replica that"
+            " keeps up: what is not there is not seen.",
+            where,
+        )
+    elif age < -_SKEW:
+        yield Finding(
+            "database.clock",
+            "warning",
+            f"The scheduler's clock, by its heartbeats, is {-age:.0f} s ahead of this host's.",
+            "Let NTP set both.",
+            where,
+        )
+    paused = sorted(labels.get("dag_id", "") for labels, value in found[_PAUSED] if value)
+    if paused:
+        shown = ", ".join(paused[:_SHOWN]) + (f" and {len(paused) - _SHOWN} more" if len(paused) > _SHOWN else "")
+        yield Finding(
+            "database.paused",
+            "warning",
+            f"After failures Airflow itself has paused {shown}: nothing of them runs, and so nothing of them fails.",
+            "Mend what fails, and unpause them.",
             where,
         )
 

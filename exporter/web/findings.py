@@ -136,7 +136,10 @@ def _listener(pipeline: Pipeline, one: Listener) -> Iterator[Finding]:
             "warning",
             f"{one.address}: the kernel dropped {drops:,} datagrams, because the receive buffer was full.",
         )
-    granted = one.datagrams.buffer_bytes() if one.datagrams is not None else one.read_buffer
+    try:
+        granted = one.datagrams.buffer_bytes() if one.datagrams is not None else one.read_buffer
+    except OSError:  # it is being closed
+        return
     if granted < one.read_buffer:
         yield Finding(
             "statsd.buffer",

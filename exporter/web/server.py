@@ -9,6 +9,8 @@ import zlib
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from windsock import __version__
+from windsock.doctor.server import VERSION
 from windsock.exceptions import WindsockError
 from windsock.exporter.series.exposition import ZeroInit, content_type, pieces
 from windsock.exporter.series.process import Process
@@ -62,7 +64,7 @@ class _Handler(HttpHandler):
             self.answer(200 if ready else 503, f"{said}\n")
         elif path == "/doctor":
             found = [one.json() for one in findings.findings(pipeline)]
-            self.answer(200, json.dumps(found, indent=2) + "\n", "application/json")
+            self.answer(200, json.dumps(found, indent=2) + "\n", "application/json", {VERSION: __version__})
         elif path == "/":
             self._page(200, page.render(pipeline))
         elif path.startswith(runbooks.PREFIX):

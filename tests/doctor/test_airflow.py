@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -108,3 +109,64 @@ def test_callbacks_that_are_attached_in_a_file_that_airflow_does_not_read(home, 
     process.communicate(b"\n", timeout=180)
     start("scheduler", AIRFLOW_HOME=str(home), WINDSOCK_CONFIG="/srv/windsock.yaml", **ON)
     assert found(callbacks=ATTACH) == {}
+
+
+def test_one_process_that_was_given_something_else(home, start):
+    start("scheduler", AIRFLOW_HOME=str(home), **ON)
+    start("dag-processor", AIRFLOW_HOME=str(home), **ON)
+    process = start("triggerer", AIRFLOW_HOME=str(home), **{**ON, "AIRFLOW__METRICS__STATSD_PORT": "8125"})
+    (one,) = examine(Settings())
+    assert (one.check, one.grade) == ("airflow.statsd_port", "critical")
+    assert f"; triggerer, process {process.pid})" in one.looked_at
+
+
+def test_another_windsock_than_this_one(home, start):
+    (home / "env/lib/python3.11/site-packages/windsock-0.0.9.dist-info").mkdir()
+    start("scheduler", AIRFLOW_HOME=str(home), **ON)
+    one = found()["airflow.windsock_version"]
+    assert (one.grade, one.found[:58]) == ("warning", "Where scheduler runs, windsock 0.0.9 is installed, and thi")
+
+
+@pytest.mark.parametrize(("key", "package"), [("STATSD_DATADOG_ENABLED", "datadog"), ("OTEL_ON", "opentelemetry")])
+def test_a_client_that_is_not_installed(key, package, home, start):
+    start("scheduler", AIRFLOW_HOME=str(home), **ON, **{f"AIRFLOW__METRICS__{key}": "True"})
+    assert set(found()) == {f"airflow.{package}_package"}
+    (home / f"env/lib/python3.11/site-packages/{package}").mkdir()
+    assert found() == {}
+
+
+OTLP = {"exporter": {"otlp": {"listen": "127.0.0.1:4318"}}}
+ANYBODY = {"exporter": {"statsd": {"listen": ["udp://0.0.0.0:9125"]}}}
+FILE = "[metrics]\nstatsd_on = True\nstatsd_port = 9125\n"
+
+
+@pytest.mark.parametrize(
+    ("check", "lines", "sections"),
+    [
+        ("airflow.statsd_off", "[metrics]\nstatsd_on = False\n", {}),
+        ("airflow.statsd_off", "[core]\n", {}),
+        ("airflow.statsd_off", "[metrics]\notel_on = True\notel_port = 4318\n", {}),
+        (None, "[metrics]\notel_on = True\notel_port = 4318\n", OTLP),
+        ("airflow.otel_port", "[metrics]\notel_on = True\notel_port = 4319\n", OTLP),
+        ("airflow.otel_host", "[metrics]\notel_on = True\notel_port = 4318\notel_host = otel.invalid\n", OTLP),
+        ("airflow.statsd_port", "[metrics]\nstatsd_on = True\nstatsd_port = 8125\n", {}),
+        ("airflow.statsd_host", f"{FILE}statsd_host = 10.1.2.3\n", {}),
+        (None, f"{FILE}statsd_host = 10.1.2.3\n", ANYBODY),
+        ("airflow.statsd_host", f"{FILE}statsd_host = exporter.invalid\n", ANYBODY),
+        ("airflow.statsd_prefix", f"{FILE}statsd_prefix = prod\n", {}),
+        ("airflow.allow_list", f"{FILE}metrics_allow_list = executor,pool\n", {}),
+        ("airflow.block_list", f"{FILE}metrics_block_list = scheduler,ti\n", {}),
+        (None, f"{FILE}metrics_block_list = pool\n", {}),
+    ],
+)
+def test_airflows_own_settings(check, lines, sections, home, monkeypatch):
+    resolve = socket.getaddrinfo
+
+    def without_a_network(host, *rest):
+        if host.endswith(".invalid"):
+            raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+        return resolve(host, *rest)
+
+    monkeypatch.setattr(socket, "getaddrinfo", without_a_network)
+    (home / "airflow.cfg").write_text(lines)
+    assert set(found(**sections)) == ({check} if check else set())

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
+import signal
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -12,7 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+import yaml
 from real.alertmanager import Alertmanager
+from real.installation import schedule
+from real.installation import settings as made
+from real.planted import CHANGED, CLOSED, PROMETHEUS, SETTINGS
 from real.waiting import until
 
 from windsock.airflow.versions import NEWEST
@@ -23,16 +29,12 @@ from windsock.doctor.examination import examine
 from windsock.doctor.finding import GRADES, worst
 from windsock.events import Event, rfc3339
 
-from .conftest import settings as made
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from real.installation import Installation
+
     from windsock.settings import Settings
-
-    from .conftest import Installation
-
-CLOSED = "http://127.0.0.1:1"
 
 
 def checks(settings: Settings, *, worst_only: bool = True) -> set[str]:
@@ -52,24 +54,6 @@ def test_of_a_healthy_installation_nothing_is_wrong(installation):
         "grafana.unknown",
         "logs.unknown",
     }
-
-
-SETTINGS: dict[str, dict[str, Any]] = {
-    "exporter.down": {"doctor": {"exporters": [CLOSED]}},
-    "prometheus.down": {"prometheus": {"urls": [CLOSED]}},
-    "prometheus.version": {"version": "3.0"},
-    "prometheus.rules": {"links": {"exporter": "https://another.example.org"}},
-    "prometheus.cluster": {"cluster": "test"},
-    "prometheus.retention": {"slo": {"orders_load": {"success": "99%"}}},
-    "alertmanager.down": {"alertmanager": {"urls": [CLOSED]}},
-    "alertmanager.version": {"version": "0.35"},
-    "alertmanager.receivers": {"teams": {"data": {"slack": "#data"}, "payments": {"slack": "#payments"}}},
-    "alertmanager.routes": {"teams": {"data": {"match": {"dag": ["others_*"]}, "slack": "#data"}}},
-    "database.unknown": {"metadata": {}},
-    "logs.down": {"logs": {"elasticsearch": {"urls": [CLOSED]}, "folder": "/logs"}},
-    "grafana.down": {"grafana": {"url": CLOSED}},
-}
-"""By the finding: sections of windsock.yaml that are wrong for the rest; of one section that has a server its key."""
 
 
 @pytest.mark.parametrize("check", SETTINGS)
@@ -97,6 +81,7 @@ def test_a_role_that_may_write(installation, postgres, monkeypatch):
     from real.tables import Database  # noqa: PLC0415  needs a driver
 
     database = Database(postgres, NEWEST)
+    schedule(database)
     monkeypatch.setenv("AIRFLOW_DB", database.url)
     assert "database.rights" in checks(installation.settings())
 
@@ -111,62 +96,64 @@ def test_addresses_of_other_programs(installation):
     assert {"exporter.down", "prometheus.down", "alertmanager.down"} <= found
 
 
-BROKEN_RULE = """groups:
-- name: windsock
-  rules:
-  - {record: many, expr: '{__name__=~"up|scrape_duration_seconds"} + on() {__name__=~"up|scrape_duration_seconds"}'}
-- name: windsock-rules
-  rules:
-  - {record: windsock_rules_info, expr: vector(1), labels: {version: "0", digest: "0"}}
-"""
-# Millions of values a millisecond apart, which no machine adds up in the millisecond in which they are due.
-SLOW_RULES = """groups:
-- name: windsock
-  interval: 1ms
-  rules:
-  - {record: many, expr: 'sum_over_time(vector(1)[2m:1ms])'}
-- name: windsock-rules
-  rules:
-  - {record: windsock_rules_info, expr: vector(1), labels: {version: "0", digest: "0"}}
-"""
-PROMETHEUS: dict[str, dict[str, Any]] = {
-    "prometheus.targets": {"job_name": "airflow"},
-    "prometheus.cluster": {"relabel_configs": [{"regex": "cluster", "action": "labeldrop"}]},
-    "prometheus.scrape": {"metrics_path": "/nothing"},
-    "prometheus.interval": {"scrape_interval": "2m"},
-    "prometheus.alertmanagers": {"alerting": False},
-    "prometheus.rules": {"rules": "groups: []"},
-    "prometheus.rule": {"rules": BROKEN_RULE},
-    "prometheus.slow": {"rules": SLOW_RULES},
-}
+def words(installation: Installation, check: str) -> str:
+    """What it is said to be, where it is among the worst."""
+    found = examine(installation.settings())
+    return " ".join(one.sentences for one in found if one.check == check and one.grade == worst(found))
 
 
-@pytest.mark.parametrize("check", PROMETHEUS)
-def test_a_prometheus_that_is_set_wrong(check, installation):
-    installation.prometheus.change(**PROMETHEUS[check])
+@pytest.mark.parametrize("fault", PROMETHEUS)
+def test_a_prometheus_that_is_set_wrong(fault, installation):
+    check, said, changes = PROMETHEUS[fault]
+    installation.prometheus.change(**(changes(installation) if callable(changes) else changes))
     try:
         # While it reads its configuration no alert is sent again, and Alertmanager misses the watchdog for a moment.
-        until(lambda: check in checks(installation.settings()))
+        until(lambda: said in words(installation, check), why=lambda: str(examine(installation.settings())))
+        if fault == "rules taken out":
+            assert "looks at the rules windsock every 120 s only" in str(examine(installation.settings()))
     finally:
         installation.prometheus.change()
 
 
-def test_a_job_of_another_name_is_named(installation):
-    installation.prometheus.change(job_name="airflow-metrics")
+@pytest.mark.parametrize("part", ["prometheus", "alertmanager"])
+def test_files_that_can_not_be_read(part, installation):
+    server = getattr(installation, part)
+    file = server.folder / f"{part}.yml"
+    before = file.read_text()
     try:
-        until(
-            lambda: "the job airflow-metrics, which no rule reads" in str(examine(installation.settings())),
-            60,
-            why=lambda: str(examine(installation.settings())),
-        )
+        file.write_text("global: [")
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: words(installation, f"{part}.reload"))
     finally:
-        installation.prometheus.change()
+        file.write_text(before)
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: "prometheus.reload" not in str(examine(installation.settings())))
 
 
-def test_a_broad_silence(installation):
+@pytest.mark.parametrize("change", CHANGED)
+def test_an_alertmanager_that_somebody_has_changed(change, installation):
+    check = CHANGED[change]
+    server = installation.alertmanager
+    file = server.folder / "alertmanager.yml"
+    before = file.read_text()
+    config = yaml.safe_load(before)
+    change(config)
+    try:
+        file.write_text(yaml.safe_dump(config))
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: words(installation, check))
+    finally:
+        file.write_text(before)
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: not words(installation, check))
+
+
+@pytest.mark.parametrize("matcher", ["severity=critical", "dag_id=~.+", "team!=data"])
+def test_a_broad_silence(matcher, installation):
+    name, how, value = re.split("(!=|=~|=)", matcher)
     url, now = f"{installation.alertmanager.url}/api/v2/silence", datetime.now(timezone.utc)
     silence = {
-        "matchers": [{"name": "severity", "value": "critical", "isRegex": False}],
+        "matchers": [{"name": name, "value": value, "isRegex": how == "=~", "isEqual": how != "!="}],
         "startsAt": rfc3339(now - timedelta(minutes=1)),
         "endsAt": rfc3339(now + timedelta(hours=1)),
         "createdBy": "erin",
@@ -175,7 +162,7 @@ def test_a_broad_silence(installation):
     named = requests.post(f"{url}s", json=silence, timeout=60).json()["silenceID"]
     try:
         found = until(lambda: [one for one in examine(installation.settings()) if one.check == "alertmanager.silence"])
-        assert "severity=critical" in found[0].found
+        assert f"hides all of {matcher} until" in found[0].found
         assert "by erin: deploy" in found[0].found
         assert "alertmanager.silence" in checks(installation.settings())
     finally:
@@ -222,35 +209,6 @@ def test_alertmanagers_that_do_not_know_each_other(installation):
         server.remove()
 
 
-def test_opentelemetry_in_statsds_place(installation, tmp_path, monkeypatch):
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    (tmp_path / "airflow.cfg").write_text("[metrics]\notel_on = True\notel_port = 4318\n")
-    assert "airflow.statsd_off" in checks(installation.settings())
-    for port, found in (("4318", set()), ("4319", {"airflow.otel_port"})):
-        settings = installation.settings(exporter={"otlp": {"listen": f"127.0.0.1:{port}"}})
-        assert {one for one in checks(settings) if one.startswith("airflow.")} == found
-
-
-@pytest.mark.parametrize(
-    ("check", "lines"),
-    [
-        ("airflow.statsd_off", "[metrics]\nstatsd_on = False\n"),
-        ("airflow.statsd_off", "[core]\n"),
-        ("airflow.statsd_port", "[metrics]\nstatsd_on = True\nstatsd_port = 8125\n"),
-        ("airflow.statsd_host", "[metrics]\nstatsd_on = True\nstatsd_port = 9125\nstatsd_host = 10.1.2.3\n"),
-        ("airflow.statsd_prefix", "[metrics]\nstatsd_on = True\nstatsd_port = 9125\nstatsd_prefix = prod\n"),
-        ("airflow.allow_list", "[metrics]\nstatsd_on = True\nstatsd_port = 9125\nmetrics_allow_list = executor,pool\n"),
-        ("airflow.block_list", "[metrics]\nstatsd_on = True\nstatsd_port = 9125\nmetrics_block_list = scheduler,ti\n"),
-        (None, "[metrics]\nstatsd_on = True\nstatsd_port = 9125\nmetrics_block_list = pool\n"),
-    ],
-)
-def test_airflows_own_settings(check, lines, installation, tmp_path, monkeypatch):
-    (tmp_path / "airflow.cfg").write_text(lines)
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    found = checks(installation.settings())
-    assert (check in found) if check else not any(one.startswith("airflow.") for one in found)
-
-
 @contextlib.contextmanager
 def sent(installation: Installation, line: str) -> Iterator[None]:
     """A datagram that the exporter has taken in."""
@@ -276,6 +234,12 @@ def test_an_exporter_that_hears_nothing(installation, monkeypatch):
     assert "statsd.silent" in checks(installation.settings())
 
 
+def test_an_exporter_of_another_windsock(installation, monkeypatch):
+    monkeypatch.setattr("windsock.exporter.web.server.__version__", "0.0.9")
+    (one,) = [one for one in examine(installation.settings()) if one.check == "exporter.version"]
+    assert (one.grade, one.found[:23]) == ("warning", "It is windsock 0.0.9, a")
+
+
 def test_of_several_exporters_each_is_looked_at(installation):
     ours = f"http://{installation.exporter.web.address}"
     found = examine(installation.settings(doctor={"exporters": [ours, CLOSED]}))
@@ -294,6 +258,8 @@ def test_a_spool_that_nobody_empties(installation):
     assert "callbacks.waiting" not in checks(settings)
     os.utime(claim.path, (0, time.time() - 900))
     assert "callbacks.waiting" in checks(settings)
+    full = {"callbacks": {"spool": {"dir": str(installation.spool), "max_files": 1}}}
+    assert "callbacks.full" in checks(installation.settings(**full))
     claim.path.unlink()
     spool.bury(Entry("failed", event(), (("slack", "#data"),)), "channel_not_found")
     assert "callbacks.dead" in checks(settings)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from . import processes
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -60,3 +62,10 @@ def read(environ: Mapping[str, str] | None = None) -> Configured:
     if any(name.startswith("AIRFLOW__") for name in environ):
         found.append("the environment")
     return Configured(" and ".join(found), environ, file, path)
+
+
+def here() -> Configured:
+    """Return what an Airflow that runs here was started with, as far as one shows it; else as `read`. Never raises."""
+    those = [one for one in processes.running(os.environ.get("AIRFLOW_HOME")) if one.environ]
+    those.sort(key=lambda one: one.component not in processes.SENDERS)
+    return read(those[0].environ if those else None)

@@ -35,6 +35,11 @@ class Process:
         """Whether a package can be imported there, as far as that is known."""
         return self.packages is None or any(self.packages.glob(f"{package}*"))
 
+    def version(self, package: str) -> str:
+        """Of an installed package; empty: it is not there, or that is not known."""
+        found = sorted(self.packages.glob(f"{package}-*.dist-info")) if self.packages else []
+        return found[-1].name.removeprefix(f"{package}-").removesuffix(".dist-info") if found else ""
+
 
 def running(home: str | None = None, proc: Path = Path("/proc")) -> list[Process]:
     """Return those of the Airflow in `home`, or of all, in the order of COMPONENTS; never raises.

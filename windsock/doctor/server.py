@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 
 from windsock.alertmanager import credentials, tls
 from windsock.http import Client
+from windsock.text import clean
 
 from .finding import Finding
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from windsock.alertmanager import Peers
     from windsock.settings import Http
 
+VERSION = "Windsock-Version"
+"""The header in which an exporter says at /doctor what it is."""
 TIMEOUT = 5.0
 """Seconds for one request."""
 _LIMIT = 64 << 20
@@ -48,6 +51,8 @@ class Server:
         self._headers = credentials(http, section)
         self._client = Client(lambda: tls(http), limit=_LIMIT)
         self._skew: float | None = None
+        self.version = ""
+        """Of windsock, where it is one of its exporters and has answered."""
 
     def text(self, path: str, **query: str) -> str:
         """Return what it answers at `path`. Raises AskingError."""
@@ -59,6 +64,7 @@ class Server:
         except OSError as error:
             raise AskingError(f"It does not answer: {error}") from None
         self._compare(asked, reply.headers.get("date", ""))
+        self.version = clean(reply.headers.get(VERSION.lower(), ""))
         if reply.status != HTTPStatus.OK:
             raise AskingError(f"It answers {reply.status} at {path}: {reply.text}", reply.status)
         return reply.body.decode(errors="replace")
