@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _READ_AGAIN = 10
 _MOST_DAGS = 200
 _SWEPT = 5000
+_MARGIN = 1.2
+"""More than KEPT for each DAG: some have more of the latest runs than others."""
+_MOST_RECENT = 24_000
+"""Runs that one pass reads of all DAGs together: a tenth of a second. Installations with more DAGs than that is enough
+for read theirs by DAG."""
 
 
 class Runs(Query):
@@ -120,6 +125,8 @@ class PastRuns(Query):
         history = look.facts.history
         history.forget(look.facts.known)
         due = history.due(look.facts.dags, _READ_AGAIN)
+        if len(due) > _READ_AGAIN:
+            due = self._recent(look, due)
         # At the start all are due; what half of the pass does not suffice for comes with the next ones.
         while due and (look.left() > look.settings.metadata.timeout / 2 or len(due) <= _READ_AGAIN):
             chunk, due = due[: self._chunk], due[self._chunk :]
@@ -157,6 +164,33 @@ class PastRuns(Query):
             if len(chunk) == 1:
                 history.postpone(chunk[0])
             raise
+
+    @staticmethod
+    def _recent(look: Pass, due: Sequence[str]) -> list[str]:
+        """Read what the runs that were due last say of all DAGs at once, and return the DAGs of which they don't tell.
+
+        They come by the index on run_after, and nothing is sorted: a fifth of the time that reading them by DAG takes.
+        """
+        most = int(KEPT * _MARGIN * len(due))
+        if most > _MOST_RECENT or not look.schema.has("dag_run", "run_after"):
+            return list(due)
+        table, columns = Run.columns(look.schema)
+        run_after = table.c.run_after
+        # Of a small table this is nothing, and reading it by DAG takes no time.
+        first = sa.select(run_after).order_by(run_after.desc()).offset(most).limit(1).scalar_subquery()
+        statement = sa.select(*columns).where(run_after >= first, table.c.state.in_(FINISHED_RUNS))
+        found: dict[str, list[Run]] = {dag_id: [] for dag_id in due}
+        for row in look.execute(statement):
+            run = Run.read(row)
+            if run.dag_id in found:
+                found[run.dag_id].append(run)
+        # The latest are all here; the last success may be older, and then it is not among them.
+        whole = [
+            dag for dag, runs in found.items() if len(runs) >= KEPT and any(run.state == "success" for run in runs)
+        ]
+        look.facts.history.replace(whole, [run for dag_id in whole for run in found[dag_id]])
+        told = set(whole)
+        return [dag_id for dag_id in due if dag_id not in told]
 
     @staticmethod
     def _ratios(look: Pass) -> Iterator[Sample]:
