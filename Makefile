@@ -89,9 +89,9 @@ check: .venv/installed $(AIRFLOW)/installed docs ## Lint, types, the pages, and 
 	@echo "Next: make build"
 
 # Its makers' advertisement for their next program is not for whoever reads this output.
-docs: .venv/installed ## Make the documentation site in build/site; a link that leads nowhere is an error
+docs: .venv/installed ## Make the documentation site in build/site and for packages; a link that leads nowhere is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
-	@echo "Next: open build/site/index.html, or .venv/bin/mkdocs serve"
+	@echo "Next: .venv/bin/windsock docs, or .venv/bin/mkdocs serve while you write"
 
 requirements: .venv/installed ## Pin the demo's and the tests' Airflows anew
 	@for file in $(REQUIREMENTS)/airflow-*.in tests/real/requirements/airflow-*.in; do \
@@ -107,12 +107,12 @@ airflow: .venv/installed ## Say what Airflow VERSION changes for the catalogue, 
 	@$(BIN)/python scripts/catalog.py .windsock/versions/$(VERSION)/bin/python --diff
 	@echo "Next: make check"
 
-build: .venv/installed ## Build the wheel and the sdist into dist/
+build: .venv/installed docs ## Build the wheel and the sdist into dist/
 	@$(BIN)/uv build --quiet
 	@ls dist
 	@echo "Next: pip install dist/*.whl, in an environment of your own"
 
-release: .venv/installed ## Build what a release has: wheel, sdist, chart, bill of materials and their sums
+release: .venv/installed docs ## Build what a release has: wheel, sdist, chart, bill of materials and their sums
 	@$(BIN)/python scripts/release.py
 	@echo "Next: git tag --sign v$$(.venv/bin/python -c 'import windsock; print(windsock.__version__)')"
 

@@ -18,18 +18,18 @@ STATEMENTS = (
     INSERT INTO dag (dag_id, is_paused, is_stale, bundle_name, owners, fileloc, timetable_type, timetable_summary,
                      max_active_tasks, max_active_runs, max_consecutive_failed_dag_runs, has_task_concurrency_limits,
                      last_parsed_time, next_dagrun_create_after, partition_mapper_info)
-    SELECT 'dag_' || lpad(d::text, 4, '0'), d % 25 = 0, false, 'dags', 'team_' || d % 9, '/dags/' || d || '.py',
+    SELECT 'dag_' || lpad(d::text, 5, '0'), d % 25 = 0, false, 'dags', 'team_' || d % 9, '/dags/' || d || '.py',
            'cron', '0 * * * *', 16, 16, 0, false, now(), now() + interval '10 minutes', '{}'
     FROM generate_series(1, :dags) d
     """,
     """
     INSERT INTO dag_tag (name, dag_id)
-    SELECT 'tag_' || t, 'dag_' || lpad(d::text, 4, '0') FROM generate_series(1, :dags) d, generate_series(1, 5) t
+    SELECT 'tag_' || t, 'dag_' || lpad(d::text, 5, '0') FROM generate_series(1, :dags) d, generate_series(1, 5) t
     """,
     """
     INSERT INTO dag_run (dag_id, run_id, run_type, state, run_after, logical_date, queued_at, start_date, end_date,
                          updated_at)
-    SELECT 'dag_' || lpad(d::text, 4, '0'), 'scheduled__' || r, 'scheduled',
+    SELECT 'dag_' || lpad(d::text, 5, '0'), 'scheduled__' || r, 'scheduled',
            CASE WHEN r = :runs AND d % 10 = 0 THEN 'running' WHEN r = :runs AND d % 10 = 1 THEN 'queued'
                 WHEN (d * 7 + r) % 50 = 0 THEN 'failed' ELSE 'success' END,
            due, CASE WHEN d % 20 <> 3 THEN due END, due + interval '1 second', due + interval '2 seconds',

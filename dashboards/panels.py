@@ -87,6 +87,7 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
     height: int = 8,
     stacked: bool = False,
     bars: bool = False,
+    coarse: bool = False,
     colors: Mapping[str, str] | None = None,
     steps: Steps = (),
     links: Sequence[Json] = (),
@@ -94,10 +95,11 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
 ) -> Panel:
     """Lines or bars over time from zero up; `steps` draws thresholds; `colors` are by the series' names.
 
-    Bars are stacked: side by side one would hide the other.
+    Bars are stacked: side by side one would hide the other. `coarse` lines have no more points than there are bars:
+    where each point costs Prometheus a look at all DAGs.
     """
     return core.TimeSeries(
-        **common(title, description, queries, (width, height), points=BARS if bars else None),
+        **common(title, description, queries, (width, height), points=BARS if bars or coarse else None),
         interval="1m",
         unit=unit,
         valueMin=0,

@@ -15,6 +15,7 @@ _CHANNELS = "no message goes through windsock's own channels: Alertmanager's rea
 _HEALTHY = "nothing was lost, refused or too much"
 _DEADLINES = "no DAG has a deadline (Airflow 3.1 and later)"
 _LATE = "nothing is late"
+_NOT_NOW = "nothing is in this state at this moment"
 _NO_CHANGE = "no DAG lost or got back a task, or its file"
 
 REASONS = {
@@ -33,8 +34,8 @@ REASONS = {
     r"airflow_db_import_error_timestamp_seconds|windsock_listener_import_errors_total": "no file is broken",
     r"airflow_db_dag_paused_with_schedule": "no DAG was paused",
     r"airflow_db_pool_starving_tasks": "no pool is full",
-    r"airflow_db_deferred_oldest_age_seconds|airflow_ti_deferred": "nothing is deferred at this moment",
-    r"airflow_ti_(scheduled|queued|running)|airflow_db_task_instances": "nothing is in this state at this moment",
+    r"airflow_db_deferred_oldest_age_seconds|airflow_(dag_)?ti_deferred": "nothing is deferred at this moment",
+    r"airflow_(dag_)?ti_(scheduled|queued|running)|airflow_db_task_instances": _NOT_NOW,
     r"airflow_db_task_instance_oldest_age_seconds": "nothing waits at this moment",
     r"airflow_triggers_(failed|succeeded|blocked_main_thread)_total": "no trigger did",
     r"airflow_previously_succeeded_total": "nothing is run again that had succeeded",

@@ -9,6 +9,7 @@ _TEST = "about connection tests that people start by hand in Airflow's UI, and s
 _AI = "about AI tools of single tasks (Airflow 3.4): a matter of those tasks' authors"
 _RULE = "what an alert goes by, which says it; the panels show the age and the number that it follows from"
 _OTLP = "of OpenTelemetry's receiver, which few have; `windsock explain --otlp` and docs/otlp.md say more"
+_LINEAGE = "of OpenLineage's receiver, which few have; docs/openlineage.md says more"
 _LOADING = "time of loading code at the start of each process; no on-call decision rests on it"
 
 UNPLOTTED = {
@@ -46,6 +47,10 @@ UNPLOTTED = {
     "windsock_otlp_instances": _OTLP,
     "windsock_otlp_streams": _OTLP,
     "windsock_otlp_forgotten_streams_total": _OTLP,
+    "windsock_openlineage_events_total": _LINEAGE,
+    "windsock_openlineage_requests_total": _LINEAGE,
+    "windsock_openlineage_dropped_total": _LINEAGE,
+    "windsock_openlineage_edges": _LINEAGE,
     "windsock_celery_up": "the panel of Celery's queues is empty then, and the exporter's page says why",
     "windsock_reconcile_covers_since_timestamp_seconds": "a setting; windsock_reconcile_gap_seconds is what it misses",
     "airflow_dagrun_dependency_check_seconds": "by DAG; airflow_dependency_check_seconds adds it up, and is shown",

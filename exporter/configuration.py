@@ -51,6 +51,7 @@ _AT_START = frozenset(
                 "http",
             )
         ),
+        *(f"exporter.openlineage.{key}" for key in ("listen", "namespace", "max_body")),
         "exporter.celery",
         "exporter.web.listen",
     )

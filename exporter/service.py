@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
@@ -10,6 +11,8 @@ from windsock.extras import MissingPackageError
 
 from . import systemd
 from .celery.broker import Broker
+from .openlineage.lineage import Lineage
+from .openlineage.server import LineageServer
 from .pipeline import Pipeline
 from .process.worker import Worker
 from .web import findings
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from .otlp.server import OtlpServer
     from .series.store import SeriesStore
 
+log = logging.getLogger(__name__)
+
 _NANOSECONDS = 10**9
 
 
@@ -43,6 +48,7 @@ class Service(Pipeline):
             self.web = Server(settings.exporter.web.listen, self, access, inherited.web)
             self.otlp = self._otlp(settings, access)
             self.grpc = self._grpc(settings, access)
+            self.lineage = self._lineage(settings, access)
             self.forward = self._forward(settings)
             self.broker = Broker(settings.exporter.celery, self.own) if settings.exporter.celery.broker else None
         except BaseException:
@@ -51,6 +57,8 @@ class Service(Pipeline):
         self._serving = [Worker("web", self.web.run)]
         if self.otlp is not None:
             self._serving.append(Worker("otlp", self.otlp.run))
+        if self.lineage is not None:
+            self._serving.append(Worker("openlineage", self.lineage.run))
         if self.grpc is not None:
             self._serving.append(Worker("otlp-grpc", self.grpc.run))
 
@@ -73,6 +81,9 @@ class Service(Pipeline):
         if self.grpc is not None:
             self.grpc.shutdown()
             self._serving[-1].join()  # its thread, which is the last of them
+        if self.lineage is not None:
+            self.lineage.shutdown()
+            self.lineage.server_close()
         self.stop()
         for one in (self.forward, self.broker):
             if one is not None:
@@ -94,6 +105,9 @@ class Service(Pipeline):
         if self.otlp is not None:
             self.otlp.access = access
             self.otlp.allow(settings.exporter.otlp.allow)
+        if self.lineage is not None:
+            self.lineage.access = access
+            self.lineage.allow(settings.exporter.openlineage.allow)
         if self.grpc is not None:
             self.grpc.access = access
             self.grpc.allow(settings.exporter.otlp.allow)
@@ -113,6 +127,16 @@ class Service(Pipeline):
         except ImportError:
             raise MissingPackageError("grpc", "exporter.otlp.grpc") from None
         return GrpcServer(settings.exporter.otlp, self.intake, self.own, access)
+
+    def _lineage(self, settings: Settings, access: Access) -> LineageServer | None:
+        if settings.exporter.openlineage.listen is None:
+            return None
+        lineage = Lineage(settings.exporter.openlineage.namespace, self.own)
+        if self.parts.reconciler is not None:
+            self.parts.reconciler.hear(lineage.stale)
+        else:
+            log.warning("exporter.openlineage.listen: nobody reads what is received: %s", self.parts.no_reconciler)
+        return LineageServer(settings.exporter.openlineage, lineage, self.own, access)
 
     def _forward(self, settings: Settings) -> Forward | None:
         if settings.exporter.otlp.forward is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -40,8 +41,7 @@ class Elasticsearch:
         elif server.username:
             password = secrets.variable(server.password, "logs.elasticsearch.password") if server.password else ""
             self._session.auth = (server.username, password)
-        if server.ca_file:
-            self._session.verify = server.ca_file
+        self._ca_file = server.ca_file
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """The answer's JSON. Raises RefusedError, and WindsockError where no server can be reached.
@@ -62,6 +62,8 @@ class Elasticsearch:
                     data=None if data is None else data.encode(),
                     headers={"Content-Type": kind},
                     timeout=self._timeout,
+                    # A session's own would give way to $REQUESTS_CA_BUNDLE.
+                    verify=self._ca_file,
                 )
                 found = answer.json()
             except (requests.RequestException, ValueError) as error:
@@ -70,8 +72,17 @@ class Elasticsearch:
             if not answer.ok:
                 raise RefusedError(f"{method} {path.partition('?')[0]}", answer.status_code, _reason(found))
             return found
-        what = type(problem).__name__ if problem else "no URL is configured"
+        what = _cause(problem) if problem else "no URL is configured"
         raise WindsockError(f"logs.elasticsearch.urls: {', '.join(self._urls)} can't be reached ({what})")
+
+
+def _cause(problem: Exception) -> str:
+    """Its kind; of a certificate, which a person can do something about, what is wrong with it too."""
+    kind = type(problem).__name__
+    if not isinstance(problem, requests.exceptions.SSLError):
+        return kind
+    found = re.search(r"certificate verify failed[^('\"]*", str(problem))
+    return f"{kind}: {found[0].strip()}; logs.elasticsearch.ca_file says whom to trust" if found else kind
 
 
 def _encoded(key: str) -> str:

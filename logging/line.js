@@ -334,6 +334,7 @@ function secret(value, at, form) {
     begin = at + found[1].length;
     end = begin + found[2].length;
     opening = OPENING.exec(found[2]);
+    if (opening !== null && opening[0] === found[2] && found[2].charAt(0) === '$') { opening = null; }
     if (opening !== null) { begin += opening[0].length; }
     rest = value.slice(begin, end);
     if (begin === end || (form.unless && form.unless.test(rest)) || (form.code && opening === null && form.code.test(rest))

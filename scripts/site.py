@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from windsock import catalog
 from windsock.alerts.coverage import EVENTS, RUNBOOKS
 from windsock.alerts.rules import GROUPS
 from windsock.cli import windsock
+from windsock.manual.site import FILE as PACKED
 from windsock.settings import Settings
 
 if TYPE_CHECKING:
@@ -201,6 +203,22 @@ def on_files(files: Any, config: Any) -> Any:
     for path, text in generated().items():
         files.append(File.generated(config, path, content=text))
     return files
+
+
+def on_post_build(config: Any) -> None:
+    """MkDocs: the site in one file, for `windsock docs`. The same site makes the same file."""
+    pack(Path(config["site_dir"]), ROOT / "windsock" / PACKED.parent.name / PACKED.name)
+
+
+def pack(folder: Path, file: Path) -> None:
+    """Without what no page asks for here: maps of scripts for their authors, and other languages' search."""
+    new = file.with_suffix(".new")
+    with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+            name = path.relative_to(folder).as_posix()
+            if not name.endswith((".map", "sitemap.xml", "sitemap.xml.gz")) and "/lunr/" not in name:
+                archive.writestr(zipfile.ZipInfo(name), path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+    new.rename(file)
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:

@@ -34,6 +34,7 @@ COMMANDS = {
     "slo": ("windsock.alerts.slo", "Say how the promises of windsock.yaml are kept, and what may still go wrong."),
     "logs": ("windsock.logging.commands", "Ship Airflow's logs to Elasticsearch with Filebeat, and read them back."),
     "notify": ("windsock.callbacks.commands", "Send a test, see messages and what waits."),
+    "docs": ("windsock.manual.commands", "Serve the documentation, with its search, without the network."),
     "config": ("windsock.settings.commands", "Show the effective configuration and its schema."),
 }
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from windsock.dashboards.links import CELL, dag_links
 from windsock.dashboards.panels import BAD, GOOD, WARN, Panel, timeseries
 from windsock.dashboards.queries import Query
-from windsock.dashboards.sources import ROWS, runs
+from windsock.dashboards.sources import ROWS
 from windsock.dashboards.tables import Column, table
 
 if TYPE_CHECKING:
@@ -16,20 +16,24 @@ if TYPE_CHECKING:
 _OBJECTIVE = "cluster_dag_id_objective:airflow_db_dag_objective_ratio"
 LEFT = f"{_OBJECTIVE}:budget_left28d"
 """What rules record: 1 where nothing of it is spent, below 0 where the promise is broken."""
+_FAILED, _ENDED = 'state="failed"', 'state=~"success|failed"'
 NO_BUDGET = "no promise (slo in windsock.yaml), or no rules.yml"
 
 
-def failed_share(by: str, *, total: bool = False) -> str:
-    """Failed runs by the runs that ended; 0 where none failed."""
-    failed, succeeded = (f"({runs(state, by)})" for state in ("failed", "success"))
-    if total:
-        failed, succeeded = f"sum({failed})", f"sum({succeeded})"
-    ended = f"(({failed} + {succeeded}) or {failed} or {succeeded})"
-    return f"((({failed} or 0 * {succeeded}) / ({ended} > 0)))"
+def failed_share(over: str, window: str) -> str:
+    """Failed runs of all DAGs by the runs that ended; 0 where none failed."""
+    failed, ended = (f"sum({_ended(matcher, over, window)})" for matcher in (_FAILED, _ENDED))
+    return f"({failed} or vector(0)) / ({ended} > 0)"
+
+
+def _ended(matcher: str, over: str = "increase", window: str = "$__range") -> str:
+    """Runs, by the database alone: who promises something has it read, and a second source costs as much again."""
+    return f"{over}(airflow_db_dag_runs_finished_total{{{matcher}}}[{window}])"
 
 
 def budget_panels(base: Links) -> list[Panel]:
     """What is left of each budget; how many of the runs failed, over time and by DAG."""
+    failed, ended = (f"sum by (cluster, dag_id) ({_ended(matcher)})" for matcher in (_FAILED, _ENDED))
     worst = f"bottomk({ROWS}, max by (cluster, dag_id, objective) ({LEFT}))"
     return [
         table(
@@ -57,23 +61,18 @@ def budget_panels(base: Links) -> list[Panel]:
         timeseries(
             "Share of failed runs",
             "Good: near 0. Of the runs that ended, over time.",
-            Query(
-                f"sum({runs('failed', 'cluster', 'rate', '$__rate_interval')}) / "
-                f"(sum({runs('failed', 'cluster', 'rate', '$__rate_interval')}) + "
-                f"sum({runs('success', 'cluster', 'rate', '$__rate_interval')}))",
-                "failed",
-            ),
+            Query(failed_share("rate", "$__rate_interval"), "failed"),
             unit="percentunit",
             width=12,
             colors={"failed": BAD},
-            no_value="no run ended",
+            no_value="no run ended, or the metadata database is not read",
         ),
         table(
             "Who spends it",
             "Good: nothing. DAGs with failed runs in the time range, and the share of their runs that failed.",
             [
-                Query(f"topk({ROWS}, ({runs('failed', 'cluster, dag_id')}) > 0)"),
-                Query(f"topk({ROWS}, {failed_share('cluster, dag_id')} > 0)"),
+                Query(f"topk({ROWS}, {failed} > 0)"),
+                Query(f"topk({ROWS}, {failed} / {ended} > 0)"),
             ],
             [
                 Column("dag_id", "DAG", links=dag_links(base, CELL.format("DAG"))),
@@ -81,6 +80,6 @@ def budget_panels(base: Links) -> list[Panel]:
                 Column("B", "Share", unit="percentunit", decimals=1),
                 Column("cluster", "Cluster"),
             ],
-            no_value="no run failed",
+            no_value="no run failed, or the metadata database is not read",
         ),
     ]

@@ -73,7 +73,7 @@ def _now() -> list[Panel]:
         stat(
             "Runs that succeeded",
             "Good: near 100 %. Of the runs that ended in the time range.",
-            Query(f"1 - {failed_share('cluster', total=True)}", instant=True),
+            Query(f"1 - {failed_share('increase', '$__range')}", instant=True),
             unit="percentunit",
             decimals=2,
             no_value="no run ended",

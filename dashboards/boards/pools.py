@@ -149,7 +149,7 @@ def _queues() -> list[Panel]:
             "By queue, as StatsD says",
             "Airflow 3.3 and later count them by queue, DAG and task.",
             *(
-                Query(f"topk(10, sum by (queue) (airflow_ti_{state}{{{_QUEUE}}}))", f"{{{{queue}}}} {state}")
+                Query(f"topk(10, sum by (queue) (airflow_dag_ti_{state}{{{_QUEUE}}}))", f"{{{{queue}}}} {state}")
                 for state in ("queued", "running")
             ),
         ),

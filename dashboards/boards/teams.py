@@ -37,10 +37,14 @@ def teams(settings: Settings) -> str:
 
 
 def _of(label: str, expr: str) -> str:
-    """The sum of `expr`, which is by cluster and DAG, for each value of `label` of those DAGs."""
+    """The largest sums of `expr`, which is by cluster and DAG, for the values of `label` of those DAGs."""
+    return f"topk({ROWS}, {_sum(label, expr)})"
+
+
+def _sum(label: str, expr: str) -> str:
     known = f"group by (cluster, dag_id, {label}) (airflow_db_dag_info{{{_CHOSEN}}})"
     whose = f'label_replace({known}, "{label}", "none", "{label}", "")'
-    return f"topk({ROWS}, sum by ({label}) (({expr}) * on (cluster, dag_id) group_right () {whose}))"
+    return f"sum by ({label}) (({expr}) * on (cluster, dag_id) group_right () {whose})"
 
 
 def _increase(counter: str, window: str = "$__range") -> str:
@@ -102,7 +106,7 @@ def _dags(base: Links) -> Panel:
 
 
 def _time() -> list[Panel]:
-    wait = f"{_increase(_WAIT + '_sum', '$__rate_interval')} / {_increase(_WAIT + '_count', '$__rate_interval')} > 0"
+    waited, started = (_sum("team", _increase(f"{_WAIT}_{part}", "$__rate_interval")) for part in ("sum", "count"))
     return [
         bars(
             "Run time by team",
@@ -131,14 +135,16 @@ def _time() -> list[Panel]:
             Query(_of("team", 'sum by (cluster, dag_id) (airflow_db_task_instances{state="running"})'), "{{team}}"),
             width=12,
             stacked=True,
+            coarse=True,
             no_value="nothing runs, or the metadata database is not read",
         ),
         timeseries(
             "Mean wait",
-            "Good: seconds. Mean time in the queue of a team's DAGs, summed over those of them that waited.",
-            Query(_of("team", wait), "{{team}}"),
+            "Good: seconds. Mean time that the team's task instances were queued.",
+            Query(f"topk({ROWS}, {waited} / ({started} > 0))", "{{team}}"),
             unit="s",
             width=12,
+            coarse=True,
             no_value="nothing waited, or the metadata database is not read",
         ),
     ]

@@ -102,7 +102,9 @@ def _triggers() -> list[Panel]:
         timeseries(
             "Deferred task instances",
             "Good: falls again. By the database; StatsD where it is not read.",
-            Query(first('sum(airflow_db_task_instances{state="deferred"})', "sum(airflow_ti_deferred)"), "deferred"),
+            Query(
+                first('sum(airflow_db_task_instances{state="deferred"})', "sum(airflow_dag_ti_deferred)"), "deferred"
+            ),
         ),
     ]
 

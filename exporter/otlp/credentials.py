@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import grpc
 
 from windsock.exceptions import WindsockError
-
-from .message import RequestError
+from windsock.exporter.web.bodies import RequestError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -15,6 +15,7 @@ from windsock.exporter.statsd.custom import Custom
 from windsock.exporter.statsd.target import Target
 from windsock.exporter.statsd.translate import Translator
 from windsock.exporter.statsd.unmapped import Unmapped
+from windsock.exporter.web.bodies import JSON, RequestError
 from windsock.text import clean
 
 from . import message
@@ -115,8 +116,8 @@ def _read(path: Path) -> Iterator[ExportMetricsServiceRequest]:
         lines = [line for line in content.splitlines() if line.strip()]
         whole = [content] if len(lines) > 1 and not _is_json(lines[0]) else lines
         for line in whole:
-            yield message.read(line, message.JSON, "", _MOST)
-    except message.RequestError as error:
+            yield message.read(line, JSON, "", _MOST)
+    except RequestError as error:
         raise WindsockError(f"{path}: {error}: expected OTLP's protobuf, or JSON, one export a line") from None
 
 

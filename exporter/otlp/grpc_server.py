@@ -23,10 +23,11 @@ import grpc.aio
 
 from windsock.exceptions import WindsockError
 from windsock.exporter.statsd.senders import Senders
+from windsock.exporter.web.bodies import RequestError
 from windsock.exporter.web.turns import BusyError, Turns
 
 from . import credentials, message
-from .message import PROTOBUF, RequestError
+from .message import PROTOBUF
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence

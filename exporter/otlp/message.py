@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from typing import TYPE_CHECKING
 
 from google.protobuf import any_pb2, json_format
@@ -13,13 +12,15 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
+from windsock.exporter.web.bodies import JSON, RequestError, unpacked
+
 from .outcomes import REFUSALS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PROTOBUF, JSON = "application/x-protobuf", "application/json"
-_GZIP = 31
+PROTOBUF = "application/x-protobuf"
+SETTING = "exporter.otlp.max_body"
 _JSON_COSTS = 8
 """Python's objects take so much more memory than the bytes of a protobuf: JSON may be so much shorter."""
 _LEAST = 16
@@ -30,19 +31,11 @@ _INVALID_ARGUMENT, _UNAVAILABLE = 3, 14
 """google.rpc.Code"""
 
 
-class RequestError(Exception):
-    """A request that is not taken, with the HTTP status that says so."""
-
-    def __init__(self, status: int, text: str) -> None:
-        self.status = status
-        super().__init__(text)
-
-
 def read(body: bytes, content: str, encoding: str, most: int) -> ExportMetricsServiceRequest:
     """Unpack a request. Raises RequestError."""
     if content == JSON:
         most //= _JSON_COSTS
-    body = _unpacked(body, encoding, most)
+    body = unpacked(body, encoding, most, SETTING)
     request = ExportMetricsServiceRequest()
     try:
         if content == JSON:
@@ -104,27 +97,3 @@ def try_again(text: str) -> bytes:
     info = any_pb2.Any(type_url="type.googleapis.com/google.rpc.RetryInfo", value=b"\x0a\x02\x08\x02")
     detail, told = bytes(info.SerializeToString()), text.encode()[:100]
     return bytes((0x08, _UNAVAILABLE, 0x12, len(told))) + told + bytes((0x1A, len(detail))) + detail
-
-
-def _unpacked(body: bytes, encoding: str, most: int) -> bytes:
-    if encoding in ("", "identity"):
-        unpacked, rest = body, b""
-    elif encoding == "gzip":
-        unpacker = zlib.decompressobj(_GZIP)
-        try:
-            unpacked = unpacker.decompress(body, most + 1)
-        except zlib.error:
-            raise RequestError(400, "the body is not gzip") from None
-        rest = unpacker.unconsumed_tail
-        if not unpacker.eof and not rest and len(unpacked) <= most:
-            raise RequestError(400, "the body ends within its gzip")
-    else:
-        raise RequestError(415, "expected the Content-Encoding gzip, or none")
-    if rest or len(unpacked) > most:
-        raise RequestError(413, f"expected at most {most} bytes, unpacked (exporter.otlp.max_body)")
-    return unpacked
-
-
-def media(header: str) -> str:
-    """The type of a Content-Type, without its parameters."""
-    return header.partition(";")[0].strip().lower()

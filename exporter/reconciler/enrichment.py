@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from windsock import links
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     from .failure import Failure, Key
 
+Stale = Callable[[str, str, str], str]
+"""By DAG, task (empty: the run as a whole) and run: in words, or empty."""
 _ENRICHED = 50
 """New failures of which details are read in one pass."""
 _PAUSE = 20
@@ -38,6 +41,8 @@ class Enrichment:
         logs = logfile.folder(settings.reconcile.logs)
         self._tails = logfile.Tails(logs) if logs is not None else None
         self._impact = Impact()
+        self.stale: Stale | None = None
+        """What knows which datasets a failure leaves stale; None: nothing does."""
         self._found: dict[Key, Details] = {}
         self._modern = True
         self._paused = 0
@@ -80,9 +85,12 @@ class Enrichment:
             failure,
             found,
             dag=dag,
-            impact=self._impact.of(key.dag_id),
+            impact="; ".join(filter(None, (self._impact.of(key.dag_id), self._left_stale(key)))),
             log_tail=end,
             base=self._links,
             zone=zone(route(dag, self._settings)[0], self._settings),
             modern=self._modern,
         )
+
+    def _left_stale(self, key: Key) -> str:
+        return self.stale(key.dag_id, key.task_id, key.run_id) if self.stale is not None else ""

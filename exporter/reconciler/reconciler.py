@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from windsock.exporter.series.store import SeriesStore
     from windsock.settings import Settings
 
+    from .enrichment import Stale
     from .failure import Alert, Failure, Key
     from .peers import Look
     from .reader import View
@@ -94,6 +95,10 @@ class Reconciler:
     def use(self, settings: Settings) -> None:
         """Go on with `settings` from the next pass on; the database, the store and the Alertmanagers stay."""
         self._next = settings
+
+    def hear(self, stale: Stale) -> None:
+        """Let alerts say too what a failure leaves stale."""
+        self._enrichment.stale = stale
 
     def start(self) -> None:
         """Begin to work."""

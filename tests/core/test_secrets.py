@@ -72,3 +72,8 @@ def test_texts_of_the_trade_stay(text):
 def test_what_stood_there_can_be_told():
     text = 'postgresql://etl:pa55wordpa55@db:5432/x, {"api_key": "abcdef"}, --token abcdef0123, password=\'a b c\''
     assert redact(text) == ('postgresql://etl:***@db:5432/x, {"api_key": "***"}, --token ***, password=\'***\'')
+
+
+def test_what_stands_between_dollars_is_quoted_only_where_something_is():
+    assert redact("postgresql://etl:$hunter$@db/x") == "postgresql://etl:***@db/x"
+    assert redact("password = $tag$hunter2 is it$tag$") == "password = $tag$***$tag$"

@@ -1,4 +1,4 @@
-"""What the exporter adds up from counters and histograms by task: exact over expiry, budgets, restarts and dialects."""
+"""What the exporter adds up of series by task: exact over expiry, budgets, restarts and dialects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from windsock.exporter.statsd.ingest import Ingest
 from windsock.exporter.statsd.translate import Translator
 from windsock.settings.exporter import Budgets, Expiry
 
-TOTAL = "airflow_dag_tries_finished_total"
+TOTAL, RUNNING = "airflow_dag_tries_finished_total", "airflow_dag_ti_running"
 
 
 class Fed:
@@ -28,12 +28,12 @@ class Fed:
         self.store = SeriesStore(Budget(Budgets(**budgets)))
         self.ingest = Ingest(self.store, Translator(catalog.statsd()), OwnMetrics(), Expiry())
 
-    def feed(self, *lines):
-        self.ingest.feed([line.encode() for line in lines])
+    def feed(self, *lines, sender=None):
+        self.ingest.feed([line.encode() for line in lines], sender)
 
-    def totals(self):
+    def totals(self, family=TOTAL):
         self.ingest.sums.add()
-        family = self.store.families.get(TOTAL)
+        family = self.store.families.get(family)
         return {
             tuple(text for _, text in labels): one.value for labels, one in (family.series if family else {}).items()
         }
@@ -97,6 +97,38 @@ def test_histograms_of_the_tasks_of_a_queue_are_added_once_they_are_in_their_buc
     fed.store.fold()
     fed.ingest.sums.skip()
     assert shown() == {default: (3, 2, 2.002), large: (1, 0, 0.5)}, "what was restored is in the sums already"
+
+
+def level(dag, task, value, queue="default"):
+    return f"airflow.ti.running,queue={queue},dag_id={dag},task_id={task}:{value}|g"
+
+
+def test_a_gauge_is_what_the_tasks_of_a_dag_and_queue_say_now():
+    fed = Fed()
+    fed.feed(level("a", "x", 3), level("a", "y", 2), level("a", "y", 1, "large"), level("b", "x", 0))
+    assert fed.totals(RUNNING) == {("a", "default"): 5, ("a", "large"): 1, ("b", "default"): 0}
+    fed.feed(level("a", "x", 1), level("a", "new", 4), level("b", "x", "+2"))
+    assert fed.totals(RUNNING) == {("a", "default"): 7, ("a", "large"): 1, ("b", "default"): 2}
+    fed.feed(level("a", "x", 2), sender="another scheduler")
+    assert fed.totals(RUNNING)["a", "default"] == 8, "of what several say of one task, the last counts"
+
+
+def test_a_gauge_goes_with_the_last_of_its_tasks_and_says_nothing_old(monkeypatch):
+    clock = 100.0
+    monkeypatch.setattr("windsock.exporter.statsd.ingest.time.monotonic", lambda: clock)
+    fed = Fed()
+    fed.feed(level("a", "x", 3), level("a", "y", 2), level("b", "x", 1))
+    for passed, lines, expected in (
+        (0.0, [], {("a", "default"): 5, ("b", "default"): 1}),
+        (Expiry().gauges, [level("a", "y", 4)], {("a", "default"): 7, ("b", "default"): 1}),
+        (Expiry().gauges, [level("a", "y", 4)], {("a", "default"): 4}),
+        (Expiry().gauges, [], {}),
+    ):
+        clock += passed
+        fed.feed(*lines)
+        fed.ingest.tick()
+        assert fed.totals(RUNNING) == expected
+    assert len(fed.store) == 0, "and no budget counts it any more"
 
 
 def test_what_is_beyond_a_budget_is_no_dags():

@@ -38,6 +38,7 @@ TEXTS = [
     "ünïcode password=hunter2",
     "password='a b c' x",
     "curl --token abcdefgh z",
+    "postgresql://etl:$hunter$@db/x",
     "curl -u me:secret1 x",
     "Cookie: a=b; c=d",
     "sig=abcdefgh123",

@@ -50,6 +50,8 @@ class Check:
     """Names in `programs.PROGRAMS`."""
     tests: tuple[str, ...] = ()
     """Below tests/; without any it is `windsock up --check`."""
+    on: str = ""
+    """What it runs on, where it takes none of those programs."""
 
     def command(self) -> tuple[str, ...]:
         if self.tests:
@@ -72,7 +74,8 @@ CHECKS = {
     "restarts": Check(("prometheus", "alertmanager"), ("alerts/test_prometheus.py",)),
     "outages": Check(("alertmanager",), ("exporter/reconciler/test_outages.py",)),
     "chart": Check(("helm", "kubeconform"), ("matrix/chart.py",)),
-    "compose": Check((), ("matrix/compose.py",)),
+    "compose": Check((), ("matrix/compose.py",), "the newest that compose pins, Filebeat and Elasticsearch the oldest"),
+    "image": Check((), ("matrix/image.py",), "Debian 12, with its Python"),
     "up --check": Check(("prometheus", "alertmanager")),
 }
 
@@ -104,8 +107,7 @@ def run(name: str, chosen: dict[str, str]) -> str:
 
 def row(name: str, chosen: dict[str, str], result: str) -> str:
     said = ", ".join(f"{TITLES[part]} {version}" for part, version in chosen.items())
-    said = said or "the newest that compose pins, Filebeat and Elasticsearch the oldest"
-    return f"| {name} | {said} | {result} |"
+    return f"| {name} | {said or CHECKS[name].on} | {result} |"
 
 
 def main(arguments: list[str]) -> int:

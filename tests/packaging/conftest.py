@@ -101,7 +101,8 @@ def uv() -> str:
     return str(beside) if beside.exists() else shutil.which("uv") or pytest.fail("uv is not installed: pip install uv")
 
 
-@pytest.fixture(scope="session", params=["wheel", "wheel_from_sdist", "sdist"])
+# The wheel from the sdist is the wheel, byte for byte: `test_the_two_wheels_are_the_same`.
+@pytest.fixture(scope="session", params=["wheel", "sdist"])
 def installed(request, uv, tmp_path_factory) -> Path:
     """The Python of an environment that holds nothing but one of the packages and what it needs."""
     package = request.getfixturevalue(request.param)

@@ -19,6 +19,7 @@ BELOW = {
     "reconciler": {"process", "series", "database"},
     "web": {"process", "series", "statsd", "parts", "pipeline"},
     "otlp": {"process", "series", "statsd", "web"},
+    "openlineage": {"process", "series", "statsd", "web"},
     "celery": {"process", "series"},
     "plugin": {"series", "database", "web"},
 }

@@ -136,10 +136,18 @@ _SUMS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "Time that a run's dependency check took, of all DAGs.",
         ("run_type",),
     ),
+    *(
+        (
+            f"airflow_dag_ti_{state}",
+            f"airflow_ti_{state}",
+            f"Task instances in state {state}, of all tasks of the DAG.",
+            ("queue", "dag_id"),
+        )
+        for state in ("queued", "running", "deferred")
+    ),
 )
 SUMMED: Mapping[str, str] = {family: part for family, part, _, _ in _SUMS}
-"""Counters and histograms that the exporter adds up, and of what: by fewer labels, so that no rule and no panel needs
-to read each task."""
+"""What the exporter adds up, and of what: by fewer labels, so that no rule and no panel needs to read each task."""
 
 
 @cache

@@ -112,6 +112,20 @@ OWN_METRICS: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("reason",),
     ),
     (
+        "windsock_openlineage_events_total",
+        "counter",
+        "OpenLineage events: of a job that names datasets (stored), or none (bare), and from a month ago (old).",
+        ("outcome",),
+    ),
+    ("windsock_openlineage_requests_total", "counter", "OpenLineage requests answered, by HTTP status.", ("status",)),
+    (
+        "windsock_openlineage_dropped_total",
+        "counter",
+        "Names that were not kept (too_long, crowded), and relations that gave way to newer ones (forgotten).",
+        ("reason",),
+    ),
+    ("windsock_openlineage_edges", "gauge", "Relations of jobs and datasets that are remembered.", ()),
+    (
         "airflow_celery_queue_messages",
         "gauge",
         "Tasks that wait in a queue of Celery's broker, and no worker has taken.",

@@ -62,12 +62,11 @@ class Form:
         if match is None:
             return None
         begin, end = match.span(2)
-        opening = OPENING.match(text, begin, end)
-        if opening is not None:
-            begin = opening.end()
+        quoted = _opening(text, begin, end)
+        begin += quoted
         if begin == end or (self.unless and self._unless.fullmatch(text, begin, end)):
             return None
-        if self.code and opening is None and self._code.fullmatch(text, begin, end):
+        if self.code and not quoted and self._code.fullmatch(text, begin, end):
             return None
         if self.harmless and self._harmless.search(match[1]):
             return None
@@ -103,3 +102,11 @@ class Form:
 
     def _compiled(self, pattern: str) -> re.Pattern[str]:
         return re.compile(pattern, re.ASCII | (re.IGNORECASE if self.any_case else 0))
+
+
+def _opening(text: str, begin: int, end: int) -> int:
+    """Characters of the value that only open it: `$word$` with nothing behind it quotes nothing, and is the value."""
+    found = OPENING.match(text, begin, end)
+    if found is None or (found.end() == end and text[begin] == "$"):
+        return 0
+    return found.end() - begin

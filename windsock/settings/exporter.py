@@ -82,6 +82,20 @@ class Otlp(Section):
         return self.listen is not None or self.grpc is not None
 
 
+class OpenLineage(Section):
+    """Where OpenLineage's events arrive: they say which datasets a failure leaves stale."""
+
+    listen: Address | None = None
+    """Where they are received over HTTP, such as 127.0.0.1:5000; None: nowhere. The reconciler reads what they say, so
+    it is an exporter with a metadata database."""
+    namespace: Annotated[str, Public()] = "default"
+    """Airflow's [openlineage] namespace: jobs in it are DAGs and tasks, all others are named with theirs."""
+    allow: tuple[Network, ...] = ()
+    """Networks whose senders are listened to; none: all of them. TLS and users are those of `web.config_file`."""
+    max_body: Size = Field(default=2 << 20, ge=1024)
+    """The largest event, unpacked. An Airflow task's is 5 KB; Spark's hold a query's plan."""
+
+
 class Celery(Section):
     """Celery's broker, where Airflow runs tasks by it: what waits in its queues, and how many workers listen."""
 
@@ -142,6 +156,7 @@ class Exporter(Section):
 
     statsd: StatsD = StatsD.unset()
     otlp: Otlp = Otlp.unset()
+    openlineage: OpenLineage = OpenLineage.unset()
     celery: Celery = Celery.unset()
     web: Web = Web.unset()
     naming: Naming = "prometheus"

@@ -1,10 +1,8 @@
-"""Senders over real sockets, certificates made by openssl, and raw HTTP."""
+"""Senders over real sockets, certificates, and raw HTTP."""
 
 from __future__ import annotations
 
-import shutil
 import socket
-import subprocess
 import time
 from types import SimpleNamespace
 from typing import TYPE_CHECKING
@@ -14,6 +12,7 @@ import bcrypt
 import pytest
 import requests
 from real.alertmanager import Alertmanager, Messages
+from real.certificates import Authority
 from real.page import Page
 
 from windsock.settings import Settings
@@ -92,40 +91,6 @@ def talk() -> Callable[..., bytes]:
         return answer
 
     return say
-
-
-class Authority:
-    """Signs certificates; files are PEM."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder = folder
-        self.certificate = folder / f"{name}.crt"
-        self.key = folder / f"{name}.key"
-        self._openssl(
-            *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"),
-            *("-subj", f"/CN={name}", "-keyout", self.key, "-out", self.certificate),
-        )
-
-    def sign(self, name: str, sans: str = "DNS:localhost,IP:127.0.0.1", *, encrypt: bool = False) -> tuple[Path, Path]:
-        """Return a certificate and its key."""
-        request, certificate, key = (self.folder / f"{name}{end}" for end in (".csr", ".crt", ".key"))
-        extensions = self.folder / f"{name}.ext"
-        extensions.write_text(f"subjectAltName={sans}\n")
-        self._openssl(
-            *("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-subj", f"/CN={name}"),
-            *("-keyout", key, "-out", request, *(("-passout", "pass:secret") if encrypt else ("-nodes",))),
-        )
-        self._openssl(
-            *("x509", "-req", "-in", request, "-CA", self.certificate, "-CAkey", self.key, "-CAcreateserial"),
-            *("-days", "2", "-extfile", extensions, "-out", certificate),
-        )
-        return certificate, key
-
-    @staticmethod
-    def _openssl(*arguments: object) -> None:
-        if shutil.which("openssl") is None:
-            pytest.fail("openssl is not installed: apt-get install openssl")
-        subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True)
 
 
 @pytest.fixture(scope="session")

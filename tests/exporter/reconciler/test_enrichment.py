@@ -82,6 +82,15 @@ def test_who_waits(any_database, bench, packed):
     assert told(bench(any_database))["impact"] == expected
 
 
+def test_what_it_leaves_stale_stands_behind_who_waits(database, bench):
+    sensor = {"source": "d", "target": "report", "dependency_type": "sensor", "dependency_id": "wait"}
+    serialize(database, {"dag_id": "report", "dag_dependencies": [sensor]})
+    fail(database)
+    made = bench(database)
+    made.reconciler.hear(lambda *failed: f"stale: {'/'.join(failed)}")
+    assert told(made)["impact"] == "report (waits for it); stale: d/t/run_1"
+
+
 @pytest.mark.parametrize("data", ["null", '{"dag": 7}', '{"dag": {"dag_dependencies": [1, null, {}]}}'])
 def test_a_serialized_dag_that_is_none_stops_nothing(database, bench, data):
     serialize(database, {})

@@ -1,0 +1,1 @@
+"""OpenLineage in: which datasets each task writes and who reads them, for what a failure leaves stale."""
