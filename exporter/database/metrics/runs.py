@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 _READ_AGAIN = 10
 _MOST_DAGS = 200
 _SWEPT = 5000
+_MARGIN = 1.2
+"""More than KEPT for each DAG: some have more of the latest runs than others."""
+_MOST_RECENT = 24_000
+"""Runs that one pass reads of all DAGs together: a tenth of a second. Installations with more DAGs than that is enough
+for read theirs by DAG."""
 
 
 class Runs(Query):
@@ -113,6 +118,7 @@ class PastRuns(Query):
 
     def __init__(self) -> None:
         self._chunk = _MOST_DAGS
+        self._first = True
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
@@ -120,6 +126,9 @@ class PastRuns(Query):
         history = look.facts.history
         history.forget(look.facts.known)
         due = history.due(look.facts.dags, _READ_AGAIN)
+        if self._first and len(due) > _READ_AGAIN:
+            self._first = False  # once: where it takes too long, reading by DAG comes to an end
+            due = self._recent(look, due)
         # At the start all are due; what half of the pass does not suffice for comes with the next ones.
         while due and (look.left() > look.settings.metadata.timeout / 2 or len(due) <= _READ_AGAIN):
             chunk, due = due[: self._chunk], due[self._chunk :]
@@ -157,6 +166,35 @@ class PastRuns(Query):
             if len(chunk) == 1:
                 history.postpone(chunk[0])
             raise
+
+    @staticmethod
+    def _recent(look: Pass, due: Sequence[str]) -> list[str]:
+        """Read what the runs that were due last in all say of `due`, and return the DAGs of which they don't tell.
+
+        They come by the index on run_after, and nothing is sorted: a quarter of the time that reading them by DAG takes.
+        """
+        most = int(KEPT * _MARGIN * len(due))
+        if most > _MOST_RECENT or not look.schema.has("dag_run", "run_after"):
+            return list(due)
+        table, columns = Run.columns(look.schema)
+        run_after = table.c.run_after
+        # Of a small table this is nothing, and reading it by DAG takes no time.
+        first = sa.select(run_after).order_by(run_after.desc()).offset(most).limit(1).scalar_subquery()
+        latest = sa.select(*columns).where(run_after >= first, table.c.state.in_(FINISHED_RUNS))
+        rest: list[str] = []
+        # In parts, since the rows of all of them would be the largest thing that the process ever holds.
+        for start in range(0, len(due), _MOST_DAGS):
+            found: dict[str, list[Run]] = {dag_id: [] for dag_id in due[start : start + _MOST_DAGS]}
+            for row in look.execute(latest.where(table.c.dag_id.in_(list(found)))):
+                run = Run.read(row)
+                found[run.dag_id].append(run)
+            for dag_id, runs in found.items():
+                # The latest are all here; the last success may be older, and then it is not among them.
+                if len(runs) >= KEPT and any(run.state == "success" for run in runs):
+                    look.facts.history.replace((dag_id,), runs)
+                else:
+                    rest.append(dag_id)
+        return rest
 
     @staticmethod
     def _ratios(look: Pass) -> Iterator[Sample]:
