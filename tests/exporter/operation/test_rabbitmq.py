@@ -55,18 +55,30 @@ class Server:
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",  # it does not wait in a loop
         }
-        environ = {**os.environ, **{name: str(value) for name, value in given.items()}}
-        with (folder / "out.log").open("w") as log:
-            self.processes = [
-                subprocess.Popen(command, stdout=log, stderr=log, env=environ, cwd=folder, start_new_session=True)
-                for command in (["epmd", "-address", "127.0.0.1"], [HOME / "rabbitmq-server"])
-            ]
+        self.environ = {**os.environ, **{name: str(value) for name, value in given.items()}}
+        self.processes: list[subprocess.Popen[bytes]] = []
+        self.start("epmd", "-address", "127.0.0.1")
+        until(self.mapped)
+        self.start(str(HOME / "rabbitmq-server"))
+
+    def mapped(self) -> bool:
+        """Whether the port mapper answers."""
+        asked = subprocess.run(["epmd", "-names"], env=self.environ, capture_output=True, check=False)
+        return asked.returncode == 0
+
+    def start(self, *command: str) -> None:
+        with (self.folder / "out.log").open("a") as log:
+            self.processes.append(
+                subprocess.Popen(
+                    command, stdout=log, stderr=log, env=self.environ, cwd=self.folder, start_new_session=True
+                )
+            )
 
     def url(self, password: str = ESCAPED, vhost: str = "") -> str:
         return f"http://airflow:{password}@127.0.0.1:{self.management}{vhost}"
 
     def answers(self) -> bool:
-        if self.processes[1].poll() is not None:
+        if self.processes[-1].poll() is not None:
             pytest.fail((self.folder / "out.log").read_text())
         with contextlib.suppress(OSError), self.connect():
             return True
