@@ -171,7 +171,7 @@ class PastRuns(Query):
     def _recent(look: Pass, due: Sequence[str]) -> list[str]:
         """Read what the runs that were due last in all say of `due`, and return the DAGs of which they don't tell.
 
-        They come by the index on run_after, and nothing is sorted: a quarter of the time that reading them by DAG takes.
+        They come by the index on run_after, and nothing is sorted: a quarter of the time that it takes by DAG.
         """
         most = int(KEPT * _MARGIN * len(due))
         if most > _MOST_RECENT or not look.schema.has("dag_run", "run_after"):
