@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _WITHOUT_SCHEDULER = (
     "AirflowBackfillStuck",
     "AirflowComponentLost",
+    "AirflowCriticalSectionSlow",
     "AirflowDagNoSuccess",
     "AirflowDagRunLong",
     "AirflowDagRunNotStarting",
@@ -39,7 +40,8 @@ CLUSTER: dict[str, tuple[str, ...]] = {
     "AirflowDagProcessorDown": ("AirflowDagParsingBehind", "AirflowDagParsingStopped"),
     "AirflowTriggererDown": ("AirflowTriggererBlocked", "AirflowTriggererFull", "AirflowTriggersWaiting"),
     "AirflowExecutorFull": ("AirflowTasksNotStarting", "AirflowTasksStuckQueued"),
-    "AirflowDatabaseSlow": ("AirflowSchedulerLoopSlow", "WindsockCollectorStale"),
+    "AirflowDatabaseSlow": ("AirflowCriticalSectionSlow", "AirflowSchedulerLoopSlow", "WindsockCollectorStale"),
+    "AirflowCriticalSectionSlow": ("AirflowSchedulerLoopSlow",),
     "WindsockDatabaseDown": ("WindsockCollectorStale", "WindsockReconcilerStopped"),
 }
 """Of a whole cluster: the cause, and what follows from it."""
@@ -64,9 +66,9 @@ def rules() -> list[dict[str, Any]]:
         *_held_back((TASK_FAILED,), (DAG_RUN_FAILED,), ["cluster", "dag_id", "run_id"]),
         # Who was told of a failure needs no second message that there are failures.
         *_held_back(_FAILED, _ABOUT_FAILURES, ["cluster", "dag_id"]),
-        # Nor that what has failed is late.
+        # Nor that what has failed is late, or has not succeeded for long.
         *_held_back(_FAILED, (DEADLINE_MISSED,), ["cluster", "dag_id", "run_id"]),
-        *_held_back(_FAILED, ("AirflowFinishMissed",), ["cluster", "dag_id"]),
+        *_held_back(_FAILED, ("AirflowDagNoSuccess", "AirflowFinishMissed"), ["cluster", "dag_id"]),
         *(_follows(cause, symptoms, ["cluster"]) for cause, symptoms in CLUSTER.items()),
         *(_follows(cause, symptoms, ["cluster", "dag_id"]) for cause, symptoms in DAG.items()),
         # The same failure, which two senders judged differently.

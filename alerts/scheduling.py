@@ -19,7 +19,12 @@ _STOPPED = "AirflowSchedulerHeartbeatStopped"
 ALIVE_WITHIN = 180
 """Seconds: a component says that it lives every five; Airflow's own health check gives it 30."""
 _ALIVE = "cluster_job_type:airflow_db_heartbeat:alive"
-_LOOP = "airflow_scheduler_scheduler_loop_duration_seconds"
+
+
+def _mean(timer: str) -> str:
+    """Return what it took on average in the last 15 minutes, in each cluster."""
+    name = f"airflow_scheduler_{timer}_duration_seconds"
+    return f"{growth(f'{name}_sum', 15, 'cluster')}\n/\n{growth(f'{name}_count', 15, 'cluster')}"
 
 
 def newest(job_type: str) -> str:
@@ -85,17 +90,21 @@ SCHEDULING = Group(
         ),
         Rule(
             name="AirflowSchedulerLoopSlow",
-            limit=Limit(
-                of=f"{growth(f'{_LOOP}_sum', 15, 'cluster')}\n/\n{growth(f'{_LOOP}_count', 15, 'cluster')}",
-                sign=">",
-                threshold=10,
-                unit="seconds",
-            ),
+            limit=Limit(of=_mean("scheduler_loop"), sign=">", threshold=10, unit="seconds"),
             for_="5m",
             severity="warning",
             summary="A pass of the scheduler of {{ $labels.cluster }} takes {{ $value | humanizeDuration }}",
             description="That is the mean of the last 15 minutes. Each task waits for such a pass to be queued and to"
             " be told done, and after 30 s the scheduler counts as dead.",
+        ),
+        Rule(
+            name="AirflowCriticalSectionSlow",
+            limit=Limit(of=_mean("critical_section"), sign=">", threshold=5, unit="seconds"),
+            for_="5m",
+            severity="warning",
+            summary="A scheduler of {{ $labels.cluster }} needs {{ $value | humanizeDuration }} to hand out tasks",
+            description="That is the mean of the last 15 minutes. It holds the pools' rows of the database for so long,"
+            " and only one scheduler at a time can: more of them do not help.",
         ),
         Rule(
             name="AirflowDagScheduleMissed",

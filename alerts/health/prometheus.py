@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import TYPE_CHECKING, Any
 
 from windsock import versions
@@ -11,6 +12,7 @@ from windsock.alerts.objectives import BUDGET_DAYS
 from windsock.alerts.promql import JOB, SCRAPE
 from windsock.doctor.finding import Finding
 from windsock.doctor.server import AskingError, Server, examine_each
+from windsock.events import unix
 from windsock.settings.units import parse_duration
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ _SHOWN = 5
 _RETENTION_DAYS = 15
 """Prometheus' own default."""
 _DAY = 86_400
+_NEW = 60.0
+"""Seconds: it learns of its targets and its Alertmanagers some seconds after it has begun to answer."""
 _RELOAD_FAILED = re.compile(r"^prometheus_config_last_reload_successful 0$", re.MULTILINE)
 _BUILD = "`windsock alerts build`, put rules.yml where Prometheus' `rule_files` says, and let it read it: kill -HUP."
 
@@ -76,6 +80,9 @@ class _Prometheus:
     def _targets(self) -> Iterator[Finding]:
         found = self._get("/api/v1/targets", state="active").get("activeTargets") or ()
         ours = [one for one in found if one.get("labels", {}).get("job") == JOB]
+        if not ours and self._will_have(f"job_name: {JOB}\n"):
+            yield self._too_early("targets")
+            return
         if not ours:
             exporters = {one["metric"].get("job") for one in self._query("group by (job) (windsock_build_info)")}
             jobs = ", ".join(sorted(exporters & {one.get("labels", {}).get("job") for one in found}))
@@ -236,7 +243,9 @@ class _Prometheus:
                 f"It tells {len(known)} of the {len(named)} Alertmanagers that alertmanager.urls names.",
                 "Name all of them in prometheus.yml: they tell each other what they have sent, not what they heard.",
             )
-        if not known:
+        if not known and self._will_have("alertmanagers:\n"):
+            yield self._too_early("alertmanagers")
+        elif not known:
             yield self._bad(
                 "alertmanagers",
                 "critical",
@@ -262,6 +271,18 @@ class _Prometheus:
                 f"It keeps {days:g} days, and an error budget is one of {BUDGET_DAYS}: what broke before is forgiven.",
                 f"Start it with --storage.tsdb.retention.time={BUDGET_DAYS + 2}d.",
             )
+
+    def _will_have(self, configured: str) -> bool:
+        """Whether its file names it, and it was started a moment ago; others than Prometheus say neither."""
+        try:
+            started = unix(str(self._get("/api/v1/status/runtimeinfo").get("startTime")))
+            text = str(self._get("/api/v1/status/config").get("yaml"))
+        except (AskingError, ValueError):
+            return False
+        return configured in text and time.time() - started < _NEW
+
+    def _too_early(self, what: str) -> Finding:
+        return self._bad(what, "unseen", "It was started a moment ago, and knows none yet.", "Ask again in a minute.")
 
     def _query(self, expr: str) -> list[dict[str, Any]]:
         found = self._get("/api/v1/query", query=expr).get("result")

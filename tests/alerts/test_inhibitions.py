@@ -149,8 +149,14 @@ def test_without_a_scheduler_those_who_wait_for_data_hear_of_it(silenced):
 
 def test_what_has_failed_and_was_told_is_not_told_to_be_late(silenced, failed_task):
     late = failed_task(alertname="AirflowDeadlineMissed")
-    missed = {"alertname": "AirflowFinishMissed", "dag_id": "orders"}
-    assert silenced(failed_task(), late, missed) == ["AirflowDeadlineMissed", "AirflowFinishMissed"]
+    missed, long_ago = (
+        {"alertname": f"Airflow{name}", "dag_id": "orders"} for name in ("FinishMissed", "DagNoSuccess")
+    )
+    assert silenced(failed_task(), late, missed, long_ago) == [
+        "AirflowDagNoSuccess",
+        "AirflowDeadlineMissed",
+        "AirflowFinishMissed",
+    ]
 
 
 def test_another_run_that_is_late_is_told(silenced, failed_task):
