@@ -74,7 +74,7 @@ class Sums:
     def _level(self, metric: Metric, family: Family) -> None:
         totals: dict[Labels, float] = {}
         for labels, part in family.series.items():
-            if isinstance(part, Gauge):
+            if isinstance(part, Gauge) and labels not in family.beyond:
                 whole = _kept(metric, labels)
                 totals[whole] = totals.get(whole, 0) + part.value
         # Not left to expiry: what has no parts any more would say its last value for minutes.

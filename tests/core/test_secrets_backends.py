@@ -12,6 +12,7 @@ from real import environments
 from windsock.airflow.versions import NEWEST
 
 SECRET = "xoxb-kept-elsewhere"
+CONNECTION = {"conn_type": "generic", "password": SECRET}
 BACKEND = "airflow.providers.amazon.aws.secrets.secrets_manager.SecretsManagerBackend"
 LOOK = """
 from windsock import secrets
@@ -24,6 +25,35 @@ except Exception as error:
 """
 
 
+def look(folder, place, **variables):
+    """What a process of that Airflow says when it asks for one that is kept and one that is not."""
+    done = subprocess.run(
+        [environments.airflow(place) / "bin" / "python", "-c", LOOK],
+        env={"AIRFLOW_HOME": str(folder), "HOME": str(folder), "PATH": "/usr/bin:/bin", **variables},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("found ", "error ")))
+    assert said["found"] == SECRET
+    assert said["error"].startswith("the connection nobody, which teams.pay.pagerduty names, can't be read (")
+    assert SECRET not in said["error"]
+
+
+def test_a_file_of_airflows_local_filesystem_backend(tmp_path):
+    file = tmp_path / "connections.json"
+    file.write_text(json.dumps({"slack_alerts": CONNECTION}))
+    look(
+        tmp_path,
+        NEWEST,
+        AIRFLOW__SECRETS__BACKEND="airflow.secrets.local_filesystem.LocalFilesystemBackend",
+        AIRFLOW__SECRETS__BACKEND_KWARGS=json.dumps({"connections_file_path": str(file)}),
+    )
+
+
 def test_aws_secrets_manager(tmp_path):
     """Airflow's own backend of its provider for Amazon, and a server that speaks as AWS does."""
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
@@ -33,32 +63,16 @@ def test_aws_secrets_manager(tmp_path):
         aws = boto3.client(
             "secretsmanager", "eu-central-1", endpoint_url=url, aws_access_key_id="test", aws_secret_access_key="test"
         )
-        kept = json.dumps({"conn_type": "generic", "password": SECRET})
-        aws.create_secret(Name="airflow/connections/slack_alerts", SecretString=kept)
-        given = {"connections_prefix": "airflow/connections", "variables_prefix": None}
-        done = subprocess.run(
-            [environments.airflow(f"{NEWEST}-s3") / "bin" / "python", "-c", LOOK],
-            env={
-                "AIRFLOW_HOME": str(tmp_path),
-                "HOME": str(tmp_path),
-                "PATH": "/usr/bin:/bin",
-                "AIRFLOW__SECRETS__BACKEND": BACKEND,
-                "AIRFLOW__SECRETS__BACKEND_KWARGS": json.dumps(given),
-                "AWS_ACCESS_KEY_ID": "test",
-                "AWS_SECRET_ACCESS_KEY": "test",
-                "AWS_DEFAULT_REGION": "eu-central-1",
-                "AWS_ENDPOINT_URL": url,
-            },
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
+        aws.create_secret(Name="airflow/connections/slack_alerts", SecretString=json.dumps(CONNECTION))
+        look(
+            tmp_path,
+            f"{NEWEST}-s3",
+            AIRFLOW__SECRETS__BACKEND=BACKEND,
+            AIRFLOW__SECRETS__BACKEND_KWARGS=json.dumps({"connections_prefix": "airflow/connections"}),
+            AWS_ACCESS_KEY_ID="test",
+            AWS_SECRET_ACCESS_KEY="test",
+            AWS_DEFAULT_REGION="eu-central-1",
+            AWS_ENDPOINT_URL=url,
         )
     finally:
         server.stop()
-    assert done.returncode == 0, done.stderr[-3000:]
-    said = dict(line.split(" ", 1) for line in done.stdout.splitlines() if line.startswith(("found ", "error ")))
-    assert said["found"] == SECRET
-    assert said["error"].startswith("the connection nobody, which teams.pay.pagerduty names, can't be read (")
-    assert SECRET not in said["error"]
