@@ -153,7 +153,7 @@ def here() -> Here:
     spool = callbacks.get("spool")
     given = spool.get("dir") if isinstance(spool, dict) else None
     return Here(
-        str(values.get("cluster", Here.cluster)),
+        str(values.get("cluster", Here().cluster)),
         given if isinstance(given, str) else None,
         callbacks.get("enabled") is not False,
     )

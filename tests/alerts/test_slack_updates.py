@@ -41,7 +41,7 @@ def test_the_newest_edits_its_message_and_says_in_its_thread_what_is_new(
 
         # What fails after that is another incident, and no edit of an old message.
         running.fire(failed_task(run_id="manual__2", team="default"))
-        again = inbox.wait_for(lambda message: message.thread is None and message.seq > over.seq)
+        again = inbox.wait_for(lambda m: m.platform == "slack" and m.thread is None and m.seq > over.seq)
         assert again.text.startswith("orders failed: ")
 
 

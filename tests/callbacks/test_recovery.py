@@ -192,6 +192,8 @@ def test_a_success_reads_the_configuration_without_checking_it(monkeypatch, tmp_
     monkeypatch.delenv("WINDSOCK__CALLBACKS__SPOOL__DIR")
     monkeypatch.setenv("WINDSOCK_CONFIG", str(file))
     assert recovery.here() == recovery.Here("prod", "/var/spool/x", False)
+    file.write_text("callbacks: {spool: {dir: /var/spool/x}}\n")
+    assert recovery.here() == recovery.Here("airflow", "/var/spool/x", True)
     for text in ("[", "callbacks: 3", "callbacks: {spool: 3}", "cluster: {}"):
         file.write_text(text)
         assert isinstance(recovery.here(), recovery.Here)

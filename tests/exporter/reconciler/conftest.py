@@ -13,6 +13,7 @@ from real.waiting import until
 
 from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.events import Event
+from windsock.exporter.reconciler import logfile
 from windsock.exporter.reconciler.reconciler import alone
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.settings import Settings
@@ -145,8 +146,10 @@ class Bench:
 
 
 @pytest.fixture
-def bench(alertmanager, messages, cluster, tmp_path) -> Iterator[Callable[..., Bench]]:
+def bench(alertmanager, messages, cluster, tmp_path, monkeypatch) -> Iterator[Callable[..., Bench]]:
     """`bench(database, **settings)`."""
+    # Nor is it a folder of logs that does.
+    monkeypatch.setattr(logfile, "_PATIENCE", 60.0)
     made: list[Bench] = []
 
     def make(database: Database, **settings: Any) -> Bench:
