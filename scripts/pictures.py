@@ -1,4 +1,4 @@
-"""The pictures of the docs, of what a `windsock up` shows after some minutes: boards, messages, the doctor's page.
+"""The pictures of the docs, of what a `windsock up` shows after some minutes: boards, and messages in the inbox.
 
     python scripts/pictures.py [--minutes N] [--out docs/images]
 
@@ -88,7 +88,6 @@ def main() -> None:
             file.rename(file.with_name(f"{BOARDS[file.stem]}.png"))
         with Chromium() as browser:
             page(browser, urls["Inbox"], options.out / "inbox.png")
-            page(browser, f"{urls['Exporter'].removesuffix('/metrics')}/doctor", options.out / "doctor.png")
 
 
 if __name__ == "__main__":
