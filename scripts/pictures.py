@@ -2,7 +2,7 @@
 
     python scripts/pictures.py [--minutes N] [--out docs/images]
 
-It starts one, waits for the demo's killed task to be told and so many minutes more, takes them, and ends it.
+It starts one, waits for the demo's killed task to be told, and takes the messages, and so many minutes later the boards.
 """
 
 from __future__ import annotations
@@ -83,11 +83,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     options = parser.parse_args()
     with stack() as urls:
+        # At once: later there are ends among them.
+        with Chromium() as browser:
+            page(browser, urls["Inbox"], options.out / "inbox.png")
         time.sleep(options.minutes * 60)
         for file in take(urls["Preview"], list(BOARDS), options.out, Shot(SIZE, [("from", "now-15m")])):
             file.rename(file.with_name(f"{BOARDS[file.stem]}.png"))
-        with Chromium() as browser:
-            page(browser, urls["Inbox"], options.out / "inbox.png")
 
 
 if __name__ == "__main__":
