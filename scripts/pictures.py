@@ -2,7 +2,7 @@
 
     python scripts/pictures.py [--minutes N] [--out docs/images]
 
-It starts one, waits for the demo's killed task to be told, and takes the messages, and so many minutes later the boards.
+It starts one, waits for the demo's killed task to be told, takes the messages, and so many minutes later the boards.
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=6)
     parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
     options = parser.parse_args()
+    options.out.mkdir(parents=True, exist_ok=True)
     with stack() as urls:
         # At once: later there are ends among them.
         with Chromium() as browser:
