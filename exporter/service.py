@@ -11,8 +11,6 @@ from windsock.extras import MissingPackageError
 
 from . import systemd
 from .celery.broker import Broker
-from .openlineage.lineage import Lineage
-from .openlineage.server import LineageServer
 from .pipeline import Pipeline
 from .process.worker import Worker
 from .web import findings
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
 
     from windsock.settings import Settings
 
+    from .openlineage.server import LineageServer
     from .otlp.forward import Forward
     from .otlp.grpc_server import GrpcServer
     from .otlp.server import OtlpServer
@@ -131,6 +130,9 @@ class Service(Pipeline):
     def _lineage(self, settings: Settings, access: Access) -> LineageServer | None:
         if settings.exporter.openlineage.listen is None:
             return None
+        from .openlineage.lineage import Lineage  # noqa: PLC0415  an exporter that takes none builds no model of events
+        from .openlineage.server import LineageServer  # noqa: PLC0415  as above
+
         lineage = Lineage(settings.exporter.openlineage.namespace, self.own)
         if self.parts.reconciler is not None:
             self.parts.reconciler.hear(lineage.stale)

@@ -18,8 +18,6 @@ _API = "https://slack.com/api"
 """The only one at which Alertmanager edits or answers a message."""
 _SINCE = {"edit": "0.32", "thread": "0.35"}
 """The Alertmanager that brought them: `update_message`, and `post_updates_to_thread` beside it."""
-
-
 _MESSAGE_TEXT = "0.31"
 """The Alertmanager that brought `message_text`: before it a mention stands in the attachment, where Slack marks it and
 may not notify who is meant (https://github.com/getsentry/sentry/issues/19271)."""
