@@ -95,7 +95,8 @@ def shown(airflow, dag, run, task, index, attempt):
     place = f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances/{task}/logs/{attempt}"
     path = f"{place}?full_content=true&map_index={index}"
     if airflow.major == "3":
-        content = airflow.api("GET", path)["content"]
+        # Once, after the run had ended, it said of a moment that there was no such instance.
+        content = airflow.wait(lambda: airflow.api("GET", path), 180, f"the log of {task}")["content"]
         end = next(n for n, line in enumerate(content) if line["event"] == "::endgroup::")
         return [line["event"] for line in content[1:end]], content[end + 1 :]
     request = urllib.request.Request(f"{airflow.url}/api/v1{path}")
