@@ -331,7 +331,7 @@ def test_a_success_of_before_the_step_ends_nothing_that_fails_after_it(settings,
     resolve(event(), settings, soon())
     recovery.mark_resolved(event())
     clock(-6 * 3600)
-    deliver(event(said={"try": "2 of 2"}), build(tmp_path), soon(1))
+    deliver(event(said={"try": "2 of 2"}), build(tmp_path), soon(3))
     clock(-6 * 3600 + 61)
     assert flush(settings, soon()).delivered == 1
 
@@ -364,7 +364,7 @@ def test_nobody_else_may_read_what_is_kept(settings, tmp_path):
     before = os.umask(0)
     try:
         recovery.mark_failed(event())
-        deliver(event(), build(tmp_path), soon(1))
+        deliver(event(), build(tmp_path), soon(3))
         spool.of(settings).bury(entry(), "no")
     finally:
         os.umask(before)
@@ -384,7 +384,7 @@ def foreign(settings, monkeypatch):
 def test_a_spool_of_somebody_elses_is_said(foreign, tmp_path, inbox):
     said = f"{tmp_path}/spool/cluster-airflow belongs to user "
     for config in (build(tmp_path), build(tmp_path, urls=["http://127.0.0.1:1"])):
-        told = deliver(event("r2"), config, soon(1))
+        told = deliver(event("r2"), config, soon(3))
         assert told.problem == "unreachable"
         assert said in told.detail
         assert "this process runs as user 64321" in told.detail
