@@ -19,8 +19,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -29,6 +30,7 @@ import yaml
 
 from windsock.alerts import build, coverage
 from windsock.alerts.unit_tests import needed
+from windsock.dashboards import promql
 from windsock.settings import Settings
 from windsock.settings.units import format_duration, parse_duration
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
 
 BAR = 0.95
 PROCESSES = 2
+PRIOR = 0.05
+"""Mutants that a case may catch which has caught none."""
 TIMEOUT = 300
 GO = {"GOGC": "400"}
 """Less of promtool's time goes into collecting garbage: a quarter of all."""
@@ -50,7 +54,7 @@ SELECTOR = re.compile(r"[\w:]+\{[^}]*\}")
 WINDOW = re.compile(r"([\w:]+(?:\{[^}]*\})?|\))\[(\w+)(:\w+)?\]")
 OFFSET = re.compile(r"offset (\w+)")
 GROWTH = re.compile(
-    r"<= bool|cluster_instance:up:min offset \w+ == 1|last_over_time\([\w:]+(?:\{[^}]*\})?\[10m30s\] offset 1m\)"
+    r"<= bool|cluster_instance:up:min offset \w+ == 1|last_over_time\([\w:]+(?:\{[^}]*\})?\[1h30s\] offset 1m\)"
 )
 """What each growth has."""
 GROWTH_OF = "WindsockKernelDrops"
@@ -126,7 +130,7 @@ def mutants(rule: dict[str, Any]) -> Iterator[Mutant]:
             changed = selector[: match.start(2)] + OPPOSITE[match[2]] + selector[match.end(2) :]
             yield Mutant(name, f"matcher {selector} → {changed}", {**rule, "expr": expr.replace(selector, changed)})
     for series, old, step in dict.fromkeys(match.groups() for match in WINDOW.finditer(expr)):
-        if old in {"10m30s", "1m30s"} and GROWTH.search(expr) and name != GROWTH_OF:
+        if old in {"1h30s", "1m30s"} and GROWTH.search(expr) and name != GROWTH_OF:
             continue
         for new in _windows(old, step):
             changed = expr.replace(f"{series}[{old}{step or ''}]", f"{series}[{new}{step or ''}]")
@@ -170,13 +174,12 @@ class Case:
     test: str
     took: float = 0.0
     """Seconds."""
-    found: int = 1
-    """Mutants that it caught, and one."""
+    found: Counter[str] = field(default_factory=Counter)
+    """Mutants that it caught, by rule."""
 
-    @property
-    def worth(self) -> float:
-        """Mutants that it catches in a second."""
-        return self.found / max(self.took, 0.001)
+    def worth(self, rule: str, read: set[str]) -> tuple[bool, float]:
+        """Mutants of that rule that it catches in a second; none where it has no sample of what the rule reads."""
+        return any(name in self.test for name in read), (self.found[rule] + PRIOR) / max(self.took, 0.001)
 
 
 class Judge:
@@ -210,15 +213,23 @@ class Judge:
             for group in self.rules["groups"]
         ]
         cases = [case for alert in self.readers(mutant.rule) for case in self.cases[alert]]
-        for case in sorted(cases, key=lambda one: -one.worth):
+        read = self._metrics(mutant.rule)
+        for case in sorted(cases, key=lambda one: one.worth(mutant.rule, read), reverse=True):
             if not self._passes(case, {"groups": groups}):
-                case.found += 1
+                case.found[mutant.rule] += 1
                 return True
         return False
 
     def readers(self, rule: str) -> list[str]:
         """The alert itself, or all that read the record at last."""
         return [rule] if rule in self.read else [alert for alert, records in self.read.items() if rule in records]
+
+    def _metrics(self, rule: str) -> set[str]:
+        """What it reads at last, where a record is none."""
+        exprs = [one["expr"] for group in self.rules["groups"] for one in group["rules"] if _name(one) == rule]
+        names = {name for expr in exprs for name in promql.names(expr)}
+        records = {name for name in names if ":" in name}
+        return (names - records).union(*(self._metrics(one) for one in records))
 
     def _passes(self, case: Case, rules: dict[str, Any]) -> bool:
         place = self.folder / str(next(self._numbers))
