@@ -4,13 +4,13 @@ Made-up DAGs of 5 to 80 tasks run daily for 60 days. Their tasks' durations have
 some weekdays; some days are slow as a whole, others from some task on; runs start late, tasks are tried again, wait for
 a slot, or hang for a while. Each DAG has a promised end. The first 20 days are history; the others are looked at
 every fortieth of its usual duration, from when it is due until it has succeeded or is late. A look knows what
-Airflow's database would say at that moment, and nothing else.
+Airflow's database would say at that moment, and nothing else: what is done, and whether a task works or waits.
 
 Side by side: the forecast; an alert when the promise is broken; an alert when the run has taken longer than its own
 95th percentile. A miss counts as announced when the alert came a quarter of the run's usual duration before the
 promised end, or earlier. An alarm is false where the run was done in time.
 
-    python benchmarks/at_risk.py                   the seed that the numbers were chosen on, and one they never saw
+    python benchmarks/at_risk.py                   seeds that the numbers were not chosen on
     python benchmarks/at_risk.py --dags 40 --seeds 7
 """
 
@@ -28,14 +28,15 @@ from windsock.exporter.forecast.estimate import estimate
 from windsock.exporter.forecast.plan import Plan
 from windsock.exporter.forecast.profile import KEPT, Profile
 from windsock.exporter.forecast.replay import Progress, Replay
-from windsock.exporter.forecast.risk import Risk
+from windsock.exporter.forecast.risk import TOO_LATE, Risk
 
 DAY = 86_400.0
 DAYS = 60
 LEARNED = 20
 LOOKS = 40
 LEAD = 0.25
-TUNED, UNSEEN = 1, 2
+SEEDS = (1, 2, 6, 7)
+"""None of which the numbers were chosen on; that were 3, 4 and 5."""
 
 
 @dataclass
@@ -58,6 +59,8 @@ class Run:
     due: float
     start: float
     ends: dict[str, float]
+    tries: dict[str, list[float]]
+    """When each of a task's tries began, and those before the last one ended: begin, end, begin."""
 
     @property
     def end(self) -> float:
@@ -113,25 +116,33 @@ def ran(dag: Dag, day: int, chance: random.Random) -> Run:
             factors[task] *= slow
     start = due + delay
     ends: dict[str, float] = {}
+    tries: dict[str, list[float]] = {}
     for task, upstream in dag.plan.upstream.items():
         ready = max((ends[one] for one in upstream), default=start)
         took = dag.medians[task] * factors[task] * math.exp(chance.gauss(0, dag.spread[task]))
         if chance.random() < 0.004:
             took *= chance.paretovariate(1.3)
-        if chance.random() < 0.01:  # fails somewhere, waits five minutes, and is tried again
-            took += chance.random() * took + 300
+        failed = chance.random() * took if chance.random() < 0.01 else 0.0
         wait = chance.expovariate(1 / 8)
         if chance.random() < 0.004:
             wait += chance.expovariate(1 / 900)
-        ends[task] = ready + wait + took
-    return Run(due, start, ends)
+        tries[task] = [ready + wait]
+        if failed:  # somewhere, waits five minutes, and is tried again
+            tries[task] += [ready + wait + failed, ready + wait + failed + 300]
+        ends[task] = tries[task][-1] + took
+    return Run(due, start, ends, tries)
 
 
 def progress(run: Run, now: float) -> Progress:
     """What the database says of it."""
     if now < run.start:
         return Progress(run.due, None)
-    return Progress(run.due, run.start, {task: end for task, end in run.ends.items() if end <= now})
+    begun = {}
+    for task, moments in run.tries.items():
+        past = [moment for moment in moments if moment <= now]
+        if len(past) % 2:
+            begun[task] = past[-1]
+    return Progress(run.due, run.start, {task: end for task, end in run.ends.items() if end <= now}, begun=begun)
 
 
 def played(seed: int) -> tuple[int, int, dict[str, Score], float, int]:
@@ -143,6 +154,7 @@ def played(seed: int) -> tuple[int, int, dict[str, Score], float, int]:
     dag.promise = dag.usual * chance.uniform(1.25, 1.9)
     runs = [ran(dag, day, chance) for day in range(DAYS)]
     scores = {"forecast": Score(), "at the promise": Score(), "longer than its p95": Score()}
+    replays = [Replay.of(dag.plan, progress(one, math.inf)) for one in runs]
     misses, seconds, looks = 0, 0.0, 0
     for day in range(LEARNED, DAYS):
         run, past = runs[day], runs[max(0, day - KEPT) : day]
@@ -151,9 +163,9 @@ def played(seed: int) -> tuple[int, int, dict[str, Score], float, int]:
         misses += missed
         usual = statistics.median(one.end - one.start for one in past)
         p95 = sorted(one.end - one.start for one in past)[math.ceil(0.95 * len(past)) - 1]
-        profile = Profile(dag.plan, [Replay.of(dag.plan, progress(one, math.inf)) for one in past])
+        profile = Profile(dag.plan, replays[max(0, day - KEPT) : day])
         risk, alarm, now = Risk(), None, run.due
-        while now < min(run.end, promise) and alarm is None:
+        while now < run.end and promise - now >= TOO_LATE * usual and alarm is None:
             begun = time.perf_counter()
             found = estimate(profile, progress(run, now), now)
             seconds += time.perf_counter() - begun
@@ -185,7 +197,7 @@ def main() -> None:
     """Print the table of each seed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--dags", type=int, default=200)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[TUNED, UNSEEN])
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS)
     options = parser.parse_args()
     for seed in options.seeds:
         with multiprocessing.Pool(2) as pool:

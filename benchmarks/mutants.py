@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 import os
 import re
 import shutil
@@ -234,7 +235,8 @@ class Judge:
     def _passes(self, case: Case, rules: dict[str, Any]) -> bool:
         place = self.folder / str(next(self._numbers))
         place.mkdir()
-        (place / "rules.yml").write_text(yaml.safe_dump(needed(rules, case.alert), sort_keys=False))
+        # JSON is YAML, and made in no time.
+        (place / "rules.yml").write_text(json.dumps(needed(rules, case.alert)))
         (place / "test.yml").write_text(case.test)
         command = [self.promtool, "test", "rules", str(place / "test.yml")]
         done = subprocess.run(command, env=os.environ | GO, capture_output=True, timeout=TIMEOUT, check=False)
@@ -245,7 +247,7 @@ class Judge:
 def _cases(alert: str) -> Iterator[Case]:
     whole = yaml.safe_load((coverage.TESTS / f"{alert}.yml").read_text())
     for test in whole["tests"]:
-        yield Case(alert, yaml.safe_dump({**whole, "rule_files": ["rules.yml"], "tests": [test]}, sort_keys=False))
+        yield Case(alert, json.dumps({**whole, "rule_files": ["rules.yml"], "tests": [test]}))
 
 
 def _name(rule: dict[str, Any]) -> str:

@@ -88,6 +88,8 @@ class _Present:
         """Laps of the tasks that are done."""
         self.taken: dict[str, float] = {}
         """How long those have been ready that are not done."""
+        self.waited: dict[str, float] = {}
+        """How long it was of that until their last try began; of one that waits all of it."""
         if progress.start is not None:
             self._look(progress.start)
         self.laps = self._predicted(weights)
@@ -131,6 +133,7 @@ class _Present:
                     self.done[task] = max(0.0, end - ready)
             elif len(known) == len(upstream):
                 self.taken[task] = max(0.0, self.now - ready)
+                self.waited[task] = min(self.taken[task], max(0.0, self.progress.begun.get(task, self.now) - ready))
 
     def _predicted(self, weights: Sequence[float]) -> dict[str, Sequence[float]]:
         """The laps of the pending tasks at the present one's pace."""
@@ -143,20 +146,26 @@ class _Present:
         ]
         found: dict[str, Sequence[float]] = {}
         for task in self.plan.upstream:
-            if task not in self.ends:
-                laps = list(map(mul, self._wider(task), scales))
-                found[task] = _longer(laps, self.taken[task]) if task in self.taken else laps
+            if task in self.ends:
+                continue
+            factors = self._wider(task, scales)
+            laps: Sequence[float] = list(map(mul, profile.laps[task], factors))
+            if task in self.taken:
+                # The try that is at work, or that it waits for, has to be done whatever was before it.
+                least = map(add, repeat(self.waited[task]), map(mul, profile.work[task], factors))
+                laps = _longer(list(map(max, laps, least)), self.taken[task])
+            found[task] = laps
         return found
 
-    def _wider(self, task: str) -> Sequence[float]:
-        """Its laps, each as much longer as it has more instances than then, which do not all fit at once."""
-        laps, now = self.profile.laps[task], self.progress.widths.get(task)
+    def _wider(self, task: str, scales: Sequence[float]) -> Sequence[float]:
+        """More, where it has more instances than then, which do not all fit at once."""
+        now = self.progress.widths.get(task)
         if now is None:
-            return laps
+            return scales
         beside = max(now.beside, self.profile.beside.get(task, 1.0))
         rounds = max(1.0, now.instances / beside)
         widths = [replay.widths.get(task, now) for replay in self.profile.replays]
-        return [lap * rounds / max(1.0, then.instances / beside) for lap, then in zip(laps, widths, strict=True)]
+        return [scale * rounds / max(1.0, then.instances / beside) for scale, then in zip(scales, widths, strict=True)]
 
 
 def _latest(columns: Sequence[Sequence[float]], otherwise: Sequence[float]) -> Sequence[float]:

@@ -58,6 +58,11 @@ class Profile:
         self.usual = {task: _median(laps) for task, laps in found.items()}
         self.laps = {task: [replay.laps.get(task, usual) for replay in replays] for task, usual in self.usual.items()}
         """By task, of each run."""
+        self.work = {
+            task: [replay.work.get(task, lap) for replay, lap in zip(replays, column, strict=True)]
+            for task, column in self.laps.items()
+        }
+        """What of them was the last try."""
         self.beside: dict[str, float] = {}
         """How many instances of a mapped task run side by side at most, as far as that was seen."""
         for replay in replays:

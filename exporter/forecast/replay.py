@@ -36,6 +36,8 @@ class Progress:
     """Of the tasks that are done; None of one that never ran, such as a skipped one."""
     widths: Mapping[str, Width] = field(default_factory=dict)
     """Of mapped tasks, once it is known."""
+    begun: Mapping[str, float] = field(default_factory=dict)
+    """When the last try of a task began, of a mapped one the first of its instances; one that waits has none."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,21 @@ class Replay:
     laps: Mapping[str, float]
     """By task; one that was not there then is missing."""
     widths: Mapping[str, Width]
+    work: Mapping[str, float] = field(default_factory=dict)
+    """What of a lap was the last try."""
 
     @classmethod
     def of(cls, plan: Plan, run: Progress) -> Replay:
         """Of a run that has started and succeeded."""
         start = run.start if run.start is not None else run.due
         laps: dict[str, float] = {}
+        work: dict[str, float] = {}
         ends: dict[str, float] = {}
         for task, upstream in plan.upstream.items():
             ready = max((ends[one] for one in upstream), default=start)
             ends[task] = max(ready, run.ends.get(task) or ready)
             if task in run.ends:
                 laps[task] = ends[task] - ready
+                work[task] = ends[task] - min(ends[task], max(ready, run.begun.get(task, ready)))
         took = max(ends.values(), default=start) - start
-        return cls(run.due, max(0.0, start - run.due), took, laps, run.widths)
+        return cls(run.due, max(0.0, start - run.due), took, laps, run.widths, work)

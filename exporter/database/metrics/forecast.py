@@ -40,6 +40,7 @@ _HORIZON = 86_400.0
 _QUANTILES = (0.5, 0.9)
 _HOPELESS = frozenset({"failed", "upstream_failed"})
 _NEVER_RAN = frozenset({"skipped", "removed"})
+_RETRIED = "up_for_retry"
 
 
 class Forecast(Query):
@@ -169,7 +170,8 @@ def _progress(run: Run, rows: Sequence[Sequence[Any]]) -> Progress:
             mapped.add(task)
         end = moment(last) if state in FINISHED and state not in _NEVER_RAN else None
         ends[task] = max(filter(None, (ends.get(task), end)), default=None)
-        start = moment(first)
+        # Until its next try begins, the start is that of the last one.
+        start = moment(first) if state != _RETRIED else None
         if start is not None:
             begun[task] = min(begun.get(task, start), start)
         counts[task] += instances
@@ -180,4 +182,4 @@ def _progress(run: Run, rows: Sequence[Sequence[Any]]) -> Progress:
         beside = seconds[task] / (end - start) if end and start and end > start else 1.0
         widths[task] = Width(counts[task], max(1.0, beside))
     done = {task: end for task, end in ends.items() if task not in pending}
-    return Progress(run.due, run.start, done, widths)
+    return Progress(run.due, run.start, done, widths, begun)
