@@ -60,6 +60,8 @@ GROWTH = re.compile(
 """What each growth has."""
 GROWTH_OF = "WindsockKernelDrops"
 """In whose tests these are judged."""
+TEAM, TEAM_OF = "airflow_db_dag_info", "AirflowFinishAtRisk"
+"""What all alerts about a DAG have, until its team is recorded, and in whose tests it is judged."""
 
 REASONS = (
     ("*", "* < ⟦1 → 0.75⟧*", "the same: what is compared is a whole number"),
@@ -71,8 +73,8 @@ REASONS = (
         "a gap that it would feel is shorter than `keep`",
     ),
     (
-        "AirflowErrorBudget*",
-        "window *of airflow_db_dag_info",
+        TEAM_OF,
+        f"window *of {TEAM}",
         "it decides only until a new DAG's team is recorded, an evaluation later",
     ),
     (
@@ -132,6 +134,8 @@ def mutants(rule: dict[str, Any]) -> Iterator[Mutant]:
             yield Mutant(name, f"matcher {selector} → {changed}", {**rule, "expr": expr.replace(selector, changed)})
     for series, old, step in dict.fromkeys(match.groups() for match in WINDOW.finditer(expr)):
         if old in {"1h30s", "1m30s"} and GROWTH.search(expr) and name != GROWTH_OF:
+            continue
+        if series == TEAM and "alert" in rule and name != TEAM_OF:
             continue
         for new in _windows(old, step):
             changed = expr.replace(f"{series}[{old}{step or ''}]", f"{series}[{new}{step or ''}]")

@@ -120,7 +120,11 @@ def test_a_retry_is_not_over(pg_database, see):
     ran(pg_database, 100, DUE, until=DUE + 2700, slow={"load": 9.0})
     again = {"state": "up_for_retry", "end_date": DUE + 2700}
     pg_database.update("task_instance", {"run_id": "run_100", "task_id": "load"}, **again)
-    assert shown(see(DUE + 2760), "finish_at_risk") == 1
+    found = see(DUE + 2760)
+    assert shown(found, "finish_at_risk") == 1
+    # Nor is it a task that hangs: the next try takes what tries take.
+    least, most = (shown(found, "expected_finish_timestamp_seconds", quantile=share) for share in ("0.5", "0.9"))
+    assert DUE + 2760 + 0.9 * 2100 < least <= most < DUE + 2760 + 1.4 * 2100
 
 
 def test_a_day_without_a_run_and_a_paused_dag(pg_database, see):
