@@ -138,7 +138,7 @@ def test_windsock_takes_the_configuration_and_the_variables_of_each_pod(made, tm
 
 
 def test_airflow_tells_each_reader_of_lineage_by_a_name_that_it_has(made):
-    """Each pod of a StatefulSet has a name below its headless Service; the transport in the notes has one URL for each."""
+    """A StatefulSet's pods have names below its headless Service; the notes' transport has a URL for each."""
     text = made["kubernetes-executor"]
     readers = named(text, "StatefulSet", "windsock-reader")["spec"]
     (container,) = readers["template"]["spec"]["containers"]
@@ -154,6 +154,7 @@ def test_airflow_tells_each_reader_of_lineage_by_a_name_that_it_has(made):
     notes = helm("install", "windsock", CHART, "-n", "monitoring", "-f", EXAMPLES["kubernetes-executor"], *flags)
     transport = json.loads(re.search(r"AIRFLOW__OPENLINEAGE__TRANSPORT='(.+)'", notes)[1])
     assert transport["type"] == "composite"
+    assert all(one["retry"] == {"total": 1} and one["timeout"] == 3 for one in transport["transports"])
     assert [one["url"] for one in transport["transports"]] == [
         f"http://windsock-reader-{pod}.windsock-reader.monitoring:5000" for pod in range(readers["replicas"])
     ]
