@@ -34,7 +34,7 @@ FROM_ONE_BAD: Steps = ((GOOD, None), (BAD, 1.0))
 FROM_ONE_WARN: Steps = ((GOOD, None), (WARN, 1.0))
 ALIVE: Words = {0: ("stopped", BAD), 1: ("alive", GOOD)}
 UP: Words = {0: ("down", BAD), 1: ("up", GOOD)}
-BARS = 150
+BARS = 100
 """Bars side by side: with one for each pixel nobody sees one, and each costs Prometheus as much."""
 REFS = "ABCDEFGHIJ"
 _LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}

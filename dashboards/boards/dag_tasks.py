@@ -72,12 +72,12 @@ def failure_panels(base: Links) -> list[Panel]:
             no_value="no callback had to tell anything",
         ),
         table(
-            "What fires for it",
-            "Good: nothing. Alerts about the chosen DAGs.",
+            "Rules that fire for it",
+            "Good: nothing. Rules about the chosen DAGs; that a run or a task failed stands in the other panels.",
             [Query(f'topk(50, sum by ({labels}) (ALERTS{{dag_id=~"$dag_id",{FIRING}}}))')],
             [Column("alertname", "Alert"), Column("severity", "Severity"), Column("dag_id", "DAG")],
             width=8,
-            no_value="nothing fires",
+            no_value="no rule fires",
         ),
     ]
 

@@ -67,24 +67,13 @@ def executor_panels() -> list[Panel]:
                 "failed: {{exception_class}}",
             ),
             Query("max(airflow_scheduler_executor_events_batch_size)", "last batch"),
-            width=12,
-        ),
-        timeseries(
-            "Adopting tasks",
-            "Good: seconds. Time in which an executor takes over the tasks of a dead scheduler.",
-            *(
-                Query(quantile(0.95, f"airflow_{name}_executor_adopt_task_instances_duration_seconds_bucket"), name)
-                for name in _EXECUTORS
-            ),
-            unit="s",
-            width=12,
-            no_value="no such executor, or nothing to adopt",
+            width=24,
         ),
     ]
 
 
 def worker_panels() -> list[Panel]:
-    """What the kinds of executors say of their workers."""
+    """What only some executors have: an Airflow shows those of its own, or none."""
     return [
         timeseries(
             "Pods",
@@ -114,6 +103,17 @@ def worker_panels() -> list[Panel]:
             no_value="no Kubernetes executor",
         ),
         timeseries(
+            "Adopting tasks",
+            "Good: seconds. Time in which an executor takes over the tasks of a dead scheduler.",
+            *(
+                Query(quantile(0.95, f"airflow_{name}_executor_adopt_task_instances_duration_seconds_bucket"), name)
+                for name in _EXECUTORS
+            ),
+            unit="s",
+            width=12,
+            no_value="no such executor, or nothing to adopt",
+        ),
+        timeseries(
             "Celery",
             "Good: nothing. Commands that failed or could not be handed to the broker in time.",
             Query("sum(increase(airflow_celery_task_timeout_error_total[$__rate_interval]))", "not handed over"),
@@ -128,7 +128,7 @@ def worker_panels() -> list[Panel]:
             Query("max by (queue) (airflow_celery_queue_messages)", "waiting in {{queue}}"),
             Query("max(airflow_celery_unacked_messages)", "taken by workers"),
             Query("max(airflow_celery_workers)", "workers"),
-            width=12,
+            width=24,
             no_value="exporter.celery.broker is not set",
         ),
         timeseries(

@@ -42,7 +42,8 @@ def _of(label: str, expr: str) -> str:
 
 
 def _sum(label: str, expr: str) -> str:
-    known = f"group by (cluster, dag_id, {label}) (airflow_db_dag_info{{{_CHOSEN}}})"
+    # Whose a DAG is at the end counts for all of the time range, in lines as in bars: asked once, not at each point.
+    known = f"group by (cluster, dag_id, {label}) (airflow_db_dag_info{{{_CHOSEN}}} @ end())"
     whose = f'label_replace({known}, "{label}", "none", "{label}", "")'
     return f"sum by ({label}) (({expr}) * on (cluster, dag_id) group_right () {whose})"
 
