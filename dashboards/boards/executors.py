@@ -35,12 +35,17 @@ def executor_panels() -> list[Panel]:
                 Query(f"sum(max by (cluster, executor_class_name) (airflow_executor_{series}))", text)
                 for series, text in (("running_tasks", "running"), ("queued_tasks", "queued"), ("open_slots", "free"))
             ),
+            width=12,
             colors={"running": GOOD, "queued": WARN, "free": IDLE},
         ),
         timeseries(
             "In executors, by the database",
-            "Good: queued ones go soon. Task instances queued or running, by executor.",
-            Query("sum by (executor, state) (airflow_db_executor_task_instances)", "{{executor}} {{state}}"),
+            "Good: queued ones go soon. Task instances queued or running, by executor, the most in each step of time.",
+            Query(
+                "sum by (executor, state) (max_over_time(airflow_db_executor_task_instances[$__interval]))",
+                "{{executor}} {{state}}",
+            ),
+            width=12,
             stacked=True,
         ),
         timeseries(
@@ -55,6 +60,7 @@ def executor_panels() -> list[Panel]:
                 prefix="wait ",
             ),
             unit="s",
+            width=12,
             steps=(("transparent", None), (BAD, float(STUCK))),
         ),
         timeseries(
@@ -67,7 +73,7 @@ def executor_panels() -> list[Panel]:
                 "failed: {{exception_class}}",
             ),
             Query("max(airflow_scheduler_executor_events_batch_size)", "last batch"),
-            width=24,
+            width=12,
         ),
     ]
 

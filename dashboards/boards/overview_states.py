@@ -102,9 +102,9 @@ def count_panels() -> list[Panel]:
     return [
         _count(
             "Alerts firing",
-            "Good: 0 and 0. Rules: what Prometheus' rules say now, which the table below lists. Failures: task instances "
-            "and runs that failed and are not good again, as far as the reconciler knows; each fires in Alertmanager "
-            "until a rerun or a later run succeeds, and the failing DAGs say where.",
+            "Good: 0 and 0. Rules: what Prometheus' rules say now, which the table below lists. Failures: tasks and "
+            "runs that failed and are not good again, as far as the reconciler knows; each fires in Alertmanager until "
+            "a rerun or a later run succeeds, and the failing DAGs say where.",
             f'label_replace(count(ALERTS{{{FIRING}}}) or vector(0), "of", "rules", "", "") or '
             'label_replace(sum(max by (cluster) (windsock_reconcile_firing)), "of", "failures", "", "")',
             legend="{{of}}",
