@@ -27,13 +27,12 @@ from windsock.settings.model import (
     Defaults,
     Links,
     Redaction,
-    SeverityRules,
-    Teams,
     check_templates,
 )
 from windsock.settings.objectives import Objective
 from windsock.settings.reconcile import Reconcile, Reconciling
 from windsock.settings.section import Section
+from windsock.settings.teams import SeverityRules, Teams
 from windsock.settings.units import Duration
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ SECTIONS = {
     "links": ("model", "Links"),
     "redaction": ("model", "Redaction"),
     "channels": ("channels", "Channels"),
-    "teams": ("model", "Teams"),
+    "teams": ("teams", "Teams"),
     "defaults": ("model", "Defaults"),
-    "severity": ("model", "SeverityRules"),
+    "severity": ("teams", "SeverityRules"),
 }
 """Where the type of each section stands that a callback may ask for."""
 OTHERS = frozenset(
