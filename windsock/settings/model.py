@@ -16,7 +16,6 @@ from windsock.settings.formats import (
     Patterns,
     Reference,
     References,
-    SecretPattern,
     TimeZone,
     Url,
     Urls,
@@ -93,14 +92,6 @@ class Defaults(Addresses):
     """What no team matches, and a failure's severity when no rule matches."""
 
     severity: Severity = "warning"
-
-
-class Redaction(Section):
-    """What is taken out of every text before it leaves, beside what issuers of secrets publish."""
-
-    patterns: tuple[SecretPattern, ...] = ()
-    """Regular expressions of your own secrets; a group called `keep` stays. One repeat without a bound at most, and
-    no repeated group that holds a repeat or alternatives: Python can't stop one that takes long."""
 
 
 def check_templates(value: Defaults | Mapping[str, Addresses], known: Mapping[str, str]) -> None:
