@@ -1,11 +1,12 @@
 """What the dashboards cost a real Prometheus that holds a day of an Airflow with many DAGs.
 
-    python benchmarks/dashboards.py [--dags N] [--tasks N] [--every SECONDS] [--before FOLDER] [--runs N] [--json]
+    python benchmarks/dashboards.py [--boards NAME ...] [--before FOLDER] [--dags N] [--tasks N] [--every SECONDS] ...
 
-Fills a Prometheus by remote write with what the exporter exposes of so many DAGs, of each metric that some query reads,
-and times every query over 1 h and 24 h, in the step that Grafana chooses. `--before FOLDER` times the dashboards of an
-older tree beside them: `git show REVISION:dashboards/generated/overview.json`. Of each query the least of the runs
-counts; seconds of processor time say more than those of the clock on a machine that is busy.
+Fills a Prometheus by remote write with what the exporter exposes of so many DAGs, of each sample that some query reads,
+and times every query over 1 h and 24 h, in the step that Grafana chooses. The boards of a DAG and of a task have no
+"All": they are asked for one, and what they alone read of other DAGs has few samples. `--before FOLDER` times the
+dashboards of an older tree beside them: `git show REVISION:dashboards/generated/overview.json`. Of each query the least
+of the runs counts; seconds of processor time say more than those of the clock on a machine that is busy.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from windsock.parts import PROMETHEUS
 from windsock.settings.root import Prometheus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Container, Iterable, Iterator
 
 DAY, HOUR = 86400, 3600
 END = 1_790_000_000 // 21600 * 21600
@@ -69,6 +70,8 @@ STATES = {
     "airflow_dag_tries_finished_total": ("success", "failed", "up_for_retry"),
     "airflow_db_dag_runs": ("queued", "running"),
     "airflow_db_dag_runs_finished_total": ("success", "failed"),
+    "airflow_db_dag_run_duration_seconds": ("success", "failed"),
+    "airflow_db_task_instance_duration_seconds": ("success", "failed"),
     "airflow_db_deadlines": ("pending", "missed"),
 }
 TICK = os.sysconf("SC_CLK_TCK")
@@ -91,6 +94,8 @@ class Series:
     labels: bytes
     kind: str
     pace: int
+    sparse: bool = False
+    """A sample in each `BLOCK`: in the index as all others are, and read by nobody."""
 
 
 @dataclass
@@ -161,8 +166,8 @@ def combinations(metric: str, labels: tuple[str, ...], dags: int, tasks: int) ->
             yield one | dict(zip(free, chosen, strict=True))
 
 
-def series(read: set[str], dags: int, tasks: int) -> Iterator[Series]:
-    """The series of all metrics that are read, as Prometheus has them after a scrape."""
+def series(read: set[str], dags: int, tasks: int, of_one: Container[str] = ()) -> Iterator[Series]:
+    """The series of all metrics that are read, as Prometheus has them after a scrape; `of_one` are read of one DAG."""
     common = {"cluster": "prod", "instance": "exporter:9102", "job": "windsock"}
     yield Series(encoded({"__name__": "up", **common}), "gauge", 0)
     for number in range(5):
@@ -174,15 +179,19 @@ def series(read: set[str], dags: int, tasks: int) -> Iterator[Series]:
             continue
         for number, labels in enumerate(combinations(family, metric.labels, dags, tasks)):
             pace = 1 + number % 3
+            other = labels.get("dag_id", ONE["dag_id"]) != ONE["dag_id"]
             if metric.kind != "histogram":
-                yield Series(encoded({"__name__": family, **common, **labels}), metric.kind, pace)
+                sparse = other and family in of_one
+                yield Series(encoded({"__name__": family, **common, **labels}), metric.kind, pace, sparse)
                 continue
-            for index, bound in enumerate((*metric.buckets, "+Inf")):
+            for index, bound in enumerate((*metric.buckets, "+Inf") if f"{family}_bucket" in used else ()):
                 le = {"__name__": f"{family}_bucket", "le": str(bound)}
-                yield Series(encoded({**common, **labels, **le}), "counter", pace * index)
-            for suffix in ("_sum", "_count"):
-                name = {"__name__": family + suffix}
-                yield Series(encoded({**common, **labels, **name}), "counter", pace * len(metric.buckets))
+                sparse = other and f"{family}_bucket" in of_one
+                yield Series(encoded({**common, **labels, **le}), "counter", pace * index, sparse)
+            for name in sorted(used & {f"{family}_sum", f"{family}_count"}):
+                sparse = other and name in of_one
+                whole = {"__name__": name, **common, **labels}
+                yield Series(encoded(whole), "counter", pace * len(metric.buckets), sparse)
     yield from recorded(read, common, dags)
 
 
@@ -201,22 +210,23 @@ def recorded(read: set[str], common: dict[str, str], dags: int) -> Iterator[Seri
                 yield Series(encoded({"__name__": name, **base, **labels, **le}), "counter", (1 + number % 3) * index)
 
 
-def fill(url: str, read: set[str], options: argparse.Namespace) -> tuple[int, int]:
+def fill(url: str, read: set[str], of_one: set[str], options: argparse.Namespace) -> tuple[int, int]:
     """Send a day of all series; returns how many series and samples."""
-    every = list(series(read, options.dags, options.tasks))
+    every = list(series(read, options.dags, options.tasks, of_one))
     sent = 0
     for begin in range(END - DAY, END + 1, BLOCK):
         end = min(begin + BLOCK, END + options.every)
-        patterns: dict[tuple[str, int], bytes] = {}
+        patterns: dict[tuple[str, int, bool], bytes] = {}
         for first in range(0, len(every), BATCH):
             body = bytearray()
             for one in every[first : first + BATCH]:
-                pattern = (one.kind, one.pace)
+                pattern = (one.kind, one.pace, one.sparse)
+                step = BLOCK if one.sparse else options.every
                 if pattern not in patterns:
-                    patterns[pattern] = samples(*pattern, begin, end, options.every)
+                    patterns[pattern] = samples(one.kind, one.pace, begin, end, step)
                 body += part(1, one.labels + patterns[pattern])
+                sent += len(range(begin, end, step))
             write(url, bytes(body))
-            sent += min(BATCH, len(every) - first) * len(range(begin, end, options.every))
         print(f"  {(begin - END + DAY) // HOUR:2} h, {sent:,} samples", file=sys.stderr)
     return len(every), sent
 
@@ -312,7 +322,7 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, default=20)
     parser.add_argument("--every", type=int, default=60, help="seconds between two samples")
     parser.add_argument("--before", type=Path, help="a folder with the JSON of an older tree")
-    parser.add_argument("--boards", type=Path, help="a folder with JSON, in place of what is built")
+    parser.add_argument("--boards", nargs="+", metavar="NAME", help="only these: overview teams")
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--oldest", action="store_true", help=f"Prometheus {PROMETHEUS.oldest}")
     parser.add_argument("--json", action="store_true")
@@ -320,31 +330,44 @@ def main() -> None:
     # A query that Grafana would give up has its time all the same.
     asking.TIMEOUT = 600.0
     texts = {"before": read_folder(options.before)} if options.before else {}
-    texts["now"] = read_folder(options.boards) if options.boards else build.files()
+    built = build.files()
+    texts["now"] = {f"{name}.json": built[f"{name}.json"] for name in options.boards} if options.boards else built
     boards = {
         f"{when}: {json.loads(t)['title']}": json.loads(t) for when, found in texts.items() for t in found.values()
     }
-    read = {
-        name
-        for board in boards.values()
-        for target in targets.targets(board)
-        for name in promql.names(targets.filled(target, targets.values(board), HOUR))
-    }
+    single = {name for name, board in boards.items() if _opens_on_one(board)}
+    everywhere = names(board for name, board in boards.items() if name not in single)
+    of_one = names(boards[name] for name in single) - everywhere
     with prometheus(PROMETHEUS.oldest if options.oldest else PROMETHEUS.current) as (url, process):
         begun = time.monotonic()
-        count, sent = fill(url, read, options)
+        count, sent = fill(url, everywhere | of_one, of_one, options)
         print(
             f"{count:,} series, {sent:,} samples, every {options.every} s; filled in {time.monotonic() - begun:.0f} s"
         )
         found = {}
         for name, board in boards.items():
             variables = targets.values(board)
-            for chosen in ({}, {key: value for key, value in ONE.items() if key in variables}):
+            one = {key: value for key, value in ONE.items() if key in variables}
+            for chosen in (one,) if name in single else ({}, one):
                 title = f"{name}{', one DAG' if chosen else ''}"
                 found[title] = timed(url, process, board, chosen, options.runs, options.every)
                 show(title, found[title])
     if options.json:
         print(json.dumps({name: [asdict(row) for row in rows] for name, rows in found.items()}, indent=2))
+
+
+def _opens_on_one(board: dict[str, Any]) -> bool:
+    return any(target.variable == "dag_id" and target.opens_on_first for target in targets.targets(board))
+
+
+def names(boards: Iterable[dict[str, Any]]) -> set[str]:
+    """The names that some query of the boards reads."""
+    return {
+        name
+        for board in boards
+        for target in targets.targets(board)
+        for name in promql.names(targets.filled(target, targets.values(board), HOUR))
+    }
 
 
 def read_folder(folder: Path) -> dict[str, str]:

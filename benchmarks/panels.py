@@ -145,7 +145,16 @@ def table(version: str, before: Found, after: Found) -> tuple[list[str], int]:
     counted: Counter[str] = Counter()
     for key in silent:
         series, reason = after[key].series, why(version, after[key].expr)
-        counted["filled by the incident" if series else "with a reason" if reason else "unexplained"] += 1
+        unsent = reason.startswith(f"Airflow {version} ")
+        counted[
+            "filled by the incident"
+            if series
+            else "not sent by this version"
+            if unsent
+            else "with another reason"
+            if reason
+            else "unexplained"
+        ] += 1
         said = f"{series} series" if series else reason or "**nobody knows why**"
         lines.append(f"| {key[0].removesuffix('.json')} | {key[1]} | {key[2]} | {said} |")
     sums = ", ".join(f"{number} {what}" for what, number in counted.items())

@@ -26,6 +26,14 @@ SINCE: dict[str, Any] = {
     "default_args": {"owner": "ops", "on_failure_callback": on_failure},
 }
 
+
+def promised(within: timedelta) -> DeadlineAlert:
+    """A deadline from when the run was queued."""
+    return DeadlineAlert(
+        reference=DeadlineReference.DAGRUN_QUEUED_AT, interval=within, callback=AsyncCallback(on_deadline_missed)
+    )
+
+
 with DAG("crowd", schedule=MINUTE, **SINCE):  # six tasks for one slot
 
     @task(pool="narrow")
@@ -42,23 +50,14 @@ with DAG("storm", schedule=MINUTE, **SINCE):
 
     breaks.expand(number=list(range(12)))
 
-with DAG("patient", schedule=MINUTE, **SINCE):  # deferred while all are asked
+with DAG("patient", schedule=MINUTE, deadline=promised(timedelta(hours=1)), **SINCE):  # both wait while all are asked
     TimeDeltaSensor(task_id="wait", delta=timedelta(minutes=20), deferrable=True)
 
 with DAG("frozen", schedule="@once", **SINCE):  # what sends its heartbeats is stopped
     BashOperator(task_id="stops", bash_command="kill -STOP $(ps -o ppid= -p $PPID); sleep 600")
 
 for seconds in (1, 600):  # missed, and kept
-    with DAG(
-        f"deadline_{seconds}",
-        schedule=MINUTE,
-        deadline=DeadlineAlert(
-            reference=DeadlineReference.DAGRUN_QUEUED_AT,
-            interval=timedelta(seconds=seconds),
-            callback=AsyncCallback(on_deadline_missed),
-        ),
-        **SINCE,
-    ):
+    with DAG(f"deadline_{seconds}", schedule=MINUTE, deadline=promised(timedelta(seconds=seconds)), **SINCE):
 
         @task
         def works() -> None:

@@ -64,7 +64,7 @@ def place(version: str) -> Path | None:
     return home
 
 
-def variables(statsd: int, otlp: int | None) -> dict[str, str]:
+def variables(statsd: int, otlp: int | None = None) -> dict[str, str]:
     metrics = {"STATSD_ON": True, "STATSD_HOST": "127.0.0.1", "STATSD_PORT": statsd, "STATSD_INFLUXDB_ENABLED": True}
     sdk = {}
     if otlp is not None:

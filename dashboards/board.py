@@ -41,10 +41,14 @@ _DEAD_OPTIONS = {"fieldOptions", "showThresholdLabels", "showThresholdMarkers"}
 
 @dataclass(frozen=True)
 class Row:
-    """Panels, which flow from left to right, below a title; without one there is no line for it."""
+    """Panels, which flow from left to right, below a title; without one there is no line for it.
+
+    A `closed` one shows its title alone, until somebody opens it: nothing in it is asked before.
+    """
 
     title: str
     panels: Sequence[Panel]
+    closed: bool = False
 
 
 def outside(targets: Mapping[str, str | None]) -> list[Any]:
@@ -101,16 +105,20 @@ def _laid_out(rows: Sequence[Row]) -> list[Panel]:
     y = 0
     for row in rows:
         if row.title:
-            placed.append(core.RowPanel(title=row.title, gridPos=core.GridPos(h=1, w=WIDTH, x=0, y=y)))
+            head = core.RowPanel(title=row.title, collapsed=row.closed, gridPos=core.GridPos(h=1, w=WIDTH, x=0, y=y))
+            placed.append(head)
             y += 1
-        x, line = 0, 0
+        x, line, below = 0, 0, y
         for panel in row.panels:
             if x + panel.gridPos.w > WIDTH:
-                y, x, line = y + line, 0, 0
-            panel.gridPos = core.GridPos(h=panel.gridPos.h, w=panel.gridPos.w, x=x, y=y)
+                below, x, line = below + line, 0, 0
+            panel.gridPos = core.GridPos(h=panel.gridPos.h, w=panel.gridPos.w, x=x, y=below)
             x, line = x + panel.gridPos.w, max(line, panel.gridPos.h)
-            placed.append(panel)
-        y += line
+        if row.closed:
+            head.panels = list(row.panels)
+        else:
+            placed += row.panels
+            y = below + line
     return placed
 
 
@@ -121,14 +129,20 @@ def _plain(dashboard: Any) -> Json:
 
 def _clean(dashboard: Json) -> Json:
     choices = [_only(_CHOICE_KEYS, choice) for choice in dashboard["templating"]["list"]]
-    panels = [_only(_ROW_KEYS if panel["type"] == "row" else _PANEL_KEYS, panel) for panel in dashboard["panels"]]
-    for panel in panels:
-        if "options" in panel:
-            panel["options"] = _only(panel["options"].keys() - _DEAD_OPTIONS, panel["options"])
+    panels = [_panel(panel) for panel in dashboard["panels"]]
     for choice in choices:
         choice["current"] = _ALL if choice["includeAll"] else {}
     pruned: Json = _pruned({**_only(_BOARD_KEYS, dashboard), "templating": {"list": choices}, "panels": panels})
     return pruned
+
+
+def _panel(panel: Json) -> Json:
+    if panel["type"] == "row":
+        return {**_only(_ROW_KEYS, panel), "panels": [_panel(one) for one in panel["panels"]]}
+    kept = _only(_PANEL_KEYS, panel)
+    if "options" in kept:
+        kept["options"] = _only(kept["options"].keys() - _DEAD_OPTIONS, kept["options"])
+    return kept
 
 
 def _only(keys: set[str], part: Json) -> Json:

@@ -34,7 +34,7 @@ FROM_ONE_BAD: Steps = ((GOOD, None), (BAD, 1.0))
 FROM_ONE_WARN: Steps = ((GOOD, None), (WARN, 1.0))
 ALIVE: Words = {0: ("stopped", BAD), 1: ("alive", GOOD)}
 UP: Words = {0: ("down", BAD), 1: ("up", GOOD)}
-BARS = 150
+BARS = 100
 """Bars side by side: with one for each pixel nobody sees one, and each costs Prometheus as much."""
 REFS = "ABCDEFGHIJ"
 _LAST = {"calcs": ["lastNotNull"], "fields": "", "values": False}
@@ -93,7 +93,7 @@ def timeseries(  # noqa: PLR0913  a panel is its settings
     links: Sequence[Json] = (),
     no_value: str | None = None,
 ) -> Panel:
-    """Lines or bars over time from zero up; `steps` draws thresholds; `colors` are by the series' names.
+    """Lines or bars over time from zero up; `steps` draws thresholds; `colors` are by series' names, or `/patterns/`.
 
     Bars are stacked: side by side one would hide the other. `coarse` lines have no more points than there are bars:
     where each point costs Prometheus a look at all DAGs.
@@ -232,9 +232,9 @@ def step_list(steps: Steps) -> list[Json]:
 
 
 def override(name: str, **properties: Any) -> Json:
-    """What is different for the field of this name; `__` stands for a dot."""
+    """What is different for the field of this name, or `/of this pattern/`; `__` stands for a dot."""
     return {
-        "matcher": {"id": "byName", "options": name},
+        "matcher": {"id": "byRegexp" if name.startswith("/") else "byName", "options": name},
         "properties": [{"id": key.replace("__", "."), "value": value} for key, value in properties.items()],
     }
 

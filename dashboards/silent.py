@@ -13,7 +13,7 @@ _OURS = ("airflow_", "windsock_", "cluster_")
 _LOGS = "no logs are shipped (`windsock up --logs`)"
 _CHANNELS = "no message goes through windsock's own channels: Alertmanager's reach all"
 _HEALTHY = "nothing was lost, refused or too much"
-_DEADLINES = "no DAG has a deadline (Airflow 3.1 and later)"
+_DEADLINES = "no deadline is pending or was missed (Airflow 3.1 and later)"
 _LATE = "nothing is late"
 _NOT_NOW = "nothing is in this state at this moment"
 _NO_CHANGE = "no DAG lost or got back a task, or its file"
@@ -25,6 +25,7 @@ REASONS = {
     r"airflow_resumable_job_.+": "no operator has resumable jobs",
     r"airflow_db_deadline.+|airflow_deadline_alerts_.+": _DEADLINES,
     r"airflow_db_dag_(run_usual_ratio|schedule_lag_.+|finish_by_missed|expected_late_.+|finish_at_risk)": _LATE,
+    r"cluster_dag_id_objective:.+": "budgets are counted by full hours of the clock: none is over yet",
     r"airflow_(task_removed_from|task_restored_to)_dag_total|airflow_db_dag_stale": _NO_CHANGE,
     r"airflow_(task_instances_without_heartbeats|zombies)_killed_total": "no task has lost its heartbeat",
     r"airflow_scheduler_tasks_killed_externally_total": "no task was killed behind the scheduler's back",

@@ -16,14 +16,20 @@ if TYPE_CHECKING:
 _OBJECTIVE = "cluster_dag_id_objective:airflow_db_dag_objective_ratio"
 LEFT = f"{_OBJECTIVE}:budget_left28d"
 """What rules record: 1 where nothing of it is spent, below 0 where the promise is broken."""
-_FAILED, _ENDED = 'state="failed"', 'state=~"success|failed"'
-NO_BUDGET = "no promise (slo in windsock.yaml), or no rules.yml"
+_FAILED, _GOOD = 'state="failed"', 'state="success"'
+NO_BUDGET = "no promise (slo in windsock.yaml), no full hour of it yet, or no rules.yml"
 
 
 def failed_share(over: str, window: str) -> str:
-    """Failed runs of all DAGs by the runs that ended; 0 where none failed."""
-    failed, ended = (f"sum({_ended(matcher, over, window)})" for matcher in (_FAILED, _ENDED))
-    return f"({failed} or vector(0)) / ({ended} > 0)"
+    """Failed runs of all DAGs by the runs that ended; 0 where none failed, nothing where none ended."""
+    good, failed = (f"(sum({_ended(matcher, over, window)}) or vector(0))" for matcher in (_GOOD, _FAILED))
+    return _share(good, failed)
+
+
+def _share(good: str, failed: str) -> str:
+    """`failed / (good + failed)`, each of which is read once: a look at all runs is what it costs."""
+    # 0 / 0 is no number, and no number is at least 0.
+    return f"1 / (1 + ({good} / {failed} >= 0))"
 
 
 def _ended(matcher: str, over: str = "increase", window: str = "$__range") -> str:
@@ -33,7 +39,9 @@ def _ended(matcher: str, over: str = "increase", window: str = "$__range") -> st
 
 def budget_panels(base: Links) -> list[Panel]:
     """What is left of each budget; how many of the runs failed, over time and by DAG."""
-    failed, ended = (f"sum by (cluster, dag_id) ({_ended(matcher)})" for matcher in (_FAILED, _ENDED))
+    good, failed = (f"sum by (cluster, dag_id) ({_ended(matcher)})" for matcher in (_GOOD, _FAILED))
+    # A DAG of which no run ever succeeded has no such counter.
+    good = f"({good} or 0 * max by (cluster, dag_id) (airflow_db_dag_last_run_timestamp_seconds))"
     worst = f"bottomk({ROWS}, max by (cluster, dag_id, objective) ({LEFT}))"
     return [
         table(
@@ -73,7 +81,7 @@ def budget_panels(base: Links) -> list[Panel]:
             "Good: nothing. DAGs with failed runs in the time range, and the share of their runs that failed.",
             [
                 Query(f"topk({ROWS}, {failed} > 0)"),
-                Query(f"topk({ROWS}, {failed} / {ended} > 0)"),
+                Query(f"topk({ROWS}, {_share(good, failed)} > 0)"),
             ],
             [
                 Column("dag_id", "DAG", links=dag_links(base, CELL.format("DAG"))),

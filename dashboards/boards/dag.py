@@ -119,9 +119,10 @@ def _runs() -> list[Panel]:
         ),
         timeseries(
             "Runs at work",
-            "Good: no queue that grows. Runs that are queued or running.",
-            Query("sum by (state) (airflow_db_dag_runs)", "{{state}}"),
+            "Good: no queue that grows. Runs that are queued or running, the most in each step of time.",
+            Query("sum by (state) (max_over_time(airflow_db_dag_runs[$__interval]))", "{{state}}"),
             stacked=True,
+            no_value="no run was seen at work, or the metadata database is not read",
         ),
         timeseries(
             "Schedule delay",
@@ -149,6 +150,7 @@ def _promises() -> list[Panel]:
             Query(worst("time() - airflow_db_dag_last_success_timestamp_seconds", rows=5), "{{dag_id}}"),
             Query(worst("airflow_db_dag_fresh_within_seconds", rows=5), "promised: {{dag_id}}"),
             unit="s",
+            no_value="it never succeeded, or the metadata database is not read",
         ),
         timeseries(
             "Deadlines",

@@ -72,12 +72,12 @@ def failure_panels(base: Links) -> list[Panel]:
             no_value="no callback had to tell anything",
         ),
         table(
-            "What fires for it",
-            "Good: nothing. Alerts about the chosen DAGs.",
+            "Rules that fire for it",
+            "Good: nothing. Rules about the chosen DAGs; that a run or a task failed stands in the other panels.",
             [Query(f'topk(50, sum by ({labels}) (ALERTS{{dag_id=~"$dag_id",{FIRING}}}))')],
             [Column("alertname", "Alert"), Column("severity", "Severity"), Column("dag_id", "DAG")],
             width=8,
-            no_value="nothing fires",
+            no_value="no rule fires",
         ),
     ]
 
@@ -112,9 +112,10 @@ def task_panels(base: Links) -> list[Panel]:
         ),
         timeseries(
             "Task instances at work",
-            "Good: no state that grows. Task instances that are not finished, by state.",
-            Query("sum by (state) (airflow_db_task_instances)", "{{state}}"),
+            "Good: no state that grows. Task instances that are not finished, by state, the most in each step of time.",
+            Query("sum by (state) (max_over_time(airflow_db_task_instances[$__interval]))", "{{state}}"),
             stacked=True,
+            no_value="none was seen at work, or the metadata database is not read",
         ),
         timeseries(
             "Task time and queue wait",
@@ -135,9 +136,12 @@ def task_panels(base: Links) -> list[Panel]:
         timeseries(
             "Oldest task instances",
             "Good: below what the task usually takes. By state; deferred: waiting for a trigger.",
-            Query("max by (state) (airflow_db_task_instance_oldest_age_seconds)", "{{state}}"),
-            Query("max(airflow_db_deferred_oldest_age_seconds)", "deferred"),
+            Query(
+                "max by (state) (max_over_time(airflow_db_task_instance_oldest_age_seconds[$__interval]))", "{{state}}"
+            ),
+            Query("max(max_over_time(airflow_db_deferred_oldest_age_seconds[$__interval]))", "deferred"),
             unit="s",
             width=12,
+            no_value="none was seen at work, or the metadata database is not read",
         ),
     ]

@@ -35,12 +35,17 @@ def executor_panels() -> list[Panel]:
                 Query(f"sum(max by (cluster, executor_class_name) (airflow_executor_{series}))", text)
                 for series, text in (("running_tasks", "running"), ("queued_tasks", "queued"), ("open_slots", "free"))
             ),
+            width=12,
             colors={"running": GOOD, "queued": WARN, "free": IDLE},
         ),
         timeseries(
             "In executors, by the database",
-            "Good: queued ones go soon. Task instances queued or running, by executor.",
-            Query("sum by (executor, state) (airflow_db_executor_task_instances)", "{{executor}} {{state}}"),
+            "Good: queued ones go soon. Task instances queued or running, by executor, the most in each step of time.",
+            Query(
+                "sum by (executor, state) (max_over_time(airflow_db_executor_task_instances[$__interval]))",
+                "{{executor}} {{state}}",
+            ),
+            width=12,
             stacked=True,
         ),
         timeseries(
@@ -55,6 +60,7 @@ def executor_panels() -> list[Panel]:
                 prefix="wait ",
             ),
             unit="s",
+            width=12,
             steps=(("transparent", None), (BAD, float(STUCK))),
         ),
         timeseries(
@@ -69,22 +75,11 @@ def executor_panels() -> list[Panel]:
             Query("max(airflow_scheduler_executor_events_batch_size)", "last batch"),
             width=12,
         ),
-        timeseries(
-            "Adopting tasks",
-            "Good: seconds. Time in which an executor takes over the tasks of a dead scheduler.",
-            *(
-                Query(quantile(0.95, f"airflow_{name}_executor_adopt_task_instances_duration_seconds_bucket"), name)
-                for name in _EXECUTORS
-            ),
-            unit="s",
-            width=12,
-            no_value="no such executor, or nothing to adopt",
-        ),
     ]
 
 
 def worker_panels() -> list[Panel]:
-    """What the kinds of executors say of their workers."""
+    """What only some executors have: an Airflow shows those of its own, or none."""
     return [
         timeseries(
             "Pods",
@@ -114,6 +109,17 @@ def worker_panels() -> list[Panel]:
             no_value="no Kubernetes executor",
         ),
         timeseries(
+            "Adopting tasks",
+            "Good: seconds. Time in which an executor takes over the tasks of a dead scheduler.",
+            *(
+                Query(quantile(0.95, f"airflow_{name}_executor_adopt_task_instances_duration_seconds_bucket"), name)
+                for name in _EXECUTORS
+            ),
+            unit="s",
+            width=12,
+            no_value="no such executor, or nothing to adopt",
+        ),
+        timeseries(
             "Celery",
             "Good: nothing. Commands that failed or could not be handed to the broker in time.",
             Query("sum(increase(airflow_celery_task_timeout_error_total[$__rate_interval]))", "not handed over"),
@@ -128,7 +134,7 @@ def worker_panels() -> list[Panel]:
             Query("max by (queue) (airflow_celery_queue_messages)", "waiting in {{queue}}"),
             Query("max(airflow_celery_unacked_messages)", "taken by workers"),
             Query("max(airflow_celery_workers)", "workers"),
-            width=12,
+            width=24,
             no_value="exporter.celery.broker is not set",
         ),
         timeseries(

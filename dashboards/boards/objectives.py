@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from windsock import links
 from windsock.dashboards.board import Row, board
 from windsock.dashboards.boards.budget import LEFT, NO_BUDGET, budget_panels, failed_share
-from windsock.dashboards.boards.promises import NO_PROMISE, promise_panels
+from windsock.dashboards.boards.promises import NO_PROMISE, promise_panels, sla_panels
 from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query
 from windsock.dashboards.sources import ROWS
@@ -29,6 +29,7 @@ def objectives(settings: Settings) -> str:
             Row("Promises", promise_panels(settings.links)),
             Row("Error budgets", budget_panels(settings.links)),
             Row("Events of assets", _assets()),
+            Row("Only with Airflow 2: SLAs", sla_panels(), closed=True),
         ],
     )
 

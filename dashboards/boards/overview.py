@@ -54,7 +54,7 @@ def _first_screen(settings: Settings) -> list[Panel]:
 def _fires(settings: Settings) -> Panel:
     labels = "alertname, severity, cluster, dag_id, pool_name"
     return table(
-        "What fires",
+        "Rules that fire",
         "Good: nothing. What Prometheus' rules say now, with their runbooks; what failed stands beside it.",
         [Query(f"topk(50, sum by ({labels}) (ALERTS{{{FIRING}}}))")],
         [

@@ -102,9 +102,12 @@ def count_panels() -> list[Panel]:
     return [
         _count(
             "Alerts firing",
-            "Good: 0. What Prometheus' rules say now, and the failures that last, as far as the reconciler knows.",
-            f"(count(ALERTS{{{FIRING}}}) or vector(0))"
-            " + (sum(max by (cluster) (windsock_reconcile_firing)) or vector(0))",
+            "Good: 0 and 0. Rules: what Prometheus' rules say now, which the table below lists. Failures: tasks and "
+            "runs that failed and are not good again, as far as the reconciler knows; each fires in Alertmanager until "
+            "a rerun or a later run succeeds, and the failing DAGs say where.",
+            f'label_replace(count(ALERTS{{{FIRING}}}) or vector(0), "of", "rules", "", "") or '
+            'label_replace(sum(max by (cluster) (windsock_reconcile_firing)), "of", "failures", "", "")',
+            legend="{{of}}",
         ),
         _count(
             "DAGs failing now",
@@ -140,5 +143,5 @@ def count_panels() -> list[Panel]:
     ]
 
 
-def _count(title: str, description: str, expr: str) -> Panel:
-    return stat(title, description, Query(expr, instant=True), steps=FROM_ONE_BAD, decimals=0, height=3)
+def _count(title: str, description: str, expr: str, legend: str = "") -> Panel:
+    return stat(title, description, Query(expr, legend, instant=True), steps=FROM_ONE_BAD, decimals=0, height=3)

@@ -24,10 +24,18 @@ _BY = "cluster, pool_name"
 _FREE = first(
     f"min by ({_BY}) (airflow_db_pool_open_slots{{{_POOL}}})", f"min by ({_BY}) (airflow_pool_open_slots{{{_POOL}}})"
 )
-_STARVING = first(
-    f"max by ({_BY}) (airflow_db_pool_starving_tasks{{{_POOL}}})",
-    f"max by ({_BY}) (airflow_pool_starving_tasks{{{_POOL}}})",
-)
+_LATELY = "5m"
+"""A pool that is too small has a free slot now and then, for as long as the scheduler takes to fill it."""
+
+
+def _starving(window: str) -> str:
+    """By pool, how many waited at most within `window`."""
+    return first(
+        *(
+            f"max by ({_BY}) (max_over_time({gauge}{{{_POOL}}}[{window}]))"
+            for gauge in ("airflow_db_pool_starving_tasks", "airflow_pool_starving_tasks")
+        )
+    )
 
 
 def pools(settings: Settings) -> str:
@@ -52,8 +60,8 @@ def _now() -> list[Panel]:
         ),
         stat(
             "Waiting for a pool",
-            "Good: 0. Task instances that are ready and whose pool has no free slot.",
-            Query(f"sum({_STARVING})", instant=True),
+            "Good: 0. Task instances that are ready and whose pool has no free slot, the most in the last 5 minutes.",
+            Query(f"sum({_starving(_LATELY)})", instant=True),
             steps=FROM_ONE_BAD,
             width=6,
         ),
@@ -97,18 +105,19 @@ def _pools() -> list[Panel]:
         timeseries(
             "Waiting for a slot",
             "Good: 0. Task instances that are ready and find no slot: by pool, and all by the scheduler's count.",
-            Query(f"topk({ROWS}, {_STARVING})", "{{pool_name}}"),
+            Query(f"topk({ROWS}, {_starving('$__interval')})", "{{pool_name}}"),
             Query("max(airflow_scheduler_tasks_starving)", "scheduler"),
         ),
         table(
             "The fullest pools",
-            "Good: below 80 %. Share of the slots that running and queued task instances take.",
+            "Good: below 80 %. Share of the slots that running and queued task instances take; how many waited at most "
+            "in the last 5 minutes.",
             [
                 Query(
                     f'topk({ROWS}, sum by ({_BY}) (airflow_db_pool_used_slots{{state=~"running|queued",{_POOL}}}) '
                     f"/ max by ({_BY}) (airflow_db_pool_slots{{{_POOL}}}))"
                 ),
-                Query(f"topk({ROWS}, {_STARVING})"),
+                Query(f"topk({ROWS}, {_starving(_LATELY)})"),
                 Query(f"bottomk({ROWS}, {_FREE})"),
                 Query(f"topk({ROWS}, max by ({_BY}) (airflow_db_pool_slots{{{_POOL}}}))"),
             ],
@@ -131,7 +140,8 @@ def _queues() -> list[Panel]:
             "By queue",
             "Good: running, not queued. Task instances by queue and state; a queue that only grows has no worker.",
             Query(
-                f"topk({ROWS}, sum by (queue, state) (airflow_db_executor_task_instances{{{_QUEUE}}}))",
+                f"topk({ROWS}, sum by (queue, state) "
+                f"(max_over_time(airflow_db_executor_task_instances{{{_QUEUE}}}[$__interval])))",
                 "{{queue}} {{state}}",
             ),
             stacked=True,

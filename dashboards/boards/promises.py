@@ -55,7 +55,8 @@ def promise_panels(base: Links) -> list[Panel]:
         ),
         table(
             "Freshness",
-            "Good: less than 100 %. Age of the last success, by what slo.fresh_within promises.",
+            "Good: less than 100 %. Age of the last success, by what slo.fresh_within promises. What has no age never "
+            "succeeded.",
             [
                 Query(
                     worst(
@@ -79,17 +80,19 @@ def promise_panels(base: Links) -> list[Panel]:
         ),
         table(
             "Next deadlines",
-            "Good: above 0. Airflow's deadlines that come next; and when slo.finish_by was last.",
+            "Good: above 0. Airflow's deadlines that come next; and how long ago slo.finish_by was last.",
             [
                 Query(
                     f"bottomk({ROWS}, min by (cluster, dag_id) (airflow_db_deadline_next_timestamp_seconds) - time())"
                 ),
-                Query(f"topk({ROWS}, max by (cluster, dag_id) (airflow_db_dag_finish_by_timestamp_seconds) - time())"),
+                Query(
+                    f"bottomk({ROWS}, time() - max by (cluster, dag_id) (airflow_db_dag_finish_by_timestamp_seconds))"
+                ),
             ],
             [
                 Column("dag_id", "DAG", links=dag_links(base, CELL.format("DAG"))),
                 Column("A", "Deadline in", unit="s", decimals=0, steps=((BAD, None), ("transparent", 0.0))),
-                Column("B", "Finish-by was", unit="s", decimals=0),
+                Column("B", "Last finish-by, ago", unit="s", decimals=0),
                 Column("cluster", "Cluster"),
             ],
             no_value="neither a deadline nor a promise",
@@ -121,6 +124,12 @@ def promise_panels(base: Links) -> list[Panel]:
             links=dag_links(base),
             no_value=NO_PROMISE,
         ),
+    ]
+
+
+def sla_panels() -> list[Panel]:
+    """What Airflow 2 has in their place."""
+    return [
         timeseries(
             "SLAs of Airflow 2",
             "Good: nothing. SLAs that were missed, and messages about them that failed, in each step of time.",

@@ -30,7 +30,12 @@ def scheduler(settings: Settings) -> str:  # noqa: ARG001  one signature for all
             Row("Components", _components()),
             Row("The loop", _loop()),
             Row("Executors", executor_panels()),
-            Row("Kubernetes, Celery, edge workers", worker_panels()),
+            # Two screens, of which an Airflow has what is its executor's, or nothing.
+            Row(
+                "Only with Kubernetes, Celery, edge workers or AWS: open it if yours is one",
+                worker_panels(),
+                closed=True,
+            ),
         ],
     )
 

@@ -209,6 +209,7 @@ def _work() -> list[Panel]:
                 "{{operator_name}}",
             ),
             bars=True,
+            colors={"/^failed: /": BAD},
         ),
         timeseries(
             "CPU and memory",

@@ -42,7 +42,8 @@ def _of(label: str, expr: str) -> str:
 
 
 def _sum(label: str, expr: str) -> str:
-    known = f"group by (cluster, dag_id, {label}) (airflow_db_dag_info{{{_CHOSEN}}})"
+    # Whose a DAG is at the end counts for all of the time range, in lines as in bars: asked once, not at each point.
+    known = f"group by (cluster, dag_id, {label}) (airflow_db_dag_info{{{_CHOSEN}}} @ end())"
     whose = f'label_replace({known}, "{label}", "none", "{label}", "")'
     return f"sum by ({label}) (({expr}) * on (cluster, dag_id) group_right () {whose})"
 
@@ -55,6 +56,11 @@ _FAILED = 'airflow_db_task_instances_finished_total{state="failed"}'
 _FAILED_RUNS = 'airflow_db_dag_runs_finished_total{state="failed"}'
 _RUN_TIME = "airflow_db_task_instance_duration_seconds_sum"
 _WAIT = "airflow_db_task_instance_queue_wait_seconds"
+# A DAG has no such series while nothing of it runs: the sum of what was seen, by how often somebody looked.
+_AT_WORK = (
+    'sum by (cluster, dag_id) (sum_over_time(airflow_db_task_instances{state="running"}[$__interval])) '
+    "/ on (cluster) group_left () max by (cluster) (count_over_time(airflow_db_up[$__interval]))"
+)
 
 
 def _failures() -> list[Panel]:
@@ -131,8 +137,8 @@ def _time() -> list[Panel]:
         ),
         timeseries(
             "Work at a time",
-            "Task instances that run, by team.",
-            Query(_of("team", 'sum by (cluster, dag_id) (airflow_db_task_instances{state="running"})'), "{{team}}"),
+            "Task instances that run, by team, on the average of each step of time.",
+            Query(_of("team", _AT_WORK), "{{team}}"),
             width=12,
             stacked=True,
             coarse=True,

@@ -22,6 +22,7 @@ from real.waiting import until
 from windsock import catalog
 from windsock.dashboards import build
 from windsock.dashboards.queries import metric as read
+from windsock.dashboards.targets import panels as panels_of
 from windsock.parts import PROMETHEUS
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def boards() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def panels(boards) -> list[dict[str, Any]]:
-    return [panel for board in boards.values() for panel in board["panels"] if panel["type"] != "row"]
+    return [panel for board in boards.values() for panel in panels_of(board)]
 
 
 @pytest.fixture(scope="session")
@@ -86,8 +87,7 @@ def targets(boards) -> list[Target]:
     return [
         Target(name.removesuffix(".json"), panel, target)
         for name, board in boards.items()
-        for panel in board["panels"]
-        if panel["type"] != "row"
+        for panel in panels_of(board)
         for target in panel["targets"]
     ]
 

@@ -16,6 +16,13 @@ TYPES = {"row", "stat", "timeseries", "table", "bargauge", "state-timeline", "he
 """What the dashboards use. Graph, singlestat and the other old ones are gone from Grafana, or going."""
 
 
+def everything(board):
+    """Panels and rows, also what is inside of closed ones."""
+    for panel in board["panels"]:
+        yield panel
+        yield from panel.get("panels", ())
+
+
 def walk(value, path=""):
     yield path, value
     if isinstance(value, dict):
@@ -43,14 +50,14 @@ def test_uids_and_titles_are_unique(boards):
     assert all(len(board["uid"]) <= 40 for board in boards.values())
     assert OVERVIEW_UID in {board["uid"] for board in boards.values()}
     for board in boards.values():
-        titles = [panel["title"] for panel in board["panels"]]
+        titles = [panel["title"] for panel in everything(board)]
         assert len(set(titles)) == len(titles)
-        ids = [panel["id"] for panel in board["panels"]]
+        ids = [panel["id"] for panel in everything(board)]
         assert len(set(ids)) == len(ids)
 
 
 def test_only_living_panel_types(boards):
-    assert {panel["type"] for board in boards.values() for panel in board["panels"]} <= TYPES
+    assert {panel["type"] for board in boards.values() for panel in everything(board)} <= TYPES
 
 
 def test_nothing_is_left_of_old_shapes(boards):
@@ -95,7 +102,7 @@ def test_every_variable_of_a_query_can_be_chosen_and_each_board_takes_over_clust
     for name, board in boards.items():
         chosen = [choice["name"] for choice in board["templating"]["list"]]
         assert chosen[:3] == ["datasource", "cluster", "dag_id"], name
-        asked = [target["expr"] for panel in board["panels"] for target in panel.get("targets", ())]
+        asked = [target["expr"] for panel in everything(board) for target in panel.get("targets", ())]
         asked += [annotation["expr"] for annotation in board["annotations"]["list"]]
         asked += [choice["query"] for choice in board["templating"]["list"]]
         used = {variable for text in asked for variable in re.findall(r"\$(\w+)", text)} - grafanas
@@ -142,7 +149,7 @@ def test_counters_are_never_shown_as_they_are(targets):
 def test_panels_fill_the_width_and_none_covers_another(boards):
     for board in boards.values():
         taken = set()
-        for panel in board["panels"]:
+        for panel in everything(board):
             place = panel["gridPos"]
             assert place["x"] + place["w"] <= 24, panel["title"]
             cells = {

@@ -11,6 +11,7 @@ import promql_parser as promql
 import pytest
 
 import windsock
+from windsock.dashboards.targets import panels
 
 from .conftest import interpolate
 
@@ -25,10 +26,6 @@ EXCLUDED = {
 DOCS = Path(windsock.__file__).parents[1] / "docs" / "dashboards.md"
 RATES = {"rate", "irate", "increase"}
 WITH_UNIT = {"stat", "table", "timeseries", "gauge"}
-
-
-def panels(board):
-    return [panel for panel in board["panels"] if panel["type"] != "row"]
 
 
 def queries(board):

@@ -193,7 +193,7 @@ def test_where_nothing_is_wrong_a_count_is_zero_and_where_nobody_looks_it_is_sil
 
 def test_firing_alerts_leave_the_watchdog_out_and_none_is_a_zero(prometheus, targets, value):
     # One of a rule, and one failure that lasts by the reconciler's word.
-    assert value("overview", "Alerts firing") == {"": 2}
+    assert value("overview", "Alerts firing") == {"rules": 1, "failures": 1}
     quiet = only(targets, "overview", "Alerts firing").query.replace('"firing"', '"nothing"')
     quiet = quiet.replace("windsock_reconcile_firing", "windsock_reconcile_nothing")
     assert [numbers(series) for series in ask(prometheus, quiet, instant=True)] == [[0.0]]
