@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,8 @@ from windsock.airflow.versions import NEWEST
 ROOT = Path(__file__).resolve().parent.parent
 INDEX = "bench"
 APART = timedelta(minutes=15)
+REMEMBERED = 12
+"""Seconds: Elasticsearch says for ten how large an index was (index.store.stats_refresh_interval)."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?=[.+Z])")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -68,6 +71,7 @@ def real(folder: Path | None, place: Path) -> dict[str, str]:
 def size(server: Elasticsearch) -> tuple[int, int]:
     """Bytes of the index, without copies, and how many segments it has."""
     server.ask("POST", f"{INDEX}-*/_flush?wait_if_ongoing=true")
+    time.sleep(REMEMBERED)
     found = server.ask("GET", f"{INDEX}-*/_stats/store,segments")["_all"]["primaries"]
     return int(found["store"]["size_in_bytes"]), int(found["segments"]["count"])
 
