@@ -112,9 +112,9 @@ build: .venv/installed docs ## Build the wheel and the sdist into dist/
 	@ls dist
 	@echo "Next: pip install dist/*.whl, in an environment of your own"
 
-release: .venv/installed docs ## Build what a release has: wheel, sdist, chart, bill of materials and their sums
-	@$(BIN)/python scripts/release.py
-	@echo "Next: git tag --sign v$$(.venv/bin/python -c 'import windsock; print(windsock.__version__)')"
+release: .venv/installed docs ## Build what a release has: wheel, sdist, chart, bill of materials, sums; ARGS=--tag: and its signed tag
+	@$(BIN)/python scripts/release.py $(ARGS)
+	@echo "Next: $(if $(filter --tag,$(ARGS)),git push --tags,make release ARGS=--tag)"
 
 clean: ## Remove all that these targets made
 	@if [ -e .windsock/lock ] && ! flock --nonblock .windsock/lock true; then \

@@ -5,7 +5,7 @@ from __future__ import annotations
 from windsock.settings.units import format_duration
 
 from .limit import Limit
-from .promql import DAY, HOUR, SCRAPE, known
+from .promql import DAY, HOUR, SCRAPE, SLOWLY, known
 from .rule import Group, Rule
 
 _EVENT = "airflow_db_asset_last_event_timestamp_seconds"
@@ -42,5 +42,5 @@ ASSETS = Group(
             description="DAGs that wait for it do not run meanwhile, and nothing fails: no run of theirs is due.",
         ),
     ),
-    interval="3m",
+    interval=SLOWLY,
 )

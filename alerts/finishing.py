@@ -12,6 +12,7 @@ from .promql import (
     HOUR,
     INFO,
     RECONCILED,
+    SLOWLY,
     TEAMS,
     by_dag,
     grown,
@@ -159,6 +160,23 @@ FINISHING = Group(
             "; 19 of 20 are done within {{ . | value | humanizeDuration }}{{ end }}.",
         ),
         Rule(
+            name="AirflowDagPausedByFailures",
+            expr=of_dags(f"{by_dag('airflow_db_dag_paused_by_failures')} == 1"),
+            severity="warning",
+            by=DAG,
+            summary="{{ $labels.dag_id }} is paused: it failed as often in a row as it may",
+            description="Airflow pauses a DAG after max_consecutive_failed_dag_runs failures, and says so to nobody: it"
+            " does not run until somebody unpauses it.",
+        ),
+    ),
+    _RECORDS,
+    interval=EVERY,
+)
+
+SUCCEEDING = Group(
+    "airflow-succeeding",
+    (
+        Rule(
             name="AirflowDagNoSuccess",
             limit=Limit(
                 of=f"{_SINCE_SUCCESS} / {_LONGEST_PAUSE}",
@@ -180,16 +198,6 @@ FINISHING = Group(
             f"{{{{ range {of_this('airflow_db_dag_success_pause_seconds')} }}}}"
             "; between two of its last successes there were {{ . | value | humanizeDuration }} at most{{ end }}.",
         ),
-        Rule(
-            name="AirflowDagPausedByFailures",
-            expr=of_dags(f"{by_dag('airflow_db_dag_paused_by_failures')} == 1"),
-            severity="warning",
-            by=DAG,
-            summary="{{ $labels.dag_id }} is paused: it failed as often in a row as it may",
-            description="Airflow pauses a DAG after max_consecutive_failed_dag_runs failures, and says so to nobody: it"
-            " does not run until somebody unpauses it.",
-        ),
     ),
-    _RECORDS,
-    interval=EVERY,
+    interval=SLOWLY,
 )

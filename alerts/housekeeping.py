@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .limit import Limit
-from .promql import EVERY, HOUR, known, of_dags
+from .promql import HOUR, SLOWLY, known, of_dags
 from .rule import Group, Rule
 
 _RUNS = f"max by (cluster, dag_id, backfill_id, state) ({known('airflow_db_backfill_runs', 10)})"
@@ -64,5 +64,5 @@ HOUSEKEEPING = Group(
             " API server wait as long for each of theirs.",
         ),
     ),
-    interval=EVERY,
+    interval=SLOWLY,
 )

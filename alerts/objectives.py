@@ -11,7 +11,7 @@ from __future__ import annotations
 from windsock.settings.units import format_duration
 
 from .limit import Limit
-from .promql import DAG, EVERY, by_dag, growth, known, of_dags
+from .promql import DAG, SLOWLY, by_dag, growth, known, of_dags
 from .record import Record
 from .rule import Group, Rule
 
@@ -130,9 +130,8 @@ def _says(window: str) -> str:
 
 _SPENT = 'the error budget of {{ $labels.dag_id }} is spent {{ $value | printf "%.3g" }} times as fast as slo allows'
 
-BUDGETS = Group("budgets", (), _LONG_RECORDS, interval="3m")
-"""What is read by people, and changes by the hour: no need to add up four weeks each time that rules are evaluated.
-Less than the five minutes for which Prometheus shows a value."""
+BUDGETS = Group("budgets", (), _LONG_RECORDS, interval=SLOWLY)
+"""What is read by people, and changes by the hour: no need to add up four weeks each time that rules are evaluated."""
 
 OBJECTIVES = Group(
     "objectives",
@@ -160,5 +159,6 @@ OBJECTIVES = Group(
         ),
     ),
     _RECORDS,
-    interval=EVERY,
+    # Each step is evaluated twice, always at the same moments of it: what grew is in one of them, and in no other.
+    interval=format_duration(_STEP / 2),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .promql import DAG, by_dag, of_dags, of_this
+from .promql import DAG, EVERY, by_dag, of_dags, of_this
 from .rule import Group, Rule
 
 
@@ -51,4 +51,5 @@ PROMISES = Group(
             " ({{ . | value | humanizeDuration }}){{ end }}, or it has none.",
         ),
     ),
+    interval=EVERY,
 )

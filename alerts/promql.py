@@ -21,6 +21,8 @@ SCRAPE = 60
 as well: what a rule calls a minute ago is a sample that old, however many came since."""
 EVERY = format_duration(SCRAPE)
 """How often a group is evaluated that records steps: each of them is one scrape's."""
+SLOWLY = format_duration(3 * SCRAPE)
+"""The same of what changes by the hour: less than the five minutes for which Prometheus shows a value."""
 HOUR, DAY = 60, 24 * 60
 """In scrapes."""
 
@@ -110,7 +112,8 @@ def step(counter: str) -> str:
     The counter of an exporter that nobody scraped a minute before counts from the first value seen, which is 0 where
     the exporter is new. What grew within the minute before a restart that no scrape missed is lost.
     """
-    now, before = known(counter, HOUR), known(counter, HOUR, 1)
+    # What is there now is a scrape old at most; what was not scraped in time adds its part when it is there again.
+    now, before = known(counter, 1), known(counter, HOUR, 1)
     return (
         f"\n  {now}\n"
         f"    - {before}\n"

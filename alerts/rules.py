@@ -5,7 +5,7 @@ from __future__ import annotations
 from .assets import ASSETS
 from .capacity import CAPACITY
 from .delivery import DELIVERY
-from .finishing import FINISHING
+from .finishing import FINISHING, SUCCEEDING
 from .housekeeping import HOUSEKEEPING
 from .intake import INTAKE
 from .monitors import MONITORS
@@ -15,7 +15,7 @@ from .parsing import PARSING
 from .promises import PROMISES
 from .promql import CLUSTERS, DAY, RECONCILED, TARGETS, growth, known
 from .rule import Group, Rule
-from .scheduling import SCHEDULING
+from .scheduling import RUNS, SCHEDULING
 from .shipping import SHIPPING
 from .triggering import TRIGGERING
 
@@ -83,7 +83,9 @@ _WINDSOCK = (
 
 GROUPS = (
     FINISHING,
+    SUCCEEDING,
     SCHEDULING,
+    RUNS,
     PARSING,
     TRIGGERING,
     CAPACITY,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .limit import Limit
-from .promql import CLUSTERS, DAG, DAY, TARGETS, by_dag, growth, known, window
+from .promql import CLUSTERS, DAG, DAY, EVERY, TARGETS, by_dag, growth, known, window
 from .record import Record
 from .rule import Group, Rule
 
@@ -106,6 +106,19 @@ SCHEDULING = Group(
             description="That is the mean of the last 15 minutes. It holds the pools' rows of the database for so long,"
             " and only one scheduler at a time can: more of them do not help.",
         ),
+    ),
+    (
+        Record(
+            _ALIVE,
+            f"count by (cluster, job_type) (max by (cluster, job_type, hostname) ({known(AGE)}) <= {ALIVE_WITHIN})\n"
+            f"or on (cluster, job_type)\n0 * group by (cluster, job_type) ({known(AGE)})",
+        ),
+    ),
+)
+
+RUNS = Group(
+    "airflow-runs",
+    (
         Rule(
             name="AirflowDagScheduleMissed",
             # Where one is active it may be that the next has to wait for it.
@@ -141,11 +154,5 @@ SCHEDULING = Group(
             description="No run of the DAG is running that it could wait for, and the DAG is not paused.",
         ),
     ),
-    (
-        Record(
-            _ALIVE,
-            f"count by (cluster, job_type) (max by (cluster, job_type, hostname) ({known(AGE)}) <= {ALIVE_WITHIN})\n"
-            f"or on (cluster, job_type)\n0 * group by (cluster, job_type) ({known(AGE)})",
-        ),
-    ),
+    interval=EVERY,
 )

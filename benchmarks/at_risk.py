@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 
 from windsock.exporter.forecast.estimate import estimate
 from windsock.exporter.forecast.plan import Plan
-from windsock.exporter.forecast.profile import Profile
+from windsock.exporter.forecast.profile import KEPT, Profile
 from windsock.exporter.forecast.replay import Progress, Replay
 from windsock.exporter.forecast.risk import Risk
 
@@ -34,7 +34,6 @@ DAY = 86_400.0
 DAYS = 60
 LEARNED = 20
 LOOKS = 40
-KEPT = 56
 LEAD = 0.25
 TUNED, UNSEEN = 1, 2
 

@@ -31,6 +31,8 @@ if [ "${1:-}" = test ]; then
     # Pages inside Airflow's UI and the dashboards' preview are looked at in a real browser.
     need chromium chromium
     need chromium-driver chromedriver
+    # A release's tag is signed.
+    need openssh-client ssh-keygen
     # Filebeat is built, and Elasticsearch fetched and started.
     need golang-go go
     need maven mvn

@@ -12,7 +12,7 @@ from real.databases import MariaDB, Postgres, SQLiteFolder, need_drivers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-pytest_plugins = ["real.quick", "real.shared", "real.workers"]
+pytest_plugins = ["real.quick", "real.workers", "real.shared"]
 
 
 @pytest.fixture(scope="session")

@@ -100,7 +100,7 @@ class Inbox:
         """Every request to a platform, oldest first, refused ones too."""
         return self._store.attempts(platform)
 
-    def wait_for(self, test: Callable[[Message], bool], timeout: float = 10.0) -> Message:
+    def wait_for(self, test: Callable[[Message], bool], timeout: float = 60.0) -> Message:
         """The first message that `test` is true of. Raises TimeoutError, saying what there is instead."""
         found = self._store.wait(lambda: next((m for m in self.messages() if test(m)), None), timeout)
         if found is None:

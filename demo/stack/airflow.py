@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .folder import Folder
 
 TIMEOUT = 5.0
-PATIENCE = 180
+PATIENCE = 300
 """Seconds that its start may take."""
 READER = "windsock.logging.airflow3.LOGGING_CONFIG"
 

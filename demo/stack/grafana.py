@@ -46,7 +46,7 @@ def part(command: Sequence[str], folder: Folder, addresses: Addresses, base: Map
         (*command, *(("--homepath", str(home)) if home else ())),
         {**base, **options},
         f"{addresses.url('grafana')}/api/health",
-        patience=90,
+        patience=180,
     )
 
 

@@ -28,7 +28,7 @@ class Part:
     environment: Mapping[str, str]
     url: str
     """Answers well when the part is ready."""
-    patience: float = 30.0
+    patience: float = 90.0
     """Seconds to get ready."""
     is_ready: Callable[[requests.Response], bool] = field(default=lambda answer: answer.ok)
     arguments: Sequence[str] = ()

@@ -164,9 +164,10 @@ class PostgreSQL(Dialect):
 
     @override
     def _code(self, error: BaseException) -> Any:
-        # The client's own errors have no code.
         code = getattr(error, "pgcode", None) or getattr(error, "sqlstate", None)
-        return code or ("08" if type(error).__name__ in {"OperationalError", "InterfaceError"} else "")
+        # The client's own errors have no code; psycopg's ConnectionTimeout is an OperationalError.
+        kinds = {kind.__name__ for kind in type(error).__mro__}
+        return code or ("08" if kinds & {"OperationalError", "InterfaceError"} else "")
 
 
 class MySQL(Dialect):

@@ -10,13 +10,17 @@ from __future__ import annotations
 import math
 import statistics
 from dataclasses import dataclass
+from itertools import repeat
+from operator import add, mul
 from typing import TYPE_CHECKING
+
+from .profile import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from .profile import Profile
-    from .replay import Progress, Replay
+    from .replay import Progress
 
 ENOUGH = 5
 """Runs without which nothing is said."""
@@ -26,7 +30,8 @@ _TAIL = 3.0
 take up to a quarter more, one in ten more than twice as long."""
 _GOLDEN = 0.618034
 """Its multiples are spread evenly, however many there are."""
-_NORMAL = statistics.NormalDist()
+_UNKNOWN = [statistics.NormalDist().inv_cdf((0.5 + number * _GOLDEN) % 1) for number in range(KEPT)]
+"""By run: how much slower or faster than expected the present one turns out to be, in standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +62,11 @@ def estimate(profile: Profile, progress: Progress, now: float) -> Estimate | Non
         return None
     weights = profile.weights(progress.due)
     present = _Present(profile, progress, weights, now)
-    played = [present.play(number) for number in range(len(weights))]
-    order = sorted(range(len(weights)), key=lambda number: played[number][0])
-    finishes = [(played[number][0], weights[number]) for number in order]
-    middle = _quantile(finishes, 0.5)
-    typical = next(number for number in order if played[number][0] == middle)
-    return Estimate(finishes, present.guilty(played[typical][1]), profile.took)
+    lasts, ends = present.play()
+    finishes = sorted(zip(lasts, weights, strict=True))
+    typical = lasts.index(_quantile(finishes, 0.5))
+    task = present.guilty({one: column[typical] for one, column in ends.items()})
+    return Estimate(finishes, task, profile.took)
 
 
 def _quantile(finishes: Sequence[tuple[float, float]], share: float) -> float:
@@ -86,20 +90,20 @@ class _Present:
         """How long those have been ready that are not done."""
         if progress.start is not None:
             self._look(progress.start)
-        self.pending = [task for task in self.plan.upstream if task not in self.ends]
         self.laps = self._predicted(weights)
+        """Of the tasks that are not done, in their order: by each of the runs that were."""
 
-    def play(self, number: int) -> tuple[float, dict[str, float]]:
-        """The end of the run, and of each task, if the rest goes as in that run."""
-        progress, laps = self.progress, self.laps[number]
-        start = progress.start
+    def play(self) -> tuple[Sequence[float], dict[str, Sequence[float]]]:
+        """The end of the run, and of each task, if the rest goes as in each of the runs that were."""
+        start, count = self.progress.start, len(self.profile.replays)
+        starts: Sequence[float] = [0.0 if start is None else start] * count
         if start is None:
-            start = max(self.now, progress.due + self.profile.delays[number])
-        ends = dict(self.ends)
-        for task in self.pending:
-            ready = max((ends[one] for one in self.plan.upstream[task]), default=start)
-            ends[task] = max(self.now, ready + laps[task])
-        return max(ends.values(), default=start), ends
+            starts = [max(self.now, self.progress.due + delay) for delay in self.profile.delays]
+        ends: dict[str, Sequence[float]] = {task: [end] * count for task, end in self.ends.items()}
+        for task, laps in self.laps.items():
+            ready = _latest([ends[one] for one in self.plan.upstream[task]], starts)
+            ends[task] = list(map(max, repeat(self.now), map(add, ready, laps)))
+        return _latest(list(ends.values()), starts), ends
 
     def guilty(self, ends: Mapping[str, float]) -> str | None:
         """The task on the way to the last end that takes the most beyond its usual lap; None: it is the start."""
@@ -128,33 +132,46 @@ class _Present:
             elif len(known) == len(upstream):
                 self.taken[task] = max(0.0, self.now - ready)
 
-    def _predicted(self, weights: Sequence[float]) -> list[dict[str, float]]:
-        """For each run that was, the laps of the pending tasks at the present one's pace."""
-        late = {task: taken for task, taken in self.taken.items() if taken > self.profile.usual[task]}
-        pace = self.profile.pace({**self.done, **late}, weights)
-        found = []
-        for number, replay in enumerate(self.profile.replays):
-            unknown = _NORMAL.inv_cdf((0.5 + number * _GOLDEN) % 1 or 0.5)
-            scale = math.exp(pace.mean + pace.spread * unknown - self.profile.paces[number])
-            laps = {
-                task: replay.laps.get(task, self.profile.usual[task]) * scale * self._wider(task, replay)
-                for task in self.pending
-            }
-            found.append(laps)
-        for task, taken in self.taken.items():
-            longer = sorted(laps[task] for laps in found if laps[task] > taken)
-            shorter = [laps for laps in found if laps[task] <= taken]
-            for turn, laps in enumerate(shorter):
-                if len(longer) >= _FEW:
-                    laps[task] = longer[turn % len(longer)]
-                else:
-                    laps[task] = taken * ((turn + 0.5) / len(shorter)) ** (-1 / _TAIL)
+    def _predicted(self, weights: Sequence[float]) -> dict[str, Sequence[float]]:
+        """The laps of the pending tasks at the present one's pace."""
+        profile = self.profile
+        late = {task: taken for task, taken in self.taken.items() if taken > profile.usual[task]}
+        pace = profile.pace({**self.done, **late}, weights)
+        scales = [
+            math.exp(pace.mean + pace.spread * unknown - own)
+            for own, unknown in zip(profile.paces, _UNKNOWN, strict=False)
+        ]
+        found: dict[str, Sequence[float]] = {}
+        for task in self.plan.upstream:
+            if task not in self.ends:
+                laps = list(map(mul, self._wider(task), scales))
+                found[task] = _longer(laps, self.taken[task]) if task in self.taken else laps
         return found
 
-    def _wider(self, task: str, replay: Replay) -> float:
-        """How many times as long it takes because it has more instances than then, which do not all fit at once."""
-        now, then = self.progress.widths.get(task), replay.widths.get(task)
-        if now is None or then is None:
-            return 1.0
-        beside = max(now.beside, self.profile.beside[task])
-        return max(1.0, now.instances / beside) / max(1.0, then.instances / beside)
+    def _wider(self, task: str) -> Sequence[float]:
+        """Its laps, each as much longer as it has more instances than then, which do not all fit at once."""
+        laps, now = self.profile.laps[task], self.progress.widths.get(task)
+        if now is None:
+            return laps
+        beside = max(now.beside, self.profile.beside.get(task, 1.0))
+        rounds = max(1.0, now.instances / beside)
+        widths = [replay.widths.get(task, now) for replay in self.profile.replays]
+        return [lap * rounds / max(1.0, then.instances / beside) for lap, then in zip(laps, widths, strict=True)]
+
+
+def _latest(columns: Sequence[Sequence[float]], otherwise: Sequence[float]) -> Sequence[float]:
+    """By run, the latest of these ends."""
+    if len(columns) < 2:
+        return columns[0] if columns else otherwise
+    return list(map(max, *columns))
+
+
+def _longer(laps: Sequence[float], taken: float) -> Sequence[float]:
+    """The laps, of which those that are ruled out are one that is not."""
+    longer = sorted(lap for lap in laps if lap > taken)
+    number = len(laps) - len(longer)
+    if len(longer) >= _FEW:
+        instead = (longer[turn % len(longer)] for turn in range(number))
+    else:
+        instead = (taken * ((turn + 0.5) / number) ** (-1 / _TAIL) for turn in range(number))
+    return [lap if lap > taken else next(instead) for lap in laps]

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from .plan import Plan
     from .replay import Replay
 
+KEPT = 56
+"""Runs that are played again: eight weeks of daily ones."""
 _WEEK = 7 * 86_400.0
 _SAME_DAY = 20.0
 """How much more a run counts at most that was due on the same day of the week; less where that makes no difference."""
@@ -52,8 +54,10 @@ class Profile:
         self.delay = _median(replay.delay for replay, counts in zip(replays, in_time, strict=True) if counts)
         self.delays = [replay.delay if counts else self.delay for replay, counts in zip(replays, in_time, strict=True)]
         """Of each run, from when it was due to its start."""
-        laps = {task: [replay.laps[task] for replay in replays if task in replay.laps] for task in plan.upstream}
-        self.usual = {task: _median(found) for task, found in laps.items()}
+        found = {task: [replay.laps[task] for replay in replays if task in replay.laps] for task in plan.upstream}
+        self.usual = {task: _median(laps) for task, laps in found.items()}
+        self.laps = {task: [replay.laps.get(task, usual) for replay in replays] for task, usual in self.usual.items()}
+        """By task, of each run."""
         self.beside: dict[str, float] = {}
         """How many instances of a mapped task run side by side at most, as far as that was seen."""
         for replay in replays:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .estimate import estimate
-from .profile import Profile
+from .profile import KEPT, Profile
 from .replay import Replay
 from .risk import Risk
 
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from .estimate import Estimate
     from .plan import Plan
     from .replay import Progress
-
-_KEPT = 56
-"""Runs that are played again: eight weeks of daily ones."""
 
 
 class Watch:
@@ -42,7 +39,7 @@ class Watch:
         if self.plan is not None:
             self._replays[run] = Replay.of(self.plan, progress)
             latest = sorted(self._replays.items(), key=lambda one: one[1].due)
-            self._replays, self._profile = dict(latest[-_KEPT:]), None
+            self._replays, self._profile = dict(latest[-KEPT:]), None
 
     def look(self, run: int | None, progress: Progress | None, by: float, now: float) -> Estimate | None:
         """Estimate when the present run is done (`run` None: it is still to come), and tell `risk`.

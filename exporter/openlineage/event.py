@@ -1,6 +1,6 @@
 """As much of an OpenLineage event as says what a job reads, what it writes, and what it is part of.
 
-After the specification 2-0-2 (RunEvent, JobEvent, and the facets `parent` and, Airflow's own, `airflow`).
+After the specification 2-0-2 (RunEvent, JobEvent, the facets `parent` and `jobType` and, Airflow's own, `airflow`).
 """
 
 from __future__ import annotations
@@ -34,6 +34,24 @@ class Named(Part):
 
     namespace: str
     name: str
+
+
+class JobType(Part):
+    """What a job is to who tells of it: `DAG`, `TASK`, `MODEL`, `TEST`, `SQL` …"""
+
+    job_type: str
+
+
+class JobFacets(Part):
+    """Those of a job that are read."""
+
+    job_type: Perhaps[JobType] = None
+
+
+class Job(Named):
+    """The job that an event is about."""
+
+    facets: Perhaps[JobFacets] = None
 
 
 class RunId(Part):
@@ -80,7 +98,7 @@ class Event(Part):
     event_time: datetime
     event_type: str = ""
     run: Run | None = None
-    job: Named | None = None
+    job: Job | None = None
     inputs: list[Named] = []
     outputs: list[Named] = []
 
@@ -89,6 +107,12 @@ class Event(Part):
         """When it happened, in seconds since 1970; without a zone it is UTC."""
         moment = self.event_time
         return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).timestamp()
+
+    @property
+    def kind(self) -> str:
+        """The `jobType` of its job; empty where it says none."""
+        facets = self.job and self.job.facets
+        return facets.job_type.job_type if facets and facets.job_type else ""
 
     @property
     def facets(self) -> Facets:

@@ -31,7 +31,7 @@ def watched(serve, alertmanagers, tmp_path):
     for name in ("alertmanager", "prometheus"):
         (tmp_path / name).mkdir()
     with alertmanagers(tmp_path / "alertmanager", nobody) as alertmanager:
-        text = re.sub(r"(offset [12]|:1|\[2|interval: 3)m(?:30s)?\b", r"\1s", build.files(Settings())[build.RULES])
+        text = re.sub(r"(offset [12]|:1|\[2|interval: [123])m(?:30s)?\b", r"\1s", build.files(Settings())[build.RULES])
         (tmp_path / "prometheus" / "rules.yml").write_text(text)
         address = alertmanager.url.removeprefix("http://")
         targets = {"targets": [address], "labels": {"cluster": "prod"}}

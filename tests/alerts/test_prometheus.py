@@ -66,7 +66,7 @@ def prometheus(serve, tmp_path):
         folder = tmp_path / "prometheus"
         folder.mkdir()
         # The rules look back a minute or two, in steps of a minute: here each is a second.
-        text = re.sub(r"(offset [12]|:1|\[2|interval: [13])m(?:30s)?\b", r"\1s", build.files(Settings())[build.RULES])
+        text = re.sub(r"(offset [12]|:1|\[2|interval: [123])m(?:30s)?\b", r"\1s", build.files(Settings())[build.RULES])
         (folder / "rules.yml").write_text(text)
         scraped = [{"targets": [address], "labels": {"cluster": cluster}} for cluster, address in targets.items()]
         peers = [{"targets": [alertmanager.url.removeprefix("http://")]}]

@@ -21,9 +21,9 @@ from windsock.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BOUND = 10.0
-"""Seconds that a pass with a timeout of 1 s may take on a busy machine: it is some 3, of which 2 for a connection."""
-SETTINGS = Settings.model_validate({"metadata": {"interval": 10, "timeout": 1}})
+BOUND = 30.0
+"""Seconds that a pass with a timeout of 3 s may take on a busy machine: it is some 5, of which 2 for a connection."""
+SETTINGS = Settings.model_validate({"metadata": {"interval": 10, "timeout": 3}})
 DRIVERS = {"psycopg2": "postgresql+psycopg2", "psycopg": "postgresql+psycopg", "pymysql": "mysql+pymysql"}
 
 
@@ -73,11 +73,10 @@ def test_a_server_that_stops_in_an_answer_costs_bounded_seconds_and_is_said_and_
     assert "\nairflow_db_up 0\n" in text
     assert 'airflow_db_dag_paused{dag_id="d"} 0' in text  # from the pass before
     assert 'windsock_metadata_query_errors_total{query="connection",reason="connection"}' in text
-    assert "no answer within 0.55 s" in caplog.text
+    assert "no answer within 1.05 s" in caplog.text
     way.thaw()
-    collector.look()
-    assert "\nairflow_db_up 1\n" in shown(collector)
-    assert collector.failing() == {}
+    # A statement may take a fourth of that time; on a busy machine one may take more.
+    until(lambda: collector.look() and "\nairflow_db_up 1\n" in shown(collector) and collector.failing() == {})
 
 
 def test_a_connection_that_stands_still_is_replaced_in_the_same_pass_and_counted(frozen, caplog):

@@ -36,6 +36,7 @@ def everywhere(direct, configure, alertmanager, hooks, monkeypatch):
     monkeypatch.setenv("APPRISE", hooks.url.replace("http:", "json:"))
     pay = {**direct["teams"]["pay"], "webhook": hooks.url, "apprise": ["${APPRISE}"]}
     sections = {**direct, "defaults": pay, "teams": {}, "alertmanager": {"urls": [alertmanager.url]}}
+    sections["callbacks"] = {**direct["callbacks"], "budget": 19}  # a busy machine sends to six places as well
 
     def write(**changes):
         return configure(**{**sections, **changes})

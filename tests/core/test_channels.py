@@ -46,8 +46,8 @@ def knows(tree: ast.AST, name: str) -> bool:
 EXTRA = {
     # A package to install has that name too.
     "apprise": {"windsock/extras.py"},
-    # `init` asks for the channel that most teams begin with; Alertmanager before 0.26 takes its refusals for a yes.
-    "slack": {"windsock/attaching/commands.py", "windsock/doctor/trial.py"},
+    # `init` asks for the channel that most teams begin with.
+    "slack": {"windsock/attaching/commands.py"},
 }
 """Files that speak of one channel, and need no word of another."""
 

@@ -61,6 +61,7 @@ def test_there_is_one_example_for_each_place(wrong):
         ({"config": ""}, "config"),
         ({"reader": {"database": {"secret": ""}}}, "reader.database.secret"),
         ({"reader": {"replica": 3}}, "reader"),
+        ({"reader": {"enabled": False, "openlineage": {"enabled": True}}}, "reader.openlineage.enabled"),
         ({"filebeat": {"enabled": True}}, "filebeat.config"),
         ({"exporter": {"statsd": {"port": 80}}}, "exporter.statsd.port"),
         ({"monitor": {"kind": "Annotations"}}, "monitor.kind"),

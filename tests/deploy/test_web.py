@@ -67,7 +67,7 @@ def status(url, password=None):
     login = base64.b64encode(f"windsock:{password}".encode()).decode()
     request = urllib.request.Request(url, headers={} if password is None else {"Authorization": f"Basic {login}"})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, answer.read()
     except urllib.error.HTTPError as error:
         return error.code, b""

@@ -42,7 +42,7 @@ class Up:
                 self.lines.append(line.rstrip("\n"))
                 self._changed.notify_all()
 
-    def line(self, *parts, timeout=180):
+    def line(self, *parts, timeout=400):
         """The first line that has all of `parts`, waited for."""
 
         def find():

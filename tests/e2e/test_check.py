@@ -7,7 +7,7 @@ import pytest
 
 from windsock.airflow.versions import NEWEST
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 HOPS = ("task failed (Airflow)", "alert in Alertmanager", "page in the inbox", "failure counted: exporter, Prometheus")
 
@@ -19,7 +19,7 @@ def test_the_page_of_a_failed_task_arrives_and_nothing_is_left(up, place):
     # `make test` has had it built, by `windsock up --prepare`.
     (place / ".windsock" / f"airflow-{NEWEST}").symlink_to(CACHE / f"airflow-{NEWEST}")
     stack = up("--check")
-    assert stack.wait(500) == 0, stack.text
+    assert stack.wait(800) == 0, stack.text
     seconds = {}
     for hop in HOPS:
         seconds[hop] = float(re.search(r"([+-][\d.]+) s", stack.line(hop))[1])

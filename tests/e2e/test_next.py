@@ -18,7 +18,7 @@ from windsock.airflow.versions import NEXT
 
 from .conftest import Up
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 DAGS = (
     (Path(__file__).parents[1] / "callbacks" / "airflow" / "dags" / "late3.py").read_text()

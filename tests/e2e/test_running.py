@@ -28,7 +28,7 @@ from .conftest import starting
 
 CACHE = Path(__file__).resolve().parents[2] / ".windsock"
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 @pytest.fixture(scope="module")

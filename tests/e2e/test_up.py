@@ -17,7 +17,7 @@ from real.server import free_port
 
 from windsock.airflow.versions import NEWEST, NEXT
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 
 def failure(stack, code):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -122,7 +123,7 @@ def test_windsock_takes_the_configuration_and_the_variables_of_each_pod(made, tm
         (tmp_path / file).write_text(content)
     known = {"slack_token": "xoxb-1", "LOGS_API_KEY": "id:key", "WINDSOCK_DATABASE_URL": "postgresql://u:p@db/airflow"}
     for one in objects(text):
-        if one["kind"] != "Deployment":
+        if one["kind"] not in ("Deployment", "StatefulSet"):
             continue
         (container,) = one["spec"]["template"]["spec"]["containers"]
         given = {variable["name"]: variable["value"] for variable in container["env"] if "value" in variable}
@@ -134,6 +135,36 @@ def test_windsock_takes_the_configuration_and_the_variables_of_each_pod(made, tm
         assert done.returncode == 0, done.stderr
         database = "Metadata database: none" not in done.stdout + done.stderr
         assert database is (container["name"] == "reader"), done.stdout + done.stderr
+
+
+def test_airflow_tells_each_reader_of_lineage_by_a_name_that_it_has(made):
+    """A StatefulSet's pods have names below its headless Service; the notes' transport has a URL for each."""
+    text = made["kubernetes-executor"]
+    readers = named(text, "StatefulSet", "windsock-reader")["spec"]
+    (container,) = readers["template"]["spec"]["containers"]
+    assert {"name": "openlineage", "containerPort": 5000} in container["ports"]
+    service = named(text, "Service", readers["serviceName"])
+    assert service["spec"]["clusterIP"] == "None"
+    assert {"name": "openlineage", "port": 5000, "targetPort": "openlineage"} in service["spec"]["ports"]
+    assert service["spec"]["selector"].items() <= readers["template"]["metadata"]["labels"].items()
+    told = named(text, "NetworkPolicy", "windsock-reader")["spec"]["ingress"][0]
+    assert told["ports"] == [{"port": "openlineage", "protocol": "TCP"}]
+    assert told["from"][0]["podSelector"] == {"matchLabels": {"tier": "airflow"}}
+    flags = ("--dry-run=client", "--set-file", f"filebeat.config={ROOT / 'deploy/filebeat/filebeat.yml'}")
+    notes = helm("install", "windsock", CHART, "-n", "monitoring", "-f", EXAMPLES["kubernetes-executor"], *flags)
+    transport = json.loads(re.search(r"AIRFLOW__OPENLINEAGE__TRANSPORT='(.+)'", notes)[1])
+    assert transport["type"] == "composite"
+    assert all(one["retry"] == {"total": 1} and one["timeout"] == 3 for one in transport["transports"])
+    assert [one["url"] for one in transport["transports"]] == [
+        f"http://windsock-reader-{pod}.windsock-reader.monitoring:5000" for pod in range(readers["replicas"])
+    ]
+
+
+def test_without_lineage_readers_are_a_deployment_that_hears_nobody(made):
+    text = made["kube-prometheus-stack"]
+    reader = named(text, "Deployment", "windsock-reader")
+    heard = [reader, *(named(text, kind, "windsock-reader") for kind in ("Service", "NetworkPolicy"))]
+    assert "openlineage" not in json.dumps(heard)
 
 
 def test_the_operators_alertmanager_finds_routes_and_template(made):

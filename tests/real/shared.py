@@ -28,6 +28,7 @@ from .airflow import Airflow
 from .environments import VERSIONS
 from .server import find, free_port
 from .waiting import until
+from .workers import end_with_group
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,4 +210,5 @@ def shared(request, postgres, tmp_path_factory):
         Service(Settings.model_validate({"exporter": chosen})) as exporter,
         _airflow(version, place, exporter, postgres) as airflow,
     ):
+        end_with_group(airflow.remove)
         yield Shared(version, place, exporter, airflow)

@@ -61,6 +61,11 @@ class Channel(Generic[SectionT]):
         del section, addresses, version
         yield from ()
 
+    def unheard(self, section: SectionT, version: str) -> bool:
+        """Whether Alertmanager takes every answer of the platform for a yes, a refusal too."""
+        del section, version
+        return False
+
     def references(self, section: SectionT, to: str) -> tuple[str | None, ...]:
         """The secrets that Alertmanager needs to tell `to`."""
         del section, to

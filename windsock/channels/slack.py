@@ -21,6 +21,8 @@ _SINCE = {"edit": "0.32", "thread": "0.35"}
 _MESSAGE_TEXT = "0.31"
 """The Alertmanager that brought `message_text`: before it a mention stands in the attachment, where Slack marks it and
 may not notify who is meant (https://github.com/getsentry/sentry/issues/19271)."""
+_HEARD = "0.26"
+"""The Alertmanager that reads Slack's `ok: false`, which comes with status 200."""
 _FIRST = "0.32"
 """The Alertmanager that says in a template that a message is the first of its group."""
 
@@ -222,10 +224,10 @@ class _Slack(Channel[SlackChannel]):
                 " waits for the next group_interval, however many DAGs fail at once; Alertmanager 0.35 mends it: it"
                 " sends it again as soon as Slack allows"
             )
-        if section.token and not at_least(version, "0.26"):
+        if self.unheard(section, version):
             yield (
                 f"slack: {said}: a message that Slack refuses otherwise (not_in_channel, channel_not_found) is lost"
-                " without a word; Alertmanager 0.26 mends it: it says so in its log and its metrics"
+                f" without a word; Alertmanager {_HEARD} mends it: it says so in its log and its metrics"
             )
         if _updates(section, version) == "edit":
             yield (
@@ -234,15 +236,15 @@ class _Slack(Channel[SlackChannel]):
                 " message sends one more"
             )
 
+    def unheard(self, section: SlackChannel, version: str) -> bool:
+        return section.token is not None and not at_least(version, _HEARD)
+
     def references(self, section: SlackChannel, to: str) -> tuple[str | None, ...]:
         del to
         return (section.token or section.webhook,)
 
     def config(self, section: SlackChannel, to: str, file: Callable[[str], str], version: str) -> dict[str, Any]:
-        """With its secret in a file: `api_url_file` and `credentials_file` (both 0.22).
-
-        Before 0.26 Alertmanager takes Slack's `ok: false`, which comes with status 200, for a success.
-        """
+        """With its secret in a file: `api_url_file` and `credentials_file` (both 0.22)."""
         if section.token:
             access = {
                 "api_url": f"{section.api_url}/chat.postMessage",

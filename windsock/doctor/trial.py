@@ -158,7 +158,7 @@ class _Central:
         self, told: list[tuple[_Test, Destination]], name: str, expected: int, counts: Deliveries
     ) -> Iterator[Finding]:
         """Of one integration. Alertmanager counts them together: which one was refused, the platform says."""
-        lacking, doubt = expected - counts.taken(name), self._doubt(name)
+        lacking, doubt = expected - counts.taken(name), self._doubt(told[0][1].channel)
         if lacking <= 0 and not doubt:
             for test, to in told:
                 yield test.finding(to, "good", "it took Alertmanager's message.")
@@ -228,17 +228,16 @@ class _Central:
                         found[labels.get("team", "")] = f"{words} ({', '.join(status[key])})"
         return found
 
-    def _doubt(self, integration: str) -> str:
-        """Why Alertmanager's word is not enough: before 0.26 it takes a refusal of Slack's for a yes."""
-        if integration != "slack" or self._settings.channels.slack.token is None:
-            return ""
+    def _doubt(self, channel: str) -> str:
+        """Why Alertmanager's word is not enough."""
         try:
             version = versions.said(self._servers[0].json("/api/v2/status")["versionInfo"]["version"])
         except (AskingError, KeyError, TypeError):
             version = None
-        if version is not None and versions.at_least(version, "0.26"):
+        told, section = channels.of(channel), getattr(self._settings.channels, channel, None)
+        if not told.unheard(section, version or versions.AUTO):
             return ""
-        return f"Alertmanager {version or 'of this version'} takes every answer of Slack for a yes"
+        return f"Alertmanager {version or 'of this version'} takes every answer of {told.title} for a yes"
 
 
 def _expected(tests: list[_Test], held: dict[str, str]) -> Counter[str]:

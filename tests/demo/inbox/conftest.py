@@ -49,7 +49,7 @@ class Sender:
         url = self.at["msteams"].rpartition("/")[0]
         return requests.post(f"{url}/{to}?sig=x", json=message, timeout=60)
 
-    def mail(self, text: str = "", html: str | None = None, timeout: float = 10, **headers: str) -> str:
+    def mail(self, text: str = "", html: str | None = None, timeout: float = 60, **headers: str) -> str:
         mail = EmailMessage()
         given = {"From": "w@example.org", "To": "ana@example.org", "Subject": "Hello", "Message-ID": make_msgid()}
         for name, value in {**given, "Date": formatdate(), **headers}.items():
@@ -60,7 +60,7 @@ class Sender:
         self.raw_mail(mail.as_bytes(), timeout=timeout)
         return mail["Message-ID"]
 
-    def raw_mail(self, content: bytes, timeout: float = 10, to: str = "ana@example.org") -> None:
+    def raw_mail(self, content: bytes, timeout: float = 60, to: str = "ana@example.org") -> None:
         host, port = self.at["smtp"].split(":")
         with smtplib.SMTP(host, int(port), timeout=timeout) as server:
             server.sendmail("w@example.org", [to], content)

@@ -88,7 +88,7 @@ def test_a_name_that_almost_matches_stops_nothing(program, eventually, tmp_path)
     (tmp_path / "m.yml").write_text("mappings:\n- {match: '^((\\w+)*\\.)*end$', match_type: regex, name: found}\n")
     exporter = program(*LISTEN, "--mapping-config", "m.yml")
     send(exporter.port("udp"), b"a" * 37 + b"!:1|c", b"a." * 2000 + b"b:1|c", b"after.end:1|c")
-    eventually(lambda: "\nfound 1\n" in requests.get(exporter.metrics, timeout=10).text)
+    eventually(lambda: "\nfound 1\n" in requests.get(exporter.metrics, timeout=60).text)
 
 
 def test_a_state_of_the_catalogue_does_no_harm(program, eventually, tmp_path):

@@ -81,7 +81,7 @@ def peer() -> Iterator[Callable[[], socket.socket]]:
 def talk() -> Callable[..., bytes]:
     """Write bytes to the web server as they are, and read until it hangs up."""
 
-    def say(service: Service, data: bytes, *, timeout: float = 10) -> bytes:
+    def say(service: Service, data: bytes, *, timeout: float = 60) -> bytes:
         host, _, port = service.web.address.rpartition(":")
         with socket.create_connection((host, int(port)), timeout=timeout) as sock:
             sock.sendall(data)

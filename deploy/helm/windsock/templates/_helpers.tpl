@@ -92,6 +92,19 @@ livenessProbe: {httpGet: {path: /-/healthy, port: web}, periodSeconds: 10, timeo
 readinessProbe: {httpGet: {path: /-/ready, port: web}, periodSeconds: 5, timeoutSeconds: 5}
 {{- end }}
 
+{{- /* OpenLineage's transport that tells each reader; one that is gone keeps nothing from the others, and no
+task for long: the client's own five tries are 9 s for each event. */}}
+{{- define "windsock.transport" -}}
+{{- $name := printf "%s-reader" (include "windsock.fullname" .) }}
+{{- $transports := list }}
+{{- range $pod := until (int .Values.reader.replicas) }}
+{{- $url := printf "http://%s-%d.%s.%s:%d" $name $pod $name $.Release.Namespace (int $.Values.reader.openlineage.port) }}
+{{- $short := dict "timeout" 3 "retry" (dict "total" 1) }}
+{{- $transports = append $transports (merge (dict "type" "http" "url" $url "compression" "gzip") $short) }}
+{{- end }}
+{{- dict "type" "composite" "continue_on_failure" true "transports" $transports | toJson }}
+{{- end }}
+
 {{- define "windsock.annotations" -}}
 checksum/config: {{ .Values.config | sha256sum }}
 {{- with .Values.restartedAt }}
