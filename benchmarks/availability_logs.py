@@ -1,6 +1,6 @@
 """Logs while one node of Elasticsearch is gone: is a line lost or doubled, and how long is none found?
 
-    python benchmarks/availability_logs.py [--seconds 60] [--rate 200] [--two]
+    python benchmarks/availability_logs.py [--seconds 60] [--rate 200] [--two] [--only WORD]
 
 Two nodes hold each index once more than once (`logs.replicas: 1`, the default), and a third one only votes; with --two
 there is no third. Filebeat knows the first two and ships `rate` lines a second of a task. In turn the node with the
@@ -194,6 +194,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rate", type=float, default=200.0)
     parser.add_argument("--two", action="store_true", help="without the third node, which only votes")
+    parser.add_argument("--only", default="", help="faults whose name has this word")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     bad = False
@@ -201,7 +202,8 @@ def main() -> int:
         cluster = Cluster(stack, ["one", "two"] if options.two else ["one", "two", "three"], options.rate)
         print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}", flush=True)
         parts = ["primary", "copy"] if options.two else ["primary", "copy", "votes"]
-        for which, way in itertools.product(parts, ("killed", "frozen")):
+        faults = itertools.product(parts, ("killed", "frozen"))
+        for which, way in (pair for pair in faults if options.only in " ".join(pair)):
             row = fault(cluster, which, way, options.seconds)
             print(f"| {' | '.join(map(str, row))} |", flush=True)
             bad |= row[3] > 0 or row[4] > 0

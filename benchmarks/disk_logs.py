@@ -18,6 +18,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 import uuid
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -34,6 +35,8 @@ from windsock.airflow.versions import NEWEST
 ROOT = Path(__file__).resolve().parent.parent
 INDEX = "bench"
 APART = timedelta(minutes=15)
+REMEMBERED = 12
+"""Seconds: Elasticsearch says for ten how large an index was (index.store.stats_refresh_interval)."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?=[.+Z])")
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 
@@ -65,9 +68,12 @@ def real(folder: Path | None, place: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): path.read_text(errors="replace") for path in files}
 
 
-def size(server: Elasticsearch) -> int:
-    """Bytes of the index, without copies."""
-    return int(server.ask("GET", f"{INDEX}-*/_stats/store")["_all"]["primaries"]["store"]["size_in_bytes"])
+def size(server: Elasticsearch) -> tuple[int, int]:
+    """Bytes of the index, without copies, and how many segments it has."""
+    server.ask("POST", f"{INDEX}-*/_flush?wait_if_ongoing=true")
+    time.sleep(REMEMBERED)
+    found = server.ask("GET", f"{INDEX}-*/_stats/store,segments")["_all"]["primaries"]
+    return int(found["store"]["size_in_bytes"]), int(found["segments"]["count"])
 
 
 def main() -> None:
@@ -102,13 +108,12 @@ def main() -> None:
         stack.callback(filebeat.stop)
         filebeat.up()
         until(lambda: server.count(f"{INDEX}-*") >= lines, 1800)
-        server.ask("POST", f"{INDEX}-*/_flush")
-        before = size(server)
+        shipped = size(server)
         server.ask("POST", f"{INDEX}-*/_forcemerge?max_num_segments=1")
-        server.ask("POST", f"{INDEX}-*/_flush")
-        after = size(server)
+        merged = size(server)
     print(f"{lines:,} lines in {len(texts) * options.copies:,} files: {written / lines:.0f} bytes each")
-    print(f"in the index {before / lines:.0f} bytes each, after a force-merge {after / lines:.0f}")
+    for name, (number, segments) in (("shipped", shipped), ("merged", merged)):
+        print(f"in the index as {name}: {number / lines:.0f} bytes each, segments: {segments}")
 
 
 if __name__ == "__main__":

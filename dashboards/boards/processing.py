@@ -156,7 +156,7 @@ def _work() -> list[Panel]:
             "Queue and processes",
             "Good: the queue empties. Files that wait, and processes that parse (Airflow 3 counts their starts only).",
             Query("max(airflow_dag_processing_file_path_queue_size)", "files that wait"),
-            Query("sum(airflow_dag_processing_processes)", "processes"),
+            Query("sum(airflow_dag_processing_processes)", "processes (Airflow 3: all that began)"),
         ),
         timeseries(
             "DAG versions",

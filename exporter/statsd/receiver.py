@@ -181,20 +181,15 @@ class Receiver(Worker):
         self._selector.register(connection, selectors.EVENT_READ, listener)
 
     def _read_batch(self, listener: Listener, source: Datagrams) -> bool:
-        datagrams, senders = source.read()
-        if not datagrams:
+        batch = source.read()
+        if not batch:
             return False
-        self._received[listener.url].value += len(datagrams)
-        more = len(datagrams) == BATCH
+        count = sum(map(len, batch.values()))
+        self._received[listener.url].value += count
+        more = count == BATCH
         since = listener.lag.since(self._since, more=more)
-        if senders.count(senders[0]) == len(senders):
-            self._take(listener, datagrams, senders[0], since)
-        else:
-            by_sender: dict[Hashable, list[bytes]] = {}
-            for datagram, sender in zip(datagrams, senders, strict=True):
-                by_sender.setdefault(sender, []).append(datagram)
-            for sender, own in by_sender.items():
-                self._take(listener, own, sender, since)
+        for sender, datagrams in batch.items():
+            self._take(listener, datagrams, sender, since)
         return more
 
     def _read_stream(self, listener: Listener, sock: socket.socket) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -30,9 +29,7 @@ class Senders:
         return known
 
     def _look(self, sender: Hashable) -> bool:
-        if isinstance(sender, int):
-            sender = sender.to_bytes(4, sys.byteorder)  # recvmmsg's memory, read as one number
-        if not isinstance(sender, (bytes, str)):
+        if not isinstance(sender, (bytes, str)) or not sender:
             return False
         address = ip_address(sender)
         if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:

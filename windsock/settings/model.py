@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from windsock import versions
 from windsock.settings.formats import (
@@ -16,16 +16,13 @@ from windsock.settings.formats import (
     Patterns,
     Reference,
     References,
-    SecretPattern,
     TimeZone,
     Url,
     Urls,
-    no_default,
 )
 from windsock.settings.http import Http
-from windsock.settings.matching import Match, Severity
+from windsock.settings.matching import Severity
 from windsock.settings.mute import Mute
-from windsock.settings.reconcile import Resolve
 from windsock.settings.section import Public, Section
 
 if TYPE_CHECKING:
@@ -91,42 +88,13 @@ class Addresses(Section):
     """When Alertmanager tells nobody here; callbacks without one know nothing of it."""
 
 
-class Team(Addresses):
-    """Who is told about which DAGs, and where."""
-
-    match: Match = Match.unset()
-    """Any of these makes a DAG the team's; of several teams, the first in this file has it."""
-    resolve: tuple[Resolve, ...] | None = None
-    """What ends a failure of this team; None: as `reconcile.resolve` says."""
-
-
 class Defaults(Addresses):
     """What no team matches, and a failure's severity when no rule matches."""
 
     severity: Severity = "warning"
 
 
-class SeverityRule(Section):
-    """The first rule that matches decides."""
-
-    match: Match
-    is_: Severity = Field(alias="is")
-    """critical pages, warning tells the channel, info is only recorded."""
-
-
-class Redaction(Section):
-    """What is taken out of every text before it leaves, beside what issuers of secrets publish."""
-
-    patterns: tuple[SecretPattern, ...] = ()
-    """Regular expressions of your own secrets; a group called `keep` stays. One repeat without a bound at most, and
-    no repeated group that holds a repeat or alternatives: Python can't stop one that takes long."""
-
-
-Teams = Annotated[dict[str, Team], AfterValidator(no_default)]
-SeverityRules = tuple[SeverityRule, ...]
-
-
-def check_templates(value: Defaults | Mapping[str, Team], known: Mapping[str, str]) -> None:
+def check_templates(value: Defaults | Mapping[str, Addresses], known: Mapping[str, str]) -> None:
     """Raise ValueError where a team, or `defaults`, names a template that is none of callbacks.templates."""
     for name, config in (("", value),) if isinstance(value, Defaults) else value.items():
         if config.template is not None and config.template not in known:

@@ -26,14 +26,13 @@ from windsock.settings.model import (
     Cluster,
     Defaults,
     Links,
-    Redaction,
-    SeverityRules,
-    Teams,
     check_templates,
 )
 from windsock.settings.objectives import Objective
 from windsock.settings.reconcile import Reconcile, Reconciling
+from windsock.settings.redaction import Redaction
 from windsock.settings.section import Section
+from windsock.settings.teams import SeverityRules, Teams
 from windsock.settings.units import Duration
 
 if TYPE_CHECKING:

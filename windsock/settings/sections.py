@@ -21,11 +21,11 @@ SECTIONS = {
     "alertmanager": ("model", "Alertmanager"),
     "callbacks": ("callbacks", "Callbacks"),
     "links": ("model", "Links"),
-    "redaction": ("model", "Redaction"),
+    "redaction": ("redaction", "Redaction"),
     "channels": ("channels", "Channels"),
-    "teams": ("model", "Teams"),
+    "teams": ("teams", "Teams"),
     "defaults": ("model", "Defaults"),
-    "severity": ("model", "SeverityRules"),
+    "severity": ("teams", "SeverityRules"),
 }
 """Where the type of each section stands that a callback may ask for."""
 OTHERS = frozenset(
@@ -42,7 +42,7 @@ def load() -> Settings:
     source = sources.read(cwd=False)
     known = source.values.keys() <= SECTIONS.keys() | OTHERS
     found = cast("Settings", _Sections(source)) if known and not source.problems else _whole(source)
-    redaction.learn(found.redaction.patterns)
+    redaction.learn(found.redaction.patterns if "redaction" in source.values else ())
     return found
 
 
