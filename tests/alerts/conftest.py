@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -219,6 +220,13 @@ def _failed_task(task_id="load", run_id="manual__2026-11-22T09:00:00+00:00", **g
         **given,
     }
     return Event(run_id=run_id, task_id=task_id, annotations=annotations, **labels)
+
+
+@pytest.fixture(scope="session")
+def rules_in_seconds() -> str:
+    """rules.yml that looks back, and is evaluated, in steps of a second where it says minutes."""
+    text = build.files(Settings())[build.RULES].replace("interval: 30s", "interval: 1s")
+    return re.sub(r"(offset [12]|:1|\[2|interval: [123])m(?:30s)?\b", r"\1s", text)
 
 
 @pytest.fixture

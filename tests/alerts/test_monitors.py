@@ -8,7 +8,6 @@ import pytest
 import requests
 import yaml
 
-from windsock.alerts import build
 from windsock.settings import Settings
 
 from .test_contract import MONITORS
@@ -25,14 +24,13 @@ def scraped(url):
 
 
 @pytest.fixture
-def watched(serve, alertmanagers, tmp_path):
+def watched(serve, alertmanagers, rules_in_seconds, tmp_path):
     """`with …`: a Prometheus with the generated rules, each second, that scrapes itself and an Alertmanager."""
     nobody = Settings(alertmanager={"watchdog": "http://127.0.0.1:1/"})
     for name in ("alertmanager", "prometheus"):
         (tmp_path / name).mkdir()
     with alertmanagers(tmp_path / "alertmanager", nobody) as alertmanager:
-        text = re.sub(r"(offset [12]|:1|\[2|interval: [123])m(?:30s)?\b", r"\1s", build.files(Settings())[build.RULES])
-        (tmp_path / "prometheus" / "rules.yml").write_text(text)
+        (tmp_path / "prometheus" / "rules.yml").write_text(rules_in_seconds)
         address = alertmanager.url.removeprefix("http://")
         targets = {"targets": [address], "labels": {"cluster": "prod"}}
         config = {
