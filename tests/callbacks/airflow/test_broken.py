@@ -103,19 +103,15 @@ def test_the_task_ends_as_it_would_have(broken):
 def test_nothing_is_lost_and_each_arrives_once(broken):
     place = broken.place
     away = [name for name in broken.names if name != "healthy"]
-    delivered = 0
 
     def nothing_waits():
-        nonlocal delivered
         code, found, problem = broken.flush()
-        delivered += found["delivered"]
         assert found["dead"] == 0, problem
         return (code, found["waiting"]) == (0, 0)
 
-    until(nothing_waits, 300)  # an Alertmanager on a busy machine may miss a budget
-    if broken.airflow.major == "3":
-        assert delivered == len(away)
-    # The scheduler of 2.11 calls the callback of the task that was killed, which delivers what waits on its host.
+    # An Alertmanager on a busy machine may miss a budget; and Airflow may call the callback of the task that was killed,
+    # 2.11 always, which delivers what waits on its host.
+    until(nothing_waits, 300)
     storms = {}
     for name in away:
         (alert,) = place.wait(dag_id=f"broken.{name}")
