@@ -109,8 +109,8 @@ def test_nothing_is_lost_and_each_arrives_once(broken):
         assert found["dead"] == 0, problem
         return (code, found["waiting"]) == (0, 0)
 
-    # An Alertmanager on a busy machine may miss a budget; and Airflow may call the callback of the task that was killed,
-    # 2.11 always, which delivers what waits on its host.
+    # An Alertmanager on a busy machine may miss a budget; and Airflow may call the callback of the task that was
+    # killed, 2.11 always, which delivers what waits on its host.
     until(nothing_waits, 300)
     storms = {}
     for name in away:
