@@ -192,7 +192,7 @@ def shipped(tmp_path, run_airflow, postgres, request):
         dags = {"zoo.py": DAGS3, "in_a_pod.py": IN_A_POD}
     else:
         dags = {"zoo.py": DAGS2}
-    # On SQLite the API of 3.x answers 500 while tasks write; twice, on a busy machine, it knew no such instance of `wait`.
+    # On SQLite the API of 3.x answers 500 while tasks write; twice, when busy, it knew no such instance of `wait`.
     database = postgres.create(f"logs{index.replace('.', '').replace('-', '')}")
     airflow = run_airflow(version, dags, variables, database)
     shipping.logs.rmdir()
