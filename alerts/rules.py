@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from .assets import ASSETS
-from .capacity import CAPACITY
+from .capacity import CAPACITY, READY
 from .delivery import DELIVERY
-from .finishing import FINISHING, SUCCEEDING
+from .finishing import FAILING, FINISHING, SUCCEEDING
 from .housekeeping import HOUSEKEEPING
 from .intake import INTAKE
 from .monitors import MONITORS
@@ -83,12 +83,14 @@ _WINDSOCK = (
 
 GROUPS = (
     FINISHING,
+    FAILING,
     SUCCEEDING,
     SCHEDULING,
     RUNS,
     PARSING,
     TRIGGERING,
     CAPACITY,
+    READY,
     HOUSEKEEPING,
     ASSETS,
     PROMISES,

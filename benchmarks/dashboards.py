@@ -81,7 +81,7 @@ RARELY = 10
 """One task of so many has ever failed."""
 RARE = re.compile("fail|kill|missed|previously|heartbeats")
 """Names of metrics that only such tasks have."""
-RARE_DAGS = re.compile("_stale$|paused_with_schedule|task_removed|task_restored|expected_late")
+RARE_DAGS = re.compile("_stale$|paused_with_schedule|task_removed|task_restored|expected_late|:found$")
 """Names of metrics that only a DAG has with which it is so: one of as many."""
 OTHER_EXECUTORS = tuple(f"airflow_{name}" for name in ("edge_", "celery_", "kubernetes_", "batch_", "ecs_", "lambda_"))
 """What an Airflow with the LocalExecutor does not send."""

@@ -63,13 +63,6 @@ GROWTH_OF = "WindsockKernelDrops"
 TEAM, TEAM_OF = "airflow_db_dag_info", "AirflowFinishAtRisk"
 """What all alerts about a DAG have, until its team is recorded, and in whose tests it is judged."""
 
-TWICE = re.compile(
-    r"\((?P<one>.+)\)\n  \* on \(cluster, dag_id\) group_left \(team\) [\w:]+\n"
-    r"or on \(cluster, dag_id\)\n\((?P<other>(?P=one))\)\nunless",
-    re.DOTALL,
-)
-"""What is written once, and stands there for DAGs with a team and for those without: it is changed in both."""
-
 REASONS = (
     ("*", "* < ⟦1 → 0.75⟧*", "the same: what is compared is a whole number"),
     ("AirflowErrorBudget*", "*>= ⟦2 → 1.5⟧*", "the same: what is compared is a whole number"),
@@ -129,19 +122,12 @@ def mutants(rule: dict[str, Any]) -> Iterator[Mutant]:
     def inside(position: int) -> bool:
         return any(start <= position < end for start, end in shared)
 
-    twice = TWICE.search(expr)
     for start, end, new in _changes(expr):
-        if twice and twice.start("other") <= start < twice.end("other"):
-            continue
         if not inside(start):
             line = expr[:start].rsplit("\n", 1)[-1] + f"⟦{expr[start:end]} → {new}⟧" + expr[end:].split("\n", 1)[0]
             at = line.index("⟦")
             change = line[max(0, at - 70) : at + 60].strip()
-            changed = expr
-            if twice and twice.start("one") <= start < twice.end("one"):
-                further = twice.start("other") - twice.start("one")
-                changed = changed[: start + further] + new + changed[end + further :]
-            yield Mutant(name, change, {**rule, "expr": changed[:start] + new + changed[end:]})
+            yield Mutant(name, change, {**rule, "expr": expr[:start] + new + expr[end:]})
     for selector in dict.fromkeys(SELECTOR.findall(expr)):
         for match in MATCHER.finditer(selector):
             changed = selector[: match.start(2)] + OPPOSITE[match[2]] + selector[match.end(2) :]
