@@ -10,7 +10,6 @@ from .housekeeping import HOUSEKEEPING
 from .intake import INTAKE
 from .monitors import MONITORS
 from .objectives import BUDGETS, OBJECTIVES
-from .panels import PANELS
 from .parsing import PARSING
 from .promises import PROMISES
 from .promql import CLUSTERS, DAY, RECONCILED, TARGETS, growth, known
@@ -101,6 +100,5 @@ GROUPS = (
     DELIVERY,
     MONITORS,
     Group("windsock", _WINDSOCK),
-    PANELS,
 )
 RULES = tuple(rule for group in GROUPS for rule in group.rules)

@@ -55,7 +55,8 @@ SELECTOR = re.compile(r"[\w:]+\{[^}]*\}")
 WINDOW = re.compile(r"([\w:]+(?:\{[^}]*\})?|\))\[(\w+)(:\w+)?\]")
 OFFSET = re.compile(r"offset (\w+)")
 GROWTH = re.compile(
-    r"<= bool|cluster_instance:up:min offset \w+ == 1|last_over_time\([\w:]+(?:\{[^}]*\})?\[1h30s\] offset 1m\)"
+    r"<= bool|cluster_instance:up:min offset \w+ == 1"
+    r"|last_over_time\([\w:]+(?:\{[^}]*\})?\[1h30s\] offset 1m\)"
 )
 """What each growth has."""
 GROWTH_OF = "WindsockKernelDrops"

@@ -160,6 +160,7 @@ DB_METRICS: tuple[Row, ...] = (
         "dag_id",
         DELAY,
     ),
+    _histogram("queue_wait", "Time from queued to start of the task instances of all DAGs.", "", DELAY),
     # capacity
     _gauge(
         "executor_task_instances", "Task instances queued or running, by executor and queue.", "executor queue state"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LATE = 300.0
 """A task instance's end is written by another machine's clock, and committed later."""
+_WAIT, _WAIT_OF_ALL = "airflow_db_task_instance_queue_wait_seconds", "airflow_db_queue_wait_seconds"
 _TIMED = frozenset({"success", "failed"})
 _COLUMNS = (
     "dag_id",
@@ -171,6 +172,6 @@ class Finished(Query):
             since = moment(queued)
             # A task instance that comes back from its trigger is queued again, and keeps its start.
             if since is not None and since <= start:
-                wait = "airflow_db_task_instance_queue_wait_seconds"
-                look.snapshot.observe(wait, labels(dag_id=dag_id), start - since)
+                for wait, of in ((_WAIT, labels(dag_id=dag_id)), (_WAIT_OF_ALL, labels())):
+                    look.snapshot.observe(wait, of, start - since)
         return False

@@ -129,6 +129,8 @@ def test_each_finish_is_counted_once_whatever_happens_between_two_passes(databas
         found = eye(everything=True)
     assert sum(airflow.book.values()) > 20
     assert counted(found) == dict(airflow.book)
+    waits = found.get("airflow_db_queue_wait_seconds_sum", 0)
+    assert waits == pytest.approx(sum(airflow.seconds[f"wait {dag_id}"] for dag_id in "ab"), abs=0.1)
     for dag_id in "ab":
         waits = found.get(f'airflow_db_task_instance_queue_wait_seconds_sum{{dag_id="{dag_id}"}}', 0)
         assert waits == pytest.approx(airflow.seconds[f"wait {dag_id}"], abs=0.1)

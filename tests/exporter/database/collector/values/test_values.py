@@ -10,7 +10,7 @@ import pytest
 
 NOW = 1_790_000_000.0
 UNFINISHED = ["scheduled", "queued", "running", "restarting", "up_for_retry", "up_for_reschedule", "deferred"]
-HISTOGRAMS = ("dag_run_duration_seconds", "task_instance_duration_seconds", "task_instance_queue_wait_seconds")
+HISTOGRAMS = ("dag_run_duration_seconds", "task_instance_duration_seconds", "queue_wait_seconds")
 
 
 def key(name: str, **labels: Any) -> str:
