@@ -60,9 +60,10 @@ _RECORDS = (
         _TRIED,
         "sum by (cluster, dag_id, state)"
         f""" ({step('airflow_dag_tries_finished_total{state=~"success|failed|up_for_retry"}')})\n"""
-        # Airflow 3.0 to 3.1.7 send none: the database knows how tasks end, though not what is tried again.
+        # Airflow 3.0 to 3.1.7 send none: the database knows how tasks end, though not what is tried again. Where they
+        # are sent no exporter has that counter.
         "or on (cluster)\nsum by (cluster, dag_id, state)"
-        f""" ({step('airflow_db_task_instances_finished_total{state=~"success|failed"}')})""",
+        f" ({step('airflow_db_dag_tries_finished_total')})",
     ),
     Record(
         _TOLD,

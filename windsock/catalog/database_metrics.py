@@ -148,6 +148,11 @@ DB_METRICS: tuple[Row, ...] = (
         "seconds",
     ),
     _counter("task_instances_finished", "Task instances that finished, by state.", "dag_id state"),
+    _counter(
+        "dag_tries_finished",
+        "Task instances that succeeded or failed, for as long as nothing has said to the exporter how tries end.",
+        "dag_id state",
+    ),
     _histogram(
         "task_instance_duration",
         "Time from start to end of task instances that succeeded or failed.",

@@ -167,6 +167,9 @@ class Finished(Query):
             return False
         found = labels(dag_id=dag_id, state=state)
         look.snapshot.count("airflow_db_task_instances_finished_total", found)
+        if state in _TIMED and not look.told:
+            # What rules read in its place: a series that is not there costs them nothing.
+            look.snapshot.count("airflow_db_dag_tries_finished_total", found)
         if state in _TIMED and start is not None and end is not None:
             look.snapshot.observe("airflow_db_task_instance_duration_seconds", found, max(0.0, end - start))
             since = moment(queued)
