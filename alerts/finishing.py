@@ -108,6 +108,24 @@ FINISHING = Group(
             description="None of them has failed yet. What they all call may be down: there is time to mend it before"
             " their retries are used up.",
         ),
+        Rule(
+            name="AirflowDagRunLong",
+            limit=Limit(
+                of=by_dag("airflow_db_dag_run_usual_ratio"),
+                sign=">",
+                threshold=3,
+                also="and on (cluster, dag_id)\n"
+                + by_dag('airflow_db_dag_run_oldest_age_seconds{state="running"}')
+                + " > 900",
+            ),
+            for_="2m",
+            severity="warning",
+            by=DAG,
+            summary='A run of {{ $labels.dag_id }} takes {{ $value | printf "%.1f" }} times as long as usual',
+            description="It still runs"
+            f"{{{{ range {of_this('airflow_db_dag_run_usual_seconds')} }}}}"
+            "; 19 of 20 are done within {{ . | value | humanizeDuration }}{{ end }}.",
+        ),
     ),
     _RECORDS,
     interval=EVERY,
@@ -182,24 +200,6 @@ SUCCEEDING = Group(
             description="Its runs fail, last, or do not begin"
             f"{{{{ range {of_this('airflow_db_dag_success_pause_seconds')} }}}}"
             "; between two of its last successes there were {{ . | value | humanizeDuration }} at most{{ end }}.",
-        ),
-        Rule(
-            name="AirflowDagRunLong",
-            limit=Limit(
-                of=by_dag("airflow_db_dag_run_usual_ratio"),
-                sign=">",
-                threshold=3,
-                also="and on (cluster, dag_id)\n"
-                + by_dag('airflow_db_dag_run_oldest_age_seconds{state="running"}')
-                + " > 900",
-            ),
-            for_="2m",
-            severity="warning",
-            by=DAG,
-            summary='A run of {{ $labels.dag_id }} takes {{ $value | printf "%.1f" }} times as long as usual',
-            description="It still runs"
-            f"{{{{ range {of_this('airflow_db_dag_run_usual_seconds')} }}}}"
-            "; 19 of 20 are done within {{ . | value | humanizeDuration }}{{ end }}.",
         ),
     ),
     interval=SLOWLY,

@@ -71,7 +71,7 @@ DB_METRICS: tuple[Row, ...] = (
     ),
     _gauge(
         "dag_run_usual_ratio",
-        "Age of the DAG's oldest running run, divided by its usual run time.",
+        "Age of the DAG's oldest running run, divided by its usual run time; 0 for ten minutes after the last.",
         "dag_id",
     ),
     _gauge(
