@@ -66,10 +66,10 @@ TEAM, TEAM_OF = "airflow_db_dag_info", "AirflowFinishAtRisk"
 
 REASONS = (
     ("*", "* < ⟦1 → 0.75⟧*", "the same: what is compared is a whole number"),
-    ("AirflowErrorBudget*", "*>= ⟦2 → 1.5⟧*", "the same: what is compared is a whole number"),
-    ("AirflowErrorBudget*", "*>= ⟦3 → 2.25⟧*", "the same: what is compared is a whole number"),
+    ("*airflow_error_budget*", "*>= ⟦2 → 1.5⟧*", "the same: what is compared is a whole number"),
+    ("*airflow_error_budget*", "*>= ⟦3 → 2.25⟧*", "the same: what is compared is a whole number"),
     (
-        "AirflowErrorBudget*",
+        "*airflow_error_budget*",
         "window *5m30s] → *consecutive_failures",
         "a gap that it would feel is shorter than `keep`",
     ),
@@ -93,6 +93,12 @@ REASONS = (
         "window *last_pass*",
         "its value is too old before that, or the gap shorter than `for`",
     ),
+    (
+        "*unnotified:found",
+        "window *last_pass*",
+        "its value is too old before that, or the gap shorter than `for`",
+    ),
+    ("*:airflow_dag:group", "*) > ⟦1 → 1.25⟧", "the same: what is compared is a whole number"),
     (GROWTH_OF, "window *1m30s] → *2m30s] *", "the same: only a series that was not there a minute ago comes to it"),
 )
 """By rule and mutant, as patterns: why it may survive."""
