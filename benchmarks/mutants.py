@@ -99,6 +99,11 @@ REASONS = (
         "its value is too old before that, or the gap shorter than `for`",
     ),
     ("*:airflow_dag:group", "*) > ⟦1 → 1.25⟧", "the same: what is compared is a whole number"),
+    ("AirflowRetryStorm", "*>= ⟦3 → 2.25⟧", "the same: what is compared is a whole number"),
+    ("AirflowRetryStorm", "*⟦> → >=⟧ 0)) >= 50", "the same: a DAG without such a task adds nothing"),
+    ("AirflowDagParsingBehind", "*> 3600)) ⟦> → >=⟧ 0", "the same: a count is 1 or more"),
+    ("AirflowDagImportError", "*⟦> → >=⟧ 0", "the same: no error is of 1970"),
+    ("AirflowDagFileTimeouts", "*> ⟦2 → 2.5⟧", "the same: what is compared is a whole number"),
     (GROWTH_OF, "window *1m30s] → *2m30s] *", "the same: only a series that was not there a minute ago comes to it"),
 )
 """By rule and mutant, as patterns: why it may survive."""
