@@ -103,6 +103,7 @@ REASONS = (
     ("AirflowRetryStorm", "*⟦> → >=⟧ 0)) >= 50", "the same: a DAG without such a task adds nothing"),
     ("AirflowDagParsingBehind", "*> 3600)) ⟦> → >=⟧ 0", "the same: a count is 1 or more"),
     ("AirflowDagImportError", "*⟦> → >=⟧ 0", "the same: no error is of 1970"),
+    ("AirflowAssetStale", "*> ⟦0 → 1⟧)) > 1.5", "the same: no pause is shorter than a second"),
     ("AirflowDagFileTimeouts", "*> ⟦2 → 2.5⟧", "the same: what is compared is a whole number"),
     (GROWTH_OF, "window *1m30s] → *2m30s] *", "the same: only a series that was not there a minute ago comes to it"),
 )
