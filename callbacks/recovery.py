@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from windsock.events import DAG_RUN_FAILED, DATA_CHECK_FAILED, TASK_FAILED, TASK_RETRYING
@@ -39,8 +39,7 @@ _TRIES = 50
 """The same of failures: a second call for one of them comes soon."""
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """Unix times; 0: never."""
 
     run_id: str = ""
@@ -59,7 +58,7 @@ class Mark:
     resolved: float = 0.0
     """When a success ended the last failure."""
     successes: tuple[Success, ...] = ()
-    tries: Mapping[str, bool] = field(default_factory=dict)
+    tries: Mapping[str, bool] = MappingProxyType({})
     """The failures told of last, by `occurrence`, and whether they are known to have been delivered."""
 
     @property
@@ -75,12 +74,12 @@ def mark_failed(event: Event, *, told: bool = True) -> None:
     before = _read(path)
     since = before.since if before.open else event.run_id
     runs = before.runs + (event.run_id != before.run_id) if before.open else 1
-    mark = replace(
-        before, run_id=event.run_id, since=since, runs=runs, due_at=event.annotations.get("due_at", ""), failed=now
+    mark = before._replace(
+        run_id=event.run_id, since=since, runs=runs, due_at=event.annotations.get("due_at", ""), failed=now
     )
     if told:
-        mark = replace(mark, told_retry=now) if event.alertname == TASK_RETRYING else replace(mark, told=now)
-        mark = replace(mark, tries=_with(mark.tries, event, delivered=False))
+        mark = mark._replace(told_retry=now) if event.alertname == TASK_RETRYING else mark._replace(told=now)
+        mark = mark._replace(tries=_with(mark.tries, event, delivered=False))
     _write(path, mark)
 
 
@@ -90,7 +89,7 @@ def mark_delivered(event: Event) -> bool:
     mark = _read(path)
     if mark.tries.get(occurrence.of(event)):
         return False
-    _write(path, replace(mark, tries=_with(mark.tries, event, delivered=True)))
+    _write(path, mark._replace(tries=_with(mark.tries, event, delivered=True)))
     return True
 
 
@@ -100,7 +99,7 @@ def mark_resolved(event: Event) -> None:
     mark, success = _read(path), successes.of(event, time.time())
     ended = success.ends(mark.run_id, {"due_at": mark.due_at}, mark.failed)
     kept = (*mark.successes, success)[-_SUCCESSES:]
-    _write(path, replace(mark, resolved=success.at if ended else mark.resolved, successes=kept))
+    _write(path, mark._replace(resolved=success.at if ended else mark.resolved, successes=kept))
 
 
 def last(event: Event) -> Mark:
@@ -184,8 +183,7 @@ def _believed(mark: Mark) -> Mark:
     if not clock.is_ahead(latest):
         return mark
     clock.complain(f"what this host remembers of the run {mark.run_id}", latest)
-    return replace(
-        mark,
+    return mark._replace(
         failed=clock.believed(mark.failed),
         told=0.0 if clock.is_ahead(mark.told) else mark.told,
         told_retry=0.0 if clock.is_ahead(mark.told_retry) else mark.told_retry,
@@ -208,7 +206,7 @@ def _write(path: Path, mark: Mark) -> None:
 
     with contextlib.suppress(OSError):
         private(path.parent)
-        replace_file(path, json.dumps(asdict(mark)))
+        replace_file(path, json.dumps({**mark._asdict(), "tries": dict(mark.tries)}))
         _prune(path.parent)
 
 

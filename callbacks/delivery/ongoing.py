@@ -14,9 +14,9 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from windsock import storms
 from windsock.callbacks import occurrence, recovery, spool
@@ -36,8 +36,7 @@ _OVER = 600.0
 """Seconds after which nobody asks for one that was not written anew."""
 
 
-@dataclass(frozen=True)
-class _Ongoing:
+class _Ongoing(NamedTuple):
     storm: str
     first: str
     until: float
@@ -94,7 +93,7 @@ def _write(path: Path, storm: str, first: str, now: float) -> None:
     with contextlib.suppress(OSError):
         spool.private(path.parent)
         is_new = not path.exists()
-        spool.replace_file(path, json.dumps(asdict(_Ongoing(storm, first, now + storms.QUIET.total_seconds()))))
+        spool.replace_file(path, json.dumps(_Ongoing(storm, first, now + storms.QUIET.total_seconds())))
         if is_new:
             _sweep(path.parent)
 
