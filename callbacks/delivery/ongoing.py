@@ -49,7 +49,7 @@ def join(event: Event, settings: Settings, now: datetime) -> Event | None:
     What was told before it was a storm keeps its label, and only a look finds that: a try of which this host has told,
     or the one before it, and instances of a mapped task, of which others may have told.
     """
-    if event.annotations.get("map_index") or _is_told(event):
+    if event.annotations.get("map_index") or _is_told(event, settings):
         return None
     for cause in storms.joins(event):
         path = _path(settings, event.team, cause)
@@ -70,10 +70,10 @@ def remember(event: Event, settings: Settings, now: datetime) -> None:
         _write(_path(settings, event.team, cause), event.storm, event.annotations.get("first", ""), now.timestamp())
 
 
-def _is_told(event: Event) -> bool:
+def _is_told(event: Event, settings: Settings) -> bool:
     number, _, rest = event.annotations.get("try", "").partition(" ")
     before = f"{int(number) - 1} {rest}" if number.isdecimal() else ""
-    told = recovery.last(event).tries
+    told = recovery.last(event, spool.folder(settings)).tries
     tries = (event, replace(event, annotations={**event.annotations, "try": before}))
     return any(told.get(occurrence.of(one)) for one in tries)
 

@@ -20,6 +20,8 @@ BEHIND = 48
 """Characters before a word that are looked at."""
 OPENING = r"(?:[brufn]{0,2}(?:\\{0,3}[\"']|`)|&quot;|&#3[49];|%2[27]|\$\w{0,16}\$)"
 """What a value in quotes begins with, in any case: it stays, so that a reader sees what was there."""
+_OPENS = frozenset("brufnBRUFN\\\"'`&%$")
+"""What the first character of it is."""
 REST = r"[^\s\"'`&,;<>]*"
 """The end of a secret that is longer than the window."""
 
@@ -109,6 +111,8 @@ class Form:
 
 def _opening(text: str, begin: int, end: int) -> int:
     """Characters of the value that only open it: `$word$` with nothing behind it quotes nothing, and is the value."""
+    if text[begin : begin + 1] not in _OPENS:
+        return 0
     found = re.compile(OPENING, re.IGNORECASE).match(text, begin, end)
     if found is None or (found.end() == end and text[begin] == "$"):
         return 0
