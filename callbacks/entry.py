@@ -22,7 +22,7 @@ _ID = "[0-9a-f]{32}"
 """What `new_id` returns: it is part of a file's name and of a mail's header."""
 
 
-@dataclass(frozen=True, eq=False, repr=False)  # nobody compares two, and each method costs a callback time
+@dataclass(frozen=True, repr=False)  # nobody prints one, and each method costs a callback time
 class Entry:
     """One thing to tell, and to whom."""
 
