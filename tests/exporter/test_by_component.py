@@ -8,7 +8,6 @@ database changes its reader. Then all queries of rules and dashboards are asked 
 from __future__ import annotations
 
 import collections
-import json
 import math
 import re
 from dataclasses import dataclass
@@ -16,18 +15,12 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import pytest
-import yaml
-from real.history import History
+from real import answers
+from real.history import History, made_up
 from real.server import Server, find
 
 from windsock import catalog
-from windsock.alerts import build as alerts
-from windsock.alerts.rules import RULES
-from windsock.dashboards import asking, targets
-from windsock.dashboards import build as dashboards
 from windsock.exporter.series.exposition import ZeroInit
-from windsock.settings import Settings
-from windsock.settings.root import Prometheus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,41 +106,7 @@ class Exporter:
 
 def database(minute: int, since: int) -> str:
     """What a reader of the database says that leads since a minute; nothing ends in the minute of the change."""
-    lines = []
-    count = minute - (minute >= LED) - max(0, since - 1)
-    for metric in catalog.metadata():
-        for labels in combinations(metric.labels):
-            text = ",".join(f'{name}="{value}"' for name, value in labels.items())
-            kind = crc32(f"{metric.family}{text}".encode()) % 7 + 1
-            if metric.kind == "counter":
-                lines.append(f"{metric.family}{{{text}}} {count * kind}")
-            elif metric.kind == "gauge":
-                at = BEGIN if metric.family.endswith("_timestamp_seconds") else 0
-                lines.append(f"{metric.family}{{{text}}} {at + kind}")
-            else:
-                for bound in (*metric.buckets, "+Inf"):
-                    inside = count * kind if bound == "+Inf" or bound >= metric.buckets[2] else 0
-                    lines.append(f'{metric.family}_bucket{{{text}{"," if text else ""}le="{bound}"}} {inside}')
-                lines.append(f"{metric.family}_sum{{{text}}} {count * kind * metric.buckets[2]}")
-                lines.append(f"{metric.family}_count{{{text}}} {count * kind}")
-    return "\n".join(lines) + "\n"
-
-
-VALUES = {
-    "dag_id": DAGS[2:4],
-    "state": ("success", "failed", "running", "queued", "scheduled"),
-    "job_type": ("SchedulerJob", "DagProcessorJob", "TriggererJob"),
-    "quantile": ("0.5", "0.9"),
-}
-
-
-def combinations(names: tuple[str, ...]) -> Iterator[dict[str, str]]:
-    if not names:
-        yield {}
-        return
-    for value in VALUES.get(names[0], (f"a-{names[0]}",)):
-        for rest in combinations(names[1:]):
-            yield {names[0]: value, **rest}
+    return made_up(catalog.metadata(), minute - (minute >= LED) - max(0, since - 1), BEGIN)
 
 
 @pytest.fixture(scope="module")
@@ -234,89 +193,48 @@ class Clusters:
             self.history.scrape(at, {"cluster": SPLIT, "instance": f"{name}:9102"}, text)
 
 
-@pytest.fixture(scope="module")
-def groups() -> list[dict[str, Any]]:
-    return yaml.safe_load(alerts.files(Settings())[alerts.RULES])["groups"]
-
-
 def of(cluster: str, vector: dict[Any, Any]) -> dict[Any, Any]:
-    """What an answer says of one cluster, without its name."""
-    return {
-        tuple(pair for pair in labels if pair[0] != "cluster"): value
-        for labels, value in vector.items()
-        if ("cluster", cluster) in labels
+    """What an answer says of one cluster."""
+    said = {labels: value for labels, value in vector.items() if ("cluster", cluster) in labels}
+    return answers.without("cluster", said)
+
+
+def compared(one: dict[str, Any], split: dict[str, Any]) -> tuple[dict[str, Any], int]:
+    """What is not said of both in the same way, and how many queries say something; what is by instance is left out."""
+    both = {
+        name: one[name]
+        for name in one
+        if name.partition(": ")[2] not in ITS_OWN and not by_instance(one[name]) and not by_instance(split[name])
     }
+    return answers.differing(both, split), sum(map(bool, both.values()))
 
 
-def asked(groups: list[dict[str, Any]]) -> dict[str, str]:
-    """The rules' queries, and the values that they compare with a threshold."""
-    every = {rule.get("alert") or rule["record"]: rule["expr"] for group in groups for rule in group["rules"]}
-    return {**every, **{f"{rule.name}'s value": rule.limit.of for rule in RULES if rule.limit is not None}}
-
-
-def same(a: Any, b: Any) -> bool:
-    if isinstance(a, dict):
-        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
-    return (math.isnan(a) and math.isnan(b)) or math.isclose(a, b, rel_tol=1e-9, abs_tol=1e-9)
-
-
-def differences(history: History, at: int, groups: list[dict[str, Any]]) -> tuple[dict[str, Any], int]:
-    """Rules that do not say the same of both, and how many queries say something; what is by instance is left out."""
-    found, answered = {}, 0
-    for name, expr in asked(groups).items():
-        vector = history.query(expr, at)
-        one, split = of(ONE, vector), of(SPLIT, vector)
-        if not by_instance(one, split):
-            answered += bool(one)
-            if not same(one, split):
-                found[name] = {ONE: one, SPLIT: split}
-    return found, answered
-
-
-def boards(history: History, at: int) -> tuple[dict[str, Any], int]:
-    """The same of every query of every dashboard, as it is opened for one of the two, over ten minutes."""
-    found, answered = {}, 0
-    server = asking.Server(Prometheus(urls=(history.url,)), 60)
-    for name, text in dashboards.files().items():
-        board = json.loads(text)
-        chosen = server.opened(board, 600, at, {"cluster": ONE})
-        for target in targets.targets(board):
-            lines = {}
-            for cluster in (ONE, SPLIT):
-                expr = targets.filled(target, {**chosen, "cluster": cluster}, 600, 60)
-                said = history.lines(asking.path(target, expr, target.window or 600, at))
-                lines[cluster] = {
-                    tuple(pair for pair in labels if pair[0] != "cluster"): values for labels, values in said.items()
-                }
-            if str(target) not in ITS_OWN and not by_instance(*lines.values()):
-                answered += bool(lines[ONE])
-                if not same(lines[ONE], lines[SPLIT]):
-                    found[f"{name}: {target}"] = lines
-    return found, answered
-
-
-def by_instance(*answers: dict[Any, Any]) -> bool:
-    return any(label == "instance" for answer in answers for labels in answer for label, _ in labels)
+def by_instance(answer: dict[Any, Any]) -> bool:
+    return any(label == "instance" for labels in answer for label, _ in labels)
 
 
 @pytest.mark.parametrize("name", ["airflow-3.3.2-influxdb", "airflow-2.11.0-plain"])
-def test_rules_and_boards_say_the_same(name, captures, make_pipeline, prometheus, groups):
+def test_rules_and_boards_say_the_same(name, captures, make_pipeline, prometheus):
     reported = REPORTED if name.endswith("influxdb") else ()
     lines = [line for number, sent in enumerate(captures[name]) for line in (sent, *(() if number % 100 else reported))]
     history = History(prometheus())
     clusters = Clusters(history, lambda: make_pipeline(statsd={"airflow": name[8]}), lines)
-    recording = [{**group, "rules": [rule for rule in group["rules"] if "record" in rule]} for group in groups]
+    groups = answers.groups()
     for minute in range(MINUTES + 1):
         at = BEGIN + minute * 60
         clusters.minute(minute)
         if minute not in (STEADY, MINUTES):
-            history.evaluate(at, recording)
+            history.evaluate(at, answers.recording(groups))
             continue
         history.evaluate(at, groups)
-        wrong, answered = differences(history, at, groups)
-        assert (wrong, answered > 30) == ({}, True), minute
-        wrong, answered = boards(history, at)
-        assert (wrong, answered > 200) == ({}, True), minute
+        rules = answers.of_rules(history, at, groups)
+        wrong, said = compared(*({rule: of(one, found) for rule, found in rules.items()} for one in (ONE, SPLIT)))
+        assert (wrong, said > 30) == ({}, True), minute
+        boards = (answers.of_boards(history, at, one, like=ONE) for one in (ONE, SPLIT))
+        wrong, said = compared(
+            *({place: answers.without("cluster", found) for place, found in board.items()} for board in boards)
+        )
+        assert (wrong, said > 200) == ({}, True), minute
 
 
 def test_what_is_counted_is_counted_once_and_each_gauge_is_said_by_one(captures, make_pipeline, read):
