@@ -51,7 +51,9 @@ def prometheus(start, config, *flags):
         f"--web.listen-address=127.0.0.1:{server.port}",
         *flags,
     )
-    return server, f"http://127.0.0.1:{server.port}"
+    url = f"http://127.0.0.1:{server.port}"
+    until(lambda: requests.get(f"{url}/-/ready", timeout=60).ok)
+    return server, url
 
 
 @pytest.mark.parametrize("engine", ["prometheus", "thanos"])
