@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from real import history, programs, remote_write
-from real.server import Server
+from real.prometheus import Prometheus
+from real.waiting import until
 
 DAY, HOUR, EVERY = 86_400, 3600, 15
 BLOCK, COMPACTED, HEAD = 2 * HOUR, "6h", 3 * HOUR
@@ -101,19 +102,10 @@ def blocks(promtool: Path, files: list[Path], place: Path, *flags: str) -> tuple
 
 def ahead(files: list[Path]) -> tuple[int, int, int]:
     """Samples of the first three hours, and bytes of the log and of the head's chunks."""
-    server = Server("root")
     target = {"cluster": "prod", "instance": "exporter:9102", "job": "windsock"}
     samples, known = 0, dict[str, bytes]()
+    server = Prometheus(program=str(programs.current("prometheus")))
     try:
-        (server.folder / "prometheus.yml").write_text("global: {}\n")
-        server.start(
-            str(programs.current("prometheus")),
-            "--config.file=prometheus.yml",
-            "--storage.tsdb.path=data",
-            "--storage.tsdb.retention.time=100y",
-            "--web.enable-remote-write-receiver",
-            f"--web.listen-address=127.0.0.1:{server.port}",
-        )
         for stamp, lines in itertools.groupby(_lines(files), lambda line: line.rpartition(" ")[2]):
             if int(stamp) - BEGIN >= HEAD:
                 break
@@ -124,14 +116,19 @@ def ahead(files: list[Path]) -> tuple[int, int, int]:
                     known[series] = remote_write.labels({**next(history.samples(f"{series} 0"))[0], **target})
                 body += remote_write.part(1, known[series] + remote_write.sample(float(value), int(stamp)))
                 samples += 1
-            remote_write.write(f"http://127.0.0.1:{server.port}{remote_write.PATH}", bytes(body))
-        sizes = [
-            sum(file.stat().st_size for file in (server.folder / "data" / place).rglob("*") if file.is_file())
-            for place in ("wal", "chunks_head")
-        ]
+            remote_write.write(f"{server.url}{remote_write.PATH}", bytes(body))
+        log = size(server.folder / "data" / "wal")
+        # Once a minute it writes the chunks of its head that are full.
+        until(lambda: size(server.folder / "data" / "chunks_head") > samples / 10)
+        head = size(server.folder / "data" / "chunks_head")
     finally:
         server.remove()
-    return samples, sizes[0], sizes[1]
+    return samples, log, head
+
+
+def size(folder: Path) -> int:
+    """Bytes of its files."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
 
 
 def _lines(files: list[Path]) -> Iterator[str]:

@@ -18,13 +18,13 @@ from zlib import crc32
 
 import pytest
 import requests
-import yaml
 from real import answers
 from real.history import History, made_up
-from real.server import Server, find
+from real.prometheus import Prometheus
 from real.waiting import until
 
 from windsock import catalog
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.exporter.series.exposition import ZeroInit
 from windsock.exporter.statsd.send import Sender
 
@@ -123,20 +123,8 @@ def prometheus() -> Iterator[Any]:
     running = []
 
     def start(config: dict[str, Any] | None = None) -> str:
-        server = Server("root")
-        running.append(server)
-        (server.folder / "prometheus.yml").write_text(yaml.safe_dump(config or {}))
-        server.start(
-            find("prometheus", "prometheus"),
-            f"--config.file={server.folder}/prometheus.yml",
-            f"--storage.tsdb.path={server.folder}/data",
-            "--storage.tsdb.retention.time=100y",
-            "--web.enable-remote-write-receiver",
-            f"--web.listen-address=127.0.0.1:{server.port}",
-        )
-        url = f"http://127.0.0.1:{server.port}"
-        until(lambda: requests.get(f"{url}/-/ready", timeout=60).ok)
-        return url
+        running.append(Prometheus(config))
+        return running[-1].url
 
     yield start
     for server in running:
@@ -223,7 +211,7 @@ def by_instance(answer: dict[Any, Any]) -> bool:
     return any(label == "instance" for labels in answer for label, _ in labels)
 
 
-@pytest.mark.parametrize("name", ["airflow-3.3.2-influxdb", "airflow-2.11.0-plain"])
+@pytest.mark.parametrize("name", [f"airflow-{NEWEST}-influxdb", f"airflow-{OLDEST}-plain"])
 def test_rules_and_boards_say_the_same(name, captures, make_pipeline, prometheus):
     reported = REPORTED if name.endswith("influxdb") else ()
     lines = [line for number, sent in enumerate(captures[name]) for line in (sent, *(() if number % 100 else reported))]
@@ -276,7 +264,7 @@ def test_what_is_counted_is_counted_once_and_each_gauge_is_said_by_one(captures,
 
 
 def test_processes_that_a_running_prometheus_scrapes_add_up(captures, program, prometheus):
-    lines = captures["airflow-3.3.2-influxdb"]
+    lines = captures[f"airflow-{NEWEST}-influxdb"]
     started = {who: program("--statsd-listen=udp://127.0.0.1:0", "--web-listen=127.0.0.1:0") for who in PROCESSES}
     sockets = {who: Sender(socket.AF_INET, ("127.0.0.1", one.port("udp"))) for who, one in started.items()}
     jobs = [

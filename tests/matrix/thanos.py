@@ -10,11 +10,10 @@ import signal
 
 import pytest
 import requests
-import yaml
 from real import answers
 from real.alertmanager import Alertmanager, Messages
 from real.history import History, made_up
-from real.server import Server, find
+from real.prometheus import Prometheus
 from real.thanos import REPLICA, TENANT, Thanos
 from real.waiting import until
 
@@ -41,24 +40,9 @@ def start():
         one.remove()
 
 
-def prometheus(start, config, *flags):
-    server = start(Server("root"))
-    (server.folder / "prometheus.yml").write_text(yaml.safe_dump(config))
-    server.start(
-        find("prometheus", "prometheus"),
-        "--config.file=prometheus.yml",
-        "--storage.tsdb.path=data",
-        f"--web.listen-address=127.0.0.1:{server.port}",
-        *flags,
-    )
-    url = f"http://127.0.0.1:{server.port}"
-    until(lambda: requests.get(f"{url}/-/ready", timeout=60).ok)
-    return server, url
-
-
 @pytest.mark.parametrize("engine", ["prometheus", "thanos"])
 def test_rules_and_boards_have_the_same_answers(start, engine):
-    _, url = prometheus(start, {}, "--storage.tsdb.retention.time=100y", "--web.enable-remote-write-receiver")
+    url = start(Prometheus()).url
     thanos = start(Thanos(engine))
     one, other = History(url), History(thanos.url, thanos.write, TENANT)
     groups = answers.groups()
@@ -100,7 +84,7 @@ def test_two_prometheis_ship_and_a_ruler_evaluates_what_is_there_once(start, tmp
                     {"url": thanos.write, "headers": TENANT, "queue_config": {"batch_send_deadline": "1s"}}
                 ],
             }
-            pair.append(prometheus(start, config)[0])
+            pair.append(start(Prometheus(config)))
 
         def ask(expr, **more):
             answer = requests.get(f"{thanos.url}/api/v1/query", {"query": expr, **more}, timeout=60).json()
