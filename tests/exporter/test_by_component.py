@@ -10,17 +10,23 @@ from __future__ import annotations
 import collections
 import math
 import re
+import socket
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 import pytest
+import requests
 from real import answers
 from real.history import History, made_up
-from real.server import Server, find
+from real.prometheus import Prometheus
+from real.waiting import until
 
 from windsock import catalog
+from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.exporter.series.exposition import ZeroInit
+from windsock.exporter.statsd.send import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,6 +63,8 @@ REPORTED = (
 """What callbacks say of themselves, in the dialect with tags."""
 
 
+PROCESS_OF = {"processor": "rest", "triggerer": "rest", "worker": "workers", "scheduler": "schedulers"}
+PROCESSES = ("everything", *dict.fromkeys(PROCESS_OF.values()))
 ITS_OWN = (
     "Series, query A",
     "Series, query B",
@@ -111,22 +119,12 @@ def database(minute: int, since: int) -> str:
 
 @pytest.fixture(scope="module")
 def prometheus() -> Iterator[Any]:
-    """`prometheus()`: the URL of an empty one that takes remote write."""
+    """`prometheus(config)`: the URL of an empty one that takes remote write."""
     running = []
 
-    def start() -> str:
-        server = Server("root")
-        running.append(server)
-        (server.folder / "prometheus.yml").write_text("global: {}\n")
-        server.start(
-            find("prometheus", "prometheus"),
-            f"--config.file={server.folder}/prometheus.yml",
-            f"--storage.tsdb.path={server.folder}/data",
-            "--storage.tsdb.retention.time=100y",
-            "--web.enable-remote-write-receiver",
-            f"--web.listen-address=127.0.0.1:{server.port}",
-        )
-        return f"http://127.0.0.1:{server.port}"
+    def start(config: dict[str, Any] | None = None) -> str:
+        running.append(Prometheus(config))
+        return running[-1].url
 
     yield start
     for server in running:
@@ -213,7 +211,7 @@ def by_instance(answer: dict[Any, Any]) -> bool:
     return any(label == "instance" for labels in answer for label, _ in labels)
 
 
-@pytest.mark.parametrize("name", ["airflow-3.3.2-influxdb", "airflow-2.11.0-plain"])
+@pytest.mark.parametrize("name", [f"airflow-{NEWEST}-influxdb", f"airflow-{OLDEST}-plain"])
 def test_rules_and_boards_say_the_same(name, captures, make_pipeline, prometheus):
     reported = REPORTED if name.endswith("influxdb") else ()
     lines = [line for number, sent in enumerate(captures[name]) for line in (sent, *(() if number % 100 else reported))]
@@ -263,3 +261,46 @@ def test_what_is_counted_is_counted_once_and_each_gauge_is_said_by_one(captures,
                     assert sum(said) == pytest.approx(value), (name, series)
         whole = set(read.values(one.pipeline.text()))
         assert {series for values in every for series in values if series.startswith("airflow_")} <= whole
+
+
+def test_processes_that_a_running_prometheus_scrapes_add_up(captures, program, prometheus):
+    lines = captures[f"airflow-{NEWEST}-influxdb"]
+    started = {who: program("--statsd-listen=udp://127.0.0.1:0", "--web-listen=127.0.0.1:0") for who in PROCESSES}
+    sockets = {who: Sender(socket.AF_INET, ("127.0.0.1", one.port("udp"))) for who, one in started.items()}
+    jobs = [
+        {
+            "job_name": "windsock",
+            "static_configs": [
+                {
+                    "targets": [re.search(r"//([^/]+)", one.metrics)[1]],
+                    "labels": {"cluster": ONE if who == "everything" else SPLIT},
+                }
+                for who, one in started.items()
+            ],
+        }
+    ]
+    url = prometheus({"global": {"scrape_interval": "1s"}, "scrape_configs": jobs})
+    history = History(url)
+
+    def now(expr):
+        return history.query(expr, time.time())
+
+    until(lambda: len(now("up == 1")) == len(PROCESSES))
+    counts = dict.fromkeys(PROCESSES, 0)
+    for line in lines:
+        for who in ("everything", PROCESS_OF[component(line)]):
+            while not sockets[who].send([line]):
+                pass
+            counts[who] += 1
+            if counts[who] % 500 == 0:
+                # UDP has no other way to be told to wait.
+                until(
+                    lambda who=who: f"\nwindsock_lines_total {counts[who]}\n" in requests.get(started[who].metrics).text
+                )
+    named = 'label_replace({__name__=~"airflow_.+_(total|count|sum)"}, "name", "$1", "__name__", "(.+)")'
+
+    def both():
+        found = now(f"sum without (instance, job) ({named})")
+        return [of(cluster, found) for cluster in (ONE, SPLIT)]
+
+    until(lambda: answers.same(*both()) and len(both()[0]) > 200, why=lambda: str(both())[:3000])

@@ -254,3 +254,21 @@ def test_each_component_has_an_exporter_that_hears_no_other(made):
 def test_components_without_the_version_of_airflow_are_refused():
     flags = ("-f", EXAMPLES["by-component"], "--set", "config=cluster: a")
     assert "exporter.statsd.airflow" in helm("template", "windsock", CHART, *flags, fails=True)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_doctor_knows_each_exporter(made, tmp_path, name):
+    text = made[name]
+    (tmp_path / "windsock.yaml").write_text(named(text, "ConfigMap", "windsock")["data"]["windsock.yaml"])
+    (container,) = named(text, "Job", "windsock-doctor")["spec"]["template"]["spec"]["containers"]
+    given = {one["name"]: one["value"] for one in container["env"] if "value" in one}
+    secrets = {
+        "slack_token": "xoxb-1",
+        "LOGS_API_KEY": "id:key",
+        "WINDSOCK_DATABASE_URL": "postgresql://u:p@db/airflow",
+    }
+    done = command.windsock("config", "show", cwd=tmp_path, environ={"PATH": os.environ["PATH"], **given, **secrets})
+    assert done.returncode == 0, done.stderr
+    services = [one["metadata"]["name"] for one in objects(text) if one["kind"] == "Service"]
+    known = json.loads(re.search(r"^doctor\.exporters = (\[.*?\])", done.stdout, re.MULTILINE)[1])
+    assert sorted(known) == sorted(f"http://{one}:9102" for one in services if "-exporter" in one)
