@@ -161,7 +161,7 @@ class Bench:
         """And the components that ended without it, as whoever supervises them does."""
         self.postgres.up()
         for name, process in tuple(self.airflow.processes.items()):
-            if process.poll() is not None:
+            if process.ended():
                 say(f"{name} had ended without its database")
                 self.airflow.stop(name)
                 self.airflow.start(name)
