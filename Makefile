@@ -62,7 +62,7 @@ tools: test-programs .venv/installed
 	@$(BIN)/python tests/real/programs.py promtool prometheus amtool alertmanager statsd_exporter helm kubeconform
 	@PYTHONPATH=tests $(BIN)/python -m real.elasticsearch
 
-current: test-programs .venv/installed ## Build the newest Prometheus, Alertmanager, VictoriaMetrics and statsd_exporter; the matrix takes them
+current: test-programs .venv/installed ## Build the newest Prometheus, Alertmanager, VictoriaMetrics, Thanos and statsd_exporter; the matrix takes them
 	@$(BIN)/python tests/real/programs.py
 	@echo "Next: make matrix"
 

@@ -20,7 +20,7 @@ from windsock.text import clean
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_SECRET_PATH = re.compile(r"(https?://[^/\s'\"]+)/[^\s'\"]*")
+_ANY_PATH = r"(https?://[^/\s'\"]+)/[^\s'\"]*"
 
 
 class Reply(NamedTuple):
@@ -119,7 +119,7 @@ def _reason(cause: Exception) -> str:
     if isinstance(cause, (ValueError, http.client.InvalidURL)) and not isinstance(cause, OSError):
         # http.client repeats the address or the header that it does not take.
         return "the address or a header can't be put into a request"
-    return _SECRET_PATH.sub(r"\1/…", str(cause))
+    return re.sub(_ANY_PATH, r"\1/…", str(cause))
 
 
 def basic(username: str, password: str) -> str:

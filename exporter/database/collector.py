@@ -76,6 +76,8 @@ class Collector:
         """Held for a pass, and by whoever uses the session after it."""
         self.learn: Callable[[str], None] = lambda _: None
         """Told the id of each DAG."""
+        self.told: Callable[[], bool] = lambda: False
+        """Whether Airflow itself says how tries end."""
         self.times: dict[str, float] = {}
         """Seconds of each query in the last pass."""
         self.statements: dict[str, int] = {}
@@ -272,6 +274,7 @@ class Collector:
             self._route,
             inquiry.since if inquiry is not None else now,
             inquiry.watched if inquiry is not None else (),
+            told=self.told(),
         )
 
     def _choose(self, inquiry: Inquiry | None, *, everything: bool, lately: bool) -> list[Query]:
@@ -291,7 +294,7 @@ class Collector:
             if look.left() < _LEAST:
                 raise TimeoutError("the time of the pass was up")
             self.session.limit(look.left())
-            look.snapshot.replace(query.gauges, list(query.collect(look)))
+            look.snapshot.replace(query.gauges, query.collect(look))
         except Exception as error:  # noqa: BLE001  one query's failure is its own
             if self.faults.reason(error) == "connection" and not look.reconnected:
                 # The database was restarted since the last pass: once more, on a new connection.

@@ -16,12 +16,12 @@ from windsock.settings.formats import (
     Patterns,
     Reference,
     References,
+    Severity,
     TimeZone,
     Url,
     Urls,
 )
 from windsock.settings.http import Http
-from windsock.settings.matching import Severity
 from windsock.settings.mute import Mute
 from windsock.settings.section import Public, Section
 
