@@ -82,6 +82,7 @@ check: .venv/installed $(AIRFLOW)/installed docs ## Lint, types, the pages, and 
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy benchmarks
 	@$(BIN)/python scripts/catalog.py $(AIRFLOW)/bin/python --check
 	@$(BIN)/windsock alerts build --check
 	@$(BIN)/windsock dashboards build --check

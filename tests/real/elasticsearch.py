@@ -116,6 +116,11 @@ class Filebeat:
             )
         return self
 
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
     def log(self) -> str:
         return (self.folder / "filebeat.log").read_text(errors="replace")
 
