@@ -89,8 +89,8 @@ def write(folder: Path, contender: Contender, dags: int, runs: int, hours: float
 def blocks(promtool: Path, files: list[Path], place: Path, *flags: str) -> tuple[int, int, int]:
     """Samples, bytes of chunks, and bytes of the index, over all blocks that are made of these files."""
     for file in files:
-        command = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", *flags, file, place]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        command: list[str | Path] = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", *flags]
+        subprocess.run([*command, file, place], check=True, stdout=subprocess.DEVNULL)
     samples = chunks = index = 0
     for meta in place.glob("*/meta.json"):
         stats = json.loads(meta.read_text())["stats"]

@@ -140,10 +140,12 @@ def played(engine: engines.Engine, rules: dict[str, Any], test: dict[str, Any]) 
         done = engine.run(engines.write(Path(folder), rules, test))
     # The watchdog fires always, and the test expects nothing: each minute is shown as a difference.
     for minute, shown in SHOWN.findall(done.stdout + done.stderr):
-        hours, minutes = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:0s)?", minute).groups(default="0")
+        hours, minutes = re.findall(r"(?:(\d+)h)?(?:(\d+)m)?(?:0s)?", minute)[0]
         for labels in ALERT.findall(shown):
             named = sorted(re.findall(r'(?:alertname|dag_id|instance|listener)="[^"]*"', labels))
-            firing[" ".join(value.partition("=")[2].strip('"') for value in named)].add(int(hours) * 60 + int(minutes))
+            firing[" ".join(value.partition("=")[2].strip('"') for value in named)].add(
+                int(hours or 0) * 60 + int(minutes or 0)
+            )
     if not firing["Watchdog"]:
         sys.exit(f"{engine} shows nothing:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return firing
@@ -182,7 +184,7 @@ def shipped(engine: str, common: list[dict[str, str]], by_dag: list[list[dict[st
             for replica in "ab":
                 server.send(at, [({**labels, thanos.REPLICA: replica}, number) for labels, number in now])
             if minute == 0:
-                until(lambda at=at: server.query("up", at))
+                until(functools.partial(server.query, "up", at))
             for alert in server.evaluate(at, groups, at_once=False):
                 if minute >= RUN_UP:
                     named = [alert[key] for key in ("alertname", "dag_id", "instance", "listener") if key in alert]

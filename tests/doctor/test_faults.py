@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -123,11 +122,11 @@ def test_files_that_can_not_be_read(part, installation):
     before = file.read_text()
     try:
         file.write_text("global: [")
-        server.process.send_signal(signal.SIGHUP)
+        server.reload()
         until(lambda: words(installation, f"{part}.reload"))
     finally:
         file.write_text(before)
-        server.process.send_signal(signal.SIGHUP)
+        server.reload()
         until(lambda: "prometheus.reload" not in str(examine(installation.settings())))
 
 
@@ -141,11 +140,11 @@ def test_an_alertmanager_that_somebody_has_changed(change, installation):
     change(config)
     try:
         file.write_text(yaml.safe_dump(config))
-        server.process.send_signal(signal.SIGHUP)
+        server.reload()
         until(lambda: words(installation, check))
     finally:
         file.write_text(before)
-        server.process.send_signal(signal.SIGHUP)
+        server.reload()
         until(lambda: not words(installation, check))
 
 
@@ -188,7 +187,7 @@ def test_messages_that_fail(installation, monkeypatch):
         (server.folder / "alertmanager.yml").write_text(
             (server.folder / "alertmanager.yml").read_text().replace(installation.messages.url, CLOSED)
         )
-        server.process.send_signal(1)
+        server.reload()
         alert = {"labels": {"alertname": "A", "severity": "warning", "cluster": "prod"}}
         server.post(alert)
         settings = installation.settings(alertmanager={"urls": [server.url]})
