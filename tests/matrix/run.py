@@ -77,6 +77,7 @@ CHECKS = {
     "outages": Check(("alertmanager",), ("exporter/reconciler/test_outages.py",)),
     "chart": Check(("helm", "kubeconform"), ("matrix/chart.py",)),
     "compose": Check((), ("matrix/compose.py",), "the newest that compose pins, Filebeat and Elasticsearch the oldest"),
+    "tiers": Check((), ("matrix/tiers.py",), "the oldest and the newest Elasticsearch, as far as Maven has them"),
     "image": Check((), ("matrix/image.py",), "Debian 12, with its Python"),
     "up --check": Check(("prometheus", "alertmanager")),
 }

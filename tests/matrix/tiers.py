@@ -79,10 +79,3 @@ def test_one_node_without_tiers_takes_all_of_it(version, roles):
         assert node.ask("PUT", f"{DAY}/_settings", moves) == {"acknowledged": True}
         assert node.where(DAY) == {("only", "STARTED")}
         assert node.ask("GET", "_cluster/health")["unassigned_shards"] == 0
-
-
-@pytest.mark.parametrize(("catch_up", "warm_after", "hours"), [("3d", "2d", 96), ("3d", "5d", 120), ("12h", "2d", 48)])
-def test_no_index_is_merged_while_lines_of_its_day_may_come(catch_up, warm_after, hours):
-    logs = {"catch_up": catch_up, "warm_after": warm_after, "cold_after": "1d"}
-    phases = mappings.lifecycle(Settings(logs=logs))["policy"]["phases"]
-    assert [phases[name]["min_age"] for name in ("warm", "cold")] == [f"{hours}h"] * 2
