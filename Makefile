@@ -61,7 +61,7 @@ shipping: test-programs $(AIRFLOW)/installed
 tools: test-programs .venv/installed
 	@$(BIN)/python tests/real/programs.py promtool amtool alertmanager statsd_exporter
 
-current: test-programs .venv/installed ## Build the newest Prometheus, Alertmanager, VictoriaMetrics and statsd_exporter; the matrix takes them
+current: test-programs .venv/installed ## Build the newest Prometheus, Alertmanager, VictoriaMetrics, Thanos and statsd_exporter; the matrix takes them
 	@$(BIN)/python tests/real/programs.py
 	@echo "Next: make matrix"
 

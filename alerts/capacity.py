@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .limit import Limit
-from .promql import DAG, EVERY, by_dag, growth, known, window
+from .promql import DAG, EVERY, SLOWLY, by_dag, growth, known, window
 from .record import Record
 from .rule import Group, Rule
 
@@ -48,24 +48,6 @@ CAPACITY = Group(
             summary="A task of {{ $labels.cluster }} has been queued for {{ $value | humanizeDuration }}"
             + _which("queued"),
             description="It has its slot in the pool, and no worker takes it.",
-        ),
-        Rule(
-            name="AirflowTasksNotStarting",
-            limit=Limit(
-                of=by_dag("airflow_db_dag_ready_oldest_age_seconds"),
-                team=True,
-                sign=">",
-                threshold=1800,
-                unit="seconds",
-                also=f"unless on (cluster, dag_id)\ngroup by (cluster, dag_id) ({_AT_WORK})",
-            ),
-            for_="5m",
-            severity="warning",
-            by=DAG,
-            summary="A task of {{ $labels.dag_id }} has been ready for {{ $value | humanizeDuration }} and does not"
-            " start",
-            description="Its pool has free slots, and no other task of the DAG is queued or running that it could wait"
-            " for.",
         ),
         Rule(
             name="AirflowPoolStarving",
@@ -120,4 +102,28 @@ CAPACITY = Group(
         for reason, counter in _KILLS.items()
     ),
     interval=EVERY,
+)
+
+READY = Group(
+    "airflow-ready",
+    (
+        Rule(
+            name="AirflowTasksNotStarting",
+            limit=Limit(
+                of=by_dag("airflow_db_dag_ready_oldest_age_seconds"),
+                sign=">",
+                threshold=1800,
+                unit="seconds",
+                also=f"unless on (cluster, dag_id)\ngroup by (cluster, dag_id) ({_AT_WORK})",
+            ),
+            for_="5m",
+            severity="warning",
+            by=DAG,
+            summary="A task of {{ $labels.dag_id }} has been ready for {{ $value | humanizeDuration }} and does not"
+            " start",
+            description="Its pool has free slots, and no other task of the DAG is queued or running that it could wait"
+            " for.",
+        ),
+    ),
+    interval=SLOWLY,
 )

@@ -12,13 +12,12 @@ from .promql import (
     HOUR,
     INFO,
     RECONCILED,
+    SELDOM,
     SLOWLY,
     TEAMS,
     by_dag,
     grown,
     known,
-    of_dags,
-    of_its_team,
     of_this,
     step,
 )
@@ -61,16 +60,20 @@ _RECORDS = (
         _TRIED,
         "sum by (cluster, dag_id, state)"
         f""" ({step('airflow_dag_tries_finished_total{state=~"success|failed|up_for_retry"}')})\n"""
-        # Airflow 3.0 to 3.1.7 send none: the database knows how tasks end, though not what is tried again.
+        # Airflow 3.0 to 3.1.7 send none: the database knows how tasks end, though not what is tried again. Where they
+        # are sent no exporter has that counter.
         "or on (cluster)\nsum by (cluster, dag_id, state)"
-        f""" ({step('airflow_db_task_instances_finished_total{state=~"success|failed"}')})""",
+        f" ({step('airflow_db_dag_tries_finished_total')})",
     ),
-    Record(_FINISHES, grown(_TRIED, HOUR, "cluster, dag_id, state")),
-    Record(_LATELY, grown(f'{_TRIED}{{state=~"failed|up_for_retry"}}', 15, "cluster, dag_id")),
     Record(
         _TOLD,
         f"""sum by (cluster, dag_id) ({step(f'windsock_callback_sent_total{{alertname="{TASK_FAILED}"}}')})""",
     ),
+)
+
+_ADDED_UP = (
+    Record(_FINISHES, grown(_TRIED, HOUR, "cluster, dag_id, state")),
+    Record(_LATELY, grown(f'{_TRIED}{{state=~"failed|up_for_retry"}}', 15, "cluster, dag_id")),
     Record(_NOTIFIED, grown(_TOLD, HOUR, "cluster, dag_id")),
     # One row for each DAG that is there or ends tasks, with its team where it is known and no two exporters name two.
     Record(
@@ -92,41 +95,6 @@ FINISHING = Group(
     "airflow-finishing",
     (
         Rule(
-            name=_RATE_HIGH,
-            # It begins with a failure: successes of a DAG that has recovered must not bring it to the volume that
-            # counts.
-            limit=Limit(
-                of=f"{_FAILED_TRIES} / {_TRIES}",
-                team=True,
-                sign=">",
-                threshold=0.05,
-                unit="share",
-                also=f"and on (cluster, dag_id)\n{_TRIES} >= {FAILURE_VOLUME}\n"
-                f"and on (cluster, dag_id)\n{_FAILED_TRIES} >= {FAILURES}\n"
-                f"and on (cluster, dag_id)\n({_LATELY} > 0\n"
-                f"  or group by (cluster, dag_id) ({_FIRES}))",
-            ),
-            for_="1m",
-            severity="warning",
-            by=DAG,
-            summary="{{ $value | humanizePercentage }} of the tries of {{ $labels.dag_id }} failed within an hour",
-            description="Within an hour {{ $value | humanizePercentage }} of the finished tries of {{ $labels.dag_id }}"
-            f" failed, those that are retried too: at least {FAILURES} of {FAILURE_VOLUME} or more.",
-        ),
-        Rule(
-            name="AirflowTaskFailuresUnnotified",
-            # Where a reconciler works, it tells of what no callback told.
-            expr=(
-                of_its_team(f"{_FAILED} - ({_NOTIFIED} or {_FAILED} * 0)") + f" > 0\nunless on (cluster)\n{RECONCILED}"
-            ),
-            for_="3m",
-            severity="warning",
-            by=DAG,
-            summary="No callback told anyone of failures in {{ $labels.dag_id }}: {{ $value }} within an hour",
-            description="More tasks ended as failed than callbacks reported: the tasks have no callback of windsock, or"
-            " it could not deliver.",
-        ),
-        Rule(
             name="AirflowRetryStorm",
             limit=Limit(
                 of=f"sum by (cluster) ({_RETRYING})",
@@ -144,7 +112,6 @@ FINISHING = Group(
             name="AirflowDagRunLong",
             limit=Limit(
                 of=by_dag("airflow_db_dag_run_usual_ratio"),
-                team=True,
                 sign=">",
                 threshold=3,
                 also="and on (cluster, dag_id)\n"
@@ -159,9 +126,46 @@ FINISHING = Group(
             f"{{{{ range {of_this('airflow_db_dag_run_usual_seconds')} }}}}"
             "; 19 of 20 are done within {{ . | value | humanizeDuration }}{{ end }}.",
         ),
+    ),
+    _RECORDS,
+    interval=EVERY,
+)
+
+FAILING = Group(
+    "airflow-failing",
+    (
+        Rule(
+            name=_RATE_HIGH,
+            # It begins with a failure: successes of a DAG that has recovered must not bring it to the volume that
+            # counts.
+            limit=Limit(
+                of=f"({_FAILED_TRIES} >= {FAILURES}) / ({_TRIES} >= {FAILURE_VOLUME})",
+                sign=">",
+                threshold=0.05,
+                unit="share",
+                also=f"and on (cluster, dag_id)\n({_LATELY} > 0\n  or group by (cluster, dag_id) ({_FIRES}))",
+            ),
+            for_="1m",
+            severity="warning",
+            by=DAG,
+            summary="{{ $value | humanizePercentage }} of the tries of {{ $labels.dag_id }} failed within an hour",
+            description="Within an hour {{ $value | humanizePercentage }} of the finished tries of {{ $labels.dag_id }}"
+            f" failed, those that are retried too: at least {FAILURES} of {FAILURE_VOLUME} or more.",
+        ),
+        Rule(
+            name="AirflowTaskFailuresUnnotified",
+            # Where a reconciler works, it tells of what no callback told.
+            found=f"{_FAILED} - ({_NOTIFIED} or {_FAILED} * 0) > 0\nunless on (cluster)\n{RECONCILED}",
+            for_="3m",
+            severity="warning",
+            by=DAG,
+            summary="No callback told anyone of failures in {{ $labels.dag_id }}: {{ $value }} within an hour",
+            description="More tasks ended as failed than callbacks reported: the tasks have no callback of windsock, or"
+            " it could not deliver.",
+        ),
         Rule(
             name="AirflowDagPausedByFailures",
-            expr=of_dags(f"{by_dag('airflow_db_dag_paused_by_failures')} == 1"),
+            found=f"{by_dag('airflow_db_dag_paused_by_failures')} == 1",
             severity="warning",
             by=DAG,
             summary="{{ $labels.dag_id }} is paused: it failed as often in a row as it may",
@@ -169,8 +173,8 @@ FINISHING = Group(
             " does not run until somebody unpauses it.",
         ),
     ),
-    _RECORDS,
-    interval=EVERY,
+    _ADDED_UP,
+    interval=SELDOM,
 )
 
 SUCCEEDING = Group(
@@ -180,7 +184,6 @@ SUCCEEDING = Group(
             name="AirflowDagNoSuccess",
             limit=Limit(
                 of=f"{_SINCE_SUCCESS} / {_LONGEST_PAUSE}",
-                team=True,
                 sign=">",
                 threshold=1.5,
                 # Of its last successes few may be older than a day: a night or a weekend for which nothing is due is

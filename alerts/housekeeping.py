@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .limit import Limit
-from .promql import HOUR, SLOWLY, known, of_dags
+from .promql import HOUR, SLOWLY, known
 from .rule import Group, Rule
 
 _RUNS = f"max by (cluster, dag_id, backfill_id, state) ({known('airflow_db_backfill_runs', 10)})"
@@ -20,7 +20,7 @@ HOUSEKEEPING = Group(
     (
         Rule(
             name="AirflowBackfillStuck",
-            expr=of_dags(
+            found=(
                 f"sum by (cluster, dag_id, backfill_id) ({_RUNS})\n"
                 f"unless on (cluster, dag_id, backfill_id)\n{_AT_WORK}\n"
                 f"unless on (cluster, dag_id, backfill_id)\n{_PAUSED}"

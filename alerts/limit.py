@@ -34,21 +34,17 @@ class Limit:
     sign: Literal[">", ">=", "<", "<="]
     threshold: float
     unit: Unit = "number"
-    team: bool = False
-    """Whether the alert has the label `team` of its DAG, where that is known."""
     also: str = ""
     """What follows the comparison: `and on (…) …`, `unless on (…) …`."""
     overrides: tuple[Override, ...] = ()
     """The first that matches decides."""
 
     def promql(self, by: tuple[str, ...]) -> str:
-        """Return the rule's expression, whose labels are `by`."""
+        """Return the rule's expression, whose labels are `by`; of a team, only where an override may ask for it."""
         compared = f"({self.of}) {self.sign} {_number(self.threshold)}"
         if self.overrides:
             compared = self._with_overrides(by)
-        whole = f"{compared}\n{self.also}" if self.also else compared
-        # Few are beyond it: it costs the less to ask for the team afterwards, which no override has asked for.
-        return of_dags(whole) if self.team and not self.overrides else whole
+        return f"{compared}\n{self.also}" if self.also else compared
 
     def text(self) -> str:
         """The threshold as it is written in windsock.yaml."""
@@ -56,7 +52,7 @@ class Limit:
 
     def _with_overrides(self, by: tuple[str, ...]) -> str:
         """Each series is told which threshold is its own by a label, which exists for this comparison alone."""
-        of = of_dags(self.of) if self.team else self.of
+        of = of_dags(self.of) if "team" in by else self.of
         for number, one in reversed([*enumerate(self.overrides)]):
             # The last that is applied stays.
             of = f'label_replace({of}, "{_LABEL}", "{number}", "{one.label}", "{_escaped(one.pattern)}")'

@@ -11,7 +11,7 @@ from __future__ import annotations
 from windsock.settings.units import format_duration
 
 from .limit import Limit
-from .promql import DAG, SLOWLY, by_dag, growth, known, of_dags
+from .promql import DAG, SLOWLY, by_dag, growth, known
 from .record import Record
 from .rule import Group, Rule
 
@@ -111,7 +111,7 @@ def _burns(rate: int, long: str, short: str, failures: int) -> Limit:
     """
     failing = f"{by_dag('airflow_db_dag_consecutive_failures')} > 0 unless on ({_BY}) {_FAILED}{short}"
     return Limit(
-        of=of_dags(_burn(long)),
+        of=_burn(long),
         sign=">",
         threshold=rate,
         also=f"and on ({_BY}) {_number(long)} >= {failures}\n"

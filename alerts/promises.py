@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from .promql import DAG, EVERY, by_dag, of_dags, of_this
+from .promql import DAG, EVERY, by_dag, of_this
 from .rule import Group, Rule
 
 
 def _holds(metric: str, value: int) -> str:
     """DAGs of which a gauge says that."""
-    return of_dags(f"{by_dag(metric)} == {value}")
+    return f"{by_dag(metric)} == {value}"
 
 
 _LATE = "airflow_db_dag_expected_late_seconds"
@@ -19,7 +19,7 @@ PROMISES = Group(
         Rule(
             # No `for`: the exporter itself needs more to begin than to go on.
             name="AirflowFinishAtRisk",
-            expr=_holds("airflow_db_dag_finish_at_risk", 1),
+            found=_holds("airflow_db_dag_finish_at_risk", 1),
             severity="warning",
             by=DAG,
             summary="{{ $labels.dag_id }} is likely to be late"
@@ -31,7 +31,7 @@ PROMISES = Group(
         ),
         Rule(
             name="AirflowFinishMissed",
-            expr=_holds("airflow_db_dag_finish_by_missed", 1),
+            found=_holds("airflow_db_dag_finish_by_missed", 1),
             # The run that ends at last ends the risk, too: Alertmanager does not tell that end while this goes on.
             keep="2m",
             severity="warning",
@@ -42,7 +42,7 @@ PROMISES = Group(
         ),
         Rule(
             name="AirflowDataStale",
-            expr=_holds("airflow_db_dag_fresh", 0),
+            found=_holds("airflow_db_dag_fresh", 0),
             severity="warning",
             by=DAG,
             summary="{{ $labels.dag_id }} has not succeeded for longer than promised",

@@ -21,6 +21,8 @@ SCRAPE = 60
 as well: what a rule calls a minute ago is a sample that old, however many came since."""
 EVERY = format_duration(SCRAPE)
 """How often a group is evaluated that records steps: each of them is one scrape's."""
+SELDOM = format_duration(2 * SCRAPE)
+"""The same of what adds up many of these steps, and of what reads that."""
 SLOWLY = format_duration(3 * SCRAPE)
 """The same of what changes by the hour: less than the five minutes for which Prometheus shows a value."""
 HOUR, DAY = 60, 24 * 60
@@ -62,17 +64,13 @@ TEAMS = "cluster_dag_id_team:airflow_dag:group"
 """What is recorded of a DAG's team: 1 for each DAG of which INFO says something, with its team where that is known."""
 
 
-def of_its_team(expr: str) -> str:
-    """Return `expr`, which is by cluster and DAG, with the label `team` of the DAG, where it is known."""
-    return f"({expr})\n  * on (cluster, dag_id) group_left (team) {TEAMS}"
-
-
 def of_dags(expr: str) -> str:
     """Return `expr`, which is by cluster and DAG, with the label `team` where it is known; no DAG is lost.
 
     One that is new waits until its team is recorded: else it would be told to all, and once more to its team.
     """
-    return f"{of_its_team(expr)}\nor on (cluster, dag_id)\n({expr})\nunless on (cluster, dag_id)\n{known(INFO)}"
+    team = f"({expr})\n  * on (cluster, dag_id) group_left (team) {TEAMS}"
+    return f"{team}\nor on (cluster, dag_id)\n({expr})\nunless on (cluster, dag_id)\n{known(INFO)}"
 
 
 def by_dag(gauge: str) -> str:

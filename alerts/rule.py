@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from windsock import links
 from windsock.events import ALERTNAMES
+
+from .promql import of_dags
+from .record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,7 +20,6 @@ if TYPE_CHECKING:
     from windsock.settings.formats import Severity
 
     from .limit import Limit
-    from .record import Record
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,10 @@ class Rule:
     summary: str
     description: str
     expr: str = ""
-    """PromQL; where there is a `limit`, what that says."""
+    """PromQL; where there is a `limit`, what that says; where something is `found`, that with the team of its DAG."""
+    found: str = ""
+    """PromQL by DAG of what the alert is about: recorded, since few DAGs are found, and asking whose they are reads it
+    twice."""
     limit: Limit | None = None
     """The value that is compared, where the rule has a threshold that can be tuned."""
     by: tuple[str, ...] = ("cluster",)
@@ -47,7 +53,22 @@ class Rule:
         if self.name in ALERTNAMES:
             raise ValueError(f"{self.name} is the name of an alert event: no rule may use it")
         if self.limit is not None:
-            object.__setattr__(self, "expr", self.limit.promql(self.by))
+            # What is tuned by team asks for it itself.
+            found = "team" in self.by and not self.limit.overrides
+            object.__setattr__(self, "found" if found else "expr", self.limit.promql(self.by))
+            if not found:
+                object.__setattr__(self, "found", "")
+        if self.found:
+            object.__setattr__(self, "expr", of_dags(self.records[0].name))
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """What is recorded for this alert alone."""
+        if not self.found:
+            return ()
+        level = "_".join(label for label in self.by if label != "team")
+        name = re.sub(r"(?<=.)(?=[A-Z])", "_", self.name).lower()
+        return (Record(f"{level}:{name}:found", self.found),)
 
     def annotations(self, config: Links) -> dict[str, str]:
         """The texts, and a link to the runbook and to the dashboard where their base URLs are configured."""
@@ -92,9 +113,15 @@ class Group:
 
     name: str
     rules: Sequence[Rule]
-    records: Sequence[Record] = ()
+    shared: Sequence[Record] = ()
+    """What is recorded for several alerts, or for none."""
     interval: str = ""
     """How often; "": as often as Prometheus evaluates rules."""
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """All that is recorded, in the order of its evaluation."""
+        return (*self.shared, *(record for rule in self.rules for record in rule.records))
 
     def render(self, config: Links) -> dict[str, Any]:
         """One element of a rule file's `groups`."""

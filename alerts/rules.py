@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from .assets import ASSETS
-from .capacity import CAPACITY
+from .capacity import CAPACITY, READY
 from .delivery import DELIVERY
-from .finishing import FINISHING, SUCCEEDING
+from .finishing import FAILING, FINISHING, SUCCEEDING
 from .housekeeping import HOUSEKEEPING
 from .intake import INTAKE
 from .monitors import MONITORS
 from .objectives import BUDGETS, OBJECTIVES
-from .panels import PANELS
 from .parsing import PARSING
 from .promises import PROMISES
 from .promql import CLUSTERS, DAY, RECONCILED, TARGETS, growth, known
@@ -83,12 +82,14 @@ _WINDSOCK = (
 
 GROUPS = (
     FINISHING,
+    FAILING,
     SUCCEEDING,
     SCHEDULING,
     RUNS,
     PARSING,
     TRIGGERING,
     CAPACITY,
+    READY,
     HOUSEKEEPING,
     ASSETS,
     PROMISES,
@@ -99,6 +100,5 @@ GROUPS = (
     DELIVERY,
     MONITORS,
     Group("windsock", _WINDSOCK),
-    PANELS,
 )
 RULES = tuple(rule for group in GROUPS for rule in group.rules)

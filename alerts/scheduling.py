@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .limit import Limit
-from .promql import CLUSTERS, DAG, DAY, EVERY, TARGETS, by_dag, growth, known, window
+from .promql import CLUSTERS, DAG, DAY, SLOWLY, TARGETS, by_dag, growth, known, window
 from .record import Record
 from .rule import Group, Rule
 
@@ -124,7 +124,6 @@ RUNS = Group(
             # Where one is active it may be that the next has to wait for it.
             limit=Limit(
                 of=by_dag("airflow_db_dag_schedule_lag_seconds"),
-                team=True,
                 sign=">",
                 threshold=900,
                 unit="seconds",
@@ -140,7 +139,6 @@ RUNS = Group(
             name="AirflowDagRunNotStarting",
             limit=Limit(
                 of=by_dag('airflow_db_dag_run_oldest_age_seconds{state="queued"}'),
-                team=True,
                 sign=">",
                 threshold=900,
                 unit="seconds",
@@ -154,5 +152,5 @@ RUNS = Group(
             description="No run of the DAG is running that it could wait for, and the DAG is not paused.",
         ),
     ),
-    interval=EVERY,
+    interval=SLOWLY,
 )

@@ -50,7 +50,7 @@ def _rules(group: Group, asked: Mapping[str, RuleTuning], problems: list[str]) -
 
 def _tuned(rule: Rule, tuning: RuleTuning, problems: list[str]) -> Rule:
     # What has no threshold is always beyond this one.
-    limit = rule.limit or Limit(of=rule.expr, sign=">=", threshold=-math.inf)
+    limit = rule.limit or Limit(of=rule.found or rule.expr, sign=">=", threshold=-math.inf)
     for_all = _threshold(rule, "", tuning, limit.threshold, problems)
     severity = tuning.severity or rule.severity
     overrides: list[Override] = []

@@ -21,17 +21,25 @@ _ALL = "../generated/rules.yml"
 
 def needed(rules: dict[str, Any], alert: str) -> dict[str, Any]:
     """Return a file of rules with nothing but the alert and the records that it reads, in their groups and order."""
-    groups: list[dict[str, Any]] = []
-    read = ""
-    for group in reversed(rules["groups"]):
-        kept: list[dict[str, Any]] = []
-        for rule in reversed(group["rules"]):
-            if rule.get("alert") == alert or ("record" in rule and rule["record"] in read):
-                kept.insert(0, rule)
-                read += rule["expr"]
-        if kept:
-            groups.insert(0, {**group, "rules": kept})
-    return {**rules, "groups": groups}
+    records = {rule["record"] for group in rules["groups"] for rule in group["rules"] if "record" in rule}
+
+    def kept(names: set[str]) -> list[dict[str, Any]]:
+        every = (
+            {**group, "rules": [rule for rule in group["rules"] if _name(rule) in names]} for group in rules["groups"]
+        )
+        return [group for group in every if group["rules"]]
+
+    names: set[str] = set()
+    more = {alert}
+    while more - names:
+        names |= more
+        read = "".join(rule["expr"] for group in kept(names) for rule in group["rules"])
+        more = {name for name in records if name in read}
+    return {**rules, "groups": kept(names)}
+
+
+def _name(rule: dict[str, Any]) -> str:
+    return str(rule.get("alert") or rule["record"])
 
 
 def write(rules: str, folder: Path) -> list[Path]:

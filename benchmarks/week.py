@@ -17,6 +17,7 @@ import argparse
 import json
 import math
 import random
+import re
 import struct
 import sys
 import time
@@ -226,15 +227,16 @@ def fill(url: str, dags: list[Dag]) -> int:
     return count
 
 
-def fired(url: str, rule: dict[str, Any]) -> list[str]:
-    """Whom the alert would have fired of, and when first."""
-    query = {"query": rule["expr"], "start": BEGIN + HOUR, "end": END - STEP, "step": STEP, "timeout": "30m"}
+def fired(url: str, rule: dict[str, Any], found: dict[str, str]) -> list[str]:
+    """Whom the alert would have fired of, and when first; `found` is what is recorded for single alerts."""
+    expr = re.sub(r"\w+:\w+:found", lambda record: found[record[0]], rule["expr"])
+    query = {"query": expr, "start": BEGIN + HOUR, "end": END - STEP, "step": STEP, "timeout": "30m"}
     body = urllib.parse.urlencode(query).encode()
     with urllib.request.urlopen(f"{url}/api/v1/query_range", body, timeout=1800) as answer:
-        found = json.loads(answer.read())["data"]["result"]
+        answered = json.loads(answer.read())["data"]["result"]
     needed = int(parse_duration(rule.get("for", "0s")) // STEP) + 1
     lines = []
-    for series in found:
+    for series in answered:
         times = [at for at, _ in series["values"]]
         for _, group in groupby(enumerate(times), key=lambda one: one[1] - one[0] * STEP):
             together = [at for _, at in group]
@@ -255,6 +257,7 @@ def main() -> None:
     runs = sum(BEGIN <= run.due < END for dag in dags for run in dag.runs)
     groups = yaml.safe_load(build.files(Settings())[build.RULES])["groups"]
     rules = [rule for group in groups for rule in group["rules"] if rule.get("alert") not in (None, "Watchdog")]
+    found = {rule["record"]: rule["expr"] for group in groups for rule in group["rules"] if "record" in rule}
     version = PROMETHEUS.oldest if options.oldest else PROMETHEUS.current
     wrong = 0
     with filled.prometheus(version) as (url, _):
@@ -265,7 +268,7 @@ def main() -> None:
             flush=True,
         )
         for rule in rules:
-            lines = fired(url, rule)
+            lines = fired(url, rule, found)
             wrong += len(lines)
             for line in lines[:SHOWN]:
                 print(f"{rule['alert']}: {line}", flush=True)

@@ -62,11 +62,6 @@ def worst(expr: str, by: str = "cluster, dag_id", rows: int = ROWS) -> str:
     return f"topk({rows}, max by ({by}) ({expr}))"
 
 
-def recorded(bucket: str) -> str:
-    """What a rule makes of a histogram that has a series for each DAG: too many to add up at each look."""
-    return f"cluster_instance_le:{bucket}:sum"
-
-
 def quantile(q: float, *buckets: str, by: str = "", window: str = "$__rate_interval") -> str:
     """A quantile of the first histogram that there is, of each series of `by`."""
     over = "increase" if window == "$__range" else "rate"

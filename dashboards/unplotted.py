@@ -13,6 +13,7 @@ _LINEAGE = "of OpenLineage's receiver, which few have; docs/openlineage.md says 
 _LOADING = "time of loading code at the start of each process; no on-call decision rests on it"
 
 UNPLOTTED = {
+    "airflow_db_dag_tries_finished_total": "for rules, where Airflow does not say it; task_instances_finished has all",
     "airflow_local_task_job_prolonged_heartbeat_failure_total": _OLD,
     "airflow_local_task_job_task_exit_total": _OLD,
     "airflow_ti_failures_total": _TWICE,

@@ -61,10 +61,10 @@ class Parts:
             "down": f"{collector.where}: can't be read{_because(collector.failing())}; last read{ago or ': never'}",
         }[collector.status()]
 
-    def start(self, learn: Callable[[str], None]) -> None:
-        """Let them work; `learn` is told the id of each DAG."""
+    def start(self, learn: Callable[[str], None], told: Callable[[], bool]) -> None:
+        """Let them work; `learn` is told the id of each DAG, and `told` says whether Airflow says how tries end."""
         if self.collector is not None:
-            self.collector.learn = learn
+            self.collector.learn, self.collector.told = learn, told
             self.collector.start()
         if self.reconciler is not None:
             self.reconciler.start()

@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 
 _STUCK_AFTER = 10.0
 _METRICS_SHOWN = 50
+_TRIES = "airflow_dag_tries_finished_total"
 
 
 class Pipeline:
@@ -121,7 +122,7 @@ class Pipeline:
             self._ingest.sums.skip()
         self._receiver.relay = self._relay(exporter)
         self._receiver.start()
-        self.parts.start(self.translator.ids.learn)
+        self.parts.start(self.translator.ids.learn, lambda: _TRIES in self.store.families)
 
     def stop(self) -> None:
         """End all of it, and write the state down."""

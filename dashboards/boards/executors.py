@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from windsock.dashboards.panels import BAD, GOOD, IDLE, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query
-from windsock.dashboards.sources import STUCK, quantile, quantiles, recorded
+from windsock.dashboards.sources import STUCK, quantile, quantiles
 
 _EXECUTORS = ("kubernetes", "batch", "ecs", "lambda")
 
@@ -55,7 +55,7 @@ def executor_panels() -> list[Panel]:
                 'max by (state) (airflow_db_task_instance_oldest_age_seconds{state=~"scheduled|queued"})', "{{state}}"
             ),
             *quantiles(
-                recorded("airflow_db_task_instance_queue_wait_seconds_bucket"),
+                "airflow_db_queue_wait_seconds_bucket",
                 "airflow_queue_queued_duration_seconds_bucket",
                 prefix="wait ",
             ),

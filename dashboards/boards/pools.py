@@ -10,7 +10,7 @@ from windsock.dashboards.boards.executors import oldest_queued
 from windsock.dashboards.links import CELL, dag_links
 from windsock.dashboards.panels import BAD, FROM_ONE_BAD, GOOD, IDLE, WARN, Panel, stat, timeseries
 from windsock.dashboards.queries import Query, first
-from windsock.dashboards.sources import ROWS, quantiles, recorded, worst
+from windsock.dashboards.sources import ROWS, quantiles, worst
 from windsock.dashboards.tables import Column, table
 from windsock.dashboards.variables import POOL, QUEUE
 
@@ -164,7 +164,7 @@ def _queues() -> list[Panel]:
                 "slot p95 {{queue}}",
             ),
             *quantiles(
-                recorded("airflow_db_task_instance_queue_wait_seconds_bucket"),
+                "airflow_db_queue_wait_seconds_bucket",
                 "airflow_queue_queued_duration_seconds_bucket",
                 prefix="worker ",
             ),

@@ -76,6 +76,8 @@ class Collector:
         """Held for a pass, and by whoever uses the session after it."""
         self.learn: Callable[[str], None] = lambda _: None
         """Told the id of each DAG."""
+        self.told: Callable[[], bool] = lambda: False
+        """Whether Airflow itself says how tries end."""
         self.times: dict[str, float] = {}
         """Seconds of each query in the last pass."""
         self.statements: dict[str, int] = {}
@@ -272,6 +274,7 @@ class Collector:
             self._route,
             inquiry.since if inquiry is not None else now,
             inquiry.watched if inquiry is not None else (),
+            told=self.told(),
         )
 
     def _choose(self, inquiry: Inquiry | None, *, everything: bool, lately: bool) -> list[Query]:

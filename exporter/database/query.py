@@ -45,6 +45,8 @@ class Pass:
     """Missed deadlines from then on are looked for."""
     watched: Collection[int] = ()
     """Ids of runs that are looked at whatever their state is."""
+    told: bool = False
+    """Whether Airflow itself says how tries end."""
     done: set[str] = field(default_factory=set)
     """Queries that succeeded in this pass."""
     reconnected: bool = False

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -21,7 +19,6 @@ from real.waiting import until
 
 from windsock import catalog
 from windsock.dashboards import build
-from windsock.dashboards.queries import metric as read
 from windsock.dashboards.targets import panels as panels_of
 from windsock.parts import PROMETHEUS
 
@@ -29,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-RECORDED = r"\bcluster_\w+:\w+:sum\b"
 RANGE = 600
 STEP = 30
 SAMPLES = 41
@@ -210,7 +206,6 @@ def _samples() -> Iterator[str]:
             for index in range(SAMPLES - 10 if metric.family in LATELY else 0, SAMPLES):
                 at = END - (SAMPLES - 1 - index) * STEP
                 yield from _lines(metric, text, index * growth(metric.family, labels), at)
-    yield from _recorded()
     for index in range(SAMPLES):
         at = END - (SAMPLES - 1 - index) * STEP
         yield f"up{{{common}}} 1 {at}"
@@ -219,24 +214,6 @@ def _samples() -> Iterator[str]:
         for name, value in BUDGET.items():
             of = 'cluster="prod",dag_id="orders",objective="success"'
             yield f"cluster_dag_id_objective:airflow_db_dag_objective_ratio:{name}{{{of}}} {value} {at}"
-
-
-def _recorded() -> Iterator[str]:
-    """What rules make of the metrics of one exporter, as far as a panel reads it."""
-    common = 'cluster="prod",instance="exporter:9102"'
-    for name in sorted({found for text in build.files().values() for found in re.findall(RECORDED, text)}):
-        metric = read(name)
-        for kept in _combinations(
-            metric.family, tuple(one for one in metric.labels if f"_{one}" in name.split(":")[0])
-        ):
-            text = ",".join([common, *(f'{label}="{value}"' for label, value in kept.items())])
-            for index, bound in itertools.product(range(SAMPLES), (*metric.buckets, "+Inf")):
-                at = END - (SAMPLES - 1 - index) * STEP
-                if metric.kind == "counter":
-                    yield f"{name}{{{text}}} {index * growth(metric.family, kept)} {at}"
-                else:
-                    count = index if bound == "+Inf" or bound >= metric.buckets[2] else 0
-                    yield f'{name}{{{text},le="{bound}"}} {count} {at}'
 
 
 def _lines(metric: catalog.Metric, labels: str, count: int, at: int) -> Iterator[str]:

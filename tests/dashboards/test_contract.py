@@ -9,13 +9,9 @@ import promql_parser as promql
 import pytest
 
 from windsock import catalog
-from windsock.alerts.panels import PANELS
 from windsock.dashboards.queries import Query, provenance
-from windsock.dashboards.targets import filled, values
-from windsock.dashboards.targets import targets as written
-from windsock.settings.units import parse_duration
 
-from .conftest import BUDGET, CUSTOM, RECORDED, interpolate
+from .conftest import BUDGET, CUSTOM, interpolate
 
 SCRAPE = {"cluster", "instance", "job"}
 FROM_PROMETHEUS = {
@@ -32,9 +28,6 @@ def exposed() -> dict[str, set[str]]:
         suffixes = HISTOGRAM if metric.kind == "histogram" else {"": set()}
         for suffix, extra in suffixes.items():
             names[metric.family + suffix] = {*metric.labels, *extra, *SCRAPE}
-        bucket = f"{metric.family}_bucket"
-        names[f"cluster_instance_le:{bucket}:sum"] = {"cluster", "instance", "le"}
-        names[f"cluster_instance_queue_le:{bucket}:sum"] = {"cluster", "instance", "queue", "le"}
     for name in BUDGET:
         recorded = f"cluster_dag_id_objective:airflow_db_dag_objective_ratio:{name}"
         names[recorded] = {"cluster", "dag_id", "objective"}
@@ -176,18 +169,3 @@ def test_a_metric_that_no_version_sends_is_named_as_such(monkeypatch):
     metric = SimpleNamespace(family="airflow_x", name="x", source="statsd", versions=(), kind="gauge", labels=())
     monkeypatch.setattr(catalog, "by_family", lambda: {"airflow_x": metric})
     assert provenance([Query("airflow_x")]) == "StatsD `x`: Airflow none."
-
-
-def test_a_window_holds_two_values_of_what_rules_record(boards):
-    # With one there is no growth: a line would be empty, or not, by when the rules happen to be evaluated.
-    every = parse_duration(PANELS.interval)
-    found = [
-        (target, re.findall(RECORDED + r"\{[^}]*\}\[(\d+)s\]", filled(target, values(board), 900, scrape=5)))
-        for board in boards.values()
-        for target in written(board)
-        if re.search(RECORDED, target.expr)
-    ]
-    assert found
-    for target, windows in found:
-        assert windows, target
-        assert all(int(window) >= 2 * every for window in windows), target

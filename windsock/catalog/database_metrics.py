@@ -71,7 +71,7 @@ DB_METRICS: tuple[Row, ...] = (
     ),
     _gauge(
         "dag_run_usual_ratio",
-        "Age of the DAG's oldest running run, divided by its usual run time.",
+        "Age of the DAG's oldest running run, divided by its usual run time; 0 for ten minutes after the last.",
         "dag_id",
     ),
     _gauge(
@@ -148,6 +148,11 @@ DB_METRICS: tuple[Row, ...] = (
         "seconds",
     ),
     _counter("task_instances_finished", "Task instances that finished, by state.", "dag_id state"),
+    _counter(
+        "dag_tries_finished",
+        "Task instances that succeeded or failed, for as long as nothing has said to the exporter how tries end.",
+        "dag_id state",
+    ),
     _histogram(
         "task_instance_duration",
         "Time from start to end of task instances that succeeded or failed.",
@@ -160,6 +165,7 @@ DB_METRICS: tuple[Row, ...] = (
         "dag_id",
         DELAY,
     ),
+    _histogram("queue_wait", "Time from queued to start of the task instances of all DAGs.", "", DELAY),
     # capacity
     _gauge(
         "executor_task_instances", "Task instances queued or running, by executor and queue.", "executor queue state"

@@ -100,6 +100,10 @@ class Sweep(Query):
         yield from ()
 
 
+_OVER = 600
+"""Seconds for which it is said that a run is over: what is not there may be there again after a restart."""
+
+
 class PastRuns(Query):
     """Last success, last state, failures in a row, usual run time, and the oldest running run against it."""
 
@@ -202,10 +206,14 @@ class PastRuns(Query):
         for run in look.facts.active:
             if run.state == "running":
                 oldest[run.dag_id] = max(oldest.get(run.dag_id, 0), look.age(run.start))
-        for dag_id, age in oldest.items():
+        for dag_id in look.facts.dags:
             past = look.facts.history.dags.get(dag_id)
-            if dag_id in look.facts.dags and past is not None and past.usual:
-                yield "airflow_db_dag_run_usual_ratio", labels(dag_id=dag_id), age / past.usual
+            if past is None or not past.usual:
+                continue
+            if dag_id in oldest:
+                yield "airflow_db_dag_run_usual_ratio", labels(dag_id=dag_id), oldest[dag_id] / past.usual
+            elif past.last.end is not None and look.age(past.last.end) < _OVER:
+                yield "airflow_db_dag_run_usual_ratio", labels(dag_id=dag_id), 0
 
     @staticmethod
     def _statement(look: Pass, dag_ids: Sequence[str]) -> sa.sql.Executable:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _LATE = 300.0
 """A task instance's end is written by another machine's clock, and committed later."""
+_WAIT, _WAIT_OF_ALL = "airflow_db_task_instance_queue_wait_seconds", "airflow_db_queue_wait_seconds"
 _TIMED = frozenset({"success", "failed"})
 _COLUMNS = (
     "dag_id",
@@ -166,11 +167,14 @@ class Finished(Query):
             return False
         found = labels(dag_id=dag_id, state=state)
         look.snapshot.count("airflow_db_task_instances_finished_total", found)
+        if state in _TIMED and not look.told:
+            # What rules read in its place: a series that is not there costs them nothing.
+            look.snapshot.count("airflow_db_dag_tries_finished_total", found)
         if state in _TIMED and start is not None and end is not None:
             look.snapshot.observe("airflow_db_task_instance_duration_seconds", found, max(0.0, end - start))
             since = moment(queued)
             # A task instance that comes back from its trigger is queued again, and keeps its start.
             if since is not None and since <= start:
-                wait = "airflow_db_task_instance_queue_wait_seconds"
-                look.snapshot.observe(wait, labels(dag_id=dag_id), start - since)
+                for wait, of in ((_WAIT, labels(dag_id=dag_id)), (_WAIT_OF_ALL, labels())):
+                    look.snapshot.observe(wait, of, start - since)
         return False

@@ -120,6 +120,8 @@ def test_each_finish_is_counted_once_whatever_happens_between_two_passes(databas
         airflow.pass_by()
     clock(airflow.now)
     eye = look(database.url)
+    told = seed % 2 == 1
+    eye.collector.told = lambda: told
     assert counted(eye(everything=True)) == {}  # what was finished before does not count
     airflow.book.clear()
     airflow.seconds.clear()
@@ -129,6 +131,12 @@ def test_each_finish_is_counted_once_whatever_happens_between_two_passes(databas
         found = eye(everything=True)
     assert sum(airflow.book.values()) > 20
     assert counted(found) == dict(airflow.book)
+    for (what, dag_id, state), number in airflow.book.items():
+        if what == "task_instances":
+            tries = found.get(f'airflow_db_dag_tries_finished_total{{dag_id="{dag_id}",state="{state}"}}', 0)
+            assert tries == (number if state in ("success", "failed") and not told else 0)
+    waits = found.get("airflow_db_queue_wait_seconds_sum", 0)
+    assert waits == pytest.approx(sum(airflow.seconds[f"wait {dag_id}"] for dag_id in "ab"), abs=0.1)
     for dag_id in "ab":
         waits = found.get(f'airflow_db_task_instance_queue_wait_seconds_sum{{dag_id="{dag_id}"}}', 0)
         assert waits == pytest.approx(airflow.seconds[f"wait {dag_id}"], abs=0.1)
