@@ -3,7 +3,7 @@
 A module of its own: a callback has nothing of the rest built.
 """
 
-from __future__ import annotations
+# Annotations are values in this module: pydantic would compile each text, in each callback's process.
 
 from pydantic import Field
 
