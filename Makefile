@@ -57,11 +57,12 @@ environments: .venv/installed
 shipping: test-programs $(AIRFLOW)/installed
 	@$(BIN)/windsock up --prepare --logs
 
-# So are the newest programs that tests of rules and routes take.
+# So are the newest programs and servers that tests take.
 tools: test-programs .venv/installed
-	@$(BIN)/python tests/real/programs.py promtool amtool alertmanager statsd_exporter
+	@$(BIN)/python tests/real/programs.py promtool prometheus amtool alertmanager statsd_exporter helm kubeconform
+	@PYTHONPATH=tests $(BIN)/python -m real.elasticsearch
 
-current: test-programs .venv/installed ## Build the newest Prometheus, Alertmanager, VictoriaMetrics and statsd_exporter; the matrix takes them
+current: test-programs .venv/installed ## Build the newest Prometheus, Alertmanager, VictoriaMetrics, Thanos and statsd_exporter; the matrix takes them
 	@$(BIN)/python tests/real/programs.py
 	@echo "Next: make matrix"
 
@@ -81,6 +82,7 @@ check: .venv/installed $(AIRFLOW)/installed docs ## Lint, types, the pages, and 
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy benchmarks
 	@$(BIN)/python scripts/catalog.py $(AIRFLOW)/bin/python --check
 	@$(BIN)/windsock alerts build --check
 	@$(BIN)/windsock dashboards build --check

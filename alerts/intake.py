@@ -23,6 +23,15 @@ def _grown(counter: str, by: str, scrapes: int = _LATELY) -> str:
 _HEARD_ONCE = f"max_over_time(windsock_datagrams_total[{window(DAY)}]) > 0"
 _STANDS = f"{known('windsock_datagrams_total')} == {known('windsock_datagrams_total', ago=SILENT_SCRAPES)}"
 _LISTENED = f"min_over_time({TARGETS}[{window(SILENT_SCRAPES)}]) == 1"
+_BEATS = " or ".join(
+    known(f"airflow_{one}_heartbeat_total", DAY) for one in ("scheduler", "dag_processor", "triggerer")
+)
+_FOR_TASKS = (
+    f"{known('windsock_datagrams_total', DAY)}\n"
+    f"  unless on (cluster, instance) ({_BEATS})\n"
+    f"  and on (cluster) ({_BEATS})"
+)
+"""Exporters to which tasks alone send, while another one of the cluster hears what beats every five seconds."""
 
 _TOLD = (
     "callbacks.dead|database.down|database.query|exporter.errors|exporter.overflow|exporter.reload|statsd.drops|"
@@ -65,7 +74,8 @@ INTAKE = Group(
         ),
         Rule(
             name="WindsockSendersStopped",
-            expr=f"{_HEARD_ONCE}\nand {_STANDS}\nand on (cluster, instance) {_LISTENED}",
+            expr=f"{_HEARD_ONCE}\nand {_STANDS}\nand on (cluster, instance) {_LISTENED}\n"
+            f"unless on (cluster, instance) ({_FOR_TASKS})",
             # An exporter that starts anew has to listen first.
             keep="15m",
             severity="warning",

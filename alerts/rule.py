@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from windsock.settings import Links
-    from windsock.settings.matching import Severity
+    from windsock.settings.formats import Severity
 
     from .limit import Limit
 

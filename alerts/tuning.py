@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from windsock.settings import Settings
     from windsock.settings.alerts import RuleTuning, Tuned
-    from windsock.settings.matching import Severity
+    from windsock.settings.formats import Severity
 
     from .limit import Unit
     from .rule import Group, Rule

@@ -131,7 +131,7 @@ class Cluster:
 
     def whole(self, asked: Node) -> bool:
         health = asked.ask("GET", "_cluster/health?timeout=1s&master_timeout=1s")
-        return health.get("status") == "green" and health["number_of_nodes"] == len(self.nodes)
+        return bool(health.get("status") == "green" and health["number_of_nodes"] == len(self.nodes))
 
     def node(self, which: str) -> Node:
         """The one that has this part now."""

@@ -97,7 +97,7 @@ def measure(options: argparse.Namespace, folder: Path, servers: contextlib.ExitS
     print(f"Airflow {options.airflow}, {options.instances} instances failed within {time.time() - started:.0f} s")
     end = time.monotonic() + AFTER
     while time.monotonic() < end:
-        command = [airflow.place / "bin" / "windsock", "notify", "flush"]
+        command: list[str | Path] = [airflow.place / "bin" / "windsock", "notify", "flush"]
         subprocess.run(command, env=variables, capture_output=True, check=False)
         time.sleep(5)
     messages = sorted(inbox.messages(), key=lambda message: message.received_at)

@@ -130,8 +130,8 @@ def install() -> None:
     print(f"installing Airflow {NEWEST} and three providers into", HOME.relative_to(ROOT))
     subprocess.run([uv, "venv", "--quiet", "--clear", HOME], check=True)
     packages = [f"apache-airflow-providers-{name}" for name in PROVIDERS]
-    command = [uv, "pip", "install", "--quiet", "--python", PYTHON, "--requirement", pinned, *packages]
-    subprocess.run(command, check=True)
+    install: list[str | Path] = [uv, "pip", "install", "--quiet", "--python", PYTHON, "--requirement", pinned]
+    subprocess.run([*install, *packages], check=True)
     done.touch()
 
 
@@ -239,7 +239,7 @@ def measure(which: str, at: dict[str, str], patience: float) -> dict[str, Any]:
 
 def median(results: list[dict[str, Any]], what: str, clock: int) -> float:
     """Milliseconds; clock 0 is the wall's, 1 the CPU's."""
-    return statistics.median(result[what][clock] for result in results) * 1000
+    return statistics.median(float(result[what][clock]) for result in results) * 1000
 
 
 def main() -> None:
@@ -271,14 +271,14 @@ def main() -> None:
         }
         for which in dict.fromkeys(name for pair in PAIRS for name in pair if name):
             results = [measure(which, healthy, options.patience) for _ in range(options.runs)]
-            stuck = measure(which, silent, options.patience)
+            hung = measure(which, silent, options.patience)
             figures[which] = {
                 "import_cpu_ms": median(results, "import", 1),
                 "import_ms": median(results, "import", 0),
                 "run_cpu_ms": median(results, "run", 1),
                 "run_ms": median(results, "run", 0),
-                "hanging_s": stuck["run"][0],
-                "hanging_ended": stuck["problem"] != "still waiting",
+                "hanging_s": hung["run"][0],
+                "hanging_ended": hung["problem"] != "still waiting",
                 "both_cpu_ms": median(results, "import", 1) + median(results, "run", 1),
                 "problem": results[-1]["problem"],
             }

@@ -24,14 +24,13 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from real import programs
+from real import programs, remote_write
 
 from windsock import catalog
 from windsock.airflow.versions import NEWEST
@@ -113,30 +112,13 @@ class Row:
     cpu: dict[int, float] = field(default_factory=dict)
 
 
-def varint(number: int) -> bytes:
-    out = bytearray()
-    while number > 127:
-        out.append(number & 127 | 128)
-        number >>= 7
-    out.append(number)
-    return bytes(out)
-
-
-def part(number: int, content: bytes) -> bytes:
-    return bytes([number << 3 | 2]) + varint(len(content)) + content
-
-
-def encoded(labels: dict[str, str]) -> bytes:
-    return b"".join(part(1, part(1, name.encode()) + part(2, value.encode())) for name, value in sorted(labels.items()))
-
-
 def samples(kind: str, pace: int, begin: int, end: int, every: int) -> bytes:
     """Protobuf of what one pattern is in this time. A counter grows by `pace` every five minutes."""
     out = bytearray()
     for at in range(begin, end, every):
         passed = at - (END - DAY)
         value = pace * (passed // 300) if kind == "counter" else 1 + passed // every * pace % 7
-        out += part(2, b"\x09" + struct.pack("<d", value) + b"\x10" + varint(at * 1000))
+        out += remote_write.part(2, b"\x09" + struct.pack("<d", value) + b"\x10" + remote_write.varint(at * 1000))
     return bytes(out)
 
 
@@ -171,10 +153,10 @@ def combinations(metric: str, labels: tuple[str, ...], dags: int, tasks: int) ->
 def series(read: set[str], dags: int, tasks: int, of_one: Container[str] = ()) -> Iterator[Series]:
     """The series of all metrics that are read, as Prometheus has them after a scrape; `of_one` are read of one DAG."""
     common = {"cluster": "prod", "instance": "exporter:9102", "job": "windsock"}
-    yield Series(encoded({"__name__": "up", **common}), "gauge", 0)
+    yield Series(remote_write.labels({"__name__": "up", **common}), "gauge", 0)
     for number in range(5):
         firing = {"alertname": f"Alert{number}", "alertstate": "firing", "severity": "warning", "cluster": "prod"}
-        yield Series(encoded({"__name__": "ALERTS", **firing}), "gauge", 0)
+        yield Series(remote_write.labels({"__name__": "ALERTS", **firing}), "gauge", 0)
     for family, metric in catalog.by_family().items():
         used = {name for name in read if name == family or name.removeprefix(family) in ("_bucket", "_sum", "_count")}
         if not used or not metric.emitted_by(NEWEST) or family.startswith((*OTHER_EXECUTORS, UNTOLD)):
@@ -184,16 +166,16 @@ def series(read: set[str], dags: int, tasks: int, of_one: Container[str] = ()) -
             other = labels.get("dag_id", ONE["dag_id"]) != ONE["dag_id"]
             if metric.kind != "histogram":
                 sparse = other and family in of_one
-                yield Series(encoded({"__name__": family, **common, **labels}), metric.kind, pace, sparse)
+                yield Series(remote_write.labels({"__name__": family, **common, **labels}), metric.kind, pace, sparse)
                 continue
             for index, bound in enumerate((*metric.buckets, "+Inf") if f"{family}_bucket" in used else ()):
                 le = {"__name__": f"{family}_bucket", "le": str(bound)}
                 sparse = other and f"{family}_bucket" in of_one
-                yield Series(encoded({**common, **labels, **le}), "counter", pace * index, sparse)
+                yield Series(remote_write.labels({**common, **labels, **le}), "counter", pace * index, sparse)
             for name in sorted(used & {f"{family}_sum", f"{family}_count"}):
                 sparse = other and name in of_one
                 whole = {"__name__": name, **common, **labels}
-                yield Series(encoded(whole), "counter", pace * len(metric.buckets), sparse)
+                yield Series(remote_write.labels(whole), "counter", pace * len(metric.buckets), sparse)
     yield from recorded(read, common, dags)
 
 
@@ -209,7 +191,9 @@ def recorded(read: set[str], common: dict[str, str], dags: int) -> Iterator[Seri
             base = {key: value for key, value in common.items() if key in kept}
             for index, bound in enumerate(bounds):
                 le = {"le": bound} if bound else {}
-                yield Series(encoded({"__name__": name, **base, **labels, **le}), "counter", (1 + number % 3) * index)
+                yield Series(
+                    remote_write.labels({"__name__": name, **base, **labels, **le}), "counter", (1 + number % 3) * index
+                )
 
 
 def fill(url: str, read: set[str], of_one: set[str], options: argparse.Namespace) -> tuple[int, int]:
@@ -226,25 +210,14 @@ def fill(url: str, read: set[str], of_one: set[str], options: argparse.Namespace
                 step = BLOCK if one.sparse else options.every
                 if pattern not in patterns:
                     patterns[pattern] = samples(one.kind, one.pace, begin, end, step)
-                body += part(1, one.labels + patterns[pattern])
+                body += remote_write.part(1, one.labels + patterns[pattern])
                 sent += len(range(begin, end, step))
-            write(url, bytes(body))
+            try:
+                remote_write.write(url + remote_write.PATH, bytes(body))
+            except remote_write.RefusedError as error:
+                sys.exit(str(error))
         print(f"  {(begin - END + DAY) // HOUR:2} h, {sent:,} samples", file=sys.stderr)
     return len(every), sent
-
-
-def write(url: str, body: bytes) -> None:
-    # Snappy of one literal: nothing is compressed.
-    packed = varint(len(body)) + b"\xfc" + struct.pack("<I", len(body) - 1) + body
-    headers = {
-        "Content-Encoding": "snappy",
-        "Content-Type": "application/x-protobuf",
-        "X-Prometheus-Remote-Write-Version": "0.1.0",
-    }
-    try:
-        urllib.request.urlopen(urllib.request.Request(f"{url}/api/v1/write", packed, headers), timeout=300).read()
-    except urllib.error.HTTPError as error:
-        sys.exit(f"remote write: {error.code} {error.read()[:300]!r}")
 
 
 @contextlib.contextmanager

@@ -5,12 +5,15 @@
 A capture of Airflow has all that a run of one DAG sends. A real exporter gets it whenever one of `dags` DAGs runs, each
 of them `runs` times a day, with timers that differ; every 15 s of that time it is scraped. What it exposed becomes
 blocks of two hours, as a running Prometheus writes them (`promtool tsdb create-blocks-from openmetrics`), and then
-blocks of six, which it makes of them first. Prints bytes of both for a sample.
+blocks of six, which it makes of them first. Prints bytes of both for a sample, and of what a real Prometheus has on
+its disk of three hours that are in no block yet: its write-ahead log, and the chunks of its head. It gets each scrape
+as one request of remote write, which it stores as it stores a scrape.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import random
 import re
@@ -31,10 +34,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
-from real import programs
+from real import history, programs, remote_write
+from real.prometheus import Prometheus
+from real.waiting import until
 
 DAY, HOUR, EVERY = 86_400, 3600, 15
-BLOCK, COMPACTED = 2 * HOUR, "6h"
+BLOCK, COMPACTED, HEAD = 2 * HOUR, "6h", 3 * HOUR
 BEGIN = 1_790_000_000 // (24 * HOUR) * 24 * HOUR
 TIMER = re.compile(rb":([\d.]+)\|ms")
 
@@ -84,8 +89,8 @@ def write(folder: Path, contender: Contender, dags: int, runs: int, hours: float
 def blocks(promtool: Path, files: list[Path], place: Path, *flags: str) -> tuple[int, int, int]:
     """Samples, bytes of chunks, and bytes of the index, over all blocks that are made of these files."""
     for file in files:
-        command = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", *flags, file, place]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        command: list[str | Path] = [promtool, "tsdb", "create-blocks-from", "openmetrics", "--quiet", *flags]
+        subprocess.run([*command, file, place], check=True, stdout=subprocess.DEVNULL)
     samples = chunks = index = 0
     for meta in place.glob("*/meta.json"):
         stats = json.loads(meta.read_text())["stats"]
@@ -93,6 +98,43 @@ def blocks(promtool: Path, files: list[Path], place: Path, *flags: str) -> tuple
         chunks += sum(file.stat().st_size for file in (meta.parent / "chunks").iterdir())
         index += (meta.parent / "index").stat().st_size
     return samples, chunks, index
+
+
+def ahead(files: list[Path]) -> tuple[int, int, int]:
+    """Samples of the first three hours, and bytes of the log and of the head's chunks."""
+    target = {"cluster": "prod", "instance": "exporter:9102", "job": "windsock"}
+    samples, known = 0, dict[str, bytes]()
+    server = Prometheus(program=str(programs.current("prometheus")))
+    try:
+        for stamp, lines in itertools.groupby(_lines(files), lambda line: line.rpartition(" ")[2]):
+            if int(stamp) - BEGIN >= HEAD:
+                break
+            body = bytearray()
+            for line in lines:
+                series, value, _ = line.rsplit(" ", 2)
+                if series not in known:
+                    known[series] = remote_write.labels({**next(history.samples(f"{series} 0"))[0], **target})
+                body += remote_write.part(1, known[series] + remote_write.sample(float(value), int(stamp)))
+                samples += 1
+            remote_write.write(f"{server.url}{remote_write.PATH}", bytes(body))
+        log = size(server.folder / "data" / "wal")
+        # Once a minute it writes the chunks of its head that are full.
+        until(lambda: size(server.folder / "data" / "chunks_head") > samples / 10)
+        head = size(server.folder / "data" / "chunks_head")
+    finally:
+        server.remove()
+    return samples, log, head
+
+
+def size(folder: Path) -> int:
+    """Bytes of its files."""
+    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+
+
+def _lines(files: list[Path]) -> Iterator[str]:
+    for file in files:
+        with file.open() as text:
+            yield from (line.rstrip("\n") for line in text if line[:1] != "#")
 
 
 def main() -> None:
@@ -118,6 +160,9 @@ def main() -> None:
                 each = f"{chunks / samples:.2f} of chunks, {index / samples:.2f} of the index"
                 said = f"{runs} runs a day, {number} blocks of {name}: {samples:,} samples"
                 print(f"{said}, {(chunks + index) / samples:.2f} bytes each: {each}", flush=True)
+            samples, log, head = ahead(files)
+            each = f"{log / samples:.2f} of the log, {head / samples:.2f} of the head's chunks"
+            print(f"{runs} runs a day, 3 h in no block: {samples:,} samples, {each}", flush=True)
 
 
 if __name__ == "__main__":

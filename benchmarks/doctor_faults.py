@@ -6,6 +6,7 @@ A fault is planted by a generator that yields the sections of windsock.yaml that
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import time
@@ -79,10 +80,10 @@ def fault(words: str, check: str, majors: str = "23") -> Callable[[Plant], Plant
     return keep
 
 
-def each(cases: dict[str, tuple[str, Any]], plant: Callable[[Stack, Any], Iterator[dict[str, Any]]]) -> None:
+def each(cases: dict[str, tuple[str, Any]], plant: Callable[..., Iterator[dict[str, Any]]]) -> None:
     """Put several of one kind into the list: by the words, the check and what `plant` is given."""
     for words, (check, given) in cases.items():
-        FAULTS.append(Fault(words, check, lambda stack, given=given: plant(stack, given)))
+        FAULTS.append(Fault(words, check, functools.partial(plant, given=given)))
 
 
 def sections(stack: Stack, given: Callable[[Stack], dict[str, Any]] | dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -94,7 +93,7 @@ each(
 def broken_prometheus(stack: Stack) -> Iterator[dict[str, Any]]:
     server = stack.installation.prometheus
     (server.folder / "prometheus.yml").write_text("rule_files: [\n")
-    server.process.send_signal(signal.SIGHUP)
+    server.reload()
     yield {}
     server.change()
 
@@ -162,7 +161,7 @@ def refusing(stack: Stack) -> Iterator[dict[str, Any]]:
     with another(stack) as server:
         file = server.folder / "alertmanager.yml"
         file.write_text(file.read_text().replace(stack.installation.messages.url, CLOSED))
-        server.process.send_signal(signal.SIGHUP)
+        server.reload()
         server.post({"labels": {"alertname": "A", "severity": "warning", "cluster": "prod"}})
         yield {"alertmanager": {"urls": [server.url]}}
 

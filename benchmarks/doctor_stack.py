@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -91,7 +90,7 @@ class Stack:
         server = self.installation.alertmanager
         before = (server.folder / "alertmanager.yml").read_text()
         (server.folder / "alertmanager.yml").write_text(text or yaml.safe_dump({**yaml.safe_load(before), **changes}))
-        server.process.send_signal(signal.SIGHUP)
+        server.reload()
         return before
 
     @property

@@ -139,8 +139,8 @@ def run(servers: list[Any], alertmanager: str, folder: Path, options: argparse.N
     for thread in threads:
         thread.join()
     print(f"{'engine':12}{'part':12}{'passes':>8}{'bad':>6}{'back after, s':>15}  said")
-    for (engine, part), one in ledgers.items():
-        print(f"{engine:12}{part:12}{one.passes:8}{one.bad:6}{one.longest:15.1f}  {' | '.join(sorted(one.problems))}")
+    for (engine, name), one in ledgers.items():
+        print(f"{engine:12}{name:12}{one.passes:8}{one.bad:6}{one.longest:15.1f}  {' | '.join(sorted(one.problems))}")
     return all(not one.broken_since and one.longest < _BACK_WITHIN for one in ledgers.values())
 
 

@@ -4,6 +4,8 @@ The hour is made up, from a seed: DAGs that fail and are reported, or not; an ex
 nobody made, a scheduler, a database and a Filebeat that are away. Each engine evaluates the generated rules at each
 minute, in simulated time: promtool in Prometheus' versions, vmalert-tool in VictoriaMetrics. There twice: each rule
 after what it reads, as in Prometheus, and as a running vmalert shows what rules record, with the next evaluation.
+Thanos has no such tool: a receiver gets the hour by remote write, minute by minute and from two replicas, a query is
+asked for each rule, in turn by each of its engines, and what that records is written beside it.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import collections
 import copy
+import functools
 import itertools
 import random
 import re
@@ -23,8 +26,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
-from real import engines
+from real import engines, history, remote_write, thanos
+from real.waiting import until
 
+from windsock import parts
 from windsock.alerts import build
 from windsock.settings import Settings
 
@@ -135,10 +140,12 @@ def played(engine: engines.Engine, rules: dict[str, Any], test: dict[str, Any]) 
         done = engine.run(engines.write(Path(folder), rules, test))
     # The watchdog fires always, and the test expects nothing: each minute is shown as a difference.
     for minute, shown in SHOWN.findall(done.stdout + done.stderr):
-        hours, minutes = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:0s)?", minute).groups(default="0")
+        hours, minutes = re.findall(r"(?:(\d+)h)?(?:(\d+)m)?(?:0s)?", minute)[0]
         for labels in ALERT.findall(shown):
             named = sorted(re.findall(r'(?:alertname|dag_id|instance|listener)="[^"]*"', labels))
-            firing[" ".join(value.partition("=")[2].strip('"') for value in named)].add(int(hours) * 60 + int(minutes))
+            firing[" ".join(value.partition("=")[2].strip('"') for value in named)].add(
+                int(hours or 0) * 60 + int(minutes or 0)
+            )
     if not firing["Watchdog"]:
         sys.exit(f"{engine} shows nothing:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
     return firing
@@ -156,10 +163,39 @@ def ways(common: list[dict[str, str]], by_dag: list[list[dict[str, str]]]) -> It
 
     for engine in (engines.OLDEST, engines.CURRENT):
         yield str(engine), engine, (rules, tests(TOGETHER, "promql_expr_test"))
-    every = [rule for group in rules["groups"] for rule in group["rules"]]
     whole = tests(len(by_dag), "metricsql_expr_test")
-    yield str(engines.VICTORIA), engines.VICTORIA, engines.for_victoriametrics(every, copy.deepcopy(whole))
+    yield str(engines.VICTORIA), engines.VICTORIA, engines.for_victoriametrics(rules, copy.deepcopy(whole))
     yield f"{engines.VICTORIA}, as it runs", engines.VICTORIA, (rules, whole)
+
+
+def shipped(engine: str, common: list[dict[str, str]], by_dag: list[list[dict[str, str]]]) -> Firing:
+    """The same in a Thanos, whose query takes this engine; each sample comes from two replicas."""
+    groups = yaml.safe_load(build.files(Settings())[build.RULES])["groups"]
+    rows = [(one["series"], one["values"].split()) for one in (*common, *itertools.chain(*by_dag))]
+    series = [({**next(history.samples(f"{name} 0"))[0]}, values) for name, values in rows]
+    begin = 1_790_000_000 // 3600 * 3600
+    firing: Firing = collections.defaultdict(set)
+    running = thanos.Thanos(engine)
+    try:
+        server = history.History(running.url, running.write, thanos.TENANT)
+        for minute in range(END + TAIL):
+            at = begin + minute * 60
+            now = [(labels, value(values[minute])) for labels, values in series if values[minute] != "_"]
+            for replica in "ab":
+                server.send(at, [({**labels, thanos.REPLICA: replica}, number) for labels, number in now])
+            if minute == 0:
+                until(functools.partial(server.query, "up", at))
+            for alert in server.evaluate(at, groups, at_once=False):
+                if minute >= RUN_UP:
+                    named = [alert[key] for key in ("alertname", "dag_id", "instance", "listener") if key in alert]
+                    firing[" ".join(named)].add(minute)
+    finally:
+        running.remove()
+    return firing
+
+
+def value(text: str) -> float:
+    return remote_write.STALE if text == "stale" else float(text)
 
 
 def changes(minutes: set[int]) -> list[int]:
@@ -176,9 +212,13 @@ def main() -> None:
     print(f"{len(common) + sum(map(len, by_dag))} series of {options.dags} DAGs, {HOUR} minutes, seed {options.seed}\n")
     first: Firing = {}
     print(f"{'':40} alerts  minutes  seconds  begins and ends of them, minutes later than in the first")
-    for name, engine, files in ways(common, by_dag):
+    plays = [(name, functools.partial(played, engine, *files)) for name, engine, files in ways(common, by_dag)]
+    for engine in ("prometheus", "thanos"):
+        name = f"Thanos {parts.THANOS.current}, its engine {engine}"
+        plays.append((name, functools.partial(shipped, engine, common, by_dag)))
+    for name, play in plays:
         begun = time.monotonic()
-        firing = played(engine, *files)
+        firing = play()
         took = time.monotonic() - begun
         first = first or firing
         later: collections.Counter[str] = collections.Counter()

@@ -98,7 +98,7 @@ def faults(bench: Bench) -> list[list[Fault]]:
                 "a pool is full",
                 "AirflowPoolStarving",
                 "",
-                lambda: (bench.flag("crowded"), bench.airflow.trigger("crowded"), None)[-1],
+                lambda: bench.run("crowded"),
                 lambda: bench.unflag("crowded"),
             ),
             Fault(
@@ -113,7 +113,7 @@ def faults(bench: Bench) -> list[list[Fault]]:
                 "6 % of the tasks fail, and are tried again",
                 "AirflowFailureRateHigh",
                 "shares",
-                lambda: (bench.flag("shares"), bench.airflow.trigger("shares"), None)[-1],
+                lambda: bench.run("shares"),
                 bench.pass_shares,
             ),
         ],

@@ -142,6 +142,11 @@ class Bench:
         """Let that go wrong from now on."""
         (self.wrong / name).touch()
 
+    def run(self, dag_id: str) -> None:
+        """Let that go wrong, in a run of the DAG of this name."""
+        self.flag(dag_id)
+        self.airflow.trigger(dag_id)
+
     def unflag(self, name: str) -> None:
         (self.wrong / name).unlink(missing_ok=True)
 
@@ -161,7 +166,7 @@ class Bench:
         """And the components that ended without it, as whoever supervises them does."""
         self.postgres.up()
         for name, process in tuple(self.airflow.processes.items()):
-            if process.poll() is not None:
+            if process.ended():
                 say(f"{name} had ended without its database")
                 self.airflow.stop(name)
                 self.airflow.start(name)
@@ -191,7 +196,7 @@ class Bench:
     def look(self) -> list[tuple[float, str]]:
         """The messages that have come since the last look."""
         url = f"{self.stack.addresses.url('inbox')}/api/messages"
-        answer = self.session.get(url, params={"since": self.seen, "platform": "slack"}, timeout=10).json()
+        answer = self.session.get(url, params={"since": str(self.seen), "platform": "slack"}, timeout=10).json()
         self.seen = answer["last"]
         found = [(one["received_at"], one["payload"]["attachments"][0]["title"]) for one in answer["messages"]]
         for at, title in found:

@@ -43,7 +43,7 @@ def old(bench: Bench, files: int) -> dict[str, object]:
         write(bench.logs, number, OLD)
     bench.filebeat.up()
     time.sleep(WAIT)
-    pid = bench.filebeat.process.pid
+    pid = bench.filebeat.pid
     before = cpu(pid)
     time.sleep(WAIT)
     used = (cpu(pid) - before) / WAIT
@@ -63,7 +63,7 @@ def opened(bench: Bench, files: int) -> dict[str, object]:
     bench.filebeat.up()
     begun, most, memory = time.monotonic(), 0, 0
     while bench.there() < files and time.monotonic() - begun < 900:
-        process = Path(f"/proc/{bench.filebeat.process.pid}")
+        process = Path(f"/proc/{bench.filebeat.pid}")
         most = max(most, len(list((process / "fd").iterdir())))
         memory = max(memory, int((process / "statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
         time.sleep(1)

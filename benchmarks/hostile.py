@@ -100,7 +100,7 @@ class Boundary:
 
     sound: tuple[bytes, ...]
     take: Callable[[bytes], Any]
-    refusal: type[Exception] | tuple[type[Exception], ...] = ()
+    refusal: tuple[type[Exception], ...] = ()
 
 
 def line(_: Path) -> Boundary:
@@ -116,7 +116,8 @@ def line(_: Path) -> Boundary:
     return Boundary(tuple(one for one in lines if one), feed)
 
 
-def state(_: Path) -> Boundary:
+def state(folder: Path) -> Boundary:
+    del folder
     store = SeriesStore(Budget(Budgets()))
     translator = Translator(catalog.statsd())
     ingest = Ingest(store, translator, OwnMetrics(), Expiry())
@@ -129,7 +130,7 @@ def state(_: Path) -> Boundary:
         digest = hashlib.sha256(data).hexdigest()
         saved.parse(json.dumps({**json.loads(head), "sha256": digest}).encode() + b"\n" + data)
 
-    return Boundary((body,), parse, ValueError)
+    return Boundary((body,), parse, (ValueError,))
 
 
 def in_file(name: str, sound: Any, read: Callable[[str], Any]) -> Callable[[Path], Boundary]:
@@ -138,7 +139,7 @@ def in_file(name: str, sound: Any, read: Callable[[str], Any]) -> Callable[[Path
             (folder / name).write_bytes(data)
             read(str(folder / name))
 
-        return Boundary((json.dumps(sound, indent=1).encode(),), take, WindsockError)
+        return Boundary((json.dumps(sound, indent=1).encode(),), take, (WindsockError,))
 
     return made
 
@@ -151,7 +152,7 @@ def decide(path: str) -> None:
 
 def entry(_: Path) -> Boundary:
     event = Event("AirflowTaskFailed", "c", "orders", "r", task_id="load", annotations={"summary": "s" * 300})
-    return Boundary((Entry("failed", event, (("slack", "#pay"),)).text().encode(), b"[]"), entry_of, ValueError)
+    return Boundary((Entry("failed", event, (("slack", "#pay"),)).text().encode(), b"[]"), entry_of, (ValueError,))
 
 
 def store_file(folder: Path) -> Boundary:
@@ -236,7 +237,7 @@ def measure(name: str, seconds: float, seed: int, answers: Any) -> None:
     with tempfile.TemporaryDirectory(prefix="windsock-hostile-") as folder:
         boundary = BOUNDARIES[name](Path(folder))
         count, worst, size, leaks = 0, 0.0, 0, set()
-        with contextlib.suppress(boundary.refusal):
+        with contextlib.suppress(*boundary.refusal):
             boundary.take(boundary.sound[0])  # what is imported once is no input's fault
         end = time.monotonic() + seconds
         for data in mutations(boundary.sound, random.Random(seed)):

@@ -23,6 +23,7 @@ import threading
 import time
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TextIO
 
 import yaml
 
@@ -73,7 +74,7 @@ class Bench:
             given = [sys.executable, "-m", "windsock", "logs", *command, "--config", str(folder / "windsock.yaml")]
             subprocess.run(given, check=True, stdout=subprocess.DEVNULL)
         self.filebeat = Filebeat(folder / "built", (folder / "built" / "filebeat.yml").read_text())
-        self.files: dict[str, object] = {}
+        self.files: dict[str, TextIO] = {}
         self.written = 0
 
     def write(self, count: int) -> None:
@@ -128,7 +129,7 @@ def steady(bench: Bench, rate: int, seconds: float) -> dict[str, object]:
     while bench.there() < TASKS + 1:
         time.sleep(0.2)
     first, moments, seen = bench.written, {}, []
-    pids = {"filebeat": bench.filebeat.process.pid, "elasticsearch": java(bench.server.process.pid)}
+    pids = {"filebeat": bench.filebeat.pid, "elasticsearch": java(bench.server.pid)}
     before = {name: cpu(pid) for name, pid in pids.items()}
     stop = threading.Event()
 
@@ -200,7 +201,7 @@ def killed(bench: Bench, lines: int, kills: int, full: float) -> dict[str, objec
         bench.server.up()
         told.append("elasticsearch")
     if full:
-        fill(bench.server.data, full)
+        fill(bench.server.folder / "state" / "data", full)
         end = time.monotonic() + 120
         while bench.server.ask("GET", "_cluster/health").get("status") not in {"yellow", "green"}:
             if time.monotonic() > end:

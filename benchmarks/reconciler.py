@@ -152,7 +152,7 @@ class Watch:
                 time.sleep(0.2)
                 continue
             labels = [alert["labels"] for alert in found if alert["labels"]["alertname"] in EVENT]
-            self.firing = {tuple(one.get(name, "") for name in NAMES) for one in labels}  # type: ignore[misc]
+            self.firing = {tuple(one.get(name, "") for name in NAMES) for one in labels}
             for key in self.firing:
                 self.first.setdefault(key, time.time())
             time.sleep(0.2)

@@ -20,6 +20,9 @@ from typing import Any
 
 import yaml
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from real import remote_write
+
 import dashboards as filled
 from windsock.alerts import build
 from windsock.dashboards import promql
@@ -53,8 +56,8 @@ def fill(url: str, read: set[str], options: argparse.Namespace) -> int:
                 if pattern not in patterns:
                     until = min(begin + PIECE, end + options.every)
                     patterns[pattern] = filled.samples(*pattern, begin, until, options.every)
-                body += filled.part(1, one.labels + patterns[pattern])
-            filled.write(url, bytes(body))
+                body += remote_write.part(1, one.labels + patterns[pattern])
+            remote_write.write(url + remote_write.PATH, bytes(body))
         print(f"  {(end - begin) // 60} min to go", file=sys.stderr)
     return len(every)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
 import shutil
 import socket
@@ -63,7 +64,7 @@ def run(airflow: Airflow, count: int) -> dict[str, int]:
     runs = {f"orders_{number:02}": "" for number in range(count)}
     for dag_id in runs:
         # Tasks that start leave its API little time.
-        runs[dag_id] = airflow.wait(lambda dag_id=dag_id: airflow.trigger(dag_id), 300, f"a run of {dag_id}")
+        runs[dag_id] = airflow.wait(functools.partial(airflow.trigger, dag_id), 300, f"a run of {dag_id}")
     ends = [airflow.finish(dag_id, run_id, 900) for dag_id, run_id in runs.items()]
     return {state: ends.count(state) for state in set(ends)}
 

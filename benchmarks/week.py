@@ -18,7 +18,6 @@ import json
 import math
 import random
 import re
-import struct
 import sys
 import time
 import urllib.parse
@@ -28,9 +27,13 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+from real import remote_write
 
 import dashboards as filled
 from windsock.alerts import build
@@ -205,14 +208,13 @@ def send(url: str, found: list[tuple[Name, float, float]]) -> None:
     """Send samples of a time that is short enough, the series in any order."""
     of: dict[Name, bytearray] = defaultdict(bytearray)
     for name, at, value in found:
-        sample = b"\x09" + struct.pack("<d", value) + b"\x10" + filled.varint(int(at) * 1000)
-        of[name] += filled.part(2, sample)
+        of[name] += remote_write.sample(value, int(at))
     rows = list(of.items())
     for first in range(0, len(rows), filled.BATCH):
         body = bytearray()
         for name, samples in rows[first : first + filled.BATCH]:
-            body += filled.part(1, filled.encoded(dict(name)) + samples)
-        filled.write(url, bytes(body))
+            body += remote_write.part(1, remote_write.labels(dict(name)) + samples)
+        remote_write.write(url + remote_write.PATH, bytes(body))
 
 
 def fill(url: str, dags: list[Dag]) -> int:

@@ -24,7 +24,7 @@ import time
 import urllib.request
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
@@ -65,7 +65,8 @@ def place(version: str) -> Path | None:
 
 
 def variables(statsd: int, otlp: int | None = None) -> dict[str, str]:
-    metrics = {"STATSD_ON": True, "STATSD_HOST": "127.0.0.1", "STATSD_PORT": statsd, "STATSD_INFLUXDB_ENABLED": True}
+    metrics: dict[str, Any] = {"STATSD_ON": True, "STATSD_HOST": "127.0.0.1", "STATSD_PORT": statsd}
+    metrics["STATSD_INFLUXDB_ENABLED"] = True
     sdk = {}
     if otlp is not None:
         metrics = {"OTEL_ON": True}

@@ -18,11 +18,11 @@ def new_id() -> str:
     return os.urandom(16).hex()
 
 
-_ID = re.compile("[0-9a-f]{32}")
+_ID = "[0-9a-f]{32}"
 """What `new_id` returns: it is part of a file's name and of a mail's header."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)  # nobody prints one, and each method costs a callback time
 class Entry:
     """One thing to tell, and to whom."""
 
@@ -58,6 +58,6 @@ def entry_of(text: str | bytes) -> Entry:
     entry = record.parse(Entry, text)
     if not entry.pending:
         raise ValueError("no entry of the spool: nobody is to be told")
-    if not _ID.fullmatch(entry.id):
+    if not re.fullmatch(_ID, entry.id):
         raise ValueError("no entry of the spool: its id is none of ours")
     return entry

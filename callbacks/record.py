@@ -36,7 +36,7 @@ def content(path: Path, most: int = LARGEST) -> bytes:
 
 
 def parse(kind: type[_Kind], text: str | bytes) -> _Kind:
-    """Return the dataclass `kind` that `text`, which is JSON, holds. Raises ValueError."""
+    """Return the dataclass, or the named tuple, `kind` that `text`, which is JSON, holds. Raises ValueError."""
     try:
         found: _Kind = _read(kind, json.loads(text, parse_constant=_refuse))
     except (TypeError, KeyError, RecursionError) as error:
@@ -52,7 +52,7 @@ def _read(kind: Any, value: Any) -> Any:
     if origin is UnionType:
         (other,) = (part for part in parts if part is not NoneType)
         return None if value is None else _read(other, value)
-    if isinstance(kind, type) and is_dataclass(kind):
+    if isinstance(kind, type) and (is_dataclass(kind) or (issubclass(kind, tuple) and isinstance(value, dict))):
         types = _types(kind)
         return kind(**{name: _read(types[name], item) for name, item in _of(dict, value).items()})
     if origin in (dict, Mapping):

@@ -4,7 +4,8 @@
 
 A mark is written beside its place and renamed into it, so that many processes may write at once: the last one's stays.
 A success of a task that has none costs one look at the file system. Nothing here is needed to tell of a failure, so
-whatever can't be read or written is as if it were not there.
+whatever can't be read or written is as if it were not there. `place` is FOLDER where the caller has read the settings:
+without it windsock.yaml is read for it, which takes the longer the more teams it has.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 from windsock.events import DAG_RUN_FAILED, DATA_CHECK_FAILED, TASK_FAILED, TASK_RETRYING
@@ -39,8 +40,7 @@ _TRIES = 50
 """The same of failures: a second call for one of them comes soon."""
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """Unix times; 0: never."""
 
     run_id: str = ""
@@ -59,7 +59,7 @@ class Mark:
     resolved: float = 0.0
     """When a success ended the last failure."""
     successes: tuple[Success, ...] = ()
-    tries: Mapping[str, bool] = field(default_factory=dict)
+    tries: Mapping[str, bool] = MappingProxyType({})
     """The failures told of last, by `occurrence`, and whether they are known to have been delivered."""
 
     @property
@@ -68,54 +68,54 @@ class Mark:
         return self.failed > self.resolved
 
 
-def mark_failed(event: Event, *, told: bool = True) -> None:
+def mark_failed(event: Event, place: Path | None = None, *, told: bool = True) -> None:
     """Remember the failure that `event` tells of. Never raises."""
     now = time.time()
-    path = _path(event.cluster, *_key(event))
+    path = _of(event, place)
     before = _read(path)
     since = before.since if before.open else event.run_id
     runs = before.runs + (event.run_id != before.run_id) if before.open else 1
-    mark = replace(
-        before, run_id=event.run_id, since=since, runs=runs, due_at=event.annotations.get("due_at", ""), failed=now
+    mark = before._replace(
+        run_id=event.run_id, since=since, runs=runs, due_at=event.annotations.get("due_at", ""), failed=now
     )
     if told:
-        mark = replace(mark, told_retry=now) if event.alertname == TASK_RETRYING else replace(mark, told=now)
-        mark = replace(mark, tries=_with(mark.tries, event, delivered=False))
+        mark = mark._replace(told_retry=now) if event.alertname == TASK_RETRYING else mark._replace(told=now)
+        mark = mark._replace(tries=_with(mark.tries, event, delivered=False))
     _write(path, mark)
 
 
-def mark_delivered(event: Event) -> bool:
+def mark_delivered(event: Event, place: Path | None = None) -> bool:
     """Remember that somebody was told of the failure; whether that is news, and no second call. Never raises."""
-    path = _path(event.cluster, *_key(event))
+    path = _of(event, place)
     mark = _read(path)
     if mark.tries.get(occurrence.of(event)):
         return False
-    _write(path, replace(mark, tries=_with(mark.tries, event, delivered=True)))
+    _write(path, mark._replace(tries=_with(mark.tries, event, delivered=True)))
     return True
 
 
-def mark_resolved(event: Event) -> None:
+def mark_resolved(event: Event, place: Path | None = None) -> None:
     """Remember that whoever heard of the failures which `event` ends has heard of that too. Never raises."""
-    path = _path(event.cluster, *_key(event))
+    path = _of(event, place)
     mark, success = _read(path), successes.of(event, time.time())
     ended = success.ends(mark.run_id, {"due_at": mark.due_at}, mark.failed)
     kept = (*mark.successes, success)[-_SUCCESSES:]
-    _write(path, replace(mark, resolved=success.at if ended else mark.resolved, successes=kept))
+    _write(path, mark._replace(resolved=success.at if ended else mark.resolved, successes=kept))
 
 
-def last(event: Event) -> Mark:
+def last(event: Event, place: Path | None = None) -> Mark:
     """What this host remembers of the task, or of the DAG's runs, that `event` is about."""
-    return _read(_path(event.cluster, *_key(event)))
+    return _read(_of(event, place))
 
 
 def failed_before(cluster: str, dag_id: str, task_id: str | None) -> bool:
     """Whether the last outcome of this task that this host saw was a failure; `task_id` None: of the DAG's runs."""
-    return _read(_path(cluster, dag_id, task_id or "")).open
+    return _read(_path(_folder(cluster), dag_id, task_id or "")).open
 
 
 def check_failed_before(cluster: str, dag_id: str, task_id: str | None, check: str | None) -> bool:
     """The same of a check of data."""
-    return _read(_path(cluster, dag_id, task_id or "", DATA_CHECK_FAILED, check or "")).open
+    return _read(_path(_folder(cluster), dag_id, task_id or "", DATA_CHECK_FAILED, check or "")).open
 
 
 def waited_for(look: Callable[[], bool]) -> bool:
@@ -126,9 +126,9 @@ def waited_for(look: Callable[[], bool]) -> bool:
         return False
 
 
-def ended(event: Event, created: float) -> bool:
+def ended(event: Event, created: float, place: Path | None = None) -> bool:
     """Whether a success since the Unix time `created` has ended the failure that `event` told of then."""
-    successes = last(event).successes
+    successes = last(event, place).successes
     return any(one.at > created and one.ends(event.run_id, event.annotations, created) for one in successes)
 
 
@@ -166,9 +166,17 @@ def _key(event: Event) -> tuple[str, ...]:
     return place if event.alertname in (TASK_FAILED, TASK_RETRYING, DAG_RUN_FAILED) else (*place, *own)
 
 
-def _path(cluster: str, *key: str) -> Path:
+def _of(event: Event, place: Path | None) -> Path:
+    return _path(place or _folder(event.cluster), *_key(event))
+
+
+def _folder(cluster: str) -> Path:
+    return folder.of(here().folder, cluster)
+
+
+def _path(place: Path, *key: str) -> Path:
     name = hashlib.sha256("\0".join(key).encode(errors="replace")).hexdigest()[:32]
-    return folder.of(here().folder, cluster) / "marks" / f"{name}.json"
+    return place / "marks" / f"{name}.json"
 
 
 def _read(path: Path) -> Mark:
@@ -184,8 +192,7 @@ def _believed(mark: Mark) -> Mark:
     if not clock.is_ahead(latest):
         return mark
     clock.complain(f"what this host remembers of the run {mark.run_id}", latest)
-    return replace(
-        mark,
+    return mark._replace(
         failed=clock.believed(mark.failed),
         told=0.0 if clock.is_ahead(mark.told) else mark.told,
         told_retry=0.0 if clock.is_ahead(mark.told_retry) else mark.told_retry,
@@ -208,7 +215,7 @@ def _write(path: Path, mark: Mark) -> None:
 
     with contextlib.suppress(OSError):
         private(path.parent)
-        replace_file(path, json.dumps(asdict(mark)))
+        replace_file(path, json.dumps({**mark._asdict(), "tries": dict(mark.tries)}))
         _prune(path.parent)
 
 

@@ -16,6 +16,7 @@ from .options import DEFAULT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
     from windsock.events import Event
     from windsock.settings import Settings
@@ -143,26 +144,27 @@ def _left(budget: float, now: float) -> float:
 
 
 def _act(outcome: Outcome, settings: Settings, options: Options, deadline: float) -> Delivery:
-    from . import delivery  # noqa: PLC0415  it brings the HTTP client
+    from . import delivery, spool  # noqa: PLC0415  they bring the HTTP client
     from .event import build  # noqa: PLC0415
 
+    place = spool.folder(settings)
     event = build(outcome, settings, options)
     choice = delivery.Choice(options.channels, options.template)
     seconds = (deadline - time.monotonic()) * _REMEMBERING
     if outcome.kind == "success" or outcome.passed:
         result = delivery.resolve(event, settings, deadline, choice)
         if not result.problem:
-            _unless_it_hangs(lambda: recovery.mark_resolved(event), seconds)
+            _unless_it_hangs(lambda: recovery.mark_resolved(event, place), seconds)
             _unless_it_hangs(lambda: delivery.flush(settings, deadline, _REPLAYED), deadline - time.monotonic())
         return result._replace(counts=False)
-    why = _unless_it_hangs(lambda: withheld(outcome, event, options), seconds) or ""
+    why = _unless_it_hangs(lambda: withheld(outcome, event, options, place), seconds) or ""
     # Before it is sent: a process that is killed while it sends has failed all the same.
-    _unless_it_hangs(lambda: recovery.mark_failed(event, told=not why), seconds)
+    _unless_it_hangs(lambda: recovery.mark_failed(event, place, told=not why), seconds)
     if why:
         return delivery.Delivery(_WITHHELD, why)
     result = delivery.deliver(event, settings, deadline, choice)
     if not result.problem:
-        news = _unless_it_hangs(lambda: recovery.mark_delivered(event), seconds)
+        news = _unless_it_hangs(lambda: recovery.mark_delivered(event, place), seconds)
         result = result._replace(counts=news is not False)
         _unless_it_hangs(lambda: delivery.flush(settings, deadline, _REPLAYED), deadline - time.monotonic())
     return result
@@ -176,7 +178,7 @@ def _unless_it_hangs(work: Callable[[], _Result], seconds: float) -> _Result | N
         return None
 
 
-def withheld(outcome: Outcome, event: Event, options: Options) -> str:
+def withheld(outcome: Outcome, event: Event, options: Options, place: Path | None = None) -> str:
     """Why the author wants nothing to be told of this one; empty where it is told."""
     after = options.only_after_retries
     if outcome.kind == "retry" and after is True:
@@ -185,7 +187,7 @@ def withheld(outcome: Outcome, event: Event, options: Options) -> str:
         return f"only_after_retries={after}, and this was try {outcome.try_number}"
     if not options.only_on_state_change and not options.seconds:
         return ""
-    mark = recovery.last(event)
+    mark = recovery.last(event, place)
     if options.only_on_state_change and mark.open and mark.since != outcome.run_id:
         return f"only_on_state_change, and {mark.since} had failed before it"
     age = time.time() - (max(mark.told, mark.told_retry) if outcome.kind == "retry" else mark.told)

@@ -68,8 +68,9 @@ def build(config: Path | None, out: Path, form: str, folder: str | None, *, chec
     try:
         if check:
             _check(texts, out)
-        else:
-            write(texts, out)
+            click.echo(f"{out}: up to date")
+            return
+        write(texts, out)
     except OSError as error:
         raise WindsockError(f"{error.filename}: can't be written: {error.strerror}") from None
     for name in texts:

@@ -13,8 +13,6 @@ from windsock.exceptions import SettingsError
 from windsock.settings import sources
 
 from . import parts
-from .celery import broker
-from .compat import file as mapping_file
 from .series.metrics import metrics
 from .web import access
 
@@ -78,10 +76,14 @@ def check(settings: Settings, origin: Sequence[str]) -> Iterator[str]:
     if exporter.web.config_file is not None:
         yield f"{exporter.web.config_file}: good: {access.read(exporter.web.config_file)}"
     if exporter.mapping_config is not None:
+        from .compat import file as mapping_file  # noqa: PLC0415  only where there is one
+
         mapping = mapping_file.load(exporter.mapping_config)
         yield f"{exporter.mapping_config}: good: mappings: {len(mapping.mapping.rules)}"
         yield from (f"  {remark}" for remark in mapping.remarks)
     if exporter.celery.broker is not None:
+        from .celery import broker  # noqa: PLC0415  as above
+
         broker.address(exporter.celery)
         yield f"Celery's broker: queues {', '.join(exporter.celery.queues)}"
     if exporter.state_file is not None and not Path(exporter.state_file).absolute().parent.is_dir():

@@ -10,7 +10,6 @@ from typing_extensions import override
 from windsock.extras import MissingPackageError
 
 from . import systemd
-from .celery.broker import Broker
 from .pipeline import Pipeline
 from .process.worker import Worker
 from .web import findings
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from windsock.settings import Settings
 
+    from .celery.broker import Broker
     from .openlineage.server import LineageServer
     from .otlp.forward import Forward
     from .otlp.grpc_server import GrpcServer
@@ -49,7 +49,7 @@ class Service(Pipeline):
             self.grpc = self._grpc(settings, access)
             self.lineage = self._lineage(settings, access)
             self.forward = self._forward(settings)
-            self.broker = Broker(settings.exporter.celery, self.own) if settings.exporter.celery.broker else None
+            self.broker = self._broker(settings)
         except BaseException:
             self.close()
             raise
@@ -139,6 +139,13 @@ class Service(Pipeline):
         else:
             log.warning("exporter.openlineage.listen: nobody reads what is received: %s", self.parts.no_reconciler)
         return LineageServer(settings.exporter.openlineage, lineage, self.own, access)
+
+    def _broker(self, settings: Settings) -> Broker | None:
+        if not settings.exporter.celery.broker:
+            return None
+        from .celery.broker import Broker  # noqa: PLC0415  as above
+
+        return Broker(settings.exporter.celery, self.own)
 
     def _forward(self, settings: Settings) -> Forward | None:
         if settings.exporter.otlp.forward is None:

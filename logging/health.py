@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from windsock.airflow import configured
@@ -13,7 +13,7 @@ from windsock.settings.logs import Logs
 from windsock.settings.units import format_age
 
 from .elasticsearch import Elasticsearch, RefusedError
-from .mappings import FIELDS
+from .mappings import FIELDS, merged_after
 from .searches import indices
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _LATE = 900.0
 """Seconds: an Airflow that runs writes lines all the time."""
 _NOT_FOUND = 404
 _BLOCKS = {f"index.blocks.{name}" for name in ("read_only", "read_only_allow_delete", "write")}
+_MERGED = "index.blocks.write"
+"""What lifecycle sets of an index that it merges."""
 _DEFAULT_PATH = "dag_id={{ti.dag_id}}/run_id={{ti.run_id}}/task_id={{ti.task_id}}/attempt={{try_number}}.log"
 """Airflow's default for log_filename_template, but for spaces and the map index."""
 _PATH = re.compile(r"dag_id={{ti\.dag_id}}/run_id={{ti\.run_id}}/task_id={{ti\.task_id}}/.*attempt=.*\.log$")
@@ -133,6 +135,14 @@ def _template(server: Elasticsearch, index: str, looked_at: str) -> Iterator[Fin
         )
 
 
+def _begun(index: str) -> datetime:
+    """The first moment of an index' day; of one without a day, now."""
+    try:
+        return datetime.strptime(index.rpartition("-")[2], "%Y.%m.%d").replace(tzinfo=timezone.utc)
+    except ValueError:
+        return datetime.now(timezone.utc)
+
+
 def _blocked(server: Elasticsearch, settings: Settings, looked_at: str) -> Iterator[Finding]:
     """What may not be written to: Elasticsearch does so itself where its disk is nearly full."""
     path = f"{indices(settings)}/_settings/index.blocks.*?flat_settings=true&ignore_unavailable=true"
@@ -140,7 +150,12 @@ def _blocked(server: Elasticsearch, settings: Settings, looked_at: str) -> Itera
         name: sorted(key for key, value in one["settings"].items() if str(value).lower() == "true")
         for name, one in server.request("GET", path).items()
     }
-    blocked = sorted(name for name, keys in found.items() if set(keys) & _BLOCKS)
+    merged = datetime.now(timezone.utc) - timedelta(seconds=merged_after(settings))
+    blocked = sorted(
+        name
+        for name, keys in found.items()
+        if set(keys) & _BLOCKS - ({_MERGED} if settings.logs.lifecycle and _begun(name) <= merged else set())
+    )
     if blocked:
         yield Finding(
             "logs.blocked",

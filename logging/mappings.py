@@ -76,13 +76,20 @@ def files(settings: Settings) -> dict[str, dict[str, Any]]:
                     "max_result_window": 10_000,
                     "highlight.max_analyzed_offset": 500_000,
                     "sort.field": ["log_id", "offset"],
-                    **({"lifecycle.name": index} if logs.lifecycle else {}),
+                    **_first_tier(settings),
                 }
             }
         },
         f"_index_template/{index}": {
-            "index_patterns": [f"{index}-2*", f"{index}-undated"],
+            "index_patterns": [f"{index}-2*"],
             "priority": 500,
+            "composed_of": [f"{index}-mappings", f"{index}-settings"],
+            **({"template": {"settings": {"lifecycle.name": index}}} if logs.lifecycle else {}),
+        },
+        # Without lifecycle, under which an index takes no more lines one day: this one is there for ever.
+        f"_index_template/{index}-undated": {
+            "index_patterns": [f"{index}-undated"],
+            "priority": 501,
             "composed_of": [f"{index}-mappings", f"{index}-settings"],
         },
         # Takes anything: what is rejected here is tried for ever.
@@ -90,7 +97,7 @@ def files(settings: Settings) -> dict[str, dict[str, Any]]:
             "index_patterns": [f"{index}-rejected"],
             "priority": 501,
             "template": {
-                "settings": {"number_of_shards": 1, "number_of_replicas": logs.replicas},
+                "settings": {"number_of_shards": 1, "number_of_replicas": logs.replicas, **_first_tier(settings)},
                 "mappings": {
                     "dynamic": False,
                     "properties": {
@@ -109,26 +116,39 @@ def files(settings: Settings) -> dict[str, dict[str, Any]]:
 
 
 def template(settings: Settings) -> dict[str, Any]:
-    """One index template without components, for who can load one file only."""
+    """One index template without components, for who can load one file only; lines without a day come under it too."""
     made = files(settings)
     index = settings.logs.index
-    parts = [made[f"_component_template/{index}-{part}"]["template"] for part in ("settings", "mappings")]
-    whole = {key: value for key, value in made[f"_index_template/{index}"].items() if key != "composed_of"}
-    return {**whole, "template": {key: value for part in parts for key, value in part.items()}}
+    parts = {part: made[f"_component_template/{index}-{part}"]["template"][part] for part in ("settings", "mappings")}
+    if settings.logs.lifecycle:
+        parts["settings"] = {**parts["settings"], "lifecycle.name": index}
+    return {"index_patterns": [f"{index}-2*", f"{index}-undated"], "priority": 500, "template": parts}
 
 
 def lifecycle(settings: Settings) -> dict[str, Any]:
-    """Hot, warm, gone. No rollover: a line that is sent again after one would be there twice; a day is the bound."""
+    """Hot, warm, cold, gone. No rollover: a line that is sent again after one would be there twice; a day is the bound.
+
+    Lifecycle itself moves an index to the nodes of its phase (the action `migrate`, without its being named).
+    """
     logs = settings.logs
     phases: dict[str, Any] = {"hot": {"min_age": "0ms", "actions": {"set_priority": {"priority": 100}}}}
-    if logs.warm_after < logs.retention:
+    warm = merged_after(settings)
+    if warm < logs.retention:
         phases["warm"] = {
-            "min_age": _hours(logs.warm_after),
+            "min_age": _hours(warm),
             "actions": {"set_priority": {"priority": 50}, "forcemerge": {"max_num_segments": 1}},
         }
+    if logs.cold_after is not None and logs.cold_after < logs.retention:
+        cold = {"min_age": _hours(max(logs.cold_after, warm)), "actions": {"set_priority": {"priority": 0}}}
+        phases["cold"] = cold
     # A day's index is made when its first line arrives, at midnight UTC: its last line is a day younger.
     phases["delete"] = {"min_age": _hours(logs.retention + 86_400), "actions": {"delete": {}}}
     return {"policy": {"phases": phases}}
+
+
+def merged_after(settings: Settings) -> float:
+    """Seconds from a day's beginning until lifecycle may merge its index: who merges one lets nobody write to it."""
+    return max(settings.logs.warm_after, settings.logs.catch_up + 86_400)
 
 
 def api_keys(settings: Settings) -> dict[str, Any]:
@@ -143,6 +163,12 @@ def api_keys(settings: Settings) -> dict[str, Any]:
         "filebeat": key("filebeat", ["monitor"], ["create_doc", "auto_configure"]),
         "airflow": key("airflow", ["monitor"], ["read", "view_index_metadata"]),
     }
+
+
+def _first_tier(settings: Settings) -> dict[str, str]:
+    """Nodes without such a role are taken where there is none with it."""
+    tiers = {"routing.allocation.include._tier_preference": "data_hot,data_content"}
+    return tiers if settings.logs.tiers else {}
 
 
 def _hours(seconds: float) -> str:

@@ -29,7 +29,7 @@ _NUMBERS = {form: number for number, form in enumerate(FORMS)}
 def javascript(settings: Settings) -> str:
     """The constants that line.js masks with. Raises ValueError for a pattern that it can't say."""
     own = [_own(re.compile(pattern)) for pattern in settings.redaction.patterns]
-    looks = {"NAME": (NAME, "i"), "OPENING": (f"^(?:{OPENING.pattern})", "i"), "REST": (f"^(?:{REST.pattern})", "")}
+    looks = {"NAME": (NAME, "i"), "OPENING": (f"^(?:{OPENING})", "i"), "REST": (f"^(?:{REST})", "")}
     lines = [
         *(f"var {name} = {_expression(text, flags)};" for name, (text, flags) in looks.items()),
         f"var BEHIND = {BEHIND}, PIECE = {PIECE}, OVERLAP = {redaction.OVERLAP};",

@@ -33,6 +33,7 @@ NAV: dict[str, tuple[str, ...]] = {
         "managed.md",
         "celery.md",
         "sizing.md",
+        "remote-write.md",
         "security.md",
         "secrets.md",
     ),

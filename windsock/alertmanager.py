@@ -42,7 +42,7 @@ _LIMIT = 64 << 20
 _BUSY = "Limit of concurrent GET requests"
 """What Alertmanager answers at once where more ask than it has processors, eight at least, as they do in a storm."""
 _NO_ALERTS = "an answer that is no list of alerts: is that an Alertmanager?"
-_LATE = re.compile("^no answer within|[Tt]ime(out|d out)")
+_LATE = "^no answer within|[Tt]ime(out|d out)"
 """Where it takes what is posted and says nothing to who asks: those of whom it says so keep it from the others."""
 _PAUSE, _LONGEST = 0.05, 1.0
 """Seconds until it is asked again: twice as long each time, up to the second, and each sender chooses some of it."""
@@ -99,7 +99,7 @@ class Alertmanager:
         found = [answer for answer in answers.values() if not isinstance(answer, str)]
         if not found:
             problems = {url: problem for url, problem in answers.items() if isinstance(problem, str)}
-            busy = any(_BUSY in problem or _LATE.search(problem) for problem in problems.values())
+            busy = any(_BUSY in problem or re.search(_LATE, problem) for problem in problems.values())
             error = BusyError if busy else ConnectionError
             raise error("; ".join(f"{url}: {problem}" for url, problem in problems.items()))
         return [alert for answer in found for alert in answer]

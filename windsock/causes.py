@@ -22,14 +22,13 @@ _WORDS = {DEADLINE_MISSED: "a deadline was missed", TASK_SKIPPED: "a task was sk
 _SAYS_NOTHING = ("task_failure",)
 """Airflow's reason for a failed run that only repeats that it failed."""
 
-_BARE = re.compile(r"(?:[\w.]{1,100}:)?[\W_]{0,150}")
+# Texts, which `re` compiles, and keeps, where one is needed: a callback's process needs few of them.
+_BARE = r"(?:[\w.]{1,100}:)?[\W_]{0,150}"
 """Nothing but a type, as of `KeyError: 'price'`."""
-_PROGRAM = re.compile(
-    r"\b(?:exit(?:ed)? (?:with )?(?:code|status)|returned a failure|container failed)\b", re.IGNORECASE
-)
+_PROGRAM = r"(?i)\b(?:exit(?:ed)? (?:with )?(?:code|status)|returned a failure|container failed)\b"
 """That some program failed, which is no cause."""
 
-_EXCEPTION = re.compile(r"[A-Za-z_][\w.]{0,100}(?:Error|Exception|Timeout|Exit|Interrupt|Failure)\b(?::|$)")
+_EXCEPTION = r"[A-Za-z_][\w.]{0,100}(?:Error|Exception|Timeout|Exit|Interrupt|Failure)\b(?::|$)"
 _QUOTED = r"(?<!\w)'[^'\n]{0,200}'(?!\w)|\"[^\"\n]{0,200}\"|`[^`\n]{0,200}`"
 _URL = r"[a-z][a-z0-9+.-]{1,20}://\S+"
 _PATH = r"(?<![\w<])~?/[\w./%-]+"
@@ -37,8 +36,8 @@ _CLASS = r"[A-Za-z_]\w{0,60}(?:\.[A-Za-z_]\w{0,60}){0,9}\.[A-Z]\w{0,60}(?![\w.])
 _HOST = r"[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63}){1,9}(?::\d{1,5})?"
 _NUMBERED = r"[A-Za-z_-]{0,60}\d[\w:-]*"
 _OBJECT = r"<[^<>\n]{0,200}>"
-_DIFFERS = re.compile(rf"(?P<keep>{_CLASS})|{_QUOTED}|{_URL}|{_OBJECT}|{_PATH}|{_HOST}|{_NUMBERED}")
-_REPEATED = re.compile(rf"{_BLANK}(?:[\s,;:/=-]*{_BLANK})+")
+_DIFFERS = rf"(?P<keep>{_CLASS})|{_QUOTED}|{_URL}|{_OBJECT}|{_PATH}|{_HOST}|{_NUMBERED}"
+_REPEATED = rf"{_BLANK}(?:[\s,;:/=-]*{_BLANK})+"
 
 
 def of(alertname: str, annotations: Mapping[str, str]) -> str:
@@ -60,16 +59,16 @@ def fingerprint(text: str) -> str:
     name, colon, message = first.partition(": ")
     if not colon or " " in name:
         name, colon, message = "", "", first
-    plain = _DIFFERS.sub(lambda found: found["keep"] or _BLANK, message)
-    return line(f"{name}{colon}{_REPEATED.sub(_BLANK, plain)}", LIMIT)
+    plain = re.sub(_DIFFERS, lambda found: found["keep"] or _BLANK, message)
+    return line(f"{name}{colon}{re.sub(_REPEATED, _BLANK, plain)}", LIMIT)
 
 
 def is_vague(cause: str) -> bool:
     """Whether failures for different reasons say the same words: `KeyError: …`, a command's exit code."""
-    return _BARE.fullmatch(cause) is not None or _PROGRAM.search(cause) is not None
+    return re.fullmatch(_BARE, cause) is not None or re.search(_PROGRAM, cause) is not None
 
 
 def of_log(tail: str) -> str:
     """Return the last line of a log's end that begins as an exception does; empty where none does."""
     lines = [one.strip() for one in tail.splitlines()[-_LAST_LINES:]]
-    return next((one for one in reversed(lines) if _EXCEPTION.match(one)), "")
+    return next((one for one in reversed(lines) if re.match(_EXCEPTION, one)), "")

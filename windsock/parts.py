@@ -23,6 +23,7 @@ PROMETHEUS = Part("2.42.0", "3.16.0")
 ALERTMANAGER = Part("0.25.0", "0.35.0")
 """The oldest of both are Debian 12's."""
 VICTORIAMETRICS = Part("1.150.0", "1.150.0")
+THANOS = Part("0.42.5", "0.42.5")
 STATSD_EXPORTER = Part("0.31.0", "0.31.0")
 ELASTICSEARCH = Part("8.19.21", "9.2.8")
 FILEBEAT = Part("7.17.29", "8.19.21")

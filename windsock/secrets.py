@@ -17,14 +17,14 @@ from windsock.exceptions import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+_VARIABLE = r"\$\{(\w+)\}"
 _MOST_BYTES = 64 << 10
 """Of a file with a secret: a token or a URL, not what was named by mistake."""
 
 
 def value(reference: str, key: str, pick: Callable[[Any], str | None] = lambda found: found.password) -> str:
     """Return the secret; `pick` says which part of a connection it is. Raises SettingsError naming `key`."""
-    if _VARIABLE.fullmatch(reference):
+    if re.fullmatch(_VARIABLE, reference):
         return variable(reference, key)
     what = f"the connection {reference}, which {key} names,"
     try:
@@ -43,7 +43,7 @@ def variable(reference: str, key: str, environ: Mapping[str, str] = os.environ) 
 
     Where $VARIABLE is not set, $VARIABLE_FILE may name the file that has it, as containers are given secrets.
     """
-    match = _VARIABLE.fullmatch(reference)
+    match = re.fullmatch(_VARIABLE, reference)
     if match is None:
         raise SettingsError([f"expected ${{VARIABLE}} as {key}; connections are not read here"])
     name = match[1]
@@ -70,7 +70,7 @@ def _content(file: str, who: str) -> str:
 def filled(texts: Mapping[str, str], key: str, environ: Mapping[str, str] = os.environ) -> dict[str, str]:
     """Return `texts` with the variables' values in place of each `${VARIABLE}`. Raises SettingsError naming `key`."""
     return {
-        name: _VARIABLE.sub(lambda found, name=name: variable(found[0], f"{key}.{name}", environ), text)  # type: ignore[misc]
+        name: re.sub(_VARIABLE, lambda found, name=name: variable(found[0], f"{key}.{name}", environ), text)  # type: ignore[misc]
         for name, text in texts.items()
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from windsock.times import UTC
@@ -25,6 +26,7 @@ class DagFacts(NamedTuple):
     tags: tuple[str, ...] = ()
 
 
+@lru_cache(1000)  # an installation has few, and a pass over its database asks for each DAG
 def owners_of(text: str | None) -> tuple[str, ...]:
     """Airflow keeps a DAG's owners as one string: `data, airflow`."""
     return tuple(owner.strip() for owner in (text or "").split(",") if owner.strip())

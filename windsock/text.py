@@ -15,12 +15,13 @@ _WINDOW = 20_000
 """Characters that are searched for secrets; an exception may carry megabytes, and the task waits."""
 _MARGIN = 2000
 """Where the window cuts a secret in two, no pattern knows the rest: so much of the window's end is never shown."""
-_UNSEEN = re.compile(
+# Texts, which `re` compiles where one is needed: most are plain.
+_UNSEEN = (
     "\x1b\\[[0-9;?]{0,20}[ -/]?[@-~]"  # colours of a terminal
     "|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
     "|[\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]"  # what turns or hides the text behind it
 )
-_LONE = re.compile("[\ud800-\udfff]")
+_LONE = "[\ud800-\udfff]"
 """Halves of a character: no UTF-8 has them."""
 
 
@@ -46,7 +47,9 @@ def safe(text: str, limit: int = LIMIT) -> str:
 
 def clean(text: str) -> str:
     """Return `text` without characters that are not seen, or that make others look like something else."""
-    return _LONE.sub("\ufffd", _UNSEEN.sub("", text.replace("\r\n", "\n").replace("\r", "\n")))
+    if text.isascii() and text.replace("\n", "").isprintable():
+        return text
+    return re.sub(_LONE, "\ufffd", re.sub(_UNSEEN, "", text.replace("\r\n", "\n").replace("\r", "\n")))
 
 
 def shorten(text: str, limit: int) -> str:

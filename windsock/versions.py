@@ -12,8 +12,8 @@ ALERTMANAGER = parts.ALERTMANAGER.oldest.rpartition(".")[0]
 PROMETHEUS = parts.PROMETHEUS.oldest.rpartition(".")[0]
 """The oldest that are supported, as people say them: what is in force where nothing is said."""
 
-_SAID = re.compile(r"v?(\d+\.\d+(?:\.\d+)?)")
-_VERSION = re.compile(r"\d+\.\d+(\.\d+)?")
+_SAID = r"v?(\d+\.\d+(?:\.\d+)?)"
+_VERSION = r"\d+\.\d+(\.\d+)?"
 
 
 def at_least(version: str, wanted: str) -> bool:
@@ -28,10 +28,10 @@ def key(version: str) -> tuple[int, ...]:
 
 def is_version(text: str) -> bool:
     """Whether `text` is one as people write it: 0.35, 0.35.0."""
-    return _VERSION.fullmatch(text) is not None
+    return re.fullmatch(_VERSION, text) is not None
 
 
 def said(text: object) -> str | None:
     """`2.42.0` of what a server says of itself, such as `2.42.0+ds` or `v3.16.0-rc.0`; None: that is no version."""
-    match = _SAID.match(text) if isinstance(text, str) else None
+    match = re.match(_SAID, text) if isinstance(text, str) else None
     return match[1] if match else None

@@ -27,6 +27,8 @@ _DAY = 86_400
 _NEW = 60.0
 """Seconds: it learns of its targets and its Alertmanagers some seconds after it has begun to answer."""
 _RELOAD_FAILED = re.compile(r"^prometheus_config_last_reload_successful 0$", re.MULTILINE)
+_OF_SCHEDULERS = "airflow_scheduler_tasks_executable"
+"""What each scheduler sets with each of its passes."""
 _BUILD = "`windsock alerts build`, put rules.yml where Prometheus' `rule_files` says, and let it read it: kill -HUP."
 
 
@@ -158,6 +160,7 @@ class _Prometheus:
                 f"One exporter is scraped as {' and as '.join(same)}: what rules add up counts twice.",
                 "Name it once in prometheus.yml.",
             )
+        yield from self._parts()
         scraped, kept = map(self._by_instance, ("scrape_samples_scraped", "scrape_samples_post_metric_relabeling"))
         for name in known:
             if int(kept.get(name, "0")) < int(scraped.get(name, "0")):
@@ -167,6 +170,31 @@ class _Prometheus:
                     f"Of {scraped[name]} samples of {name} it keeps {kept[name]}: metric_relabel_configs drop some.",
                     "Drop nothing that rules and boards read.",
                 )
+
+    def _parts(self) -> Iterator[Finding]:
+        """Whether several exporters of a cluster have a component each, and understand their lines alike."""
+        for cluster, number in self._more_than_one(f'{_OF_SCHEDULERS}{{job="{JOB}"}}', "instance").items():
+            yield self._bad(
+                "spread",
+                "warning",
+                f"{number} exporters of {cluster} hear schedulers: what each says of queues and slots is a part of it,"
+                " and boards show the larger one.",
+                "Let all schedulers send to one exporter, and no load balancer spread StatsD over several.",
+            )
+        majors = f'windsock_airflow_version_info{{job="{JOB}",major!=""}}'
+        for cluster in self._more_than_one(majors, "major"):
+            yield self._bad(
+                "airflows",
+                "warning",
+                f"Exporters of {cluster} take what they hear for that of different Airflows, and its times for other"
+                " units.",
+                "Set exporter.statsd.airflow to the major version, at each of them.",
+            )
+
+    def _more_than_one(self, series: str, label: str) -> dict[str, str]:
+        """By cluster: how many values the label has, where it is more than one."""
+        found = self._query(f"count by (cluster) (group by (cluster, {label}) ({series})) > 1")
+        return {one["metric"].get("cluster", ""): one["value"][1] for one in found}
 
     def _by_instance(self, name: str) -> dict[str, str]:
         """The value of one of the job's series, by target."""

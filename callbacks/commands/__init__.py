@@ -17,7 +17,7 @@ from windsock.destinations import destinations, known
 from windsock.events import TASK_FAILED, Event, rfc3339
 from windsock.exceptions import SettingsError, UsageError, WindsockError
 from windsock.redaction import redact
-from windsock.settings.matching import Severity
+from windsock.settings.formats import Severity
 from windsock.teams import UNKNOWN
 from windsock.text import clean
 

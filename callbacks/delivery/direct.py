@@ -282,7 +282,7 @@ class DirectDelivery:
             notes=(late,) if age > self.settings.callbacks.spool.late_after else (),
             id=entry.id,
             first=incident.known(news.key(to, entry.event)).first is None,
-            runs=recovery.last(entry.event).runs,
+            runs=recovery.last(entry.event, spool.folder(self.settings)).runs,
         )
         if entry.template is None or message.resolved:
             return message

@@ -14,9 +14,9 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from windsock import storms
 from windsock.callbacks import occurrence, recovery, spool
@@ -36,8 +36,7 @@ _OVER = 600.0
 """Seconds after which nobody asks for one that was not written anew."""
 
 
-@dataclass(frozen=True)
-class _Ongoing:
+class _Ongoing(NamedTuple):
     storm: str
     first: str
     until: float
@@ -50,7 +49,7 @@ def join(event: Event, settings: Settings, now: datetime) -> Event | None:
     What was told before it was a storm keeps its label, and only a look finds that: a try of which this host has told,
     or the one before it, and instances of a mapped task, of which others may have told.
     """
-    if event.annotations.get("map_index") or _is_told(event):
+    if event.annotations.get("map_index") or _is_told(event, settings):
         return None
     for cause in storms.joins(event):
         path = _path(settings, event.team, cause)
@@ -71,10 +70,10 @@ def remember(event: Event, settings: Settings, now: datetime) -> None:
         _write(_path(settings, event.team, cause), event.storm, event.annotations.get("first", ""), now.timestamp())
 
 
-def _is_told(event: Event) -> bool:
+def _is_told(event: Event, settings: Settings) -> bool:
     number, _, rest = event.annotations.get("try", "").partition(" ")
     before = f"{int(number) - 1} {rest}" if number.isdecimal() else ""
-    told = recovery.last(event).tries
+    told = recovery.last(event, spool.folder(settings)).tries
     tries = (event, replace(event, annotations={**event.annotations, "try": before}))
     return any(told.get(occurrence.of(one)) for one in tries)
 
@@ -94,7 +93,7 @@ def _write(path: Path, storm: str, first: str, now: float) -> None:
     with contextlib.suppress(OSError):
         spool.private(path.parent)
         is_new = not path.exists()
-        spool.replace_file(path, json.dumps(asdict(_Ongoing(storm, first, now + storms.QUIET.total_seconds()))))
+        spool.replace_file(path, json.dumps(_Ongoing(storm, first, now + storms.QUIET.total_seconds())))
         if is_new:
             _sweep(path.parent)
 

@@ -173,7 +173,7 @@ class _Replay:
 
     def _recovered(self, entry: spool.Entry) -> bool:
         """Whether a success on this host has ended it since."""
-        return recovery.ended(entry.event, entry.created)
+        return recovery.ended(entry.event, entry.created, spool.folder(self._settings))
 
     def _superseded(self, claim: spool.Claim) -> Result:
         for channel, _ in claim.entry.pending:

@@ -59,14 +59,14 @@ def elasticsearch(home: Path, say: Callable[[str], None], version: str = ELASTIC
     with workshop.locked(place):
         if not (server / "plugins" / "root").exists():
             workshop.need("mvn", "apt-get install maven")
-            jdk = _jdk(version)
+            _jdk(version)
             say(f"fetching Elasticsearch {version}")
             artifact = f"org.elasticsearch.distribution.integ-test-zip:elasticsearch:{version}:zip"
             shutil.rmtree(server, ignore_errors=True)
             for goal in (("get", "-Dtransitive=false"), ("copy", f"-DoutputDirectory={place}")):
                 workshop.run(place, "mvn", "-B", "-q", f"dependency:{goal[0]}", f"-Dartifact={artifact}", goal[1])
             _unpack(place / f"elasticsearch-{version}.zip", place)
-            _plugin(place, server, version, jdk)
+            plugin(place, server, version, HERE / "elasticsearch" / "RootPlugin.java", "root")
             say("Elasticsearch is there")
     return server
 
@@ -123,26 +123,25 @@ def configure(server: Path, state: Path, address: str) -> tuple[str, ...]:
     return ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", *command)
 
 
-def _plugin(place: Path, server: Path, version: str, jdk: Path) -> None:
-    classes, plugin = place / "classes", server / "plugins" / "root"
-    source = HERE / "elasticsearch" / "RootPlugin.java"
-    workshop.run(
-        place, str(jdk / "bin" / "javac"), "-nowarn", "-cp", f"{server}/lib/*", "-d", str(classes), str(source)
-    )
-    made = place / "root"
+def plugin(place: Path, server: Path, version: str, source: Path, name: str) -> None:
+    """Make a server's plugin of one class, with the jars that are in `place/name` already. Raises StackError."""
+    jdk, classes, made = _jdk(version), place / "classes", place / name
     made.mkdir(exist_ok=True)
-    workshop.run(place, str(jdk / "bin" / "jar"), "cf", str(made / "root.jar"), "-C", str(classes), ".")
+    path = f"{server}/lib/*:{made}/*"
+    workshop.run(place, str(jdk / "bin" / "javac"), "-nowarn", "-cp", path, "-d", str(classes), str(source))
+    workshop.run(place, str(jdk / "bin" / "jar"), "cf", str(made / f"{name}.jar"), "-C", str(classes), ".")
     lines = {
-        "name": "root",
-        "description": "GET /",
+        "name": name,
+        "description": f"windsock's {name}",
         "version": "1.0.0",
-        "classname": "windsock.RootPlugin",
+        "classname": f"windsock.{source.stem}",
         "java.version": str(_java(version)),
         "elasticsearch.version": version,
     }
     (made / "plugin-descriptor.properties").write_text("".join(f"{key}={value}\n" for key, value in lines.items()))
-    plugin.parent.mkdir(exist_ok=True)
-    made.rename(plugin)
+    folder = server / "plugins"
+    folder.mkdir(exist_ok=True)
+    made.rename(folder / name)
 
 
 def _unpack(archive: Path, place: Path) -> None:

@@ -10,17 +10,13 @@ from windsock.exporter.statsd.ingest import Ingest
 from windsock.exporter.statsd.translate import Translator
 from windsock.exporter.statsd.unmapped import Unmapped
 
-from .chart import helm_chart
-from .file import load
-from .mapping import Mapping
-from .sender import SenderlessIngest
-from .translate import MappedTranslator
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from windsock.catalog import Metric
     from windsock.settings.exporter import Exporter as ExporterSettings
+
+    from .mapping import Mapping
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +27,9 @@ def choose(settings: ExporterSettings, metrics: Iterable[Metric]) -> tuple[Trans
     if mapping is None:
         unmapped = Unmapped(settings) if settings.statsd.unmapped == "keep" else None
         return Translator(metrics, settings.statsd, Custom(settings), unmapped), Ingest
+    from .sender import SenderlessIngest  # noqa: PLC0415  only where names are not the catalogue's
+    from .translate import MappedTranslator  # noqa: PLC0415  as above
+
     chart = settings.mapping_config is None and settings.naming == "helm-chart"
     return MappedTranslator(mapping, settings.statsd.prefix if chart else None), SenderlessIngest
 
@@ -38,10 +37,18 @@ def choose(settings: ExporterSettings, metrics: Iterable[Metric]) -> tuple[Trans
 def chosen_mapping(settings: ExporterSettings) -> Mapping | None:
     """The mapping that is configured, read anew; None where the catalogue's names are. Raises SettingsError."""
     if settings.mapping_config is not None:
+        from .file import load  # noqa: PLC0415  as above
+
         file = load(settings.mapping_config)
         for remark in file.remarks:
             log.warning("%s", remark)
         return file.mapping
     if settings.naming == "helm-chart":
+        from .chart import helm_chart  # noqa: PLC0415  as above
+
         return helm_chart(settings.statsd.prefix)
-    return Mapping([]) if settings.naming == "statsd-exporter" else None
+    if settings.naming == "statsd-exporter":
+        from .mapping import Mapping  # noqa: PLC0415  as above
+
+        return Mapping([])
+    return None

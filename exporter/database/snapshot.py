@@ -28,17 +28,23 @@ class Snapshot:
         self.store = SeriesStore(Budget(budgets))
 
     def replace(self, families: Iterable[str], samples: Iterable[Sample]) -> None:
-        """Set the gauges `families` to exactly `samples`: a series that is not among them goes."""
+        """Set the gauges `families` to exactly `samples`: a series that is not among them goes.
+
+        Where `samples` raises, nothing has changed.
+        """
         found: defaultdict[str, dict[Labels, float]] = defaultdict(dict)
         for name, labels, value in samples:
             found[name][labels] = value
         for name in families:
-            metric = catalog.family(name)
+            metric, values = catalog.family(name), found[name]
             family = self.store.families.get(name)
-            for labels in [labels for labels in (family.series if family else ()) if labels not in found[name]]:
+            there = family.series if family is not None else {}
+            # Sets of what dictionaries hold are made without hashing labels anew: thousands of DAGs have tens of
+            # thousands of series in each pass.
+            for labels in set(there).difference(values):
                 self.store.drop(metric, labels)
-            for labels, value in found[name].items():
-                series = self.store.series(metric, labels)
+            for labels, value in values.items():
+                series = there.get(labels) or self.store.series(metric, labels)
                 if isinstance(series, Gauge):
                     series.set(value)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import grpc
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from windsock.exporter.web.access import Access, Rules
+    from windsock.exporter.web.webconfig import Tls
 
 _FIXED = ("min_version", "max_version", "cipher_suites", "curve_preferences")
 """Keys of `tls_server_config` that gRPC for Python can't be told; it speaks TLS 1.2 and 1.3."""
@@ -24,14 +25,15 @@ def read(access: Callable[[], Access]) -> Any:
     rules = access().rules
     if rules.context is None:
         return None
-    defaults = type(rules.tls)()
+    asked = _tls(rules)
+    defaults = type(asked)()
     for key in _FIXED:
-        if getattr(rules.tls, key) != getattr(defaults, key):
+        if getattr(asked, key) != getattr(defaults, key):
             raise WindsockError(
                 f"exporter.otlp.grpc: gRPC can't keep to tls_server_config.{key} of {rules.files[0]}; leave it out, or "
                 "receive over HTTP alone (exporter.otlp.listen)"
             )
-    if rules.tls.client_auth_type == "VerifyClientCertIfGiven":
+    if asked.client_auth_type == "VerifyClientCertIfGiven":
         raise WindsockError(
             f"exporter.otlp.grpc: gRPC does not verify certificates that it does not require: {rules.files[0]} needs "
             f"client_auth_type {_NEEDED} or NoClientCert, or receive over HTTP alone (exporter.otlp.listen)"
@@ -55,7 +57,7 @@ def read(access: Callable[[], Access]) -> Any:
         first = _configuration(rules)
     except OSError as error:
         raise WindsockError(f"exporter.otlp.grpc: {error.filename}: {error.strerror}") from None
-    return grpc.dynamic_ssl_server_credentials(first, fetch, rules.tls.client_auth_type == _NEEDED)
+    return grpc.dynamic_ssl_server_credentials(first, fetch, asked.client_auth_type == _NEEDED)
 
 
 def check(session: Mapping[str, Sequence[bytes]], rules: Rules) -> None:
@@ -64,15 +66,20 @@ def check(session: Mapping[str, Sequence[bytes]], rules: Rules) -> None:
         return
     if list(session.get("transport_security_type", ())) != [b"ssl"]:
         raise RequestError(403, "expected TLS: the exporter must be started again to speak it")
-    if rules.tls.client_auth_type == _NEEDED and not session.get("x509_pem_cert"):
+    if _tls(rules).client_auth_type == _NEEDED and not session.get("x509_pem_cert"):
         raise RequestError(403, "expected a certificate: the exporter must be started again to ask for it")
     names = {name.decode(errors="replace") for name in session.get("x509_subject_alternative_name", ())}
     if rules.allowed_sans and names.isdisjoint(rules.allowed_sans):
         raise RequestError(403, "the certificate has none of the client_allowed_sans")
 
 
+def _tls(rules: Rules) -> Tls:
+    """What TLS is made of, by rules that ask for it."""
+    return cast("Tls", rules.tls)
+
+
 def _configuration(rules: Rules) -> Any:
-    tls, folder = rules.tls, rules.files[0].parent
+    tls, folder = _tls(rules), rules.files[0].parent
     pair = (folder / tls.key_file).read_bytes(), (folder / tls.cert_file).read_bytes()
     authorities = (folder / tls.client_ca_file).read_bytes() if tls.client_ca_file else None
     return grpc.ssl_server_certificate_configuration([pair], authorities)

@@ -8,7 +8,7 @@ Labels = tuple[tuple[str, str], ...]
 
 def labels(**values: str) -> Labels:
     """Labels as the store keys them."""
-    return tuple(sorted(values.items()))
+    return tuple(sorted(values.items())) if len(values) > 1 else tuple(values.items())
 
 
 def render(of: Labels) -> str:

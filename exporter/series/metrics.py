@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -41,6 +40,8 @@ def _unknown(key: str, given: Iterable[str], kind: Kind) -> list[str]:
     problems = []
     for name in given:
         if name not in known and not name.startswith(("airflow_custom_", catalog.UNMAPPED)):
+            import difflib  # noqa: PLC0415  where something is wrong
+
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             problems.append(f"windsock.yaml: exporter.{key}.{name}: no {kind} has this name{hint}")

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 BATCH = 512
 _LARGEST = 65_536
-# Not a multiple of the page size: else the beginnings of all slots would share the same few cache lines.
-_STRIDE = _LARGEST + 192
+_SLOT = 1024
+"""Bytes of a datagram that stand side by side with those of the others; what is longer goes on elsewhere. So a batch
+of Airflow's lines touches half a MiB, not a page of memory each."""
+# Not a power of two: else the beginnings of all slots would share the same few cache lines.
+_STRIDE = _SLOT + 64
 _NAME = 32
 _SO_MEMINFO = 55
 _SK_MEMINFO_RMEM_ALLOC = 0
@@ -107,18 +110,21 @@ class _Recvmmsg:
         self._fd = sock.fileno()
         self._call = libc.recvmmsg
         # ctypes' own memory is filled with zeros, and so resident, 32 MiB of it; of this only what datagrams touch is.
-        self._data = mmap.mmap(-1, _STRIDE * BATCH, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-        self._held = ctypes.c_char.from_buffer(self._data)
+        self._data, self._rest = (
+            mmap.mmap(-1, size * BATCH, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for size in (_STRIDE, _LARGEST)
+        )
+        self._held = [ctypes.c_char.from_buffer(memory) for memory in (self._data, self._rest)]
         self._names = (ctypes.c_char * (_NAME * BATCH))()
-        self._iovecs = (Iovec * BATCH)()
+        self._iovecs = (Iovec * (2 * BATCH))()
         self._headers = (Mmsghdr * BATCH)()
-        data, names, iovecs = (ctypes.addressof(part) for part in (self._held, self._names, self._iovecs))
+        data, rest, names, iovecs = map(ctypes.addressof, (*self._held, self._names, self._iovecs))
         for index in range(BATCH):
-            self._iovecs[index] = Iovec(data + index * _STRIDE, _LARGEST)
+            self._iovecs[2 * index] = Iovec(data + index * _STRIDE, _SLOT)
+            self._iovecs[2 * index + 1] = Iovec(rest + index * _LARGEST, _LARGEST - _SLOT)
             self._headers[index].hdr.name = names + index * _NAME
             self._headers[index].hdr.namelen = _NAME
-            self._headers[index].hdr.iov = iovecs + index * ctypes.sizeof(Iovec)
-            self._headers[index].hdr.iovlen = 1
+            self._headers[index].hdr.iov = iovecs + 2 * index * ctypes.sizeof(Iovec)
+            self._headers[index].hdr.iovlen = 2
         # The kernel writes lengths into the headers: they are laid out anew before each call.
         self._fresh = bytes(self._headers)
         step = ctypes.sizeof(Mmsghdr) // 4
@@ -139,6 +145,11 @@ class _Recvmmsg:
         data = self._data
         lengths = self._lengths[:count].tolist()
         datagrams = [data[start : start + length] for start, length in zip(self._starts, lengths, strict=False)]
+        if max(lengths) > _SLOT:
+            for index, length in enumerate(lengths):
+                if length > _SLOT:
+                    start, more = self._starts[index], index * _LARGEST
+                    datagrams[index] = data[start : start + _SLOT] + self._rest[more : more + length - _SLOT]
         # Nearly always there is one sender, and to compare the memory costs a tenth of looking at each.
         columns = [words[:count].tobytes() for words in self._address]
         if all(column == column[:4] * count for column in columns):

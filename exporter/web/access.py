@@ -5,21 +5,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from windsock.exceptions import SettingsError
 from windsock.extras import MissingPackageError
 
-from . import tls, webconfig
-from .webconfig import Tls
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from ssl import SSLContext
 
     from .users import Users
+    from .webconfig import Tls
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +30,8 @@ class Rules:
 
     context: SSLContext | None = None
     """None: plain HTTP."""
-    tls: Tls = field(default_factory=Tls)
-    """What the context is made of."""
+    tls: Tls | None = None
+    """What the context is made of; None where there is no file."""
     allowed_sans: tuple[str, ...] = ()
     users: Users | None = None
     """None: everyone."""
@@ -54,6 +52,8 @@ def read(path: str | None) -> Rules:
     """Read the file and those that it names; without a path everyone may ask. Raises SettingsError."""
     if path is None:
         return Rules()
+    from . import tls, webconfig  # noqa: PLC0415  they take 1 MiB, and most exporters have no such file
+
     config, source = webconfig.load(path)
     folder = Path(path).parent
     return Rules(

@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _METRIC = "windsock_doctor_finding"
+_BEATS = {f"airflow_{one}_heartbeat_total" for one in ("scheduler", "dag_processor", "triggerer")}
+"""What components send every few seconds, whatever runs."""
+_TASKS = {"airflow_ti_start_total", "airflow_task_duration_seconds"}
+"""What tasks send, in any version one of them."""
 _STATSD = (
     "Airflow needs the package statsd, and in [metrics] statsd_on = True with a statsd_host and statsd_port "
     "that lead to {} (127.0.0.1 is reached from this host alone)."
@@ -83,13 +87,19 @@ def _silence(pipeline: Pipeline) -> Iterator[Finding]:
             f"{nothing} has arrived in {format_age(now - pipeline.started)}.",
             _STATSD.format(" or ".join(pipeline.addresses())) if pipeline.listeners() else _OTLP,
         )
-    elif arrived is not None and now - arrived > 5 * SOON:
+    elif arrived is not None and now - arrived > 5 * SOON and not _for_tasks(pipeline):
         yield Finding(
             "statsd.silent",
             "critical",
             f"{nothing} has arrived since {clock(arrived)}, for {format_age(now - arrived)}, and a scheduler that "
             "runs sends some every few seconds.",
         )
+
+
+def _for_tasks(pipeline: Pipeline) -> bool:
+    """Whether tasks alone send here, who may all be done: an exporter of the workers."""
+    heard = pipeline.store.families
+    return not heard.keys().isdisjoint(_TASKS) and heard.keys().isdisjoint(_BEATS)
 
 
 def _prefixes(pipeline: Pipeline) -> Iterator[Finding]:

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.exceptions import WindsockError
 
-from . import tls
 from .connections import Connections
 from .request import Head, ambiguity, has_body
 from .turns import BusyError
@@ -113,6 +112,8 @@ class HttpServer(ThreadingHTTPServer):
     def finish_request(self, request: Any, client_address: Any) -> None:
         """Answer all requests of one connection."""
         if isinstance(request, ssl.SSLSocket):
+            from . import tls  # noqa: PLC0415  only where there is TLS
+
             request.do_handshake()
             if not tls.is_allowed(request.getpeercert(), self.access.rules.allowed_sans):
                 return

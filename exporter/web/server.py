@@ -10,12 +10,12 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from windsock import __version__
-from windsock.doctor.server import VERSION
+from windsock.doctor.finding import VERSION
 from windsock.exceptions import WindsockError
+from windsock.exporter.series import process
 from windsock.exporter.series.exposition import ZeroInit, content_type, pieces
-from windsock.exporter.series.process import Process
 
-from . import findings, page, runbooks
+from . import findings
 from .http import HttpHandler, HttpServer
 
 if TYPE_CHECKING:
@@ -35,7 +35,6 @@ class Server(HttpServer):
 
     def __init__(self, address: str, pipeline: Pipeline, access: Access, sock: socket.socket | None = None) -> None:
         self.pipeline = pipeline
-        self.process = Process()
         super().__init__(address, _Handler, access, sock)
 
 
@@ -65,14 +64,10 @@ class _Handler(HttpHandler):
         elif path == "/doctor":
             found = [one.json() for one in findings.findings(pipeline)]
             self.answer(200, json.dumps(found, indent=2) + "\n", "application/json", {VERSION: __version__})
-        elif path == "/":
-            self._page(200, page.render(pipeline))
-        elif path.startswith(runbooks.PREFIX):
-            self._page(*runbooks.render(path.removeprefix(runbooks.PREFIX)))
         elif path == "/-/reload":
             self.answer(405, "POST it\n", headers={"Allow": "POST"})
         else:
-            self.answer(404, f"there are /metrics, /doctor, /-/healthy, /-/ready, /-/reload, {runbooks.PREFIX} and /\n")
+            self._show(path, pipeline)
 
     do_HEAD = do_GET  # noqa: N815  http.server calls it by this name
 
@@ -96,7 +91,7 @@ class _Handler(HttpHandler):
         headers = {}
         with pipeline.rendering:
             findings.note(pipeline)
-            parts = chain(pieces(pipeline.stores(), content, zero=zero), [self.server.process.exposition(content)])
+            parts = chain(pieces(pipeline.stores(), content, zero=zero), [process.exposition(content)])
             if "gzip" in self.headers.get("Accept-Encoding", ""):
                 gzip = zlib.compressobj(1, zlib.DEFLATED, _GZIP)
                 body = b"".join([*map(gzip.compress, parts), gzip.flush()])
@@ -106,5 +101,14 @@ class _Handler(HttpHandler):
         pipeline.own.set("windsock_scrape_duration_seconds", round(time.perf_counter() - started, 6))
         self.answer(200, body, content, headers)
 
-    def _page(self, status: int, html: str) -> None:
+    def _show(self, path: str, pipeline: Pipeline) -> None:
+        from . import page, runbooks  # noqa: PLC0415  most exporters are only scraped
+
+        if path == "/":
+            status, html = 200, page.render(pipeline)
+        elif path.startswith(runbooks.PREFIX):
+            status, html = runbooks.render(path.removeprefix(runbooks.PREFIX))
+        else:
+            self.answer(404, f"there are /metrics, /doctor, /-/healthy, /-/ready, /-/reload, {runbooks.PREFIX} and /\n")
+            return
         self.answer(status, html, "text/html; charset=utf-8", {"Content-Security-Policy": page.POLICY})

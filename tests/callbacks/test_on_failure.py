@@ -189,6 +189,29 @@ def test_importing_it_imports_no_http_client_no_settings_and_no_yaml():
     assert done.stdout.strip() == "['windsock']"
 
 
+TOLD = """
+import sys
+from types import SimpleNamespace as Any
+from windsock.callbacks import on_failure
+dag = Any(dag_id="orders", owner="ana", tags=[])
+task = Any(dag=dag, operator_name="PythonOperator")
+instance = Any(dag_id="orders", task_id="load", run_id="r", try_number=1, max_tries=0, state="failed", task=task)
+on_failure({"task_instance": instance, "dag": dag, "run_id": "r", "exception": ValueError("x")})
+print([name for name in sys.argv[1:] if name in sys.modules])
+"""
+
+
+def test_telling_alertmanager_imports_nothing_that_is_for_others(alertmanager, configure):
+    configure(alertmanager={"urls": [alertmanager.url]}, callbacks={"budget": "15s"})
+    others = ("channels", "settings.root", "settings.callbacks", "settings.teams", "settings.exporter", "destinations")
+    heavy = ("encodings.idna", "pydantic.functional_serializers", "jinja2", "requests", "smtplib")
+    command = [sys.executable, "-c", TOLD, *(f"windsock.{name}" for name in others), *heavy]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.strip() == "[]"
+    (alert,) = alertmanager.alerts()
+    assert alert["labels"]["dag_id"] == "orders"
+
+
 def test_reading_the_context_asks_for_nothing_that_costs(airflow3, configure, refusing):
     """3.x resolves some keys of the context by asking the API server when they are touched."""
     configure(alertmanager={"urls": [refusing]})

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 
-import boto3
-from moto.server import ThreadedMotoServer
 from real import environments
 
 from windsock.airflow.versions import NEWEST
@@ -56,6 +54,10 @@ def test_a_file_of_airflows_local_filesystem_backend(tmp_path):
 
 def test_aws_secrets_manager(tmp_path):
     """Airflow's own backend of its provider for Amazon, and a server that speaks as AWS does."""
+    # Each of pytest's workers imports each module of tests: these two cost half a second.
+    import boto3  # noqa: PLC0415
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415
+
     server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
     server.start()
     try:

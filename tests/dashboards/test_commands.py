@@ -37,7 +37,8 @@ def test_build_leaves_a_file_that_is_right_untouched(run, tmp_path):
 
 def test_check_is_content_with_what_build_wrote_and_writes_nothing(run, tmp_path):
     run("build", "--out", "boards")
-    assert run("build", "--out", "boards", "--check").exit_code == 0
+    result = run("build", "--out", "boards", "--check")
+    assert (result.exit_code, result.output) == (0, "boards: up to date\n")
     result = run("build", "--out", "elsewhere", "--check")
     assert isinstance(result.exception, WindsockError)
     assert "overview.json" in str(result.exception)

@@ -50,7 +50,12 @@ def test_an_example_is_taken_by_the_schema_and_by_windsock(wrong, path, tmp_path
 
 
 def test_there_is_one_example_for_each_place(wrong):
-    assert [path.stem for path in EXAMPLES] == ["kube-prometheus-stack", "kubernetes-executor", "managed-airflow"]
+    assert [path.stem for path in EXAMPLES] == [
+        "by-component",
+        "kube-prometheus-stack",
+        "kubernetes-executor",
+        "managed-airflow",
+    ]
     assert wrong(GOOD) == set()
 
 
@@ -64,6 +69,8 @@ def test_there_is_one_example_for_each_place(wrong):
         ({"reader": {"enabled": False, "openlineage": {"enabled": True}}}, "reader.openlineage.enabled"),
         ({"filebeat": {"enabled": True}}, "filebeat.config"),
         ({"exporter": {"statsd": {"port": 80}}}, "exporter.statsd.port"),
+        ({"exporter": {"components": {"Workers": {}}}}, "exporter.components"),
+        ({"exporter": {"components": {"workers": {"statsd": {}}}}}, "exporter.components.workers"),
         ({"monitor": {"kind": "Annotations"}}, "monitor.kind"),
         ({"statsd": {}}, ""),
     ],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import signal
 import threading
 import time
 from datetime import datetime, timedelta, timezone
@@ -28,6 +27,7 @@ from windsock.callbacks.entry import Entry
 from windsock.doctor.examination import examine
 from windsock.doctor.finding import GRADES, worst
 from windsock.events import Event, rfc3339
+from windsock.exporter.service import Service
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -122,11 +122,11 @@ def test_files_that_can_not_be_read(part, installation):
     before = file.read_text()
     try:
         file.write_text("global: [")
-        server.process.send_signal(signal.SIGHUP)
+        server.reload()
         until(lambda: words(installation, f"{part}.reload"))
     finally:
         file.write_text(before)
-        server.process.send_signal(signal.SIGHUP)
+        server.reload()
         until(lambda: "prometheus.reload" not in str(examine(installation.settings())))
 
 
@@ -140,11 +140,11 @@ def test_an_alertmanager_that_somebody_has_changed(change, installation):
     change(config)
     try:
         file.write_text(yaml.safe_dump(config))
-        server.process.send_signal(signal.SIGHUP)
+        server.reload()
         until(lambda: words(installation, check))
     finally:
         file.write_text(before)
-        server.process.send_signal(signal.SIGHUP)
+        server.reload()
         until(lambda: not words(installation, check))
 
 
@@ -187,7 +187,7 @@ def test_messages_that_fail(installation, monkeypatch):
         (server.folder / "alertmanager.yml").write_text(
             (server.folder / "alertmanager.yml").read_text().replace(installation.messages.url, CLOSED)
         )
-        server.process.send_signal(1)
+        server.reload()
         alert = {"labels": {"alertname": "A", "severity": "warning", "cluster": "prod"}}
         server.post(alert)
         settings = installation.settings(alertmanager={"urls": [server.url]})
@@ -332,3 +332,30 @@ def test_a_server_that_hangs_does_not_hold_up_the_others(installation, monkeypat
 def test_rules_say_which_they_are(installation):
     names = {rule["name"] for group in installation.prometheus.get("rules")["groups"] for rule in group["rules"]}
     assert build.RULES_INFO in names
+
+
+def test_two_exporters_that_hear_schedulers_of_different_airflows(installation, tmp_path):
+    other = Service(made(exporter={"statsd": {"listen": [], "airflow": "2"}, "web": {"listen": "127.0.0.1:0"}}))
+    with other:
+        for exporter in (installation.exporter, other):
+            exporter._ingest.feed([b"airflow.scheduler.tasks.executable:3|g"], "10.0.0.1")
+        # Version 3 alone has bundles.
+        installation.send("airflow.dag_processing.last_duration,bundle_name=dags,file_name=a:0.2|ms")
+        targets = (f"127.0.0.1:{installation.web}", other.web.address)
+        installation.prometheus.change(static_configs=[{"targets": list(targets), "labels": {"cluster": "prod"}}])
+        try:
+            found = until(
+                lambda: (
+                    {one.check: one.found for one in examine(installation.settings())}
+                    if {"prometheus.spread", "prometheus.airflows"}
+                    <= {one.check for one in examine(installation.settings())}
+                    else None
+                )
+            )
+            assert found["prometheus.spread"].startswith("2 exporters of prod hear schedulers")
+            assert found["prometheus.airflows"].startswith(
+                "Exporters of prod take what they hear for that of different"
+            )
+        finally:
+            installation.prometheus.change()
+    until(lambda: "prometheus.spread" not in str(examine(installation.settings())))

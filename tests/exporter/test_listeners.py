@@ -19,6 +19,7 @@ from windsock.exceptions import WindsockError
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.exporter.service import Service
 from windsock.exporter.statsd import receiver, storage
+from windsock.exporter.statsd.datagrams import Datagrams
 
 HEARTBEAT = "airflow_scheduler_heartbeat_total"
 DROPS = 'windsock_kernel_drops_total{listener="udp://127.0.0.1:0"}'
@@ -358,3 +359,20 @@ def test_a_failure_to_start_leaves_no_socket_behind(serve, short, read):
         serve(f"unix://{short}/a", "udp://192.0.2.1:1", web={"listen": web})
     assert list(short.iterdir()) == []
     assert serve(web={"listen": web}).web.address == web
+
+
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+def test_datagrams_of_all_sizes_come_as_they_were_sent(family, host):
+    sizes = (0, 1, 1023, 1024, 1025, 30, 1088, 2048, 1, 8192, 60_000, 1025, 31)
+    sent = [bytes((65 + number,)) * size for number, size in enumerate(sizes)]
+    with socket.socket(family, socket.SOCK_DGRAM) as inbox, socket.socket(family, socket.SOCK_DGRAM) as sender:
+        inbox.bind((host, 0))
+        source = Datagrams(inbox)
+        for _ in range(2):  # what a longer one left behind is no part of the next
+            for datagram in sent:
+                sender.sendto(datagram, inbox.getsockname())
+            read = []
+            while batch := source.read():
+                (of_one_sender,) = batch.values()
+                read += of_one_sender
+            assert read == sent

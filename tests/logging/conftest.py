@@ -17,6 +17,7 @@ from real import command
 from real.elasticsearch import Elasticsearch, Filebeat
 from real.server import free_port
 from real.waiting import until
+from real.workers import end_with_group
 
 from windsock.parts import ELASTICSEARCH
 
@@ -30,6 +31,7 @@ DATA = Path(__file__).resolve().parents[1] / "data" / "logs"
 @pytest.fixture(scope="session")
 def elasticsearch():
     server = Elasticsearch()
+    end_with_group(server.remove)
     yield server
     server.remove()
 
@@ -37,6 +39,7 @@ def elasticsearch():
 @pytest.fixture(scope="session")
 def elasticsearch_9():
     server = Elasticsearch(ELASTICSEARCH.current)
+    end_with_group(server.remove)
     yield server
     server.remove()
 

@@ -24,6 +24,7 @@ def test_one_version_is_one_filebeat_yml(version, tmp_path, windsock):
         "elasticsearch/component_template.airflow-logs-settings.json",
         "elasticsearch/ilm.policy.airflow-logs.json",
         "elasticsearch/index_template.airflow-logs-rejected.json",
+        "elasticsearch/index_template.airflow-logs-undated.json",
         "elasticsearch/index_template.airflow-logs.json",
         "filebeat.yml",
         "grafana.json",
@@ -72,7 +73,7 @@ teams:
     elasticsearch = tmp_path / "out" / "elasticsearch"
     policy = json.loads((elasticsearch / "ilm.policy.prod-logs.json").read_text())["policy"]["phases"]
     # A day's index is made a day before its last line is written.
-    assert (policy["warm"]["min_age"], policy["delete"]["min_age"]) == ("48h", f"{91 * 24}h")
+    assert (policy["warm"]["min_age"], policy["delete"]["min_age"]) == ("96h", f"{91 * 24}h")
     key = json.loads((elasticsearch / "api_key.filebeat.json").read_text())["role_descriptors"]["prod-logs-filebeat"]
     assert key["indices"] == [{"names": ["prod-logs-*"], "privileges": ["create_doc", "auto_configure"]}]
     for version in ("3", "2.11"):

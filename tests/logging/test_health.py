@@ -16,9 +16,9 @@ def no_airflow(monkeypatch, tmp_path):
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
 
 
-def found(elasticsearch, index):
+def found(elasticsearch, index, **changes):
     elasticsearch.ask("POST", f"{index}*/_refresh")
-    logs = {"folder": "/logs", "index": index, "elasticsearch": {"urls": [elasticsearch.url]}}
+    logs = {"folder": "/logs", "index": index, "elasticsearch": {"urls": [elasticsearch.url]}, **changes}
     return {one.check: one.found for one in examine(Settings.model_validate({"logs": logs}))}
 
 
@@ -83,3 +83,18 @@ def test_names_of_logs_that_are_not_airflows_own(tmp_path):
         (tmp_path / "airflow.cfg").write_text(lines)
         said = {one.check for one in examine(Settings.model_validate({"logs": logs}))}
         assert said == {"logs.down"} | expected
+
+
+def test_a_day_that_lifecycle_has_merged_is_none_that_takes_nothing_more(ship, elasticsearch):
+    index = ship().index
+    today = f"{index}-{datetime.now(timezone.utc):%Y.%m.%d}"
+    put(elasticsearch, today, timedelta(seconds=5))
+    put(elasticsearch, f"{index}-2026.01.01", timedelta(seconds=5))
+    for name, lifecycle, expected in (
+        (f"{index}-2026.01.01", True, set()),
+        (f"{index}-2026.01.01", False, {"logs.blocked"}),
+        (today, True, {"logs.blocked"}),
+    ):
+        elasticsearch.ask("PUT", f"{name}/_settings", {"index.blocks.write": True})
+        assert set(found(elasticsearch, index, lifecycle=lifecycle)) == expected
+        elasticsearch.ask("PUT", f"{name}/_settings", {"index.blocks.write": None})

@@ -11,6 +11,9 @@ import json
 import pytest
 import yaml
 
+from windsock.logging import mappings
+from windsock.settings import Settings
+
 FILESTREAM = "filebeat/filebeat-input-filestream"
 OUTPUT = "filebeat/elasticsearch-output"
 QUEUE = "filebeat/configuring-internal-queue"
@@ -164,3 +167,10 @@ def test_the_lifecycle_policy_is_of_the_documented_form(retention, tmp_path, win
     assert all(set(phases[name]["actions"]) == ACTIONS[name] for name in phases)
     # A rollover would make a line that is sent again another document.
     assert "rollover" not in json.dumps(body)
+
+
+@pytest.mark.parametrize(("catch_up", "warm_after", "hours"), [("3d", "2d", 96), ("3d", "5d", 120), ("12h", "2d", 48)])
+def test_no_index_is_merged_while_lines_of_its_day_may_come(catch_up, warm_after, hours):
+    logs = {"catch_up": catch_up, "warm_after": warm_after, "cold_after": "1d"}
+    phases = mappings.lifecycle(Settings(logs=logs))["policy"]["phases"]
+    assert [phases[name]["min_age"] for name in ("warm", "cold")] == [f"{hours}h"] * 2

@@ -229,3 +229,46 @@ def test_the_chart_is_clean_to_helm_and_small_enough_for_a_release(made, tmp_pat
     listed = subprocess.run(["tar", "tzf", package], capture_output=True, text=True, check=True).stdout
     assert "windsock/files/dashboards/overview.json" in listed
     assert "windsock/examples/" not in listed
+
+
+def test_each_component_has_an_exporter_that_hears_no_other(made):
+    text = made["by-component"]
+    names = ("windsock-exporter", "windsock-exporter-workers", "windsock-exporter-dag-processor")
+    pods = {name: named(text, "Deployment", name)["spec"] for name in names}
+    for name in names:
+        selector = named(text, "Service", name)["spec"]["selector"]
+        assert selector == pods[name]["selector"]["matchLabels"]
+        hear = [one for one in names if selector.items() <= pods[one]["template"]["metadata"]["labels"].items()]
+        assert hear == [name]
+    limits = [pods[name]["template"]["spec"]["containers"][0]["resources"]["limits"]["memory"] for name in names]
+    assert limits == ["512Mi", "1Gi", "512Mi"]
+    monitor = named(text, "ServiceMonitor", "windsock")["spec"]["selector"]["matchLabels"]
+    policy = named(text, "NetworkPolicy", "windsock-exporter")["spec"]["podSelector"]["matchLabels"]
+    for name in names:
+        assert monitor.items() <= named(text, "Service", name)["metadata"]["labels"].items()
+        assert policy.items() <= pods[name]["template"]["metadata"]["labels"].items()
+    notes = helm("install", "windsock", CHART, "-n", "monitoring", "-f", EXAMPLES["by-component"], "--dry-run=client")
+    assert "Its workers: AIRFLOW__METRICS__STATSD_HOST=windsock-exporter-workers.monitoring\n" in notes
+
+
+def test_components_without_the_version_of_airflow_are_refused():
+    flags = ("-f", EXAMPLES["by-component"], "--set", "config=cluster: a")
+    assert "exporter.statsd.airflow" in helm("template", "windsock", CHART, *flags, fails=True)
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_doctor_knows_each_exporter(made, tmp_path, name):
+    text = made[name]
+    (tmp_path / "windsock.yaml").write_text(named(text, "ConfigMap", "windsock")["data"]["windsock.yaml"])
+    (container,) = named(text, "Job", "windsock-doctor")["spec"]["template"]["spec"]["containers"]
+    given = {one["name"]: one["value"] for one in container["env"] if "value" in one}
+    secrets = {
+        "slack_token": "xoxb-1",
+        "LOGS_API_KEY": "id:key",
+        "WINDSOCK_DATABASE_URL": "postgresql://u:p@db/airflow",
+    }
+    done = command.windsock("config", "show", cwd=tmp_path, environ={"PATH": os.environ["PATH"], **given, **secrets})
+    assert done.returncode == 0, done.stderr
+    services = [one["metadata"]["name"] for one in objects(text) if one["kind"] == "Service"]
+    known = json.loads(re.search(r"^doctor\.exporters = (\[.*?\])", done.stdout, re.MULTILINE)[1])
+    assert sorted(known) == sorted(f"http://{one}:9102" for one in services if "-exporter" in one)

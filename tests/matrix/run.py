@@ -33,6 +33,7 @@ TITLES = {
     "prometheus": "Prometheus",
     "alertmanager": "Alertmanager",
     "victoriametrics": "VictoriaMetrics",
+    "thanos": "Thanos",
     "helm": "Helm",
     "kubeconform": "kubeconform",
 }
@@ -68,6 +69,7 @@ class Check:
 CHECKS = {
     "rules": Check(("promtool",), ("matrix/unit_tests.py", "alerts/test_rules.py", "exporter/test_custom_rules.py")),
     "rules in VictoriaMetrics": Check(("vmalert-tool",), ("matrix/victoriametrics.py",)),
+    "thanos": Check(("thanos",), ("matrix/thanos.py",)),
     "routes": Check(("amtool", "alertmanager"), ("alerts/test_routes.py", "alerts/test_inhibitions.py")),
     "messages": Check(("amtool", "alertmanager"), ("alerts/test_groups.py", "alerts/test_messages.py")),
     "exposition": Check(("promtool", "prometheus"), ("exporter/test_exposition.py", "exporter/test_prometheus.py")),
@@ -75,6 +77,7 @@ CHECKS = {
     "outages": Check(("alertmanager",), ("exporter/reconciler/test_outages.py",)),
     "chart": Check(("helm", "kubeconform"), ("matrix/chart.py",)),
     "compose": Check((), ("matrix/compose.py",), "the newest that compose pins, Filebeat and Elasticsearch the oldest"),
+    "tiers": Check((), ("matrix/tiers.py",), "the oldest and the newest Elasticsearch, as far as Maven has them"),
     "image": Check((), ("matrix/image.py",), "Debian 12, with its Python"),
     "up --check": Check(("prometheus", "alertmanager")),
 }

@@ -86,7 +86,7 @@ def test_a_version_that_is_not_there_is_red(check, versions, capsys):
 
 def test_no_such_check(capsys):
     assert run.main(["rulse"]) == 2
-    assert "no such check: rulse; there are rules, rules in VictoriaMetrics, routes, " in capsys.readouterr().err
+    assert "no such check: rulse; there are rules, rules in VictoriaMetrics, thanos, " in capsys.readouterr().err
 
 
 def test_the_tests_of_each_check_are_there():

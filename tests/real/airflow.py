@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from . import environments
+from .forking import Component, Fork
 from .server import find, free_port
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class Airflow:
         defaults = self._defaults()
         self.variables = {**defaults, **(variables or {})}
         self._pages = self.variables if pages is None else {**defaults, **pages}
-        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+        self.processes: dict[str, Component] = {}
+        self._fork: Fork | None = None
         self._token = ""
         for name, text in dags.items():
             self.add(name, text)
@@ -122,17 +123,11 @@ class Airflow:
 
     def start(self, *components: str, timeout: float = 300) -> Airflow:
         """Start these components (all, where none is named), and wait until the API answers."""
+        if self._fork is None:
+            self._fork = Fork(self.place, self.major, self.folder, self._environment(self.variables))
         for name in components or COMPONENTS[self.major]:
-            with (self.folder / f"{name}.out").open("ab") as out:
-                self.processes[name] = subprocess.Popen(
-                    [self.place / "bin" / "airflow", *COMPONENTS[self.major][name]],
-                    env=self._environment(self._pages if name == "api" else self.variables),
-                    cwd=self.folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=out,
-                    stderr=out,
-                    start_new_session=True,
-                )
+            environ = self._environment(self._pages if name == "api" else self.variables)
+            self.processes[name] = self._fork.start(COMPONENTS[self.major][name], environ, self.folder / f"{name}.out")
         if "api" in self.processes:
             health = "/api/v2/monitor/health" if self.major == "3" else "/health"
             self.wait(lambda: self._request("GET", health), timeout, "the API server")
@@ -142,15 +137,15 @@ class Airflow:
         """End these components (all, where none is named) with their children."""
         names = [name for name in components or tuple(self.processes) if name in self.processes]
         for name in names:
-            _signal(self.processes[name], number)
+            self.processes[name].signal(number)
         for name in names:
             process = self.processes.pop(name)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                _signal(process, signal.SIGKILL)
-                process.wait(10)
-        if not self.processes:
+            if not process.ended(within=20):
+                process.signal(signal.SIGKILL)
+                process.ended(within=10)
+        if not self.processes and self._fork is not None:
+            self._fork.close()
+            self._fork = None
             # Children in sessions of their own outlive it: 3.x starts its log server and its tasks so.
             self._end_strays()
 
@@ -231,7 +226,7 @@ class Airflow:
                 found, problem = None, f" ({error})"
             if found:
                 return found
-            dead = [name for name, process in self.processes.items() if process.poll() is not None]
+            dead = [name for name, process in self.processes.items() if process.ended()]
             assert not dead, f"{dead[0]} has ended: {self.output(dead[0])[-3000:]}"
             assert time.monotonic() < end, f"{what} did not come within {timeout:g} s{problem}"
             time.sleep(0.3)
@@ -297,8 +292,8 @@ class Airflow:
             options["dag_processor"] = {
                 "dag_bundle_storage_path": self.folder / "bundles",
                 "refresh_interval": 5,
-                # A new file is parsed at once; each time after that takes half a second of a processor.
-                "min_file_process_interval": 60,
+                # A file that is new or changed is parsed at once; each time else takes half a second of a processor.
+                "min_file_process_interval": 600,
             }
         else:
             options["api"] = {"auth_backends": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session"}
@@ -308,7 +303,7 @@ class Airflow:
                 "base_url": self.url,
                 "secret_key": secrets.token_hex(),
             }
-            options["scheduler"] |= {"dag_dir_list_interval": 5, "min_file_process_interval": 60}
+            options["scheduler"] |= {"dag_dir_list_interval": 5, "min_file_process_interval": 600}
         return {
             f"AIRFLOW__{section.upper()}__{key.upper()}": str(value)
             for section, values in options.items()
@@ -361,8 +356,3 @@ class Airflow:
                     yield int(file.parent.name)
             except OSError:
                 continue
-
-
-def _signal(process: subprocess.Popen[bytes], number: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)

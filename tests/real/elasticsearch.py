@@ -1,4 +1,7 @@
-"""A real Elasticsearch and a real Filebeat, from what package registries serve."""
+"""A real Elasticsearch and a real Filebeat, from what package registries serve.
+
+`PYTHONPATH=tests python -m real.elasticsearch` fetches the current Elasticsearch, so that no test waits for it.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from windsock.demo.stack import shipping
+from windsock.parts import ELASTICSEARCH
 
 from .server import Server, free_port
 
@@ -112,6 +116,11 @@ class Filebeat:
             )
         return self
 
+    @property
+    def pid(self) -> int:
+        assert self.process is not None
+        return self.process.pid
+
     def log(self) -> str:
         return (self.folder / "filebeat.log").read_text(errors="replace")
 
@@ -124,3 +133,7 @@ class Filebeat:
 
     def kill(self) -> None:
         self.stop(signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    shipping.elasticsearch(CACHE, print, ELASTICSEARCH.current)

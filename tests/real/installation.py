@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import socket
 import threading
 import time
@@ -73,7 +72,7 @@ class Prometheus(Server):
 
     def change(self, rules: str | None = None, **changes: Any) -> None:
         self.configure(rules, **changes)
-        self.process.send_signal(signal.SIGHUP)
+        self.reload()
         self.wait()
 
     def wait(self) -> None:

@@ -42,6 +42,10 @@ class Module:
     """By program: its package in the module."""
     pages: tuple[str, ...] = ()
     """Web pages that are linked into a program, and that no module holds."""
+    tags: tuple[str, ...] = ()
+    """Build tags of its release, beside those of all."""
+    go: str = parts.GO
+    """The oldest Go that its go.mod takes."""
 
     @property
     def place(self) -> Path:
@@ -81,6 +85,17 @@ MODULES = (
         {name: f"./app/{name}" for name in ("victoria-metrics", "vmalert", "vmalert-tool")},
     ),
     Module(
+        parts.THANOS,
+        "thanos",
+        "github.com/thanos-io/thanos",
+        f"v{parts.THANOS.current}",
+        f"github.com/prometheus/common/version.Version={parts.THANOS.current}",
+        {"thanos": "./cmd/thanos"},
+        # Thanos casts Prometheus' labels to its own: those of this layout, which is no longer the default.
+        tags=("slicelabels",),
+        go="1.26.10",
+    ),
+    Module(
         parts.STATSD_EXPORTER,
         "statsd_exporter",
         "github.com/prometheus/statsd_exporter",
@@ -114,7 +129,7 @@ def current(program: str, say: Callable[[str], None] = print) -> Path:
     built, source = module.place / program, module.place / "source"
     with workshop.locked(module.place):
         if not built.exists():
-            go = workshop.go(module.place, parts.GO, say)
+            go = workshop.go(module.place, module.go, say)
             say(f"building {program} {module.part.current}: some minutes, once")
             shutil.rmtree(source, ignore_errors=True)
             # Not in Go's cache itself: nothing may be written there.
@@ -131,7 +146,8 @@ def _build(go: str, module: Module, program: str, source: Path) -> None:
         (source / page).parent.mkdir(parents=True, exist_ok=True)
         (source / page).touch()
     unfinished = module.place / "unfinished"
-    flags = ("-mod=readonly", "-buildvcs=false", "-trimpath", "-tags=remove_all_sd")
+    tags = ",".join(("remove_all_sd", *module.tags))
+    flags = ("-mod=readonly", "-buildvcs=false", "-trimpath", f"-tags={tags}")
     linked = f"-ldflags=-s -w -X {module.shown}"
     # A GOROOT of another Go, and a go.work, would be taken before what the module says.
     environment = {"GOWORK": "off", "GOTOOLCHAIN": "local", "CGO_ENABLED": "0", "GOROOT": ""}

@@ -75,6 +75,16 @@ class Server:
             else:
                 return
 
+    @property
+    def pid(self) -> int:
+        """Its process, while it runs."""
+        assert self.process is not None
+        return self.process.pid
+
+    def reload(self) -> None:
+        """Let it read its files anew, as Prometheus and Alertmanager do."""
+        os.kill(self.pid, signal.SIGHUP)
+
     def stop(self, number: int | None = None) -> None:
         """At once, with every connection."""
         number = number or self.ends

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling
 
+from .environments import VERSIONS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -25,6 +27,9 @@ TOGETHER = (
 )
 """Folders and files whose tests share servers or packages. The longest come first, so that no worker waits for the
 other's."""
+
+_OF_A_VERSION = "tests/callbacks/airflow/"
+"""The group whose tests share an Airflow a version: those of one need not wait for those of the other."""
 
 _endings: list[Callable[[], object]] = []
 
@@ -41,7 +46,9 @@ def end_with_group(end: Callable[[], object]) -> None:
 def group(nodeid: str) -> str:
     """What a test is kept together with: the folders that it shares something with, or else its file."""
     file = nodeid.partition("::")[0]
-    return next((places[0] for places in TOGETHER if file.startswith(places)), file)
+    place = next((places[0] for places in TOGETHER if file.startswith(places)), file)
+    given = nodeid.partition("[")[2]
+    return next((f"{place} {one}" for one in VERSIONS if one in given), place) if place == _OF_A_VERSION else place
 
 
 class Scheduling(LoadScopeScheduling):
@@ -54,7 +61,7 @@ class Scheduling(LoadScopeScheduling):
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
         order = {places[0]: number for number, places in enumerate(TOGETHER)}
-        items.sort(key=lambda item: order.get(group(item.nodeid), len(order)))
+        items.sort(key=lambda item: order.get(group(item.nodeid).split(" ")[0], len(order)))
 
 
 @pytest.hookimpl(trylast=True)

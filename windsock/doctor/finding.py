@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 Grade = Literal["good", "unseen", "warning", "critical"]
 """From the best to the worst: `unseen` is what could not be looked at, `critical` what keeps alerts from people."""
 GRADES: tuple[Grade, ...] = get_args(Grade)
+VERSION = "Windsock-Version"
+"""The header in which an exporter says at /doctor what it is."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from windsock.alertmanager import credentials, tls
 from windsock.http import Client
 from windsock.text import clean
 
-from .finding import Finding
+from .finding import VERSION, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from windsock.alertmanager import Peers
     from windsock.settings import Http
 
-VERSION = "Windsock-Version"
-"""The header in which an exporter says at /doctor what it is."""
 TIMEOUT = 5.0
 """Seconds for one request."""
 _LIMIT = 64 << 20

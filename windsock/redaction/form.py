@@ -18,15 +18,20 @@ if TYPE_CHECKING:
 
 BEHIND = 48
 """Characters before a word that are looked at."""
-OPENING = re.compile(r"(?:[brufn]{0,2}(?:\\{0,3}[\"']|`)|&quot;|&#3[49];|%2[27]|\$\w{0,16}\$)", re.IGNORECASE)
-"""What a value in quotes begins with: it stays, so that a reader sees what was there."""
-REST = re.compile(r"[^\s\"'`&,;<>]*")
+OPENING = r"(?:[brufn]{0,2}(?:\\{0,3}[\"']|`)|&quot;|&#3[49];|%2[27]|\$\w{0,16}\$)"
+"""What a value in quotes begins with, in any case: it stays, so that a reader sees what was there."""
+_OPENS = frozenset("brufnBRUFN\\\"'`&%$")
+"""What the first character of it is."""
+REST = r"[^\s\"'`&,;<>]*"
 """The end of a secret that is longer than the window."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)  # what else a dataclass can do costs each callback's process 0.7 ms
 class Form:
-    """One form; its parts are regular expressions, ASCII and, unless said otherwise, of any case."""
+    """One form; its parts are regular expressions, ASCII and, unless said otherwise, of any case.
+
+    A text that is a pattern is compiled where one is needed: `re` keeps it.
+    """
 
     words: tuple[str, ...]
     """What `keep` begins with: in lower case, or as they are written where the case counts."""
@@ -76,7 +81,7 @@ class Form:
                 return None
             if before.groups:
                 begin = stands.start(1)
-        if end == at + self.window and (rest := REST.match(text, end)):
+        if end == at + self.window and (rest := re.compile(REST).match(text, end)):
             end = rest.end()
         return begin, end
 
@@ -106,7 +111,9 @@ class Form:
 
 def _opening(text: str, begin: int, end: int) -> int:
     """Characters of the value that only open it: `$word$` with nothing behind it quotes nothing, and is the value."""
-    found = OPENING.match(text, begin, end)
+    if text[begin : begin + 1] not in _OPENS:
+        return 0
+    found = re.compile(OPENING, re.IGNORECASE).match(text, begin, end)
     if found is None or (found.end() == end and text[begin] == "$"):
         return 0
     return found.end() - begin

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from windsock.settings.matching import Severity
+from windsock.settings.formats import Severity
 from windsock.settings.section import Public, Section
 from windsock.settings.units import Duration
 

@@ -7,28 +7,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from windsock.channels import Name
-from windsock.settings.formats import Patterns
-from windsock.settings.matching import Match, Severity
+from windsock.settings.formats import Patterns, Severity
+from windsock.settings.matching import Match
 from windsock.settings.section import Section
-from windsock.settings.units import Duration, Size
+from windsock.settings.sending import Sending
+from windsock.settings.units import Duration
 
 Channel = Literal["alertmanager", Name]
 Hook = Literal["failure", "retry", "success", "skipped", "run_failure", "run_success", "sla"]
-
-
-class Spool(Section):
-    """What could not be delivered waits here."""
-
-    dir: str | None = None
-    """None: windsock-UID below /var/tmp, a folder of each user. A container's own disk dies with it: name a volume."""
-    max_files: int = Field(default=10_000, ge=0)
-    """Of what waits, and again of what can't be delivered; beyond it the new is refused, of the dead the oldest goes.
-    0: nothing is kept."""
-    max_bytes: Size = 100 << 20
-    late_after: Duration = 600.0
-    """What is delivered so long after the failure says so in its text."""
-    expire: Duration = Field(default=259_200.0, ge=60)
-    """What could not be delivered for so long is given up: a dead letter."""
 
 
 class AttachMatch(Match):
@@ -68,16 +54,9 @@ class Attach(Section):
         return {"on" if key is True else key: item for key, item in value.items()} if isinstance(value, dict) else value
 
 
-class Callbacks(Section):
+class Callbacks(Sending):
     """What runs inside Airflow's processes."""
 
-    enabled: bool = True
-    """false: no callback sends anything or is attached; the plugin and `windsock.metrics` go on."""
-    budget: Duration = Field(default=10.0, gt=0, le=19)
-    """Seconds for everything a callback does; Airflow kills the process at 20."""
-    spool: Spool = Spool.unset()
-    templates: dict[str, str] = {}
-    """By name: jinja text that is said instead of the exception; docs/channels.md says what it may use."""
     attach: tuple[Attach, ...] = ()
     """Who gets callbacks without asking; for each kind of callback the first rule that matches decides."""
     opt_out: Patterns = ("windsock:off",)

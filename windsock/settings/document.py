@@ -24,7 +24,7 @@ _DEEPEST = 50
 _LONGEST_NUMBER = 64
 """Characters: Python's time for a long one grows with its square."""
 
-_NAMED = re.compile(r"((?:alias|anchor|tag)(?: handle)?) b?['\"].*")
+_NAMED = r"((?:alias|anchor|tag)(?: handle)?) b?['\"].*"
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # chosen as the package is built
@@ -79,7 +79,7 @@ def _parse(
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # An alias, an anchor or a tag may be a secret that begins with `*`, `&` or `!`.
-        problem = _NAMED.sub(r"\1", str(error.problem or error.context))
+        problem = re.sub(_NAMED, r"\1", str(error.problem or error.context))
         raise SettingsError([f"{name}:{mark.line + 1 if mark else 1}: not valid YAML: {problem}"]) from None
     except yaml.reader.ReaderError as error:
         line = text[: error.position].count("\n") + 1 if isinstance(error.position, int) else 1

@@ -1,6 +1,6 @@
 """How windsock speaks to another server, wherever windsock.yaml names one."""
 
-from __future__ import annotations
+# Annotations are values in this module: pydantic would compile each text, in each callback's process.
 
 from windsock.settings.formats import Headers, Reference
 from windsock.settings.section import Section

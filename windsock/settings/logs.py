@@ -47,8 +47,13 @@ class Logs(Section):
     elasticsearch: Elasticsearch = Elasticsearch.unset()
     retention: Duration = Field(default=2_592_000.0, ge=86_400)
     """How long a day's lines are kept."""
-    warm_after: Duration = Field(default=172_800.0, ge=86_400)
-    """When a day's index moves to the warm tier: nothing is written to it by then."""
+    warm_after: Duration = Field(default=345_600.0, ge=86_400)
+    """When a day's index moves to the warm tier, is merged and takes no more lines: a day after `catch_up` or later."""
+    cold_after: Duration | None = Field(default=None, ge=86_400)
+    """When it moves on to the cold tier; without it, it stays where it is."""
+    tiers: bool = False
+    """Let new indices go to nodes with the role data_hot, where Elasticsearch has some; else it asks for data_content.
+    Not for OpenSearch, which would look for an attribute of that name."""
     lifecycle: bool = True
     """Let Elasticsearch delete old indices; a server without lifecycle needs `windsock logs prune` once a day."""
     shards: int = Field(default=1, ge=1, le=64)

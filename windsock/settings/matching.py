@@ -1,13 +1,9 @@
-"""What windsock.yaml tells DAGs apart by, and how loud their failures are."""
+"""What windsock.yaml tells DAGs apart by."""
 
 from __future__ import annotations
 
-from typing import Literal
-
 from windsock.settings.formats import Patterns
 from windsock.settings.section import Section
-
-Severity = Literal["critical", "warning", "info"]
 
 
 class Match(Section):

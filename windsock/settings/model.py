@@ -3,9 +3,10 @@
 `root` is the whole of windsock.yaml; a callback takes these alone (`sections`).
 """
 
-from __future__ import annotations
+# Annotations are values in this module: pydantic would compile each text, in each callback's process.
 
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping
+from typing import Annotated
 
 from pydantic import Field
 
@@ -16,17 +17,14 @@ from windsock.settings.formats import (
     Patterns,
     Reference,
     References,
+    Severity,
     TimeZone,
     Url,
     Urls,
 )
 from windsock.settings.http import Http
-from windsock.settings.matching import Severity
 from windsock.settings.mute import Mute
 from windsock.settings.section import Public, Section
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 CLUSTER = "airflow"
 Cluster = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$"), Public()]

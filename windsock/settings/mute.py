@@ -1,6 +1,6 @@
 """When nobody is told: at night, at weekends, on the days of a maintenance."""
 
-from __future__ import annotations
+# Annotations are values in this module: pydantic would compile each text, in each callback's process.
 
 import re
 from datetime import date

@@ -1,6 +1,6 @@
 """What every part of windsock.yaml is built on."""
 
-from __future__ import annotations
+# Annotations are values in this module: pydantic would compile each text, in each callback's process.
 
 import ast
 import inspect

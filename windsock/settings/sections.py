@@ -28,6 +28,9 @@ SECTIONS = {
     "severity": ("teams", "SeverityRules"),
 }
 """Where the type of each section stands that a callback may ask for."""
+_SENDING = "sending", "Sending"
+_ATTACHING = frozenset(("attach", "opt_out"))
+"""What a callback asks for of the section `callbacks`, and the keys of it that ask for the whole of the section."""
 OTHERS = frozenset(
     ("alerts", "doctor", "exporter", "grafana", "logs", "metadata", "plugin", "prometheus", "reconcile", "slo")
 )
@@ -66,7 +69,7 @@ class _Sections:
 
     def _given(self, name: str) -> Any:
         try:
-            value = TypeAdapter(_type(name)).validate_python(self._source.values[name])
+            value = TypeAdapter(_type(name, self._source.values[name])).validate_python(self._source.values[name])
             if name in ("teams", "defaults"):
                 model.check_templates(value, self.callbacks.templates)
         except ValueError:  # pydantic's is one
@@ -74,8 +77,9 @@ class _Sections:
         return value
 
 
-def _type(name: str) -> Any:
-    module, kind = SECTIONS[name]
+def _type(name: str, given: Any = ()) -> Any:
+    is_short = name == "callbacks" and (not given or (isinstance(given, dict) and _ATTACHING.isdisjoint(given)))
+    module, kind = _SENDING if is_short else SECTIONS[name]
     return getattr(importlib.import_module(f"{__package__}.{module}"), kind)
 
 

@@ -29,7 +29,7 @@ _ENV_PREFIX = "WINDSOCK__"
 _SHOWN = 80
 
 
-@dataclass
+@dataclass(eq=False, repr=False)  # what else a dataclass can do costs a callback's process time
 class Source:
     """Plain values, and for each key where it came from (`windsock.yaml:12`, `$WINDSOCK__CLUSTER`, `--web-listen`)."""
 

@@ -9,8 +9,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from windsock.settings.formats import no_default
-from windsock.settings.matching import Match, Severity
+from windsock.settings.formats import Severity, no_default
+from windsock.settings.matching import Match
 from windsock.settings.model import Addresses
 from windsock.settings.reconcile import Resolve
 from windsock.settings.section import Section

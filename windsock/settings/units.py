@@ -12,15 +12,15 @@ _BYTES = {"": 1, "B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "KB": 1
 _LONGEST = 100 * 365 * 86_400.0
 """No clock and no thread can wait for infinity; nobody means more than a century."""
 _LARGEST = 1 << 62
-_DURATION = re.compile(r"(\d{1,15}(?:\.\d{1,15})?)(ms|[smhdw])")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([KMG]i?B|B)?")
+_DURATION = r"(\d{1,15}(?:\.\d{1,15})?)(ms|[smhdw])"
+_SIZE = r"(\d+(?:\.\d+)?)\s*([KMG]i?B|B)?"
 
 
 def parse_duration(value: Any) -> float:
     """Seconds of `10s`, `1h30m`, `250ms`; a bare number is taken as seconds. Raises ValueError."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _within(float(value), _LONGEST, "a duration of at most a century")
-    parts = _DURATION.findall(value) if isinstance(value, str) else []
+    parts = re.findall(_DURATION, value) if isinstance(value, str) else []
     if not parts or "".join(number + unit for number, unit in parts) != value.replace(" ", ""):
         raise ValueError("expected a duration such as 10s, 5m or 1h30m")
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
@@ -45,7 +45,7 @@ def parse_size(value: Any) -> int:
     """Bytes of `100MiB`; a bare number is taken as bytes. Raises ValueError."""
     if isinstance(value, int) and not isinstance(value, bool):
         return int(_within(value, _LARGEST, "a size of at most 4 EiB"))
-    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
+    match = re.fullmatch(_SIZE, value.strip()) if isinstance(value, str) else None
     if match is None:
         raise ValueError("expected a size such as 512KiB, 100MiB or 1GiB")
     return int(_within(float(match[1]) * _BYTES[match[2] or ""], _LARGEST, "a size of at most 4 EiB"))

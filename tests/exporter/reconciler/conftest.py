@@ -10,6 +10,7 @@ import pytest
 from real.alertmanager import Alertmanager, Messages
 from real.tables import Database
 from real.waiting import until
+from real.workers import end_with_group
 
 from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.events import Event
@@ -37,6 +38,7 @@ def messages() -> Iterator[Messages]:
 def alertmanager(messages: Messages) -> Iterator[Alertmanager]:
     """One for all tests, each of which has a cluster of its own."""
     server = Alertmanager(Settings(), messages)
+    end_with_group(server.remove)
     yield server
     server.remove()
 

@@ -1,0 +1,131 @@
+"""Airflow's components, each forked by one process that has imported Airflow: half of what their start costs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+MODULES = {
+    "2": (
+        "airflow.cli.commands.scheduler_command",
+        "airflow.cli.commands.triggerer_command",
+        "airflow.cli.commands.webserver_command",
+        "airflow.executors.local_executor",
+        "airflow.jobs.scheduler_job_runner",
+        "airflow.jobs.triggerer_job_runner",
+    ),
+    "3": (
+        "airflow.api_fastapi.app",
+        "airflow.cli.commands.api_server_command",
+        "airflow.cli.commands.dag_processor_command",
+        "airflow.cli.commands.scheduler_command",
+        "airflow.cli.commands.triggerer_command",
+        "airflow.executors.local_executor",
+        "airflow.jobs.dag_processor_job_runner",
+        "airflow.jobs.scheduler_job_runner",
+        "airflow.jobs.triggerer_job_runner",
+    ),
+}
+"""What the components of a major version import anyway."""
+
+# Nothing is imported that reads DAGs or loads plugins: a component does that in its own environment.
+SERVER = """
+import gc, importlib, json, os, signal, sys
+answers = os.fdopen(os.dup(1), "w")
+os.dup2(2, 1)
+for name in json.loads(sys.argv[1]):
+    importlib.import_module(name)
+from airflow.__main__ import main
+gc.freeze()
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is gone at once
+for line in sys.stdin:
+    asked = json.loads(line)
+    child = os.fork()
+    if not child:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        os.setsid()
+        answers.close()
+        nothing, out = os.open("/dev/null", os.O_RDONLY), os.open(asked["out"], os.O_WRONLY | os.O_APPEND)
+        for number, file in enumerate((nothing, out, out)):
+            os.dup2(file, number)
+        os.close(nothing)
+        os.close(out)
+        os.environ.clear()
+        os.environ.update(asked["environ"])
+        sys.argv = asked["arguments"]
+        sys.exit(main())
+    print(child, file=answers, flush=True)
+"""
+
+
+class Component:
+    """A process that is another's child, in a group of its own."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._ended = False
+        try:
+            self._file = os.pidfd_open(pid)
+        except ProcessLookupError:
+            self._ended = True
+
+    def ended(self, within: float = 0) -> bool:
+        """Whether it has ended, or does within so many seconds."""
+        if not self._ended and select.select([self._file], [], [], within)[0]:
+            self._ended = True
+            os.close(self._file)
+        return self._ended
+
+    def signal(self, number: int) -> None:
+        """Tell its whole group, where it still is."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, number)
+
+
+class Fork:
+    """Starts components of the Airflow in `place` (its environment's folder), in `folder`."""
+
+    def __init__(self, place: Path, major: str, folder: Path, environ: Mapping[str, str]) -> None:
+        self._airflow = str(place / "bin" / "airflow")
+        self._log = folder / "fork.out"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [place / "bin" / "python", "-c", SERVER, json.dumps(MODULES[major])],
+                env=dict(environ),
+                cwd=folder,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+
+    def start(self, arguments: Sequence[str], environ: Mapping[str, str], out: Path) -> Component:
+        """Start `airflow …` with these variables and no others; what it prints is added to `out`."""
+        out.touch()
+        asked = {"arguments": [self._airflow, *arguments], "environ": dict(environ), "out": str(out)}
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        print(json.dumps(asked), file=self._process.stdin, flush=True)
+        answer = self._process.stdout.readline()
+        assert answer, self._log.read_text(errors="replace")[-3000:]
+        return Component(int(answer))
+
+    def close(self) -> None:
+        """Start no more; those that run, run on."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            assert stream is not None
+            with contextlib.suppress(BrokenPipeError):
+                stream.close()
