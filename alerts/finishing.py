@@ -44,11 +44,7 @@ _TRIES = f"sum by (cluster, dag_id) ({_FINISHES})"
 _RATE_HIGH = "AirflowFailureRateHigh"
 _FIRES = known(f'ALERTS{{alertname="{_RATE_HIGH}", alertstate="firing"}}')
 
-_NAMED = (
-    f"(group by (cluster, dag_id, team) ({INFO})\n"
-    "  or on (cluster, dag_id)\n"
-    f"  group by (cluster, dag_id, team) ({known(INFO, HOUR)}))"
-)
+_NAMED = "cluster_dag_id_team:airflow_db_dag_info:group"
 """The teams of a DAG, which the exporter reads in Airflow's database: as it says now, else as it said within the hour,
 so that no restart changes the labels of what fires."""
 
@@ -75,11 +71,16 @@ _ADDED_UP = (
     Record(_FINISHES, grown(_TRIED, HOUR, "cluster, dag_id, state")),
     Record(_LATELY, grown(f'{_TRIED}{{state=~"failed|up_for_retry"}}', 15, "cluster, dag_id")),
     Record(_NOTIFIED, grown(_TOLD, HOUR, "cluster, dag_id")),
+    Record(
+        _NAMED,
+        f"group by (cluster, dag_id, team) ({INFO})\n"
+        f"or on (cluster, dag_id)\ngroup by (cluster, dag_id, team) ({known(INFO, HOUR)})",
+    ),
     # One row for each DAG that is there or ends tasks, with its team where it is known and no two exporters name two.
     Record(
         TEAMS,
         f"{_NAMED}\nunless on (cluster, dag_id)\ncount by (cluster, dag_id) ({_NAMED}) > 1\n"
-        f"or on (cluster, dag_id)\ngroup by (cluster, dag_id) ({INFO})\n"
+        f"or on (cluster, dag_id)\ngroup by (cluster, dag_id) ({_NAMED})\n"
         f"or on (cluster, dag_id)\ngroup by (cluster, dag_id) ({_FINISHES})",
     ),
 )

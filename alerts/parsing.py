@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .limit import Limit
-from .promql import EVERY, HOUR, grown, known, step
+from .promql import EVERY, HOUR, SLOWLY, grown, known, step
 from .record import Record
 from .rule import Group, Rule
 from .scheduling import ALIVE_WITHIN, newest
@@ -24,28 +24,6 @@ PARSING = Group(
             summary="No DAG processor of {{ $labels.cluster }} has had a heartbeat for {{ $value | humanizeDuration }}",
             description="New and changed DAG files are not taken in, and callbacks of DAGs do not run. What is"
             " scheduled goes on.",
-        ),
-        Rule(
-            name="AirflowDagParsingStopped",
-            # Also a processor that lives and hangs, and one that is part of a scheduler.
-            limit=Limit(of=f"time() - max by (cluster) ({_PARSED})", sign=">", threshold=1800, unit="seconds"),
-            for_="5m",
-            severity="warning",
-            summary="No DAG file of {{ $labels.cluster }} has been parsed for {{ $value | humanizeDuration }}",
-            description="New and changed DAGs are not seen. Either the DAG processor hangs, or it has no files.",
-        ),
-        Rule(
-            name="AirflowDagParsingBehind",
-            limit=Limit(
-                of=f"count by (cluster) (time() - max by (cluster, dag_id) ({_PARSED}) > {_BEHIND})",
-                sign=">",
-                threshold=0,
-                also=f"and on (cluster)\ntime() - max by (cluster) ({_PARSED}) < {_BEHIND / 2:g}",
-            ),
-            for_="15m",
-            severity="warning",
-            summary="DAGs of {{ $labels.cluster }} whose files were not parsed for an hour: {{ $value }}",
-            description="Others are parsed: the processor does not get to the rest, or can't read them.",
         ),
         Rule(
             name="AirflowDagImportError",
@@ -81,4 +59,33 @@ PARSING = Group(
         ),
     ),
     interval=EVERY,
+)
+
+PARSED = Group(
+    "airflow-parsed",
+    (
+        Rule(
+            name="AirflowDagParsingStopped",
+            # Also a processor that lives and hangs, and one that is part of a scheduler.
+            limit=Limit(of=f"time() - max by (cluster) ({_PARSED})", sign=">", threshold=1800, unit="seconds"),
+            for_="5m",
+            severity="warning",
+            summary="No DAG file of {{ $labels.cluster }} has been parsed for {{ $value | humanizeDuration }}",
+            description="New and changed DAGs are not seen. Either the DAG processor hangs, or it has no files.",
+        ),
+        Rule(
+            name="AirflowDagParsingBehind",
+            limit=Limit(
+                of=f"count by (cluster) (time() - max by (cluster, dag_id) ({_PARSED}) > {_BEHIND})",
+                sign=">",
+                threshold=0,
+                also=f"and on (cluster)\ntime() - max by (cluster) ({_PARSED}) < {_BEHIND / 2:g}",
+            ),
+            for_="15m",
+            severity="warning",
+            summary="DAGs of {{ $labels.cluster }} whose files were not parsed for an hour: {{ $value }}",
+            description="Others are parsed: the processor does not get to the rest, or can't read them.",
+        ),
+    ),
+    interval=SLOWLY,
 )

@@ -10,7 +10,7 @@ from .housekeeping import HOUSEKEEPING
 from .intake import INTAKE
 from .monitors import MONITORS
 from .objectives import BUDGETS, OBJECTIVES
-from .parsing import PARSING
+from .parsing import PARSED, PARSING
 from .promises import PROMISES
 from .promql import CLUSTERS, DAY, RECONCILED, TARGETS, growth, known
 from .rule import Group, Rule
@@ -87,6 +87,7 @@ GROUPS = (
     SCHEDULING,
     RUNS,
     PARSING,
+    PARSED,
     TRIGGERING,
     CAPACITY,
     READY,

@@ -98,7 +98,7 @@ REASONS = (
         "window *last_pass*",
         "its value is too old before that, or the gap shorter than `for`",
     ),
-    ("*:airflow_dag:group", "*) > ⟦1 → 1.25⟧", "the same: what is compared is a whole number"),
+    ("*:airflow_dag:group", "*> ⟦1 → 1.25⟧", "the same: what is compared is a whole number"),
     ("AirflowRetryStorm", "*>= ⟦3 → 2.25⟧", "the same: what is compared is a whole number"),
     ("AirflowRetryStorm", "*⟦> → >=⟧ 0)) >= 50", "the same: a DAG without such a task adds nothing"),
     ("AirflowDagParsingBehind", "*> 3600)) ⟦> → >=⟧ 0", "the same: a count is 1 or more"),

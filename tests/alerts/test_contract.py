@@ -113,7 +113,8 @@ def test_clusters_are_kept_apart(rule):
         if isinstance(node, promql.BinaryExpr) and node.modifier and node.modifier.matching:
             assert "cluster" in node.modifier.matching.labels, node.prettify()
 
-    promql.walk(promql.parse(rule.expr), check)
+    for expression in filter(None, (rule.expr, rule.found)):
+        promql.walk(promql.parse(expression), check)
 
 
 def test_only_windsocks_own_jobs_are_read_and_the_exporters_for_the_exporter():
@@ -164,7 +165,7 @@ RECOVERS = {
 
 @pytest.mark.parametrize("rule", rules.RULES, ids=lambda rule: rule.name)
 def test_no_alert_reads_an_instant_that_a_restart_takes_away(rule):
-    read = set(re.findall(INSTANT, rule.expr))
+    read = set(re.findall(INSTANT, f"{rule.expr}\n{rule.found}"))
     assert not read or rule.name in RECOVERS, f"{read}: of the last minutes, or it ends with each restart"
 
 

@@ -83,7 +83,7 @@ def unit_test(tool, tmp_path):
             "airflow_db_dag_info",
             "fires: with the",
         ),
-        ("AirflowFailureRateHigh", ") > 1\n", ") > 2\n", "fires: once"),
+        ("AirflowFailureRateHigh", ":group) > 1\n", ":group) > 2\n", "fires: once"),
         ("AirflowFailureRateHigh", '=~"failed|up_for_retry"', '="failed"', "fires: with the"),
         ("AirflowTaskFailuresUnnotified", '{alertname="AirflowTaskFailed"}', "", "fires: what was"),
         ("AirflowTaskFailuresUnnotified", "group_left (team)", "", "fires: with the"),

@@ -9,6 +9,8 @@ import requests
 from real.waiting import until
 
 from windsock import catalog
+from windsock.exporter.database.collector import Collector
+from windsock.exporter.parts import Parts
 from windsock.exporter.series import sums
 from windsock.exporter.series.budget import Budget
 from windsock.exporter.series.own import OwnMetrics
@@ -155,6 +157,19 @@ def test_they_go_on_over_a_restart_with_a_state_file_and_count_nothing_twice(tmp
             until(lambda: [shown(service).get(task) for task in tasks] == [lived, lived])  # noqa: B023  it ends here
     with Service(settings) as service:
         assert shown(service)[f'{TOTAL}{{dag_id="a",state="success"}}'] == 6
+
+
+def test_the_reader_of_the_database_knows_once_airflow_says_how_tries_end(read, tmp_path):
+    settings = read.configure(statsd={"listen": ["udp://127.0.0.1:0"]})
+    collector = Collector(settings, f"sqlite:///{tmp_path / 'none.db'}")
+    with (
+        Service(settings, parts=Parts(collector)) as service,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender,
+    ):
+        assert not collector.told()
+        host, _, port = service.addresses()[0].removeprefix("udp://").rpartition(":")
+        sender.sendto(tagged("a", "x", "success").encode(), (host, int(port)))
+        until(collector.told)
 
 
 def test_they_are_added_every_few_seconds(monkeypatch):
