@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 ENOUGH = 5
 """Runs without which nothing is said."""
-_FEW = 3
-_TAIL = 3.0
+_FEW = int(__import__("os").environ.get("FEW","3"))
+import os
+_TAIL = float(os.environ.get("TAIL","3.0"))
 """Of the Pareto distribution by which a task goes on that has taken longer than in all but a `_FEW` runs: half of them
 take up to a quarter more, one in ten more than twice as long."""
 _GOLDEN = 0.618034
@@ -33,6 +34,8 @@ _GOLDEN = 0.618034
 _UNKNOWN = [statistics.NormalDist().inv_cdf((0.5 + number * _GOLDEN) % 1) for number in range(KEPT)]
 """By run: how much slower or faster than expected the present one turns out to be, in standard deviations."""
 
+_WT = float(os.environ.get("WT", "1.0"))
+_MORE = [((0.5 + n * 0.41421356) % 1) ** (-1 / _WT) - 1 for n in range(KEPT)]
 
 @dataclass(frozen=True)
 class Estimate:
@@ -139,11 +142,9 @@ class _Present:
         """The laps of the pending tasks at the present one's pace."""
         profile = self.profile
         late = {task: taken for task, taken in self.taken.items() if taken > profile.usual[task]}
-        pace = profile.pace({**self.done, **late}, weights)
-        scales = [
-            math.exp(pace.mean + pace.spread * unknown - own)
-            for own, unknown in zip(profile.paces, _UNKNOWN, strict=False)
-        ]
+        seen = dict(sorted(self.done.items(), key=lambda one: self.ends[one[0]]))
+        paces = profile.pace({**seen, **late}, self.progress.due, len(profile.replays))
+        scales = [math.exp(pace - own) for own, pace in zip(profile.paces, paces, strict=True)]
         found: dict[str, Sequence[float]] = {}
         for task in self.plan.upstream:
             if task in self.ends:
@@ -153,6 +154,9 @@ class _Present:
             if task in self.taken:
                 # The try that is at work, or that it waits for, has to be done whatever was before it.
                 least = map(add, repeat(self.waited[task]), map(mul, profile.work[task], factors))
+                if task not in self.progress.begun:
+                    wait = self.now - self.progress.idle.get(task, self.now - self.taken[task])
+                    least = (one + wait * more for one, more in zip(least, _MORE))
                 laps = _longer(list(map(max, laps, least)), self.taken[task])
             found[task] = laps
         return found

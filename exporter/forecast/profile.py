@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import statistics
+from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,6 +28,11 @@ _STEADY = 0.05
 """No task is taken for steadier than that: a standard deviation of the logarithm of its laps."""
 _SHORTEST = 0.005
 """Of a run: laps below it are as good as equal."""
+_SURE = 3.0
+_GRID_LOW, _GRID_STEP, _GRID = -0.4, 0.06, 28
+_CAP = 5.0
+_P_DAY, _P_CUT = 0.04, 0.04
+_GOLDEN = 0.618034
 _OUTLIER = 3.0
 """Standard deviations from what most say, beyond which a lap says no more."""
 _DOUBT = 2
@@ -75,34 +81,61 @@ class Profile:
         self._spreads = {task: self._spread(task, rough) for task in plan.upstream}
         self.paces = [self._pace(replay.laps, Pace(0.0, 1.0)).mean for replay in replays]
         """Of each run."""
+        rests = [abs(pace - self._weekday(replay.due)) for pace, replay in zip(self.paces, replays, strict=True)]
+        self.varies = max(_STEADY, _NORMAL * _median(rests))
 
     def weights(self, due: float) -> list[float]:
         """How much each run says about one that is due then; together 1."""
-        same = [_same_day(abs(due - replay.due)) for replay in self.replays]
-        more = self._difference(same)
-        found = [
-            (1.0 + more * on_the_day) * 0.5 ** (abs(due - replay.due) / _HALF_LIFE)
-            for on_the_day, replay in zip(same, self.replays, strict=True)
-        ]
+        found = [0.5 ** (abs(due - replay.due) / _HALF_LIFE) for replay in self.replays]
         total = sum(found)
         return [weight / total for weight in found]
 
-    def pace(self, laps: Mapping[str, float], weights: Sequence[float]) -> Pace:
-        """Of a run of which these laps are known: where they are few, it is as its day of the week usually is."""
-        mean = sum(weight * pace for weight, pace in zip(weights, self.paces, strict=True))
-        square = sum(weight * (pace - mean) ** 2 for weight, pace in zip(weights, self.paces, strict=True))
-        return self._pace(laps, Pace(mean, max(math.sqrt(square), _STEADY)))
-
-    def _difference(self, same: Sequence[bool]) -> float:
-        """How sure it is that the runs of this day of the week are slower or faster: the square of Student's t."""
+    def _weekday(self, due: float) -> float:
+        """The pace that is usual on that day of the week."""
+        same = [_same_day(abs(due - replay.due)) for replay in self.replays]
         these = [pace for pace, on_the_day in zip(self.paces, same, strict=True) if on_the_day]
         others = [pace for pace, on_the_day in zip(self.paces, same, strict=True) if not on_the_day]
         if len(these) < _FEWEST or len(others) < _FEWEST:
             return 0.0
         middle = _median(others)
         spread = max(_STEADY, _NORMAL * _median(abs(pace - middle) for pace in others))
-        apart = (_median(these) - middle) / spread
-        return min(_SAME_DAY, apart * apart / (1 / len(these) + 1 / len(others)))
+        apart = _median(these) - middle
+        doubt = _SURE * spread * spread * (1 / len(these) + 1 / len(others))
+        return middle + apart * max(0.0, 1 - doubt / (apart * apart)) if apart else middle
+
+    def pace(self, laps, due: float, count: int) -> list[float]:
+        """So many paces."""
+        usual = self._weekday(due)
+        grid = [_GRID_LOW + _GRID_STEP * n for n in range(_GRID)]
+        lls = [[0.0] * _GRID]
+        for task, lap in laps.items():
+            if task not in self._spreads:
+                continue
+            off, spread = self._off(task, lap) - usual, self._spreads[task] * math.sqrt(2)
+            zs = ((off - g) / spread for g in grid)
+            lls.append([l - min(z * z, _CAP) for l, z in zip(lls[-1], zs)])
+        last = lls[-1]
+        top = max(last)
+        core = [math.exp(-0.5 * (g / self.varies) ** 2) for g in grid]
+        total = sum(core)
+        core = [c / total for c in core]
+        n = len(lls)
+        slow = [1.0 if g > 0.1 else 0.0 for g in grid]
+        total = sum(slow)
+        slow = [c / total for c in slow]
+        keys = grid
+        ws = [(1 - _P_DAY - _P_CUT) * c * math.exp(l - top) for c, l in zip(core, last)]
+        flat = list(ws)
+        for k, ll in enumerate(lls[:-1] if n > 1 else lls):
+            before = _P_DAY if k == 0 else _P_CUT / n * sum(c * math.exp(min(0, l - max(ll))) for c, l in zip(core, ll)) * 1.0
+            shift = 0.0 if k == 0 else max(ll)
+            flat += [before * c * math.exp(min(600, a - b + shift - top)) if c else 0.0 for c, a, b in zip(slow, last, ll)]
+        cum = list(accumulate(flat))
+        found = []
+        for i in range(count):
+            u = (0.5 + i * _GOLDEN) % 1 * cum[-1]
+            found.append(usual + grid[min(bisect_left(cum, u), len(cum) - 1) % _GRID] + _GRID_STEP * ((i * 0.414) % 1 - 0.5))
+        return found
 
     def _pace(self, laps: Mapping[str, float], before: Pace) -> Pace:
         """`before`, corrected by each lap according to how steady its task is."""

@@ -39,6 +39,9 @@ class Progress:
     begun: Mapping[str, float] = field(default_factory=dict)
     """When the last try of a task began, of a mapped one the first of its instances; one that waits has none."""
 
+    idle: Mapping[str, float] = field(default_factory=dict)
+    """Since when a task waits for its next try: the end of its last one."""
+
 
 @dataclass(frozen=True)
 class Replay:
