@@ -26,6 +26,7 @@ ENOUGH = 5
 """Runs without which nothing is said."""
 _FEW = int(__import__("os").environ.get("FEW","3"))
 import os
+_W = int(os.environ.get("W", "1")); _S = int(os.environ.get("S", "1"))
 _TAIL = float(os.environ.get("TAIL","3.0"))
 """Of the Pareto distribution by which a task goes on that has taken longer than in all but a `_FEW` runs: half of them
 take up to a quarter more, one in ten more than twice as long."""
@@ -133,7 +134,7 @@ class _Present:
                 end = self.progress.ends[task]
                 self.ends[task] = ready if end is None else end
                 if end is not None and len(known) == len(upstream):
-                    self.done[task] = max(0.0, end - ready)
+                    self.done[task] = max(0.0, end - (max(ready, self.progress.begun.get(task, ready)) if _W else ready))
             elif len(known) == len(upstream):
                 self.taken[task] = max(0.0, self.now - ready)
                 self.waited[task] = min(self.taken[task], max(0.0, self.progress.begun.get(task, self.now) - ready))
@@ -141,16 +142,20 @@ class _Present:
     def _predicted(self, weights: Sequence[float]) -> dict[str, Sequence[float]]:
         """The laps of the pending tasks at the present one's pace."""
         profile = self.profile
-        late = {task: taken for task, taken in self.taken.items() if taken > profile.usual[task]}
+        late = {t: self.taken[t] - (self.waited[t] if _W else 0) for t in self.taken if t in self.progress.begun}
         seen = dict(sorted(self.done.items(), key=lambda one: self.ends[one[0]]))
-        paces = profile.pace({**seen, **late}, self.progress.due, len(profile.replays))
+        paces = profile.pace(seen, late, self.progress.due, len(profile.replays))
         scales = [math.exp(pace - own) for own, pace in zip(profile.paces, paces, strict=True)]
         found: dict[str, Sequence[float]] = {}
         for task in self.plan.upstream:
             if task in self.ends:
                 continue
             factors = self._wider(task, scales)
-            laps: Sequence[float] = list(map(mul, profile.laps[task], factors))
+            laps: Sequence[float] = (
+                list(map(add, map(mul, profile.work[task], factors), profile.pauses[task]))
+                if _S
+                else list(map(mul, profile.laps[task], factors))
+            )
             if task in self.taken:
                 # The try that is at work, or that it waits for, has to be done whatever was before it.
                 least = map(add, repeat(self.waited[task]), map(mul, profile.work[task], factors))

@@ -30,7 +30,10 @@ _SHORTEST = 0.005
 """Of a run: laps below it are as good as equal."""
 _SURE = 3.0
 _GRID_LOW, _GRID_STEP, _GRID = -0.4, 0.06, 28
-_CAP = 5.0
+import os
+_CAP = float(os.environ.get("CAP", "5"))
+_CAPG = float(os.environ.get("CAPG", "5"))
+_W = int(os.environ.get("W", "1"))
 _P_DAY, _P_CUT = 0.04, 0.04
 _GOLDEN = 0.618034
 _OUTLIER = 3.0
@@ -69,6 +72,9 @@ class Profile:
             for task, column in self.laps.items()
         }
         """What of them was the last try."""
+        self.pauses = {t: [a - b for a, b in zip(c, self.work[t])] for t, c in self.laps.items()}
+        self._of = [{t: (r.work.get(t, l) if _W else l) for t, l in r.laps.items()} for r in replays]
+        self._work = {task: _median(o[task] for o in self._of if task in o) for task in plan.upstream}
         self.beside: dict[str, float] = {}
         """How many instances of a mapped task run side by side at most, as far as that was seen."""
         for replay in replays:
@@ -77,9 +83,9 @@ class Profile:
         self._least = _SHORTEST * self.took + 1.0
         self._spreads = dict.fromkeys(plan.upstream, 1.0)
         # Twice: how steady a task is, is seen when it is known which days were slow, and the other way round.
-        rough = [self._pace(replay.laps, Pace(0.0, 1.0)).mean for replay in replays]
+        rough = [self._pace(of, Pace(0.0, 1.0)).mean for of in self._of]
         self._spreads = {task: self._spread(task, rough) for task in plan.upstream}
-        self.paces = [self._pace(replay.laps, Pace(0.0, 1.0)).mean for replay in replays]
+        self.paces = [self._pace(of, Pace(0.0, 1.0)).mean for of in self._of]
         """Of each run."""
         rests = [abs(pace - self._weekday(replay.due)) for pace, replay in zip(self.paces, replays, strict=True)]
         self.varies = max(_STEADY, _NORMAL * _median(rests))
@@ -103,7 +109,7 @@ class Profile:
         doubt = _SURE * spread * spread * (1 / len(these) + 1 / len(others))
         return middle + apart * max(0.0, 1 - doubt / (apart * apart)) if apart else middle
 
-    def pace(self, laps, due: float, count: int) -> list[float]:
+    def pace(self, laps, going, due: float, count: int) -> list[float]:
         """So many paces."""
         usual = self._weekday(due)
         grid = [_GRID_LOW + _GRID_STEP * n for n in range(_GRID)]
@@ -114,6 +120,10 @@ class Profile:
             off, spread = self._off(task, lap) - usual, self._spreads[task] * math.sqrt(2)
             zs = ((off - g) / spread for g in grid)
             lls.append([l - min(z * z, _CAP) for l, z in zip(lls[-1], zs)])
+        for task, lap in going.items():
+            off, spread = self._off(task, lap) - usual, self._spreads[task] * math.sqrt(2)
+            zs = (max(0.0, off - g) / spread for g in grid)
+            lls.append([l - min(z * z, _CAPG) for l, z in zip(lls[-1], zs)])
         last = lls[-1]
         top = max(last)
         core = [math.exp(-0.5 * (g / self.varies) ** 2) for g in grid]
@@ -149,13 +159,13 @@ class Profile:
         return Pace(total / precision, precision**-0.5)
 
     def _off(self, task: str, lap: float) -> float:
-        return math.log((lap + self._least) / (self.usual[task] + self._least))
+        return math.log((lap + self._least) / (self._work[task] + self._least))
 
     def _spread(self, task: str, paces: Sequence[float]) -> float:
         rests = [
-            abs(self._off(task, replay.laps[task]) - pace)
-            for replay, pace in zip(self.replays, paces, strict=True)
-            if task in replay.laps
+            abs(self._off(task, of[task]) - pace)
+            for of, pace in zip(self._of, paces, strict=True)
+            if task in of
         ]
         return max(_STEADY, _NORMAL * _median(rests))
 
