@@ -137,15 +137,14 @@ def progress(run: Run, now: float) -> Progress:
     """What the database says of it."""
     if now < run.start:
         return Progress(run.due, None)
-    begun, idle = {}, {}
+    begun = {}
     for task, moments in run.tries.items():
         past = [moment for moment in moments if moment <= now]
         if len(past) % 2:
             begun[task] = past[-1]
         elif past:
-            idle[task] = past[-1]
-    ends = {task: end for task, end in run.ends.items() if end <= now}
-    return Progress(run.due, run.start, ends, begun=begun, idle=idle)
+            begun[task] = now
+    return Progress(run.due, run.start, {task: end for task, end in run.ends.items() if end <= now}, begun=begun)
 
 
 def played(seed: int) -> tuple[int, int, dict[str, Score], float, int]:

@@ -14,6 +14,7 @@ from itertools import repeat
 from operator import add, mul
 from typing import TYPE_CHECKING
 
+from .pace import paces
 from .profile import KEPT
 
 if TYPE_CHECKING:
@@ -134,7 +135,7 @@ class _Present:
                 end = self.progress.ends[task]
                 self.ends[task] = ready if end is None else end
                 if end is not None and len(known) == len(upstream):
-                    self.done[task] = max(0.0, end - (max(ready, self.progress.begun.get(task, ready)) if _W else ready))
+                    self.done[task] = max(0.0, end - max(ready, self.progress.begun.get(task, ready)))
             elif len(known) == len(upstream):
                 self.taken[task] = max(0.0, self.now - ready)
                 self.waited[task] = min(self.taken[task], max(0.0, self.progress.begun.get(task, self.now) - ready))
@@ -142,10 +143,11 @@ class _Present:
     def _predicted(self, weights: Sequence[float]) -> dict[str, Sequence[float]]:
         """The laps of the pending tasks at the present one's pace."""
         profile = self.profile
-        late = {t: self.taken[t] - (self.waited[t] if _W else 0) for t in self.taken if t in self.progress.begun}
-        seen = dict(sorted(self.done.items(), key=lambda one: self.ends[one[0]]))
-        paces = profile.pace(seen, late, self.progress.due, len(profile.replays))
-        scales = [math.exp(pace - own) for own, pace in zip(profile.paces, paces, strict=True)]
+        done = dict(sorted(self.done.items(), key=lambda one: self.ends[one[0]]))
+        at_work = {task: self.taken[task] - self.waited[task] for task in self.taken if task in self.progress.begun}
+        signs = profile.signs(done, at_work)
+        present = paces(signs, profile.weekday(self.progress.due), profile.varies, len(profile.replays))
+        scales = [math.exp(pace - own) for pace, own in zip(present, profile.paces, strict=True)]
         found: dict[str, Sequence[float]] = {}
         for task in self.plan.upstream:
             if task in self.ends:
@@ -160,7 +162,7 @@ class _Present:
                 # The try that is at work, or that it waits for, has to be done whatever was before it.
                 least = map(add, repeat(self.waited[task]), map(mul, profile.work[task], factors))
                 if task not in self.progress.begun:
-                    wait = self.now - self.progress.idle.get(task, self.now - self.taken[task])
+                    wait = self.taken[task]
                     least = (one + wait * more for one, more in zip(least, _MORE))
                 laps = _longer(list(map(max, laps, least)), self.taken[task])
             found[task] = laps

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import statistics
-from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import TYPE_CHECKING
+
+from .pace import Sign
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -29,13 +30,6 @@ _STEADY = 0.05
 _SHORTEST = 0.005
 """Of a run: laps below it are as good as equal."""
 _SURE = 3.0
-_GRID_LOW, _GRID_STEP, _GRID = -0.4, 0.06, 28
-import os
-_CAP = float(os.environ.get("CAP", "5"))
-_CAPG = float(os.environ.get("CAPG", "5"))
-_W = int(os.environ.get("W", "1"))
-_P_DAY, _P_CUT = 0.04, 0.04
-_GOLDEN = 0.618034
 _OUTLIER = 3.0
 """Standard deviations from what most say, beyond which a lap says no more."""
 _DOUBT = 2
@@ -73,7 +67,7 @@ class Profile:
         }
         """What of them was the last try."""
         self.pauses = {t: [a - b for a, b in zip(c, self.work[t])] for t, c in self.laps.items()}
-        self._of = [{t: (r.work.get(t, l) if _W else l) for t, l in r.laps.items()} for r in replays]
+        self._of = [{t: r.work.get(t, l) for t, l in r.laps.items()} for r in replays]
         self._work = {task: _median(o[task] for o in self._of if task in o) for task in plan.upstream}
         self.beside: dict[str, float] = {}
         """How many instances of a mapped task run side by side at most, as far as that was seen."""
@@ -87,8 +81,7 @@ class Profile:
         self._spreads = {task: self._spread(task, rough) for task in plan.upstream}
         self.paces = [self._pace(of, Pace(0.0, 1.0)).mean for of in self._of]
         """Of each run."""
-        rests = [abs(pace - self._weekday(replay.due)) for pace, replay in zip(self.paces, replays, strict=True)]
-        self.varies = max(_STEADY, _NORMAL * _median(rests))
+        self.varies = max(_STEADY, _NORMAL * _median(abs(pace - _median(self.paces)) for pace in self.paces))
 
     def weights(self, due: float) -> list[float]:
         """How much each run says about one that is due then; together 1."""
@@ -96,7 +89,7 @@ class Profile:
         total = sum(found)
         return [weight / total for weight in found]
 
-    def _weekday(self, due: float) -> float:
+    def weekday(self, due: float) -> float:
         """The pace that is usual on that day of the week."""
         same = [_same_day(abs(due - replay.due)) for replay in self.replays]
         these = [pace for pace, on_the_day in zip(self.paces, same, strict=True) if on_the_day]
@@ -109,43 +102,12 @@ class Profile:
         doubt = _SURE * spread * spread * (1 / len(these) + 1 / len(others))
         return middle + apart * max(0.0, 1 - doubt / (apart * apart)) if apart else middle
 
-    def pace(self, laps, going, due: float, count: int) -> list[float]:
-        """So many paces."""
-        usual = self._weekday(due)
-        grid = [_GRID_LOW + _GRID_STEP * n for n in range(_GRID)]
-        lls = [[0.0] * _GRID]
-        for task, lap in laps.items():
-            if task not in self._spreads:
-                continue
-            off, spread = self._off(task, lap) - usual, self._spreads[task] * math.sqrt(2)
-            zs = ((off - g) / spread for g in grid)
-            lls.append([l - min(z * z, _CAP) for l, z in zip(lls[-1], zs)])
-        for task, lap in going.items():
-            off, spread = self._off(task, lap) - usual, self._spreads[task] * math.sqrt(2)
-            zs = (max(0.0, off - g) / spread for g in grid)
-            lls.append([l - min(z * z, _CAPG) for l, z in zip(lls[-1], zs)])
-        last = lls[-1]
-        top = max(last)
-        core = [math.exp(-0.5 * (g / self.varies) ** 2) for g in grid]
-        total = sum(core)
-        core = [c / total for c in core]
-        n = len(lls)
-        slow = [1.0 if g > 0.1 else 0.0 for g in grid]
-        total = sum(slow)
-        slow = [c / total for c in slow]
-        keys = grid
-        ws = [(1 - _P_DAY - _P_CUT) * c * math.exp(l - top) for c, l in zip(core, last)]
-        flat = list(ws)
-        for k, ll in enumerate(lls[:-1] if n > 1 else lls):
-            before = _P_DAY if k == 0 else _P_CUT / n * sum(c * math.exp(min(0, l - max(ll))) for c, l in zip(core, ll)) * 1.0
-            shift = 0.0 if k == 0 else max(ll)
-            flat += [before * c * math.exp(min(600, a - b + shift - top)) if c else 0.0 for c, a, b in zip(slow, last, ll)]
-        cum = list(accumulate(flat))
-        found = []
-        for i in range(count):
-            u = (0.5 + i * _GOLDEN) % 1 * cum[-1]
-            found.append(usual + grid[min(bisect_left(cum, u), len(cum) - 1) % _GRID] + _GRID_STEP * ((i * 0.414) % 1 - 0.5))
-        return found
+    def signs(self, done: Mapping[str, float], at_work: Mapping[str, float]) -> list[Sign]:
+        """What the last tries of tasks say of the pace: what those took that are done, and have taken until now."""
+        return [
+            *(Sign(self._off(task, took), self._spreads[task]) for task, took in done.items()),
+            *(Sign(self._off(task, taken), self._spreads[task], at_work=True) for task, taken in at_work.items()),
+        ]
 
     def _pace(self, laps: Mapping[str, float], before: Pace) -> Pace:
         """`before`, corrected by each lap according to how steady its task is."""

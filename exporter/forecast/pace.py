@@ -1,0 +1,92 @@
+"""How slow a run is: like its day of the week, slow as a whole, or slow from some task on.
+
+A pace is the logarithm of a factor on all of its tasks; 0 is what is usual. What a task says of it is what it has taken,
+by how steady it is. Nothing is chosen: each pace gets the weight that the tasks leave it, and the rest of the run is
+played at all of them. So a run of which little is seen may still turn out slow, and one slow task is one slow task.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from dataclasses import dataclass
+from itertools import accumulate
+from operator import add, sub
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+GOLDEN = 0.618034
+"""Its multiples are spread evenly between 0 and 1, however many there are."""
+_SLOW_DAY = 0.04
+"""The share of runs that are slow as a whole; as many are slow from some task on."""
+_STEP = 0.08
+_GRID = [_STEP * number for number in range(-5, 16)]
+"""Paces, compared with that of the day of the week: from two thirds to more than three times as long."""
+_SLOW = [number for number, pace in enumerate(_GRID) if pace > 0.1]
+"""Those of a run that is slow: all are as likely."""
+_ALONE = 5.0
+"""No task says more than that against a pace, as a logarithm of odds: it may have been slow for itself."""
+_STILL = 12.0
+"""The same of one that is at work: what it takes is not over."""
+_PARTS = 12
+"""At so many moments it may have become slow, which is looked at after as many tasks each."""
+
+
+@dataclass(frozen=True)
+class Sign:
+    """What one task says of the pace."""
+
+    off: float
+    """The logarithm of how much longer than usual it took."""
+    spread: float
+    """The standard deviation of that, when nothing is slow."""
+    at_work: bool = False
+    """It has taken that until now, and will take longer."""
+
+    def odds(self, usual: float) -> list[float]:
+        """The logarithm of how likely that is, at each pace."""
+        off, half, most = self.off - usual, -0.5 * self.spread**-2, -(_STILL if self.at_work else _ALONE)
+        if self.at_work:
+            found = [half * (off - pace) ** 2 if pace < off else 0.0 for pace in _GRID]
+        else:
+            found = [half * (off - pace) ** 2 for pace in _GRID]
+        return [one if one > most else most for one in found]
+
+
+def paces(signs: Sequence[Sign], usual: float, varies: float, count: int) -> list[float]:
+    """Return so many paces that are equally likely, in no order.
+
+    `signs` are in the order in which the tasks ended; `usual` is the pace of that day of the week, and `varies` the
+    standard deviation of those that are not slow.
+    """
+    normal = [-0.5 * (pace / varies) ** 2 for pace in _GRID]
+    normal = [one - _total(normal) for one in normal]
+    slow = math.log(_SLOW_DAY / len(_SLOW))
+    sums = [[0.0] * len(_GRID)]
+    for sign in signs:
+        sums.append(list(map(add, sums[-1], sign.odds(usual))))
+    all_of_it = sums[-1]
+    # What is left for a run that is never slow, and for one that is slow since before the first, second … task.
+    weights = list(map(add, normal, all_of_it))
+    numbers = list(range(len(_GRID)))
+    cuts = range(0, len(signs), -(-len(signs) // _PARTS)) if signs else range(1)
+    for cut in cuts:
+        before = _total(list(map(add, normal, sums[cut]))) - math.log(len(cuts)) if cut else 0.0
+        since = list(map(sub, all_of_it, sums[cut]))
+        weights += [slow + before + since[number] for number in _SLOW]
+        numbers += _SLOW
+    most = max(weights)
+    upto = list(accumulate(math.exp(one - most) for one in weights))
+    found = []
+    for number in range(count):
+        share = (0.5 + number * GOLDEN) % 1
+        drawn = _GRID[numbers[min(bisect_left(upto, share * upto[-1]), len(numbers) - 1)]]
+        found.append(usual + drawn + _STEP * ((share * 97) % 1 - 0.5))
+    return found
+
+
+def _total(logarithms: Sequence[float]) -> float:
+    most = max(logarithms)
+    return most + math.log(sum(math.exp(one - most) for one in logarithms))
