@@ -8,14 +8,12 @@ out the laps that were shorter.
 from __future__ import annotations
 
 import math
-import statistics
 from dataclasses import dataclass
 from itertools import repeat
 from operator import add, mul
 from typing import TYPE_CHECKING
 
 from .pace import paces
-from .profile import KEPT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,19 +23,12 @@ if TYPE_CHECKING:
 
 ENOUGH = 5
 """Runs without which nothing is said."""
-_FEW = int(__import__("os").environ.get("FEW","3"))
-import os
-_W = int(os.environ.get("W", "1")); _S = int(os.environ.get("S", "1"))
-_TAIL = float(os.environ.get("TAIL","3.0"))
-"""Of the Pareto distribution by which a task goes on that has taken longer than in all but a `_FEW` runs: half of them
-take up to a quarter more, one in ten more than twice as long."""
-_GOLDEN = 0.618034
-"""Its multiples are spread evenly, however many there are."""
-_UNKNOWN = [statistics.NormalDist().inv_cdf((0.5 + number * _GOLDEN) % 1) for number in range(KEPT)]
-"""By run: how much slower or faster than expected the present one turns out to be, in standard deviations."""
+_FEW = 3
+_WORKS, _WAITS = 3.0, 1.0
+"""Of the Pareto distributions by which a task goes on that has worked, or waited for a slot, longer than in all but a
+`_FEW` runs. Half of those that work take up to a quarter more, one in ten more than twice as long; half of those that
+wait do it as long again: what stands in a queue for reasons unknown is seldom about to move."""
 
-_WT = float(os.environ.get("WT", "1.0"))
-_MORE = [((0.5 + n * 0.41421356) % 1) ** (-1 / _WT) - 1 for n in range(KEPT)]
 
 @dataclass(frozen=True)
 class Estimate:
@@ -66,7 +57,7 @@ def estimate(profile: Profile, progress: Progress, now: float) -> Estimate | Non
     if len(profile.replays) < ENOUGH:
         return None
     weights = profile.weights(progress.due)
-    present = _Present(profile, progress, weights, now)
+    present = _Present(profile, progress, now)
     lasts, ends = present.play()
     finishes = sorted(zip(lasts, weights, strict=True))
     typical = lasts.index(_quantile(finishes, 0.5))
@@ -86,7 +77,7 @@ def _quantile(finishes: Sequence[tuple[float, float]], share: float) -> float:
 class _Present:
     """What of a run is done, and how long the rest takes by each of the runs that were."""
 
-    def __init__(self, profile: Profile, progress: Progress, weights: Sequence[float], now: float) -> None:
+    def __init__(self, profile: Profile, progress: Progress, now: float) -> None:
         self.profile, self.plan, self.progress, self.now = profile, profile.plan, progress, now
         self.ends: dict[str, float] = {}
         self.done: dict[str, float] = {}
@@ -97,7 +88,7 @@ class _Present:
         """How long it was of that until their last try began; of one that waits all of it."""
         if progress.start is not None:
             self._look(progress.start)
-        self.laps = self._predicted(weights)
+        self.laps = self._predicted()
         """Of the tasks that are not done, in their order: by each of the runs that were."""
 
     def play(self) -> tuple[Sequence[float], dict[str, Sequence[float]]]:
@@ -109,7 +100,7 @@ class _Present:
         ends: dict[str, Sequence[float]] = {task: [end] * count for task, end in self.ends.items()}
         for task, laps in self.laps.items():
             ready = _latest([ends[one] for one in self.plan.upstream[task]], starts)
-            ends[task] = list(map(max, repeat(self.now), map(add, ready, laps)))
+            ends[task] = list(map(add, ready, laps))
         return _latest(list(ends.values()), starts), ends
 
     def guilty(self, ends: Mapping[str, float]) -> str | None:
@@ -140,7 +131,7 @@ class _Present:
                 self.taken[task] = max(0.0, self.now - ready)
                 self.waited[task] = min(self.taken[task], max(0.0, self.progress.begun.get(task, self.now) - ready))
 
-    def _predicted(self, weights: Sequence[float]) -> dict[str, Sequence[float]]:
+    def _predicted(self) -> dict[str, Sequence[float]]:
         """The laps of the pending tasks at the present one's pace."""
         profile = self.profile
         done = dict(sorted(self.done.items(), key=lambda one: self.ends[one[0]]))
@@ -153,18 +144,13 @@ class _Present:
             if task in self.ends:
                 continue
             factors = self._wider(task, scales)
-            laps: Sequence[float] = (
-                list(map(add, map(mul, profile.work[task], factors), profile.pauses[task]))
-                if _S
-                else list(map(mul, profile.laps[task], factors))
-            )
+            work = list(map(mul, profile.work[task], factors))
+            laps: Sequence[float] = list(map(add, work, profile.pauses[task]))
             if task in self.taken:
                 # The try that is at work, or that it waits for, has to be done whatever was before it.
-                least = map(add, repeat(self.waited[task]), map(mul, profile.work[task], factors))
-                if task not in self.progress.begun:
-                    wait = self.taken[task]
-                    least = (one + wait * more for one, more in zip(least, _MORE))
-                laps = _longer(list(map(max, laps, least)), self.taken[task])
+                taken, begun = self.taken[task], task in self.progress.begun
+                waits = repeat(self.waited[task]) if begun else _longer(profile.pauses[task], taken, _WAITS)
+                laps = _longer(list(map(max, laps, map(add, waits, work))), taken, _WORKS)
             found[task] = laps
         return found
 
@@ -186,12 +172,14 @@ def _latest(columns: Sequence[Sequence[float]], otherwise: Sequence[float]) -> S
     return list(map(max, *columns))
 
 
-def _longer(laps: Sequence[float], taken: float) -> Sequence[float]:
+def _longer(laps: Sequence[float], taken: float, tail: float) -> Sequence[float]:
     """The laps, of which those that are ruled out are one that is not."""
     longer = sorted(lap for lap in laps if lap > taken)
     number = len(laps) - len(longer)
+    if not number:
+        return laps
     if len(longer) >= _FEW:
         instead = (longer[turn % len(longer)] for turn in range(number))
     else:
-        instead = (taken * ((turn + 0.5) / number) ** (-1 / _TAIL) for turn in range(number))
+        instead = (taken * ((turn + 0.5) / number) ** (-1 / tail) for turn in range(number))
     return [lap if lap > taken else next(instead) for lap in laps]

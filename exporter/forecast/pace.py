@@ -1,8 +1,8 @@
 """How slow a run is: like its day of the week, slow as a whole, or slow from some task on.
 
-A pace is the logarithm of a factor on all of its tasks; 0 is what is usual. What a task says of it is what it has taken,
-by how steady it is. Nothing is chosen: each pace gets the weight that the tasks leave it, and the rest of the run is
-played at all of them. So a run of which little is seen may still turn out slow, and one slow task is one slow task.
+A pace is the logarithm of a factor on all of its tasks; 0 is what is usual. What a task took says something of it, by
+how steady that task is. Nothing is decided: each pace has the weight that the tasks leave it, and the rest of the run
+is played at all of them. So a run of which little is seen may still turn out slow, and one slow task is one slow task.
 """
 
 from __future__ import annotations
@@ -10,14 +10,15 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from dataclasses import dataclass
-from itertools import accumulate
+from functools import lru_cache
+from itertools import accumulate, repeat
 from operator import add, sub
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-GOLDEN = 0.618034
+_GOLDEN = 0.618034
 """Its multiples are spread evenly between 0 and 1, however many there are."""
 _SLOW_DAY = 0.04
 """The share of runs that are slow as a whole; as many are slow from some task on."""
@@ -30,7 +31,7 @@ _ALONE = 5.0
 """No task says more than that against a pace, as a logarithm of odds: it may have been slow for itself."""
 _STILL = 12.0
 """The same of one that is at work: what it takes is not over."""
-_PARTS = 12
+_PARTS = 8
 """At so many moments it may have become slow, which is looked at after as many tasks each."""
 
 
@@ -52,7 +53,7 @@ class Sign:
             found = [half * (off - pace) ** 2 if pace < off else 0.0 for pace in _GRID]
         else:
             found = [half * (off - pace) ** 2 for pace in _GRID]
-        return [one if one > most else most for one in found]
+        return [max(most, one) for one in found]
 
 
 def paces(signs: Sequence[Sign], usual: float, varies: float, count: int) -> list[float]:
@@ -78,15 +79,21 @@ def paces(signs: Sequence[Sign], usual: float, varies: float, count: int) -> lis
         weights += [slow + before + since[number] for number in _SLOW]
         numbers += _SLOW
     most = max(weights)
-    upto = list(accumulate(math.exp(one - most) for one in weights))
+    upto = list(accumulate(map(math.exp, map(sub, weights, repeat(most)))))
     found = []
-    for number in range(count):
-        share = (0.5 + number * GOLDEN) % 1
+    for share in _shares(count):
         drawn = _GRID[numbers[min(bisect_left(upto, share * upto[-1]), len(numbers) - 1)]]
         found.append(usual + drawn + _STEP * ((share * 97) % 1 - 0.5))
     return found
 
 
+@lru_cache(maxsize=64)
+def _shares(count: int) -> list[float]:
+    """Numbers between 0 and 1, equally far apart, shuffled: so that neighbouring runs get paces that differ."""
+    order = sorted(range(count), key=lambda number: number * _GOLDEN % 1)
+    return [(place + 0.5) / count for place in order]
+
+
 def _total(logarithms: Sequence[float]) -> float:
     most = max(logarithms)
-    return most + math.log(sum(math.exp(one - most) for one in logarithms))
+    return most + math.log(sum(map(math.exp, map(sub, logarithms, repeat(most)))))
