@@ -1,8 +1,8 @@
 """When a run will be done: each run that was is played again from where the present one stands.
 
 So what belongs together stays together: tasks that are slow on the same days, a wait that all of them have. A run that
-was slower or faster than the present one is scaled by what both have done so far. What a task has already taken rules
-out the laps that were shorter.
+was slower or faster than the present one may be is scaled (`pace`); not its waits, and what lay between its tries. What a
+task has already taken rules out what was shorter.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class _Present:
         self.profile, self.plan, self.progress, self.now = profile, profile.plan, progress, now
         self.ends: dict[str, float] = {}
         self.done: dict[str, float] = {}
-        """Laps of the tasks that are done."""
+        """What the last tries of tasks took that are done."""
         self.taken: dict[str, float] = {}
         """How long those have been ready that are not done."""
         self.waited: dict[str, float] = {}

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_GOLDEN = 0.618034
+_ROOT = 0.414214
 """Its multiples are spread evenly between 0 and 1, however many there are."""
 _SLOW_DAY = 0.04
 """The share of runs that are slow as a whole; as many are slow from some task on."""
@@ -89,8 +89,8 @@ def paces(signs: Sequence[Sign], usual: float, varies: float, count: int) -> lis
 
 @lru_cache(maxsize=64)
 def _shares(count: int) -> list[float]:
-    """Numbers between 0 and 1, equally far apart, shuffled: so that neighbouring runs get paces that differ."""
-    order = sorted(range(count), key=lambda number: number * _GOLDEN % 1)
+    """The middles of as many equal parts of 0 to 1, shuffled: runs that follow one another get paces that differ."""
+    order = sorted(range(count), key=lambda number: number * _ROOT % 1)
     return [(place + 0.5) / count for place in order]
 
 
