@@ -1,8 +1,8 @@
 """When a run will be done: each run that was is played again from where the present one stands.
 
 So what belongs together stays together: tasks that are slow on the same days, a wait that all of them have. A run that
-was slower or faster than the present one may be is scaled (`pace`); not its waits, and what lay between its tries. What a
-task has already taken rules out what was shorter.
+was slower or faster than the present one may be is scaled (`pace`), without its waits and what lay between its tries.
+What a task has already taken rules out what was shorter.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from .pace import paces
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .profile import Profile
     from .replay import Progress
@@ -35,10 +35,17 @@ class Estimate:
     """Moments at which the run may be done, in order, each with its weight; all weights together are 1."""
 
     finishes: Sequence[tuple[float, float]]
-    task: str | None
-    """The task that takes the most beyond its usual time, on the way that decides; None: the run's start did."""
     usual: float
     """Seconds that a run takes, as a median."""
+    _guilty: Callable[[], str | None]
+
+    @property
+    def task(self) -> str | None:
+        """The task that takes the most beyond its usual time, on the way that decides; None: the run's start did.
+
+        It is looked for when it is asked for: of most estimates it never is.
+        """
+        return self._guilty()
 
     def quantile(self, share: float) -> float:
         """The moment by which it is done with this probability."""
@@ -60,9 +67,12 @@ def estimate(profile: Profile, progress: Progress, now: float) -> Estimate | Non
     present = _Present(profile, progress, now)
     lasts, ends = present.play()
     finishes = sorted(zip(lasts, weights, strict=True))
-    typical = lasts.index(_quantile(finishes, 0.5))
-    task = present.guilty({one: column[typical] for one, column in ends.items()})
-    return Estimate(finishes, task, profile.took)
+
+    def guilty() -> str | None:
+        typical = lasts.index(_quantile(finishes, 0.5))
+        return present.guilty({one: column[typical] for one, column in ends.items()})
+
+    return Estimate(finishes, profile.took, guilty)
 
 
 def _quantile(finishes: Sequence[tuple[float, float]], share: float) -> float:
