@@ -63,7 +63,7 @@ def estimate(profile: Profile, progress: Progress, now: float) -> Estimate | Non
     """
     if len(profile.replays) < ENOUGH:
         return None
-    weights = profile.weights(progress.due)
+    weights = profile.day(progress.due).weights
     present = _Present(profile, progress, now)
     lasts, ends = present.play()
     finishes = sorted(zip(lasts, weights, strict=True))
@@ -147,7 +147,7 @@ class _Present:
         done = dict(sorted(self.done.items(), key=lambda one: self.ends[one[0]]))
         at_work = {task: self.taken[task] - self.waited[task] for task in self.taken if task in self.progress.begun}
         signs = profile.signs(done, at_work)
-        present = paces(signs, profile.weekday(self.progress.due), profile.varies, len(profile.replays))
+        present = paces(signs, profile.day(self.progress.due).pace, profile.varies, len(profile.replays))
         scales = [math.exp(pace - own) for pace, own in zip(present, profile.paces, strict=True)]
         found: dict[str, Sequence[float]] = {}
         for task in self.plan.upstream:

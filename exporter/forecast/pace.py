@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate, repeat
 from operator import add, sub
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +34,7 @@ _PARTS = 8
 """At so many moments it may have become slow, which is looked at after as many tasks each."""
 
 
-@dataclass(frozen=True)
-class Sign:
+class Sign(NamedTuple):
     """What one task says of the pace."""
 
     off: float

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .pace import Sign
 
@@ -36,6 +36,15 @@ _DOUBT = 2
 """Tasks that say something else are more than one that is slow for itself."""
 _NORMAL = 1.4826
 """The standard deviation of what is normally distributed, by its median absolute deviation."""
+
+
+class Day(NamedTuple):
+    """What the runs that were say of one before anything of it is seen."""
+
+    weights: list[float]
+    """How much each of them says; together 1."""
+    pace: float
+    """The one that is usual on that day of the week; on any, as far as those do not differ."""
 
 
 class Profile:
@@ -77,6 +86,7 @@ class Profile:
         self._spreads = {task: self._spread(task, rough) for task in plan.upstream}
         self.paces = list(map(self._pace, self._took))
         """Of each run."""
+        self._day: tuple[float, Day] | None = None
         self.varies = max(_STEADY, _NORMAL * _median(abs(pace - _median(self.paces)) for pace in self.paces))
         """The standard deviation of those that are not slow: half of the runs may be."""
         self._rests = [
@@ -85,21 +95,22 @@ class Profile:
         ]
         """How slow each was beyond its pace: where a single task takes longer on some day of the week."""
 
-    def weights(self, due: float) -> list[float]:
-        """How much each run says about one that is due then; together 1."""
+    def day(self, due: float) -> Day:
+        """What they say of a run that is due then."""
+        if self._day is None or self._day[0] != due:
+            self._day = due, self._of_day(due)
+        return self._day[1]
+
+    def _of_day(self, due: float) -> Day:
         same = self._same_day(due)
+        others, apart, sure = _difference(self.paces, same)
         more = min(_SAME_DAY, _difference(self._rests, same)[-1])
         found = [
             (1.0 + more * on_the_day) * 0.5 ** (abs(due - replay.due) / _HALF_LIFE)
             for on_the_day, replay in zip(same, self.replays, strict=True)
         ]
         total = sum(found)
-        return [weight / total for weight in found]
-
-    def weekday(self, due: float) -> float:
-        """The pace that is usual on that day of the week; that of each other day, as far as they do not differ."""
-        others, apart, sure = _difference(self.paces, self._same_day(due))
-        return others + apart * sure / (sure + _CHANCE)
+        return Day([weight / total for weight in found], others + apart * sure / (sure + _CHANCE))
 
     def _same_day(self, due: float) -> list[bool]:
         """Which of the runs were due on that day of the week."""
