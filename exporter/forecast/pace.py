@@ -28,8 +28,6 @@ _SLOW = [number for number, pace in enumerate(_GRID) if pace > 0.1]
 """Those of a run that is slow: all are as likely."""
 _ALONE = 5.0
 """No task says more than that against a pace, as a logarithm of odds: it may have been slow for itself."""
-_STILL = 12.0
-"""The same of one that is at work: what it takes is not over."""
 _PARTS = 8
 """At so many moments it may have become slow, which is looked at after as many tasks each."""
 
@@ -46,7 +44,7 @@ class Sign(NamedTuple):
 
     def odds(self, usual: float) -> list[float]:
         """The logarithm of how likely that is, at each pace."""
-        off, half, most = self.off - usual, -0.5 * self.spread**-2, -(_STILL if self.at_work else _ALONE)
+        off, half, most = self.off - usual, -0.5 * self.spread**-2, -_ALONE
         if self.at_work:
             found = [half * (off - pace) ** 2 if pace < off else 0.0 for pace in _GRID]
         else:
