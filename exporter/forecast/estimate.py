@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 ENOUGH = 5
 """Runs without which nothing is said."""
-_FEW = 3
+_FEW = 5
 _WORKS, _WAITS = 3.0, 1.0
 """Of the Pareto distributions by which a task goes on that has worked, or waited for a slot, longer than in all but a
 `_FEW` runs. Half of those that work take up to a quarter more, one in ten more than twice as long; half of those that
