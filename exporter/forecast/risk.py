@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-EARLY, LATE = 0.98, 0.4
+EARLY, LATE = 0.95, 0.4
 """The probability from which it is an alarm. While there is time, only what is as good as sure: it costs nothing to
 look again, and much of it comes right. At the last look at which somebody can act still, two in five: then it is said
 now or never. Chosen with `benchmarks/at_risk.py`, on seeds 11 to 30."""
