@@ -251,9 +251,9 @@ def test_a_dag_without_tasks_is_done_when_it_starts():
 @pytest.mark.parametrize(
     ("left", "chance", "on"),
     [
-        (900, 0.97, False),
-        (900, 0.98, True),
-        (300, 0.97, False),
+        (900, 0.94, False),
+        (900, 0.95, True),
+        (300, 0.94, False),
         (300, 0.98, True),
         (260, 0.39, False),
         (260, 0.41, True),
