@@ -73,17 +73,19 @@ class Profile:
         """What was before that: a wait for a slot, other tries and what lay between them."""
         self._took = [{task: replay.work.get(task, lap) for task, lap in replay.laps.items()} for replay in replays]
         """Of each run, what its last tries took."""
-        self._usual = {task: _median(took[task] for took in self._took if task in took) for task in plan.upstream}
+        self._usual = {
+            task: _median(took[task] for took in self._took if task in took) for task in found if found[task]
+        }
         self.beside: dict[str, float] = {}
         """How many instances of a mapped task run side by side at most, as far as that was seen."""
         for replay in replays:
             for task, width in replay.widths.items():
                 self.beside[task] = max(self.beside.get(task, 1.0), width.beside)
         self._least = _SHORTEST * self.took + 1.0
-        self._spreads = dict.fromkeys(plan.upstream, 1.0)
+        self._spreads = dict.fromkeys(self._usual, 1.0)
         # Twice: how steady a task is, is seen when it is known which days were slow, and the other way round.
         rough = list(map(self._pace, self._took))
-        self._spreads = {task: self._spread(task, rough) for task in plan.upstream}
+        self._spreads = {task: self._spread(task, rough) for task in self._usual}
         self.paces = list(map(self._pace, self._took))
         """Of each run."""
         self._day: tuple[float, Day] | None = None
@@ -120,13 +122,15 @@ class Profile:
     def signs(self, done: Mapping[str, float], at_work: Mapping[str, float]) -> list[Sign]:
         """What the last tries of tasks say of the pace: what those took that are done, and have taken until now."""
         return [
-            *(Sign(self._off(task, took), self._spreads[task]) for task, took in done.items()),
-            *(Sign(self._off(task, taken), self._spreads[task], at_work=True) for task, taken in at_work.items()),
+            Sign(self._off(task, took), self._spreads[task], tasks is at_work)
+            for tasks in (done, at_work)
+            for task, took in tasks.items()
+            if task in self._usual
         ]
 
     def _pace(self, took: Mapping[str, float]) -> float:
         """How slow a run was as a whole, by each of its tasks according to how steady it is."""
-        offs = [(self._off(task, lap), self._spreads[task]) for task, lap in took.items() if task in self._spreads]
+        offs = [(self._off(task, lap), self._spreads[task]) for task, lap in took.items() if task in self._usual]
         middle = _median([*(off for off, _ in offs), *[0.0] * _DOUBT])
         total, precision = 0.0, 1.0
         for off, spread in offs:

@@ -197,6 +197,12 @@ def test_a_task_that_is_new_is_taken_for_one_that_takes_no_time():
     assert middle(Progress(0.0, None), -100.0, plan, past()) == pytest.approx(2110, rel=0.06)
 
 
+def test_a_task_that_is_new_says_nothing_of_how_slow_the_run_is():
+    plan = Plan.of({"check": (), "load": ("check",), "merge": ("load",), "report": ("merge",)})
+    done = Progress(0.0, 10.0, {"check": 14.0, "load": 614.0})
+    assert middle(done, 614.0, plan, past()) == pytest.approx(2114, rel=0.06)
+
+
 def test_the_longest_way_decides():
     plan = Plan.of({"a": (), "b": (), "z": ("a", "b")})
     replays = past(plan, {"a": 100.0, "b": 1000.0, "z": 10.0})
