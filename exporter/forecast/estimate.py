@@ -70,7 +70,7 @@ def estimate(profile: Profile, progress: Progress, now: float) -> Estimate | Non
 
     def guilty() -> str | None:
         typical = lasts.index(_quantile(finishes, 0.5))
-        return present.guilty({one: column[typical] for one, column in ends.items()})
+        return present.guilty({**present.ends, **{one: column[typical] for one, column in ends.items()}})
 
     return Estimate(finishes, profile.took, guilty)
 
@@ -102,16 +102,23 @@ class _Present:
         """Of the tasks that are not done, in their order: by each of the runs that were."""
 
     def play(self) -> tuple[Sequence[float], dict[str, Sequence[float]]]:
-        """The end of the run, and of each task, if the rest goes as in each of the runs that were."""
+        """The end of the run, and of each task that is not done, if the rest goes as in each of the runs that were."""
         start, count = self.progress.start, len(self.profile.replays)
-        starts: Sequence[float] = [0.0 if start is None else start] * count
-        if start is None:
-            starts = [max(self.now, self.progress.due + delay) for delay in self.profile.delays]
-        ends: dict[str, Sequence[float]] = {task: [end] * count for task, end in self.ends.items()}
+        starts: Sequence[float] = (
+            [max(self.now, self.progress.due + delay) for delay in self.profile.delays]
+            if start is None
+            else [start] * count
+        )
+        ends: dict[str, Sequence[float]] = {}
         for task, laps in self.laps.items():
-            ready = _latest([ends[one] for one in self.plan.upstream[task]], starts)
+            # What is done ended before all that is not.
+            open_ = [ends[one] for one in self.plan.upstream[task] if one in ends]
+            done = [self.ends[one] for one in self.plan.upstream[task] if one in self.ends]
+            ready = _latest(open_) if open_ else [max(done)] * count if done else starts
             ends[task] = list(map(add, ready, laps))
-        return _latest(list(ends.values()), starts), ends
+        if not ends:
+            return [max(self.ends.values())] * count if self.ends else starts, ends
+        return _latest(list(ends.values())), ends
 
     def guilty(self, ends: Mapping[str, float]) -> str | None:
         """The task on the way to the last end that takes the most beyond its usual lap; None: it is the start."""
@@ -154,14 +161,16 @@ class _Present:
             if task in self.ends:
                 continue
             factors = self._wider(task, scales)
-            work = list(map(mul, profile.work[task], factors))
-            laps: Sequence[float] = list(map(add, work, profile.pauses[task]))
-            if task in self.taken:
-                # The try that is at work, or that it waits for, has to be done whatever was before it.
-                taken, begun = self.taken[task], task in self.progress.begun
-                waits = repeat(self.waited[task]) if begun else _longer(profile.pauses[task], taken, _WAITS)
-                laps = _longer(list(map(max, laps, map(add, waits, work))), taken, _WORKS)
-            found[task] = laps
+            work, before = map(mul, profile.work[task], factors), profile.pauses[task]
+            taken = self.taken.get(task)
+            if taken is None:
+                found[task] = list(map(add, work, before))
+            elif task in self.progress.begun:
+                # It may fail and be tried again, as it was in other runs; it has not begun earlier than it did.
+                laps = map(add, work, map(max, before, repeat(self.waited[task])))
+                found[task] = _longer(list(laps), taken, _WORKS)
+            else:
+                found[task] = list(map(add, work, _longer(before, taken, _WAITS)))
         return found
 
     def _wider(self, task: str, scales: Sequence[float]) -> Sequence[float]:
@@ -175,11 +184,9 @@ class _Present:
         return [scale * rounds / max(1.0, then.instances / beside) for scale, then in zip(scales, widths, strict=True)]
 
 
-def _latest(columns: Sequence[Sequence[float]], otherwise: Sequence[float]) -> Sequence[float]:
+def _latest(columns: Sequence[Sequence[float]]) -> Sequence[float]:
     """By run, the latest of these ends."""
-    if len(columns) < 2:
-        return columns[0] if columns else otherwise
-    return list(map(max, *columns))
+    return columns[0] if len(columns) == 1 else list(map(max, *columns))
 
 
 def _longer(laps: Sequence[float], taken: float, tail: float) -> Sequence[float]:

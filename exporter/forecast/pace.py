@@ -44,12 +44,11 @@ class Sign(NamedTuple):
 
     def odds(self, usual: float) -> list[float]:
         """The logarithm of how likely that is, at each pace."""
-        off, half, most = self.off - usual, -0.5 * self.spread**-2, -_ALONE
+        off, half, least = self.off - usual, -0.5 * self.spread**-2, -_ALONE
+        found = [half * apart * apart for apart in [off - pace for pace in _GRID]]
         if self.at_work:
-            found = [half * (off - pace) ** 2 if pace < off else 0.0 for pace in _GRID]
-        else:
-            found = [half * (off - pace) ** 2 for pace in _GRID]
-        return [max(most, one) for one in found]
+            found = [0.0 if pace >= off else one for pace, one in zip(_GRID, found, strict=True)]
+        return [one if one > least else least for one in found]  # noqa: FURB136 - twice as fast as max
 
 
 def paces(signs: Sequence[Sign], usual: float, varies: float, count: int) -> list[float]:
