@@ -197,6 +197,22 @@ def test_a_task_that_is_new_is_taken_for_one_that_takes_no_time():
     assert middle(Progress(0.0, None), -100.0, plan, past()) == pytest.approx(2110, rel=0.06)
 
 
+def test_tasks_at_work_that_are_not_late_do_not_make_the_run_fast():
+    plan = Plan.of({"z": tuple("abcdef"), **dict.fromkeys("abcdef", ())})
+    replays = past(plan, dict.fromkeys("abcdefz", 1000.0))
+    at_work = Progress(0.0, 10.0, begun=dict.fromkeys("abcdef", 10.0))
+    assert middle(at_work, 810.0, plan, replays) == pytest.approx(2030, rel=0.06)
+
+
+def test_a_day_of_the_week_that_is_slow_as_a_whole_is_expected_to_be():
+    replays = []
+    for day in range(-28, 0):
+        (one,) = past(days=1, **dict.fromkeys(LAPS, 1.5 if day % 7 == 0 else 1.0))
+        replays.append(Replay(day * DAY, one.delay, one.took, one.laps, {}))
+    assert middle(Progress(0.0, None), -60.0, replays=replays) == pytest.approx(10 + 1.5 * 2100, rel=0.08)
+    assert middle(Progress(DAY, None), DAY - 60.0, replays=replays) == pytest.approx(DAY + 2110, abs=170)
+
+
 def test_a_task_that_is_new_says_nothing_of_how_slow_the_run_is():
     plan = Plan.of({"check": (), "load": ("check",), "merge": ("load",), "report": ("merge",)})
     done = Progress(0.0, 10.0, {"check": 14.0, "load": 614.0})
