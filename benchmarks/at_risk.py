@@ -35,8 +35,8 @@ DAYS = 60
 LEARNED = 20
 LOOKS = 40
 LEAD = 0.25
-SEEDS = (1, 2, 6, 7)
-"""None of which the numbers were chosen on; that were 3, 4 and 5."""
+SEEDS = (1, 2, 6, 7, 8, 9)
+"""None of which the numbers were chosen on; those were 11 to 30."""
 
 
 @dataclass
@@ -142,17 +142,24 @@ def progress(run: Run, now: float) -> Progress:
         past = [moment for moment in moments if moment <= now]
         if len(past) % 2:
             begun[task] = past[-1]
+        elif past:
+            begun[task] = now
     return Progress(run.due, run.start, {task: end for task, end in run.ends.items() if end <= now}, begun=begun)
 
 
-def played(seed: int) -> tuple[int, int, dict[str, Score], float, int]:
-    """One DAG over all days: its runs, its misses, each way's score, seconds of the looks, and their number."""
+def lived(seed: int) -> tuple[Dag, list[Run]]:
+    """One DAG, and all of its days."""
     chance = random.Random(seed)
     dag = made(chance)
     calm = [ran(dag, day, chance) for day in range(40)]
     dag.usual = statistics.median(run.end - run.due for run in calm)
     dag.promise = dag.usual * chance.uniform(1.25, 1.9)
-    runs = [ran(dag, day, chance) for day in range(DAYS)]
+    return dag, [ran(dag, day, chance) for day in range(DAYS)]
+
+
+def played(seed: int) -> tuple[int, int, dict[str, Score], float, int]:
+    """One DAG over all days: its runs, its misses, each way's score, seconds of the looks, and their number."""
+    dag, runs = lived(seed)
     scores = {"forecast": Score(), "at the promise": Score(), "longer than its p95": Score()}
     replays = [Replay.of(dag.plan, progress(one, math.inf)) for one in runs]
     misses, seconds, looks = 0, 0.0, 0
@@ -166,9 +173,9 @@ def played(seed: int) -> tuple[int, int, dict[str, Score], float, int]:
         profile = Profile(dag.plan, replays[max(0, day - KEPT) : day])
         risk, alarm, now = Risk(), None, run.due
         while now < run.end and promise - now >= TOO_LATE * usual and alarm is None:
-            begun = time.perf_counter()
+            begun = time.process_time()
             found = estimate(profile, progress(run, now), now)
-            seconds += time.perf_counter() - begun
+            seconds += time.process_time() - begun
             looks += 1
             if found is not None and risk.look(found.chance_after(promise), left=promise - now, usual=found.usual):
                 alarm = now
@@ -214,7 +221,7 @@ def main() -> None:
             precision = len(leads) / (len(leads) + false) if leads or false else 0.0
             lead = statistics.median(leads) if leads else 0.0
             print(f"{way:22}{announced / misses:>17.1%}{false:>14}{rate:>9}{precision:>10.1%}{lead:>12.0%}")
-        print(f"a look takes {1000 * seconds / looks:.2f} ms of time")
+        print(f"a look takes {1000 * seconds / looks:.2f} ms of the processor")
 
 
 if __name__ == "__main__":

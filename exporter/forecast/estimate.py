@@ -1,37 +1,33 @@
 """When a run will be done: each run that was is played again from where the present one stands.
 
 So what belongs together stays together: tasks that are slow on the same days, a wait that all of them have. A run that
-was slower or faster than the present one is scaled by what both have done so far. What a task has already taken rules
-out the laps that were shorter.
+was slower or faster than the present one may be is scaled (`pace`), without its waits and what lay between its tries.
+What a task has already taken rules out what was shorter.
 """
 
 from __future__ import annotations
 
 import math
-import statistics
 from dataclasses import dataclass
 from itertools import repeat
 from operator import add, mul
 from typing import TYPE_CHECKING
 
-from .profile import KEPT
+from .pace import paces
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .profile import Profile
     from .replay import Progress
 
 ENOUGH = 5
 """Runs without which nothing is said."""
-_FEW = 3
-_TAIL = 3.0
-"""Of the Pareto distribution by which a task goes on that has taken longer than in all but a `_FEW` runs: half of them
-take up to a quarter more, one in ten more than twice as long."""
-_GOLDEN = 0.618034
-"""Its multiples are spread evenly, however many there are."""
-_UNKNOWN = [statistics.NormalDist().inv_cdf((0.5 + number * _GOLDEN) % 1) for number in range(KEPT)]
-"""By run: how much slower or faster than expected the present one turns out to be, in standard deviations."""
+_FEW = 5
+_WORKS, _WAITS = 3.0, 1.0
+"""Of the Pareto distributions by which a task goes on that has worked, or waited for a slot, longer than in all but a
+`_FEW` runs. Half of those that work take up to a quarter more, one in ten more than twice as long; half of those that
+wait do it as long again: what stands in a queue for reasons unknown is seldom about to move."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +35,17 @@ class Estimate:
     """Moments at which the run may be done, in order, each with its weight; all weights together are 1."""
 
     finishes: Sequence[tuple[float, float]]
-    task: str | None
-    """The task that takes the most beyond its usual time, on the way that decides; None: the run's start did."""
     usual: float
     """Seconds that a run takes, as a median."""
+    _guilty: Callable[[], str | None]
+
+    @property
+    def task(self) -> str | None:
+        """The task that takes the most beyond its usual time, on the way that decides; None: the run's start did.
+
+        It is looked for when it is asked for: of most estimates it never is.
+        """
+        return self._guilty()
 
     def quantile(self, share: float) -> float:
         """The moment by which it is done with this probability."""
@@ -60,13 +63,16 @@ def estimate(profile: Profile, progress: Progress, now: float) -> Estimate | Non
     """
     if len(profile.replays) < ENOUGH:
         return None
-    weights = profile.weights(progress.due)
-    present = _Present(profile, progress, weights, now)
+    weights = profile.day(progress.due).weights
+    present = _Present(profile, progress, now)
     lasts, ends = present.play()
     finishes = sorted(zip(lasts, weights, strict=True))
-    typical = lasts.index(_quantile(finishes, 0.5))
-    task = present.guilty({one: column[typical] for one, column in ends.items()})
-    return Estimate(finishes, task, profile.took)
+
+    def guilty() -> str | None:
+        typical = lasts.index(_quantile(finishes, 0.5))
+        return present.guilty({**present.ends, **{one: column[typical] for one, column in ends.items()}})
+
+    return Estimate(finishes, profile.took, guilty)
 
 
 def _quantile(finishes: Sequence[tuple[float, float]], share: float) -> float:
@@ -81,31 +87,38 @@ def _quantile(finishes: Sequence[tuple[float, float]], share: float) -> float:
 class _Present:
     """What of a run is done, and how long the rest takes by each of the runs that were."""
 
-    def __init__(self, profile: Profile, progress: Progress, weights: Sequence[float], now: float) -> None:
+    def __init__(self, profile: Profile, progress: Progress, now: float) -> None:
         self.profile, self.plan, self.progress, self.now = profile, profile.plan, progress, now
         self.ends: dict[str, float] = {}
         self.done: dict[str, float] = {}
-        """Laps of the tasks that are done."""
+        """What the last tries of tasks took that are done."""
         self.taken: dict[str, float] = {}
         """How long those have been ready that are not done."""
         self.waited: dict[str, float] = {}
         """How long it was of that until their last try began; of one that waits all of it."""
         if progress.start is not None:
             self._look(progress.start)
-        self.laps = self._predicted(weights)
+        self.laps = self._predicted()
         """Of the tasks that are not done, in their order: by each of the runs that were."""
 
     def play(self) -> tuple[Sequence[float], dict[str, Sequence[float]]]:
-        """The end of the run, and of each task, if the rest goes as in each of the runs that were."""
+        """The end of the run, and of each task that is not done, if the rest goes as in each of the runs that were."""
         start, count = self.progress.start, len(self.profile.replays)
-        starts: Sequence[float] = [0.0 if start is None else start] * count
-        if start is None:
-            starts = [max(self.now, self.progress.due + delay) for delay in self.profile.delays]
-        ends: dict[str, Sequence[float]] = {task: [end] * count for task, end in self.ends.items()}
+        starts: Sequence[float] = (
+            [max(self.now, self.progress.due + delay) for delay in self.profile.delays]
+            if start is None
+            else [start] * count
+        )
+        ends: dict[str, Sequence[float]] = {}
         for task, laps in self.laps.items():
-            ready = _latest([ends[one] for one in self.plan.upstream[task]], starts)
-            ends[task] = list(map(max, repeat(self.now), map(add, ready, laps)))
-        return _latest(list(ends.values()), starts), ends
+            # What is done ended before all that is not.
+            open_ = [ends[one] for one in self.plan.upstream[task] if one in ends]
+            done = [self.ends[one] for one in self.plan.upstream[task] if one in self.ends]
+            ready = _latest(open_) if open_ else [max(done)] * count if done else starts
+            ends[task] = list(map(add, ready, laps))
+        if not ends:
+            return [max(self.ends.values())] * count if self.ends else starts, ends
+        return _latest(list(ends.values())), ends
 
     def guilty(self, ends: Mapping[str, float]) -> str | None:
         """The task on the way to the last end that takes the most beyond its usual lap; None: it is the start."""
@@ -130,31 +143,34 @@ class _Present:
                 end = self.progress.ends[task]
                 self.ends[task] = ready if end is None else end
                 if end is not None and len(known) == len(upstream):
-                    self.done[task] = max(0.0, end - ready)
+                    self.done[task] = max(0.0, end - max(ready, self.progress.begun.get(task, ready)))
             elif len(known) == len(upstream):
                 self.taken[task] = max(0.0, self.now - ready)
                 self.waited[task] = min(self.taken[task], max(0.0, self.progress.begun.get(task, self.now) - ready))
 
-    def _predicted(self, weights: Sequence[float]) -> dict[str, Sequence[float]]:
+    def _predicted(self) -> dict[str, Sequence[float]]:
         """The laps of the pending tasks at the present one's pace."""
         profile = self.profile
-        late = {task: taken for task, taken in self.taken.items() if taken > profile.usual[task]}
-        pace = profile.pace({**self.done, **late}, weights)
-        scales = [
-            math.exp(pace.mean + pace.spread * unknown - own)
-            for own, unknown in zip(profile.paces, _UNKNOWN, strict=False)
-        ]
+        done = dict(sorted(self.done.items(), key=lambda one: self.ends[one[0]]))
+        at_work = {task: self.taken[task] - self.waited[task] for task in self.taken if task in self.progress.begun}
+        signs = profile.signs(done, at_work)
+        present = paces(signs, profile.day(self.progress.due).pace, profile.varies, len(profile.replays))
+        scales = [math.exp(pace - own) for pace, own in zip(present, profile.paces, strict=True)]
         found: dict[str, Sequence[float]] = {}
         for task in self.plan.upstream:
             if task in self.ends:
                 continue
             factors = self._wider(task, scales)
-            laps: Sequence[float] = list(map(mul, profile.laps[task], factors))
-            if task in self.taken:
-                # The try that is at work, or that it waits for, has to be done whatever was before it.
-                least = map(add, repeat(self.waited[task]), map(mul, profile.work[task], factors))
-                laps = _longer(list(map(max, laps, least)), self.taken[task])
-            found[task] = laps
+            work, before = map(mul, profile.work[task], factors), profile.pauses[task]
+            taken = self.taken.get(task)
+            if taken is None:
+                found[task] = list(map(add, work, before))
+            elif task in self.progress.begun:
+                # It may fail and be tried again, as it was in other runs; it has not begun earlier than it did.
+                laps = map(add, work, map(max, before, repeat(self.waited[task])))
+                found[task] = _longer(list(laps), taken, _WORKS)
+            else:
+                found[task] = list(map(add, work, _longer(before, taken, _WAITS)))
         return found
 
     def _wider(self, task: str, scales: Sequence[float]) -> Sequence[float]:
@@ -168,19 +184,19 @@ class _Present:
         return [scale * rounds / max(1.0, then.instances / beside) for scale, then in zip(scales, widths, strict=True)]
 
 
-def _latest(columns: Sequence[Sequence[float]], otherwise: Sequence[float]) -> Sequence[float]:
+def _latest(columns: Sequence[Sequence[float]]) -> Sequence[float]:
     """By run, the latest of these ends."""
-    if len(columns) < 2:
-        return columns[0] if columns else otherwise
-    return list(map(max, *columns))
+    return columns[0] if len(columns) == 1 else list(map(max, *columns))
 
 
-def _longer(laps: Sequence[float], taken: float) -> Sequence[float]:
+def _longer(laps: Sequence[float], taken: float, tail: float) -> Sequence[float]:
     """The laps, of which those that are ruled out are one that is not."""
     longer = sorted(lap for lap in laps if lap > taken)
     number = len(laps) - len(longer)
+    if not number:
+        return laps
     if len(longer) >= _FEW:
         instead = (longer[turn % len(longer)] for turn in range(number))
     else:
-        instead = (taken * ((turn + 0.5) / number) ** (-1 / _TAIL) for turn in range(number))
+        instead = (taken * ((turn + 0.5) / number) ** (-1 / tail) for turn in range(number))
     return [lap if lap > taken else next(instead) for lap in laps]

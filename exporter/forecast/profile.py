@@ -1,12 +1,13 @@
-"""What the runs of a DAG have in common: how long each task takes, how much that varies, and how slow each day was."""
+"""What the runs of a DAG have in common: how long each task takes, how much that varies, and how slow each run was."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from .pace import Sign
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +24,8 @@ _SAME_TIME = 0.25 * 86_400
 _HALF_LIFE = 28.0 * 86_400
 """Seconds after which a run counts half."""
 _FEWEST = 2
+_CHANCE = 3.0
+"""Student's t squared, up to which a difference between days of the week may be one of chance."""
 _STEADY = 0.05
 """No task is taken for steadier than that: a standard deviation of the logarithm of its laps."""
 _SHORTEST = 0.005
@@ -35,13 +38,13 @@ _NORMAL = 1.4826
 """The standard deviation of what is normally distributed, by its median absolute deviation."""
 
 
-@dataclass(frozen=True)
-class Pace:
-    """How slow a run is as a whole: the logarithm of a factor, 0 as a median."""
+class Day(NamedTuple):
+    """What the runs that were say of one before anything of it is seen."""
 
-    mean: float
-    spread: float
-    """The standard deviation of what is not known of it."""
+    weights: list[float]
+    """How much each of them says; together 1."""
+    pace: float
+    """The one that is usual on that day of the week; on any, as far as those do not differ."""
 
 
 class Profile:
@@ -63,66 +66,86 @@ class Profile:
             for task, column in self.laps.items()
         }
         """What of them was the last try."""
+        self.pauses = {
+            task: [lap - work for lap, work in zip(column, self.work[task], strict=True)]
+            for task, column in self.laps.items()
+        }
+        """What was before that: a wait for a slot, other tries and what lay between them."""
+        self._took = [{task: replay.work.get(task, lap) for task, lap in replay.laps.items()} for replay in replays]
+        """Of each run, what its last tries took."""
+        self._usual = {
+            task: _median(took[task] for took in self._took if task in took) for task in found if found[task]
+        }
         self.beside: dict[str, float] = {}
         """How many instances of a mapped task run side by side at most, as far as that was seen."""
         for replay in replays:
             for task, width in replay.widths.items():
                 self.beside[task] = max(self.beside.get(task, 1.0), width.beside)
         self._least = _SHORTEST * self.took + 1.0
-        self._spreads = dict.fromkeys(plan.upstream, 1.0)
+        self._spreads = dict.fromkeys(self._usual, 1.0)
         # Twice: how steady a task is, is seen when it is known which days were slow, and the other way round.
-        rough = [self._pace(replay.laps, Pace(0.0, 1.0)).mean for replay in replays]
-        self._spreads = {task: self._spread(task, rough) for task in plan.upstream}
-        self.paces = [self._pace(replay.laps, Pace(0.0, 1.0)).mean for replay in replays]
+        rough = list(map(self._pace, self._took))
+        self._spreads = {task: self._spread(task, rough) for task in self._usual}
+        self.paces = list(map(self._pace, self._took))
         """Of each run."""
+        self._day: tuple[float, Day] | None = None
+        self.varies = max(_STEADY, _NORMAL * _median(abs(pace - _median(self.paces)) for pace in self.paces))
+        """The standard deviation of those that are not slow: half of the runs may be."""
+        self._rests = [
+            math.log((replay.took + 1) / (self.took + 1)) - pace
+            for replay, pace in zip(replays, self.paces, strict=True)
+        ]
+        """How slow each was beyond its pace: where a single task takes longer on some day of the week."""
 
-    def weights(self, due: float) -> list[float]:
-        """How much each run says about one that is due then; together 1."""
-        same = [_same_day(abs(due - replay.due)) for replay in self.replays]
-        more = self._difference(same)
+    def day(self, due: float) -> Day:
+        """What they say of a run that is due then."""
+        if self._day is None or self._day[0] != due:
+            self._day = due, self._of_day(due)
+        return self._day[1]
+
+    def _of_day(self, due: float) -> Day:
+        same = self._same_day(due)
+        others, apart, sure = _difference(self.paces, same)
+        more = min(_SAME_DAY, _difference(self._rests, same)[-1])
         found = [
             (1.0 + more * on_the_day) * 0.5 ** (abs(due - replay.due) / _HALF_LIFE)
             for on_the_day, replay in zip(same, self.replays, strict=True)
         ]
         total = sum(found)
-        return [weight / total for weight in found]
+        return Day([weight / total for weight in found], others + apart * sure / (sure + _CHANCE))
 
-    def pace(self, laps: Mapping[str, float], weights: Sequence[float]) -> Pace:
-        """Of a run of which these laps are known: where they are few, it is as its day of the week usually is."""
-        mean = sum(weight * pace for weight, pace in zip(weights, self.paces, strict=True))
-        square = sum(weight * (pace - mean) ** 2 for weight, pace in zip(weights, self.paces, strict=True))
-        return self._pace(laps, Pace(mean, max(math.sqrt(square), _STEADY)))
+    def _same_day(self, due: float) -> list[bool]:
+        """Which of the runs were due on that day of the week."""
+        found = [abs(due - replay.due) % _WEEK for replay in self.replays]
+        return [apart < _SAME_TIME or apart > _WEEK - _SAME_TIME for apart in found]
 
-    def _difference(self, same: Sequence[bool]) -> float:
-        """How sure it is that the runs of this day of the week are slower or faster: the square of Student's t."""
-        these = [pace for pace, on_the_day in zip(self.paces, same, strict=True) if on_the_day]
-        others = [pace for pace, on_the_day in zip(self.paces, same, strict=True) if not on_the_day]
-        if len(these) < _FEWEST or len(others) < _FEWEST:
-            return 0.0
-        middle = _median(others)
-        spread = max(_STEADY, _NORMAL * _median(abs(pace - middle) for pace in others))
-        apart = (_median(these) - middle) / spread
-        return min(_SAME_DAY, apart * apart / (1 / len(these) + 1 / len(others)))
+    def signs(self, done: Mapping[str, float], at_work: Mapping[str, float]) -> list[Sign]:
+        """What the last tries of tasks say of the pace: what those took that are done, and have taken until now."""
+        return [
+            Sign(self._off(task, took), self._spreads[task], tasks is at_work)
+            for tasks in (done, at_work)
+            for task, took in tasks.items()
+            if task in self._usual
+        ]
 
-    def _pace(self, laps: Mapping[str, float], before: Pace) -> Pace:
-        """`before`, corrected by each lap according to how steady its task is."""
-        precision = before.spread**-2
-        total = precision * before.mean
-        offs = [(self._off(task, lap), self._spreads[task]) for task, lap in laps.items() if task in self._spreads]
-        middle = _median([*(off for off, _ in offs), *[before.mean] * _DOUBT])
+    def _pace(self, took: Mapping[str, float]) -> float:
+        """How slow a run was as a whole, by each of its tasks according to how steady it is."""
+        offs = [(self._off(task, lap), self._spreads[task]) for task, lap in took.items() if task in self._usual]
+        middle = _median([*(off for off, _ in offs), *[0.0] * _DOUBT])
+        total, precision = 0.0, 1.0
         for off, spread in offs:
             total += max(-_OUTLIER * spread, min(_OUTLIER * spread, off - middle)) / spread**2 + middle / spread**2
             precision += spread**-2
-        return Pace(total / precision, precision**-0.5)
+        return total / precision
 
     def _off(self, task: str, lap: float) -> float:
-        return math.log((lap + self._least) / (self.usual[task] + self._least))
+        return math.log((lap + self._least) / (self._usual[task] + self._least))
 
     def _spread(self, task: str, paces: Sequence[float]) -> float:
         rests = [
-            abs(self._off(task, replay.laps[task]) - pace)
-            for replay, pace in zip(self.replays, paces, strict=True)
-            if task in replay.laps
+            abs(self._off(task, took[task]) - pace)
+            for took, pace in zip(self._took, paces, strict=True)
+            if task in took
         ]
         return max(_STEADY, _NORMAL * _median(rests))
 
@@ -140,8 +163,16 @@ def _caught_up(replays: Sequence[Replay]) -> list[bool]:
     return found
 
 
-def _same_day(apart: float) -> bool:
-    return abs(apart - _WEEK * round(apart / _WEEK)) < _SAME_TIME
+def _difference(values: Sequence[float], these: Sequence[bool]) -> tuple[float, float, float]:
+    """The others as a median, how much more these are, and how sure that is: Student's t squared, above chance."""
+    some = [value for value, one in zip(values, these, strict=True) if one]
+    others = [value for value, one in zip(values, these, strict=True) if not one]
+    if len(some) < _FEWEST or len(others) < _FEWEST:
+        return 0.0, 0.0, 0.0
+    middle = _median(others)
+    spread = max(_STEADY, _NORMAL * _median(abs(value - middle) for value in others))
+    apart = _median(some) - middle
+    return middle, apart, max(0.0, (apart / spread) ** 2 / (1 / len(some) + 1 / len(others)) - _CHANCE)
 
 
 def _median(values: Iterable[float]) -> float:

@@ -37,7 +37,8 @@ class Progress:
     widths: Mapping[str, Width] = field(default_factory=dict)
     """Of mapped tasks, once it is known."""
     begun: Mapping[str, float] = field(default_factory=dict)
-    """When the last try of a task began, of a mapped one the first of its instances; one that waits has none."""
+    """When the last try of a task began, of a mapped one the first of its instances. One that waits for a slot has
+    none; one that is to be tried again begins now."""
 
 
 @dataclass(frozen=True)

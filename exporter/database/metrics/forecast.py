@@ -100,7 +100,7 @@ class Forecast(Query):
         wanted = wanted[:_RUNS_READ]
         rows = self._tasks(look, wanted)
         for run in wanted:
-            self._watched[run.dag_id].learn(run.id, _progress(run, rows[run.dag_id, run.run_id]))
+            self._watched[run.dag_id].learn(run.id, _progress(run, rows[run.dag_id, run.run_id], look.now))
 
     def _estimate(self, look: Pass, promises: Mapping[str, float]) -> None:
         due = {
@@ -119,7 +119,7 @@ class Forecast(Query):
                 there = rows[run.dag_id, run.run_id]
                 # What has failed for good is told as a failure.
                 failed = any(state in _HOPELESS for _, state, *_ in there)
-                progress = None if failed else _progress(run, there)
+                progress = None if failed else _progress(run, there, look.now)
             found = watch.look(run.id if run is not None else None, progress, promises[dag_id], look.now)
             self._samples[dag_id] = tuple(_samples(dag_id, watch, found, promises[dag_id]))
 
@@ -157,7 +157,7 @@ def _samples(dag_id: str, watch: Watch, found: Estimate | None, by: float) -> It
         yield "airflow_db_dag_expected_late_seconds", key, max(0.0, found.quantile(0.5) - by)
 
 
-def _progress(run: Run, rows: Sequence[Sequence[Any]]) -> Progress:
+def _progress(run: Run, rows: Sequence[Sequence[Any]], now: float) -> Progress:
     ends: dict[str, float | None] = {}
     begun: dict[str, float] = {}
     counts: defaultdict[str, int] = defaultdict(int)
@@ -170,8 +170,8 @@ def _progress(run: Run, rows: Sequence[Sequence[Any]]) -> Progress:
             mapped.add(task)
         end = moment(last) if state in FINISHED and state not in _NEVER_RAN else None
         ends[task] = max(filter(None, (ends.get(task), end)), default=None)
-        # Until its next try begins, the start is that of the last one.
-        start = moment(first) if state != _RETRIED else None
+        # Until its next try begins, the start is that of the last one: it is taken for one that begins now.
+        start = moment(first) if state != _RETRIED else now
         if start is not None:
             begun[task] = min(begun.get(task, start), start)
         counts[task] += instances

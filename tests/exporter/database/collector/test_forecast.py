@@ -71,7 +71,8 @@ def test_a_run_that_goes_as_always(pg_database, see):
     ran(pg_database, 100, DUE, until=DUE + 900)
     found = see(DUE + 900)
     assert shown(found, "expected_finish_timestamp_seconds", quantile="0.5") == pytest.approx(DUE + 2110, abs=150)
-    assert shown(found, "expected_finish_timestamp_seconds", quantile="0.9") == pytest.approx(DUE + 2110, abs=150)
+    # A tenth slower is nothing that six runs rule out.
+    assert DUE + 2110 < shown(found, "expected_finish_timestamp_seconds", quantile="0.9") < DUE + 2110 + 250
     assert shown(found, "finish_at_risk") == 0
     assert not [name for name in found if "expected_late" in name]
 
