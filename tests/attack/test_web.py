@@ -19,7 +19,7 @@ from windsock import settings
 from windsock.exporter.service import Service
 from windsock.exporter.statsd import receiver
 from windsock.exporter.web import http as web
-from windsock.exporter.web import turns, users
+from windsock.exporter.web import tls, turns, users
 
 LINE = b"airflow.scheduler_heartbeat:1|c\n"
 HEARTBEAT = "airflow_scheduler_heartbeat_total"
@@ -289,7 +289,7 @@ class TestThreads:
         file = tmp_path / "web.yml"
         file.write_text("")
         service = serve(web={"listen": "127.0.0.1:0", "config_file": str(file)})
-        monkeypatch.setattr(web.tls, "context", lambda *_: 1 / 0)
+        monkeypatch.setattr(tls, "context", lambda *_: 1 / 0)
         file.write_text("rate_limit: {}\n")
         assert requests.get(service.web.url, timeout=60).ok
 

@@ -29,7 +29,8 @@ def made(monkeypatch, tmp_path, texts):
         result = CliRunner().invoke(windsock, ["dashboards", "build", "--format", form, "--out", "out", *options])
         if result.exception:
             raise result.exception
-        assert result.output.splitlines() == sorted(f"out/{path.name}" for path in (tmp_path / "out").iterdir())
+        written = sorted(f"out/{path.name}" for path in (tmp_path / "out").iterdir())
+        assert result.output.splitlines() == (["out: up to date"] if "--check" in options else written)
         return tmp_path / "out"
 
     return run

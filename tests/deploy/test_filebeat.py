@@ -48,9 +48,12 @@ def test_other_files_are_not(tasks, path):
 def test_its_template_is_installed_before_with_more_than_its_key_may(root, filebeat):
     assert filebeat["setup.template.enabled"] is False
     folder = root / "deploy/filebeat/elasticsearch"
-    template = json.loads((folder / "index_template.airflow-logs.json").read_text())
-    for name in ("airflow-logs-2026.11.22", "airflow-logs-undated"):
-        assert any(fnmatch.fnmatchcase(name, pattern) for pattern in template["index_patterns"])
+    for template, index in (
+        ("airflow-logs", "airflow-logs-2026.11.22"),
+        ("airflow-logs-undated", "airflow-logs-undated"),
+    ):
+        patterns = json.loads((folder / f"index_template.{template}.json").read_text())["index_patterns"]
+        assert any(fnmatch.fnmatchcase(index, pattern) for pattern in patterns)
     admin, ours = (settings.load(root / f"deploy/{name}.yaml", environ={}).logs for name in ("logs-admin", "windsock"))
     assert (admin.index, admin.replicas, admin.lifecycle) == (ours.index, ours.replicas, ours.lifecycle)
 
