@@ -32,7 +32,7 @@ def note(words):
 def tell(context):
     name = context["dag"].dag_id
     note(f"{name} called")
-    time.sleep(10 if name == "first" else 0)
+    time.sleep(40 if name == "first" else 0)
     note(f"{name} returns")
 
 
