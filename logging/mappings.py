@@ -68,7 +68,7 @@ def files(settings: Settings) -> dict[str, dict[str, Any]]:
                 "settings": {
                     "number_of_shards": logs.shards,
                     "number_of_replicas": logs.replicas,
-                    "refresh_interval": "1s",
+                    "refresh_interval": "500ms",
                     "codec": "best_compression",
                     "mapping.total_fields.limit": 200,
                     # Above a page of any reader, and a text of line.js. Below a million, which Filebeat, where it loads
