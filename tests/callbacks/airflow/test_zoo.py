@@ -77,9 +77,8 @@ class Zoo:
 
 def _plain(text, airflow):
     """What differs from run to run, named."""
-    text = (
-        text.replace(str(airflow.port), "PORT").replace(socket.gethostname(), "HOST").replace(socket.getfqdn(), "HOST")
-    )
+    text = re.sub(rf"\b{airflow.port}\b", "PORT", text)
+    text = text.replace(socket.gethostname(), "HOST").replace(socket.getfqdn(), "HOST")
     text = re.sub(r"(manual|scheduled)__\d{4}-[^\s&/_]*(_\w{8}\b)?", r"\1__RUN", text)
     text = re.sub(r"\bfrom=\d{13}\b", "from=TIME", text)
     text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.%A-Z+]*\d(Z|\b)", "TIME", text)
