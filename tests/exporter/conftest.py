@@ -22,7 +22,7 @@ from real.waiting import until
 from windsock import settings
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.exporter.service import Service
-from windsock.exporter.statsd import learn
+from windsock.exporter.statsd import ingest, learn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -96,9 +96,10 @@ class Pipeline:
 
 @pytest.fixture
 def clock(monkeypatch) -> SimpleNamespace:
-    """The time as the learner sees it; add to `now`."""
+    """The time as whoever stores lines sees it; add to `now`."""
     clock = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr(learn, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    for module in (ingest, learn):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: clock.now))
     return clock
 
 

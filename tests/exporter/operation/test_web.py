@@ -207,8 +207,8 @@ class TestStartAndEnd:
                 taken.listen()
             place = f"127.0.0.1:{taken.getsockname()[1]}"
             url = f"udp://{place}" if option == "--statsd-listen" else place
-            rest = ("--web-listen", "127.0.0.1:0") if option == "--statsd-listen" else ()
-            running = program(option, url, *rest)
+            options = {"--statsd-listen": "udp://127.0.0.1:0", "--web-listen": "127.0.0.1:0", option: url}
+            running = program(*(word for pair in options.items() for word in pair))
             assert running.process.wait(60) == 1
         said = running.log.read_text()
         assert re.fullmatch(rf"windsock: {message}.*{option}\n", said)
