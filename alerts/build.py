@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import json
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -34,8 +36,7 @@ def files(settings: Settings, timing: routes.Timing | None = None) -> dict[str, 
     """
     base = links.complete(settings)
     return {
-        RULES: versions.header(versions.PROMETHEUS, settings)
-        + yaml_dump.dump({"groups": [*groups(settings), _identity(settings)]}),
+        RULES: versions.header(versions.PROMETHEUS, settings) + _text([*groups(settings), _identity(settings)]),
         ALERTMANAGER: versions.header(versions.ALERTMANAGER, settings)
         + yaml_dump.dump(routes.alertmanager(settings, timing)),
         TEMPLATES: messages.templates(base, settings.alertmanager.version),
@@ -50,7 +51,18 @@ def groups(settings: Settings) -> list[dict[str, Any]]:
 
 def digest(settings: Settings) -> str:
     """Return what tells these groups from any others: `windsock_rules_info` has it as a label."""
-    return hashlib.sha256(yaml_dump.dump({"groups": groups(settings)}).encode()).hexdigest()[:12]
+    return hashlib.sha256(_text(groups(settings)).encode()).hexdigest()[:12]
+
+
+def _text(of: list[dict[str, Any]]) -> str:
+    """These groups as a file."""
+    return "groups:\n" + "".join(_block(json.dumps(group)) for group in of)
+
+
+@functools.lru_cache(256)
+def _block(group: str) -> str:
+    """An element of `groups`, by its JSON: few settings change one, and the doctor asks for the digest of all."""
+    return yaml_dump.dump({"groups": [json.loads(group)]}).removeprefix("groups:\n")
 
 
 def _identity(settings: Settings) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
+from windsock import yaml_load
 from windsock.events import ALERTNAMES
 
 from .rules import RULES
@@ -63,7 +62,7 @@ def _names(alert: str) -> Iterator[str]:
     file = TESTS / f"{alert}.yml"
     if not file.is_file():
         return
-    for test in yaml.safe_load(file.read_text(encoding="utf-8"))["tests"]:
+    for test in yaml_load.load(file.read_text(encoding="utf-8"))["tests"]:
         if any(check["alertname"] == alert for check in test["alert_rule_test"]):
             yield test["name"]
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
-from windsock import yaml_dump
+from windsock import yaml_dump, yaml_load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -42,13 +40,13 @@ def operator(text: str, settings: Settings) -> dict[str, str]:
     del settings
     name = {"name": "windsock", "labels": {"app.kubernetes.io/name": "windsock"}}
     kind = {"apiVersion": "monitoring.coreos.com/v1", "kind": "PrometheusRule", "metadata": name}
-    return {RULES: _header(text) + yaml_dump.dump({**kind, "spec": yaml.safe_load(text)})}
+    return {RULES: _header(text) + yaml_dump.dump({**kind, "spec": yaml_load.load(text)})}
 
 
 def vmalert(text: str, settings: Settings) -> dict[str, str]:
     """A file for vmalert, which calls `query_offset` by another name and takes no key that it does not know."""
     del settings
-    groups = yaml.safe_load(text)["groups"]
+    groups = yaml_load.load(text)["groups"]
     for group in groups:
         if "query_offset" in group:
             group["eval_delay"] = group.pop("query_offset")
@@ -61,7 +59,7 @@ def grafana(text: str, settings: Settings) -> dict[str, str]:
     https://grafana.com/docs/grafana/latest/alerting/set-up/provision-alerting-resources/file-provisioning/. A query's
     value is what Prometheus would give the alert; each series that it returns fires, whatever its value is.
     """
-    groups = yaml.safe_load(text)["groups"]
+    groups = yaml_load.load(text)["groups"]
     records = [{**group, "rules": [rule for rule in group["rules"] if "record" in rule]} for group in groups]
     alerts = [(group, [rule for rule in group["rules"] if "alert" in rule]) for group in groups]
     made = [

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from windsock import yaml_load
+
 from .coverage import TESTS
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ def _name(rule: dict[str, Any]) -> str:
 
 def write(rules: str, folder: Path) -> list[Path]:
     """Write the unit tests of rules without links, and return their files, which `promtool test rules` takes."""
-    whole = yaml.safe_load(rules)
+    whole = yaml_load.load(rules)
     written = []
     for file in sorted(TESTS.glob("*.yml")):
         own = f"{file.stem}.rules"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,7 +14,20 @@ from real.databases import MariaDB, Postgres, SQLiteFolder, need_drivers
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+# Programs written in Go live for seconds here, and with little: collected less often they need a fifth less of a
+# processor.
+os.environ.setdefault("GOGC", "400")
+
 pytest_plugins = ["real.quick", "real.workers", "real.shared"]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported and collected stays: nobody has to go through it again and again, now or while tests run."""
+    gc.disable()
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")
