@@ -256,11 +256,11 @@ class Airflow:
         if not kept.exists():
             self.run("db", "migrate")
             if self.major == "2":
+                self.run("sync-perm")  # the roles, and what each first web server would add to them
                 for user, role in USERS.items():
                     name = ("--username", user, "--firstname", user, "--lastname", role)
                     mail = ("--email", f"{user}@example.org")
                     self.run("users", "create", *name, *mail, "--role", role, "--password", "admin")
-                self.run("sync-perm")  # or the first web server does, one statement after the other
             new = self.place / f"{self.folder.name}.new"
             if sqlite:
                 shutil.copy(self.folder / "airflow.db", new)

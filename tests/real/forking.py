@@ -10,6 +10,8 @@ import signal
 import subprocess
 from typing import TYPE_CHECKING
 
+from windsock.demo.stack import standalone
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -33,46 +35,18 @@ MODULES = {
         "gunicorn.app.wsgiapp",
         "gunicorn.workers.sync",
     ),
-    "3": (
-        "airflow.api_fastapi.app",
-        "airflow.api_fastapi.execution_api.app",
-        "airflow.api_fastapi.execution_api.routes",
-        "airflow.api_fastapi.execution_api.versions",
-        "airflow.cli.commands.api_server_command",
-        "airflow.cli.commands.dag_processor_command",
-        "airflow.cli.commands.scheduler_command",
-        "airflow.cli.commands.triggerer_command",
-        "airflow.dag_processing.bundles.local",
-        "airflow.executors.local_executor",
-        "airflow.jobs.dag_processor_job_runner",
-        "airflow.jobs.scheduler_job_runner",
-        "airflow.jobs.triggerer_job_runner",
-        "airflow.migrations.utils",
-        "airflow.models.renderedtifields",
-        "airflow.providers.standard.decorators.python",
-        "airflow.sdk.execution_time.supervisor",
-        "airflow.sdk.execution_time.task_runner",
-        "airflow.utils.db",
-        "airflow.utils.serve_logs",
-        "uvicorn",
-    ),
+    "3": standalone.MODULES,
 }
 """What the components of a major version, and the processes of its tasks, import anyway."""
 
 # Nothing is imported that reads DAGs or loads plugins: a component does that in its own environment.
 SERVER = """
-import gc, importlib, json, os, signal, sys
+import json, os, signal, sys
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
-gc.set_threshold(100_000, 20, 100)  # what is imported and made of it stays: looking for garbage in it is in vain
-for name in json.loads(sys.argv[1]):
-    importlib.import_module(name)
+from windsock.demo.stack.standalone import warm
+warm(json.loads(sys.argv[1]))
 from airflow.__main__ import main
-from airflow.providers_manager import ProvidersManager
-import sqlalchemy.orm
-ProvidersManager().initialize_providers_configuration()
-sqlalchemy.orm.configure_mappers()
-gc.freeze()
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is gone at once
 for line in sys.stdin:
     asked = json.loads(line)
