@@ -77,7 +77,7 @@ def parts(
             0,
             Part(
                 "airflow",
-                (str(venv / "bin" / "airflow"),),
+                (str(venv / "bin" / "python"), "-m", "windsock.demo.stack.standalone"),
                 {**base, **airflow.environment(venv, folder, addresses)},
                 f"{addresses.url('airflow')}/api/v2/monitor/health",
                 patience=airflow.PATIENCE,

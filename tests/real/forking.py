@@ -10,6 +10,8 @@ import signal
 import subprocess
 from typing import TYPE_CHECKING
 
+from windsock.demo.stack import standalone
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
@@ -17,35 +19,34 @@ if TYPE_CHECKING:
 MODULES = {
     "2": (
         "airflow.cli.commands.scheduler_command",
+        "airflow.cli.commands.task_command",
         "airflow.cli.commands.triggerer_command",
-        "airflow.cli.commands.webserver_command",
+        "airflow.dag_processing.manager",
+        "airflow.decorators",
         "airflow.executors.local_executor",
+        "airflow.jobs.local_task_job_runner",
         "airflow.jobs.scheduler_job_runner",
         "airflow.jobs.triggerer_job_runner",
+        "airflow.migrations.utils",
+        "airflow.operators.python",
+        "airflow.task.task_runner.standard_task_runner",
+        "airflow.utils.db",
+        "airflow.www.app",
+        "gunicorn.app.wsgiapp",
+        "gunicorn.workers.sync",
     ),
-    "3": (
-        "airflow.api_fastapi.app",
-        "airflow.cli.commands.api_server_command",
-        "airflow.cli.commands.dag_processor_command",
-        "airflow.cli.commands.scheduler_command",
-        "airflow.cli.commands.triggerer_command",
-        "airflow.executors.local_executor",
-        "airflow.jobs.dag_processor_job_runner",
-        "airflow.jobs.scheduler_job_runner",
-        "airflow.jobs.triggerer_job_runner",
-    ),
+    "3": standalone.MODULES,
 }
-"""What the components of a major version import anyway."""
+"""What the components of a major version, and the processes of its tasks, import anyway."""
 
 # Nothing is imported that reads DAGs or loads plugins: a component does that in its own environment.
 SERVER = """
-import gc, importlib, json, os, signal, sys
+import json, os, signal, sys
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
-for name in json.loads(sys.argv[1]):
-    importlib.import_module(name)
+from windsock.demo.stack.standalone import warm
+warm(json.loads(sys.argv[1]))
 from airflow.__main__ import main
-gc.freeze()
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is gone at once
 for line in sys.stdin:
     asked = json.loads(line)
@@ -62,6 +63,8 @@ for line in sys.stdin:
         os.environ.clear()
         os.environ.update(asked["environ"])
         sys.argv = asked["arguments"]
+        if "gunicorn" in asked["arguments"][0]:
+            from gunicorn.app.wsgiapp import run as main
         sys.exit(main())
     print(child, file=answers, flush=True)
 """
@@ -112,7 +115,8 @@ class Fork:
     def start(self, arguments: Sequence[str], environ: Mapping[str, str], out: Path) -> Component:
         """Start `airflow …` with these variables and no others; what it prints is added to `out`."""
         out.touch()
-        asked = {"arguments": [self._airflow, *arguments], "environ": dict(environ), "out": str(out)}
+        words = arguments if arguments[0] == "gunicorn" else (self._airflow, *arguments)
+        asked = {"arguments": words, "environ": dict(environ), "out": str(out)}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(asked), file=self._process.stdin, flush=True)

@@ -178,10 +178,7 @@ def _airflow(version, place, exporter, postgres):
     running = Airflow(version, {}, variables, database, pages=pages)
     try:
         running.start()
-        if version[0] == "2":
-            eve = ("--username", "eve", "--password", "admin", "--email", "eve@example.org")
-            running.run("users", "create", *eve, "--role", "Public", "--firstname", "Eve", "--lastname", "Else")
-        else:
+        if version[0] == "3":
             running.sign_in("ada")
         yield running
     finally:

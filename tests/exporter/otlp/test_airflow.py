@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from real import environments
 
 from windsock.airflow.versions import NEWEST
 
-TASK = """
+TASKS = """
+import json, os, sys
 from airflow.sdk._shared.observability.metrics import stats
 from airflow.sdk.observability.metrics import stats_utils
+
+# Each is forked by one that has imported Airflow, as those of tasks are.
+for environ in json.loads(sys.argv[1]):
+    if not os.fork():
+        os.environ.update(environ)
+        break
+else:
+    ends = [os.wait()[1] for _ in json.loads(sys.argv[1])]
+    os._exit(any(ends))
 
 stats.initialize(factory=stats_utils.get_stats_factory(), export_legacy_names=True)
 tags = {"dag_id": "team.data", "task_id": "t", "state": "success"}
@@ -25,19 +35,23 @@ TOOK = 'airflow_task_duration_seconds_{}{{dag_id="team.data",task_id="t"}}'
 
 @pytest.fixture
 def run(tmp_path):
-    """Run a task's process of Airflow's, that sends by these variables."""
+    """Run tasks' processes of Airflow's, each of which sends by its variables."""
     python = environments.airflow(NEWEST) / "bin" / "python"
 
-    def task(**variables: object) -> None:
-        given = {f"AIRFLOW__METRICS__{name.upper()}": str(value) for name, value in variables.items()}
-        sdk = {name: str(value) for name, value in variables.items() if name.startswith("OTEL_")}
-        environ = {"AIRFLOW_HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path), **given, **sdk}
+    def variables(given: dict[str, object]) -> dict[str, str]:
+        options = {name: value for name, value in given.items() if not name.startswith("OTEL_")}
+        sdk = {name: str(value) for name, value in given.items() if name not in options}
+        return sdk | {f"AIRFLOW__METRICS__{name.upper()}": str(value) for name, value in options.items()}
+
+    def tasks(*each: dict[str, object]) -> None:
+        environ = {"AIRFLOW_HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
+        command = [python, "-c", TASKS, json.dumps([variables(one) for one in each])]
         done = subprocess.run(
-            [python, "-c", TASK], env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False
+            command, env=environ, cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False
         )
         assert done.returncode == 0, done.stderr[-3000:]
 
-    return task
+    return tasks
 
 
 def test_each_process_counts_once_and_with_statsd_on_too_it_sends_statsd_alone(run, serve, scrape, eventually):
@@ -50,8 +64,7 @@ def test_each_process_counts_once_and_with_statsd_on_too_it_sends_statsd_alone(r
     grpc = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": service.grpc.url, "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}
     port = service.addresses()[0].rpartition(":")[2]
     statsd = {"statsd_on": True, "statsd_host": "127.0.0.1", "statsd_port": port, "statsd_influxdb_enabled": True}
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda more: run(**{**otel, **more}), ({}, {}, grpc, statsd)))
+    run(*({**otel, **more} for more in ({}, {}, grpc, statsd)))
 
     eventually(lambda: scrape(service).get(FINISHED) == 4)
     found = scrape(service)
