@@ -121,7 +121,8 @@ class Ingest:
                 append = find_timer((head, tail))
                 if append is not None and len(value) <= LONGEST:
                     timed += times
-                    for _ in range(times):
+                    append(value)
+                    for _ in range(times - 1):
                         append(value)
                     continue
                 action = self._learn(datagram, times, sender)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 from windsock.exporter.process.crowd import Crowd
 from windsock.exporter.process.worker import Worker
 
-from .datagrams import BATCH, Datagrams
+from .datagrams import PAUSE, Datagrams
 from .line import LONGEST_LINE
 from .storage import Storage
 from .stream import Stream
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_PAUSE = 0.003
 _WAIT = 0.5
 _DRAIN = 1.0
 _STREAM_READ = 65_536
@@ -66,6 +65,7 @@ class Receiver(Worker):
         self.woke = time.monotonic()
         """When the thread last looked for something to read."""
         self._since = self.woke
+        self._pause = min((one.datagrams.pause() if one.datagrams else PAUSE for one in self.listeners), default=PAUSE)
         self._own = own
         self._stopping = threading.Event()
         self._selector = selectors.DefaultSelector()
@@ -110,7 +110,7 @@ class Receiver(Worker):
                     if error.errno in _NO_FILES and key.fileobj is listener.sock:
                         self._rest(listener)
             if not busy:
-                time.sleep(_PAUSE)
+                time.sleep(self._pause)
             if time.monotonic() - ticked >= 1:
                 ticked = time.monotonic()
                 self._tick(ticked)
@@ -181,12 +181,10 @@ class Receiver(Worker):
         self._selector.register(connection, selectors.EVENT_READ, listener)
 
     def _read_batch(self, listener: Listener, source: Datagrams) -> bool:
-        batch = source.read()
+        batch, more = source.read()
         if not batch:
             return False
-        count = sum(map(len, batch.values()))
-        self._received[listener.url].value += count
-        more = count == BATCH
+        self._received[listener.url].value += sum(map(len, batch.values()))
         since = listener.lag.since(self._since, more=more)
         for sender, datagrams in batch.items():
             self._take(listener, datagrams, sender, since)
