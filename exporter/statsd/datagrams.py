@@ -42,7 +42,7 @@ _SK_MEMINFO_RMEM_ALLOC = 0
 _SK_MEMINFO_DROPS = 8
 
 Batch = dict["Hashable", list[bytes]]
-"""Datagrams by their sender."""
+"""Lines by their sender."""
 # Where the address stands in the kernel's `sockaddr`, in words of four bytes; those of a UNIX socket have none.
 _ADDRESS = {socket.AF_INET: slice(1, 2), socket.AF_INET6: slice(2, 6)}
 
@@ -78,8 +78,8 @@ class Datagrams:
         self._sock = sock
         self._reader = _recvmmsg(sock) if sys.platform == "linux" else None
 
-    def read(self) -> tuple[Batch, bool]:
-        """Datagrams that are there now, up to 8,192, and whether there may be more."""
+    def read(self) -> tuple[Batch, int, bool]:
+        """Datagrams that are there now, up to 8,192, their bytes, and whether there may be more."""
         batch: Batch = {}
         fill = self._reader.fill if self._reader is not None else self._fill
         size = 0
@@ -92,10 +92,10 @@ class Datagrams:
                 break  # it will be there again for the next batch; this one must not be lost
             size += sum(lengths)
             if len(lengths) < _CALL:
-                return batch, False
+                return batch, size, False
             if size > _ENOUGH:
                 break
-        return batch, True
+        return batch, size, True
 
     def _fill(self, batch: Batch) -> list[int]:
         lengths: list[int] = []
