@@ -165,13 +165,13 @@ Series = Counter | Gauge | Histogram
 
 def _numbers(values: list[bytes]) -> tuple[list[float], int]:
     """The durations among raw values, those below zero (a clock was set back) as zero, and how many were none."""
-    if not b"".join(values).strip(_DIGITS):
+    if not b"".join(values).translate(None, _DIGITS):
         try:
-            numbers = [float(value) for value in values]
+            numbers = sorted(map(float, values))
         except ValueError:
             pass
         else:
-            if min(numbers) >= 0 and max(numbers) < float("inf"):
+            if numbers[0] >= 0 and numbers[-1] < float("inf"):
                 return numbers, 0
     good: list[float] = []
     bad = 0

@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from windsock.exporter.process.worker import Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable
 
     from windsock.exporter.series.rate import RateWindow
 
+    from .datagrams import Batch
     from .ingest import Ingest
     from .lag import Lag
 
@@ -28,8 +29,7 @@ _TICK = 1.0
 
 
 class _Read(NamedTuple):
-    lines: Sequence[bytes]
-    sender: Hashable
+    batch: Batch
     lag: Lag
     since: float
     size: int
@@ -55,11 +55,11 @@ class Storage(Worker):
         """Whether nothing more should be read for now."""
         return self._offered - self._taken > _MOST_WAITING
 
-    def put(self, lines: Sequence[bytes], sender: Hashable, lag: Lag, since: float) -> None:
-        """Let lines of one sender wait that did not come before `since`. Only the receiver's thread may call it."""
-        size = sum(map(len, lines)) + _ENTRY * len(lines)
+    def put(self, batch: Batch, size: int, lag: Lag, since: float) -> None:
+        """Let lines wait, of `size` bytes, that did not come before `since`. Only the receiver's thread may call it."""
+        size += _ENTRY * sum(map(len, batch.values()))
         self._offered += size
-        self._queue.put(_Read(lines, sender, lag, since, size))
+        self._queue.put(_Read(batch, lag, since, size))
 
     def stop(self) -> None:
         """Store what waits; returns when that is done."""
@@ -78,7 +78,8 @@ class Storage(Worker):
                 return
             self.woke = time.monotonic()
             try:
-                self._ingest.feed(read.lines, read.sender)
+                for sender, lines in read.batch.items():
+                    self._ingest.feed(lines, sender)
             finally:
                 self._taken += read.size
             now = time.monotonic()
