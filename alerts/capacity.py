@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .limit import Limit
-from .promql import DAG, EVERY, SLOWLY, by_dag, growth, known, window
+from .promql import DAG, EVERY, SLOWLY, by_dag, grown, growth, known, step, window
 from .record import Record
 from .rule import Group, Rule
 
@@ -13,13 +13,14 @@ _FULL_FOR = 600
 _QUEUED = known(f'{_OLDEST}{{state="queued"}}')
 _SCHEDULED = known(f'{_OLDEST}{{state="scheduled"}}')
 _AT_WORK = known('airflow_db_task_instances{state=~"queued|running"}')
-_KILLED = "cluster_instance:airflow_killed_tasks:sum"
+_KILLED = "cluster:airflow_killed_tasks:growth1m"
 _KILLS = {
     "externally": "airflow_scheduler_tasks_killed_externally_total",
     "heartbeat": "airflow_task_instances_without_heartbeats_killed_total",
     "zombie": "airflow_zombies_killed_total",
 }
-"""Why, and who counts it; the last is Airflow 2's name of the one before."""
+"""Why, and who counts it, by task; the last is Airflow 2's name of the one before. Recorded is how much each grows: a
+sum falls where a DAG is deleted, and would be taken for a counter that begins anew."""
 
 
 def _which(state: str) -> str:
@@ -80,7 +81,7 @@ CAPACITY = Group(
         ),
         Rule(
             name="AirflowTasksKilled",
-            limit=Limit(of=growth(_KILLED, 15, "cluster"), sign=">=", threshold=5),
+            limit=Limit(of=grown(_KILLED, 15, "cluster"), sign=">=", threshold=5),
             severity="warning",
             summary="Tasks of {{ $labels.cluster }} that died without a word within 15 minutes: {{ $value }}",
             description="Their processes were killed or their workers are gone: no one of them said how it ended.",
@@ -98,8 +99,7 @@ CAPACITY = Group(
         ),
     ),
     tuple(
-        Record(_KILLED, f"sum by (cluster, instance) ({counter})", {"reason": reason})
-        for reason, counter in _KILLS.items()
+        Record(_KILLED, f"sum by (cluster) ({step(counter)})", {"reason": reason}) for reason, counter in _KILLS.items()
     ),
     interval=EVERY,
 )

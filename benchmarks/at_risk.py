@@ -142,8 +142,8 @@ def progress(run: Run, now: float) -> Progress:
         past = [moment for moment in moments if moment <= now]
         if len(past) % 2:
             begun[task] = past[-1]
-        elif past:
-            begun[task] = now
+        elif past:  # `retry_delay` is known
+            begun[task] = moments[len(past)]
     return Progress(run.due, run.start, {task: end for task, end in run.ends.items() if end <= now}, begun=begun)
 
 

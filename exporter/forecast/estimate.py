@@ -95,7 +95,7 @@ class _Present:
         self.taken: dict[str, float] = {}
         """How long those have been ready that are not done."""
         self.waited: dict[str, float] = {}
-        """How long it was of that until their last try began; of one that waits all of it."""
+        """Until their last try began; of one that waits all of it, with what it is known to wait yet."""
         if progress.start is not None:
             self._look(progress.start)
         self.laps = self._predicted()
@@ -146,13 +146,17 @@ class _Present:
                     self.done[task] = max(0.0, end - max(ready, self.progress.begun.get(task, ready)))
             elif len(known) == len(upstream):
                 self.taken[task] = max(0.0, self.now - ready)
-                self.waited[task] = min(self.taken[task], max(0.0, self.progress.begun.get(task, self.now) - ready))
+                self.waited[task] = max(0.0, self.progress.begun.get(task, self.now) - ready)
 
     def _predicted(self) -> dict[str, Sequence[float]]:
         """The laps of the pending tasks at the present one's pace."""
         profile = self.profile
         done = dict(sorted(self.done.items(), key=lambda one: self.ends[one[0]]))
-        at_work = {task: self.taken[task] - self.waited[task] for task in self.taken if task in self.progress.begun}
+        at_work = {
+            task: taken - self.waited[task]
+            for task, taken in self.taken.items()
+            if task in self.progress.begun and taken >= self.waited[task]
+        }
         signs = profile.signs(done, at_work)
         present = paces(signs, profile.day(self.progress.due).pace, profile.varies, len(profile.replays))
         scales = [math.exp(pace - own) for pace, own in zip(present, profile.paces, strict=True)]

@@ -38,7 +38,7 @@ class Progress:
     """Of mapped tasks, once it is known."""
     begun: Mapping[str, float] = field(default_factory=dict)
     """When the last try of a task began, of a mapped one the first of its instances. One that waits for a slot has
-    none; one that is to be tried again begins now."""
+    none; that of one that is to be tried again is when it will, now at the earliest."""
 
 
 @dataclass(frozen=True)

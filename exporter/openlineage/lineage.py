@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from windsock.text import line, safe
 
@@ -19,11 +19,17 @@ if TYPE_CHECKING:
 
     from .event import Event, Named
 
+_Value = TypeVar("_Value")
+
 _LONGEST = 400
 """Characters of a name: a longer one is not kept."""
 _CROWD = 200
 """Datasets of one event, and as many that it reads: beyond, none is kept."""
 _MOST_JOBS = 20_000
+_MOST_RUNS = 50_000
+"""Runs of which it is known what they were part of."""
+_DEEP = 8
+"""Runs above one another: of a model dbt's, the task's."""
 _MOST_FOLLOWED = 1000
 """Jobs that one failure is followed through: who reads what is stale makes more of it."""
 _TEST = "TEST"
@@ -53,6 +59,10 @@ class Lineage:
         self._own = own
         self._edges = Edges()
         self._completed: OrderedDict[str, Completed] = OrderedDict()
+        self._above: OrderedDict[str, str] = OrderedDict()
+        """By a run's id, that of the run that it is part of."""
+        self._airflow: OrderedDict[str, str] = OrderedDict()
+        """By a run's id, that of Airflow's run, of which it is a task."""
         self._lock = threading.Lock()
         self._expired = float("-inf")
         for outcome in ("stored", "bare"):
@@ -87,12 +97,17 @@ class Lineage:
             return "bare"
         facets = event.facets
         parent = self._name(facets.parent.job) if facets.parent is not None else None
-        run = facets.parent.run.run_id if facets.parent is not None else event.run.run_id if event.run else ""
-        seen = Seen(at, run[:_LONGEST])
+        own = event.run.run_id[:_LONGEST] if event.run else ""
+        run = facets.parent.run.run_id[:_LONGEST] if facets.parent is not None else own
+        airflow_run = facets.airflow.dag_run.id[:_LONGEST] if facets.airflow else ""
+        seen = Seen(at, run)
         if parent is not None and parent != job:
             self._edges.add("part", job, parent, seen)
+            _remember(self._above, own, run, _MOST_RUNS)
+        if airflow_run:
+            _remember(self._airflow, own, airflow_run, _MOST_RUNS)
         if event.event_type == "COMPLETE":
-            self._complete(job, Completed(at, seen.run, facets.airflow.dag_run.id[:_LONGEST] if facets.airflow else ""))
+            self._complete(job, Completed(at, run, airflow_run))
         stored = False
         for dataset in self._datasets(event.inputs):
             self._edges.add("reads", job, dataset, seen)
@@ -103,10 +118,7 @@ class Lineage:
         return "stored" if stored else "bare"
 
     def _complete(self, job: str, done: Completed) -> None:
-        self._completed[job] = max(self._completed.get(job, done), done)
-        self._completed.move_to_end(job)
-        if len(self._completed) > _MOST_JOBS:
-            self._completed.popitem(last=False)
+        _remember(self._completed, job, max(self._completed.get(job, done), done), _MOST_JOBS)
 
     def _datasets(self, named: list[Named]) -> Iterator[str]:
         if len(named) > _CROWD:
@@ -130,7 +142,7 @@ class Lineage:
     def _follow(self, dag_id: str, task_id: str, run_id: str) -> tuple[list[str], list[str]]:
         """The datasets, those nearest to the failure first, and the DAGs and others that read them."""
         start = f"{dag_id}.{task_id}" if task_id else dag_id
-        waiting, known = self._parts(start, "" if task_id else run_id), set[str]()
+        waiting, known = self._parts(start, run_id), set[str]()
         datasets: dict[str, None] = {}
         readers: dict[str, None] = {}
         while waiting and len(known) < _MOST_FOLLOWED:
@@ -147,16 +159,25 @@ class Lineage:
         return list(datasets), list(readers)
 
     def _parts(self, job: str, run_id: str) -> list[str]:
-        """A job and all that is part of it; what a DAG has completed in this run is not among it."""
+        """A job that failed, and all that is part of it; what was completed in this run of Airflow is not among it."""
         found, waiting = dict[str, None](), [job]
         while waiting and len(found) < _MOST_FOLLOWED:
             one = waiting.pop(0)
             done = self._completed.get(one)
-            if one in found or (run_id and done is not None and done.airflow_run == run_id):
+            if one in found or (one != job and run_id and done is not None and self._airflow_run(done) == run_id):
                 continue
             found[one] = None
             waiting += self._edges.to("part", one)
         return list(found)
+
+    def _airflow_run(self, done: Completed) -> str:
+        """Airflow's run in which that was; empty where it was in none, or in one that is forgotten."""
+        found, run = done.airflow_run, done.run
+        for _ in range(_DEEP):
+            if found or not run:
+                break
+            found, run = self._airflow.get(run, ""), self._above.get(run, "")
+        return found
 
     def _written(self, job: str) -> list[str]:
         """What its last good run wrote, and what was named since: names may hold a date, and yesterday's is well."""
@@ -176,6 +197,14 @@ class Lineage:
             job = min(above)
             passed.add(job)
         return job
+
+
+def _remember(where: OrderedDict[str, _Value], key: str, value: _Value, most: int) -> None:
+    """What was named longest ago gives way."""
+    where[key] = value
+    where.move_to_end(key)
+    if len(where) > most:
+        where.popitem(last=False)
 
 
 def _address(one: Named) -> str:

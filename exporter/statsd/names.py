@@ -26,7 +26,8 @@ _SHAPES = {
     "alertname": r"[A-Za-z]+",
     "reason": r"[a-z_]+",
     "channel": r"[a-z]+",
-    "job_name": r"[a-z_]*job",
+    # The scheduler counts those whose heartbeat has stopped by the name of its own class.
+    "job_name": r"[a-z_]*job|schedulerjobrunner",
     "queue": r"[^.]+",
     "bundle_name": r"[^.]+",
     "event_type": r"[^.]+",

@@ -211,6 +211,15 @@ def test_what_the_database_knows_stands_below_the_exception(alertmanager, platfo
         assert FOUND[name] in html
 
 
+def test_what_an_authors_template_says_stands_in_place_of_the_exception(
+    alertmanager, platforms, failed_task, eventually
+):
+    alertmanager.fire(failed_task(annotations={"exception": "KeyError: new", "description": "ana: call the bank"}))
+    text = eventually(lambda: platforms.slack("#payments"), "a message")[0]["text"]
+    assert "\nana: call the bank" in text
+    assert "KeyError" not in text
+
+
 def test_a_failed_run_is_told_without_a_task(alertmanager, platforms, failed_task, eventually):
     run = dataclasses.replace(failed_task(alertname="AirflowDagRunFailed", team="default"), task_id=None)
     alertmanager.fire(run)

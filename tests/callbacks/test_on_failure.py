@@ -166,10 +166,16 @@ def test_nonsense_for_a_context(context, lines):
 
 
 def test_other_arguments_than_a_context(lines):
-    on_failure()
     on_failure("dag", ["tasks"], ["blocking"], slas=[])
     on_failure(context=None, other=1)
-    assert len(lines()) == 3
+    assert len(lines()) == 2
+
+
+@pytest.mark.parametrize("name", ["on_failure", "on_retry", "on_success", "on_skipped"])
+def test_brackets_behind_its_name_make_no_difference(lines, name):
+    callback = getattr(windsock.callbacks, name)
+    assert callback() is callback
+    assert lines() == []
 
 
 def test_it_survives_what_airflow_does_to_callbacks():

@@ -154,8 +154,13 @@ class TestIds:
         }
 
     def test_the_kind_of_a_job_is_a_label(self, pipeline):
-        pipeline.feed("airflow.scheduler_job_start:1|c", "airflow.triggerer_job_heartbeat_failure:1|c")
+        pipeline.feed(
+            "airflow.scheduler_job_start:1|c",
+            "airflow.triggerer_job_heartbeat_failure:1|c",
+            "airflow.schedulerjobrunner_end:2|c",
+        )
         assert pipeline.airflow() == {
+            'airflow_job_end_total{job_name="schedulerjobrunner"}': 2,
             'airflow_job_start_total{job_name="scheduler_job"}': 1,
             'airflow_job_heartbeat_failure_total{job_name="triggerer_job"}': 1,
         }

@@ -257,7 +257,7 @@ def test_components_without_the_version_of_airflow_are_refused():
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
-def test_the_doctor_knows_each_exporter(made, tmp_path, name):
+def test_the_doctor_knows_each_exporter_and_the_readers(made, tmp_path, name):
     text = made[name]
     (tmp_path / "windsock.yaml").write_text(named(text, "ConfigMap", "windsock")["data"]["windsock.yaml"])
     (container,) = named(text, "Job", "windsock-doctor")["spec"]["template"]["spec"]["containers"]
@@ -271,4 +271,18 @@ def test_the_doctor_knows_each_exporter(made, tmp_path, name):
     assert done.returncode == 0, done.stderr
     services = [one["metadata"]["name"] for one in objects(text) if one["kind"] == "Service"]
     known = json.loads(re.search(r"^doctor\.exporters = (\[.*?\])", done.stdout, re.MULTILINE)[1])
-    assert sorted(known) == sorted(f"http://{one}:9102" for one in services if "-exporter" in one)
+    readers = [
+        one
+        for one in objects(text)
+        if one["kind"] in {"Deployment", "StatefulSet"} and "-reader" in one["metadata"]["name"]
+    ]
+    names = [one for one in services if "-exporter" in one]
+    for one in readers:
+        pods = [f"windsock-reader-{number}.windsock-reader" for number in range(one["spec"]["replicas"])]
+        names += pods if one["kind"] == "StatefulSet" else ["windsock-reader"]
+    assert sorted(known) == sorted(f"http://{one}:9102" for one in names)
+    doctor = named(text, "Job", "windsock-doctor")["spec"]["template"]["metadata"]["labels"]
+    for policy in (one for one in objects(text) if one["kind"] == "NetworkPolicy"):
+        (web,) = [rule for rule in policy["spec"]["ingress"] if {"port": "web", "protocol": "TCP"} in rule["ports"]]
+        selectors = [one.get("podSelector", {}).get("matchLabels", {}) for one in web["from"]]
+        assert any(one and one.items() <= doctor.items() for one in selectors), policy["metadata"]["name"]

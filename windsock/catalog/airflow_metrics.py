@@ -72,7 +72,9 @@ def _pool(state: str) -> Note:
 NOTES: dict[str, Note] = {
     # jobs
     "{job_name}_start": Note("Jobs that started, by kind.", "job_name"),
-    "{job_name}_end": Note("Jobs that ended, by kind.", "job_name"),
+    "{job_name}_end": Note(
+        "Jobs that ended, by kind; as schedulerjobrunner the schedulers whose heartbeat had stopped.", "job_name"
+    ),
     "{job_name}_heartbeat_failure": Note("Heartbeats that a job could not write.", "job_name"),
     "local_task_job.task_exit": Note(
         "Exits of the supervisor of a task, by return code.",

@@ -69,7 +69,7 @@ STILL{{ if .GroupLabels.storm }}{{ template "windsock.msteams.storm.title" . }}
 {{- /* Why, and what the database says of it. */ -}}
 {{ define "windsock.msteams.body" -}}
 {{ template "windsock.msteams.links" . -}}
-{{ with or .Annotations.exception .Annotations.description (and .Labels.run_id .Annotations.summary) -}}
+{{ with or .Annotations.description .Annotations.exception (and .Labels.run_id .Annotations.summary) -}}
 {{ template "windsock.msteams.plain" (printf "%.800s" .) }}
 
 {{ end -}}

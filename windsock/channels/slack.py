@@ -126,8 +126,8 @@ _TEMPLATES = (
 
 {{ define "windsock.slack.body" -}}
 {{ template "windsock.slack.links" . -}}
-{{ with .Annotations.exception -}}
-```{{ template "windsock.slack.plain" (printf "%.1500s" .) }}```
+{{ if and .Annotations.exception (not .Annotations.description) -}}
+```{{ template "windsock.slack.plain" (printf "%.1500s" .Annotations.exception) }}```
 {{ else }}{{ with or .Annotations.description (and .Labels.run_id .Annotations.summary) -}}
 {{ template "windsock.slack.plain" (printf "%.1500s" .) }}
 {{ end }}{{ end -}}

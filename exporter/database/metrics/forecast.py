@@ -15,7 +15,7 @@ from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.matching import matching
 from windsock.exporter.database.query import Query
 from windsock.exporter.database.schema import FINISHED
-from windsock.exporter.forecast.plan import Plan
+from windsock.exporter.forecast.plan import UNKNOWN, Plan
 from windsock.exporter.forecast.replay import Progress, Width
 from windsock.exporter.forecast.watch import Watch
 from windsock.exporter.series.labels import labels
@@ -100,7 +100,8 @@ class Forecast(Query):
         wanted = wanted[:_RUNS_READ]
         rows = self._tasks(look, wanted)
         for run in wanted:
-            self._watched[run.dag_id].learn(run.id, _progress(run, rows[run.dag_id, run.run_id], look.now))
+            watch = self._watched[run.dag_id]
+            watch.learn(run.id, _progress(run, rows[run.dag_id, run.run_id], watch.plan, look.now))
 
     def _estimate(self, look: Pass, promises: Mapping[str, float]) -> None:
         due = {
@@ -119,15 +120,15 @@ class Forecast(Query):
                 there = rows[run.dag_id, run.run_id]
                 # What has failed for good is told as a failure.
                 failed = any(state in _HOPELESS for _, state, *_ in there)
-                progress = None if failed else _progress(run, there, look.now)
+                progress = None if failed else _progress(run, there, watch.plan, look.now)
             found = watch.look(run.id if run is not None else None, progress, promises[dag_id], look.now)
             self._samples[dag_id] = tuple(_samples(dag_id, watch, found, promises[dag_id]))
 
     @staticmethod
     def _tasks(look: Pass, runs: Sequence[Run]) -> defaultdict[tuple[str, str], list[Sequence[Any]]]:
-        """By DAG and run: task, state, number of instances, first start, last end, seconds of all, highest index."""
+        """By DAG and run: task, state, instances, first start, last end, seconds of all, highest index, lowest try."""
         table = look.schema.tasks(
-            "dag_id", "run_id", "task_id", "map_index", "state", "start_date", "end_date", "duration"
+            "dag_id", "run_id", "task_id", "map_index", "state", "start_date", "end_date", "duration", "try_number"
         )
         group = [table.c.dag_id, table.c.run_id, table.c.task_id, table.c.state]
         shown = [
@@ -137,6 +138,7 @@ class Forecast(Query):
             sa.func.max(table.c.end_date).label("last"),
             sa.func.sum(table.c.duration).label("seconds"),
             sa.func.max(table.c.map_index).label("highest"),
+            sa.func.min(table.c.try_number).label("tried"),
         ]
         found: defaultdict[tuple[str, str], list[Sequence[Any]]] = defaultdict(list)
         keys = [(run.dag_id, run.run_id) for run in runs]
@@ -157,21 +159,27 @@ def _samples(dag_id: str, watch: Watch, found: Estimate | None, by: float) -> It
         yield "airflow_db_dag_expected_late_seconds", key, max(0.0, found.quantile(0.5) - by)
 
 
-def _progress(run: Run, rows: Sequence[Sequence[Any]], now: float) -> Progress:
+def _next_try(task: str, failed: float | None, number: int | None, plan: Plan | None, now: float) -> float:
+    """When it begins, at the earliest: after the pause of the DAG's author, where that is known, else now."""
+    pause = plan.pauses.get(task, UNKNOWN) if plan is not None else UNKNOWN
+    return now if failed is None else max(now, failed + pause.after(number or 1))
+
+
+def _progress(run: Run, rows: Sequence[Sequence[Any]], plan: Plan | None, now: float) -> Progress:
     ends: dict[str, float | None] = {}
     begun: dict[str, float] = {}
     counts: defaultdict[str, int] = defaultdict(int)
     seconds: defaultdict[str, float] = defaultdict(float)
     mapped, pending = set(), set()
-    for task, state, instances, first, last, took, highest in rows:
+    for task, state, instances, first, last, took, highest, tried in rows:
         if state not in FINISHED:
             pending.add(task)
         if highest is not None and highest >= 0:
             mapped.add(task)
         end = moment(last) if state in FINISHED and state not in _NEVER_RAN else None
         ends[task] = max(filter(None, (ends.get(task), end)), default=None)
-        # Until its next try begins, the start is that of the last one: it is taken for one that begins now.
-        start = moment(first) if state != _RETRIED else now
+        # Until its next try begins, the start is that of the last one.
+        start = moment(first) if state != _RETRIED else _next_try(task, moment(last), tried, plan, now)
         if start is not None:
             begun[task] = min(begun.get(task, start), start)
         counts[task] += instances

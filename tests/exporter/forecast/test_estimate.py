@@ -181,6 +181,37 @@ def test_a_task_on_its_second_try_has_that_try_before_it():
     assert middle(second, 1820.0) == pytest.approx(1810 + 1200 + 300, rel=0.06)
 
 
+def test_a_pause_that_is_known_lies_before_the_next_try():
+    paused = Progress(0.0, 10.0, {"load": 610.0}, begun={"merge": 5410.0})
+    assert middle(paused, 1820.0) == pytest.approx(5410 + 1200 + 300, rel=0.06)
+
+
+@pytest.mark.parametrize(
+    ("task", "tried", "seconds"),
+    [
+        ({}, 3, 300.0),
+        ({"retry_delay": 5.0}, 3, 5.0),
+        ({"retry_delay": {"__type": "timedelta", "__var": 60.0}}, 1, 60.0),
+        ({"_is_mapped": True, "partial_kwargs": {"retry_delay": {"__type": "timedelta", "__var": 60.0}}}, 1, 60.0),
+        ({"retry_delay": 60.0, "retry_exponential_backoff": True}, 1, 60.0),
+        ({"retry_delay": 60.0, "retry_exponential_backoff": True}, 3, 240.0),
+        ({"retry_delay": 60.0, "retry_exponential_backoff": 3.0}, 3, 540.0),
+        ({"retry_delay": 60.0, "retry_exponential_backoff": 3.0, "max_retry_delay": 100.0}, 3, 100.0),
+        ({"retry_delay": 60.0, "retry_exponential_backoff": True}, 5000, 86_400.0),
+        ({"retry_delay": 60.0, "has_retry_policy": True}, 1, 0.0),
+        ({"retry_delay": "soon"}, 1, 0.0),
+    ],
+)
+def test_the_pause_between_two_tries_is_the_authors(task, tried, seconds):
+    plan = Plan.read({"dag": {"tasks": [{"__type": "operator", "__var": {"task_id": "t", **task}}]}})
+    assert plan.pauses["t"].after(tried) == seconds
+
+
+def test_a_pause_may_be_the_default_of_the_one_who_serialized():
+    data = {"client_defaults": {"tasks": {"retry_delay": 30.0}}, "dag": {"tasks": [{"__var": {"task_id": "t"}}]}}
+    assert Plan.read(data).pauses["t"].after(1) == 30.0
+
+
 def test_a_run_cannot_be_done_before_now():
     done = Progress(0.0, 10.0, {"load": 610.0, "merge": 1810.0, "report": 2110.0})
     assert middle(done, 9000.0) == 2110.0

@@ -7,6 +7,7 @@ while it runs: a seed, two models, two tests, a model that fails and one that is
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,21 @@ def test_what_failed_and_what_was_skipped_for_it_is_stale_too_and_a_test_makes_n
     assert said.endswith("; read by mail")
     found = {one.strip().removeprefix(WAREHOUSE) for one in said.removeprefix("stale: ").partition(";")[0].split(",")}
     assert found == {"after_broken", "broken", "orders", "raw_orders", "report"}
+
+
+def test_what_it_built_in_this_run_is_not_stale(warehouse, receiving, events):
+    (task,) = {
+        parent["run"]["runId"]
+        for one in map(json.loads, told("structured"))
+        if (parent := one["run"]["facets"].get("parent")) and parent["job"]["name"] == "etl.build"
+    }
+    begun = {"kind": "START", "run": task, "parent": "prod|etl", "airflow_run": "run_1"}
+    receiving.take(events.made("prod|etl.build", when=receiving.now - 60, **begun))
+    said = warehouse("structured")
+    assert said.stale("etl", "build", "run_1") == f"stale: {WAREHOUSE}after_broken, {WAREHOUSE}broken"
+    assert said.stale("etl", "", "run_1") == f"stale: {WAREHOUSE}after_broken, {WAREHOUSE}broken"
+    # The next run fails before dbt has told of anything.
+    assert said.stale("etl", "build", "run_2").endswith("; read by mail")
 
 
 def test_statements_take_no_place(warehouse):
