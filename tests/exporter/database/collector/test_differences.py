@@ -213,8 +213,10 @@ def test_what_changed_while_a_query_failed_is_made_up_for(database, world, look,
         passes(eye)
         airflow.step()
         clock(airflow.now)
+        airflow.parse()
         database.execute(f"ALTER TABLE {table} RENAME TO hidden")
         try:
+            eye.collector.look(everything=True)  # sees whose tags may be new
             eye.collector.look(everything=True)
             assert eye.collector.failing()
         finally:
