@@ -294,7 +294,7 @@ class Collector:
             if look.left() < _LEAST:
                 raise TimeoutError("the time of the pass was up")
             self.session.limit(look.left())
-            look.snapshot.replace(query.gauges, query.collect(look))
+            look.snapshot.take(query.gauges, query.collect(look))
         except Exception as error:  # noqa: BLE001  one query's failure is its own
             if self.faults.reason(error) == "connection" and not look.reconnected:
                 # The database was restarted since the last pass: once more, on a new connection.

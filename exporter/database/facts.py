@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .history import History
 
@@ -23,8 +23,10 @@ class Facts:
     known: frozenset[str] = frozenset()
     """All DAG ids, of the stale ones too."""
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    tagged: frozenset[str] | None = None
-    """The DAGs that were there when the tags were read; None: whatever is found next."""
+    parsed: Mapping[str, Any] = field(default_factory=dict)
+    """When each DAG was parsed last, as the driver says it."""
+    tagged: Mapping[str, Any] | None = None
+    """When each DAG had been parsed last before its tags were read; None: they never were."""
     promised: Mapping[str, Objective] = field(default_factory=dict)
     """By DAG: what slo in windsock.yaml promises; also of one that it names and that is not there."""
     runs: tuple[Run, ...] = ()

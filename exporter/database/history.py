@@ -34,6 +34,9 @@ class Past:
         self.pause = _pause([run.end for run in self.runs if run.state == "success" and run.end is not None])
         self.usual = _usual([run.end - run.start for run in self.runs if _timed(run) and run.end and run.start])
 
+        self.ended = self.last.end if self.last.end is not None else -math.inf
+        """When the last one ended."""
+
     @property
     def last(self) -> Run:
         """The finished run that was due last."""

@@ -80,13 +80,15 @@ class Ledger:
         for run in runs:
             gone.discard(run.id)
             followed = self.followed.get(run.id)
+            known = followed.run if followed is not None else None
             if followed is None:
                 before = None if run.id > high else min(self._seen or look.now, look.now)
                 followed = self.followed[run.id] = Followed(run, before)
             followed.run = run
             if run.state in ACTIVE_RUNS:
                 followed.finished = None
-                look.facts.history.remove(run)
+                if run is not known:
+                    look.facts.history.remove(run)
             elif run.state in FINISHED_RUNS and followed.finished != (run.state, run.start):
                 self._count(followed, look)
             self.high = max(self.high or 0, run.id)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .facts import Facts
     from .schema import Schema
     from .session import Session
-    from .snapshot import Sample, Snapshot
+    from .snapshot import Parts, Sample, Snapshot
 
 
 class DependencyError(WindsockError):
@@ -100,5 +100,5 @@ class Query(ABC):
     nothing is wrong."""
 
     @abstractmethod
-    def collect(self, look: Pass) -> Iterable[Sample]:
+    def collect(self, look: Pass) -> Iterable[Sample] | Parts:
         """Return the samples of `gauges`; counters and histograms are added to `look.snapshot`. May raise anything."""

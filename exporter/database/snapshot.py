@@ -3,50 +3,78 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from windsock import catalog
 from windsock.exporter.series.budget import Budget
-from windsock.exporter.series.kinds import Counter, Gauge, Histogram
+from windsock.exporter.series.kinds import Counter, Histogram, Reading
 from windsock.exporter.series.store import SeriesStore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from windsock.exporter.series.kinds import Age, Clock
     from windsock.exporter.series.labels import Labels
     from windsock.settings.exporter import Budgets
 
 
-Sample = tuple[str, "Labels", float]
+Sample = tuple[str, "Labels", "float | Age"]
 """A metric's name, the labels of one of its series, and the value."""
+
+
+class Parts(NamedTuple):
+    """Samples in parts, most of which are as they were in the pass before.
+
+    `sources` has what each part is made of, by a key of its own, and `make` makes it of both. A part whose source is
+    equal to that of the pass before is not made again: nothing but the source may be looked at, no two parts may have a
+    series in common, and what is handed over must not be changed.
+    """
+
+    sources: Mapping[Any, Any]
+    make: Callable[[Any, Any], Iterable[Sample]]
+    clock: Clock
+    """That of the ages among them, which is set when they are shown."""
+    now: float
+
+
+class _Kept:
+    """Of some families: what their parts were made of, and the samples that were made."""
+
+    __slots__ = ("samples", "sources")
+
+    def __init__(self) -> None:
+        self.sources: Mapping[Any, Any] = {}
+        self.samples: dict[Any, Sequence[Sample]] = {}
 
 
 class Snapshot:
     """A series store with the exporter's budgets. One thread writes; scrapes read."""
 
     def __init__(self, budgets: Budgets) -> None:
-        self.store = SeriesStore(Budget(budgets))
+        self.store = SeriesStore(Budget(budgets), sent=False)
+        self._kept: dict[tuple[str, ...], _Kept] = {}
 
-    def replace(self, families: Iterable[str], samples: Iterable[Sample]) -> None:
+    def take(self, families: tuple[str, ...], found: Iterable[Sample] | Parts) -> None:
+        """Set the gauges `families` to exactly what was `found`. Where that raises, nothing has changed."""
+        if isinstance(found, Parts):
+            self._renew(families, found)
+        else:
+            self.replace(families, found)
+
+    def replace(self, families: tuple[str, ...], samples: Iterable[Sample]) -> None:
         """Set the gauges `families` to exactly `samples`: a series that is not among them goes.
 
         Where `samples` raises, nothing has changed.
         """
-        found: defaultdict[str, dict[Labels, float]] = defaultdict(dict)
+        found: defaultdict[str, dict[Labels, float | Age]] = defaultdict(dict)
         for name, labels, value in samples:
             found[name][labels] = value
+        self._kept.pop(families, None)
         for name in families:
-            metric, values = catalog.family(name), found[name]
             family = self.store.families.get(name)
-            there = family.series if family is not None else {}
-            # Sets of what dictionaries hold are made without hashing labels anew: thousands of DAGs have tens of
-            # thousands of series in each pass.
-            for labels in set(there).difference(values):
-                self.store.drop(metric, labels)
-            for labels, value in values.items():
-                series = there.get(labels) or self.store.series(metric, labels)
-                if isinstance(series, Gauge):
-                    series.set(value)
+            self._drop((name, labels) for labels in set(family.series if family else ()).difference(found[name]))
+            for labels, value in found[name].items():
+                self._show(name, labels, value)
 
     def set(self, name: str, value: float) -> None:
         """Set a gauge without labels."""
@@ -70,6 +98,42 @@ class Snapshot:
         for family in list(self.store.families.values()):
             for labels in [one for one in family.series if family.metric.kind != "gauge" and _of_none(one, dags)]:
                 self.store.drop(family.metric, labels)
+
+    def _renew(self, families: tuple[str, ...], found: Parts) -> None:
+        kept = self._kept.get(families) or _Kept()
+        before = kept.sources
+        made = {key: tuple(found.make(key, one)) for key, one in found.sources.items() if before.get(key) != one}
+        # First what goes: it leaves room within the budgets.
+        for key in kept.samples.keys() - found.sources.keys():
+            self._drop(_series(kept.samples.pop(key)))
+        for key, samples in made.items():
+            self._drop(_series(kept.samples.get(key, ())) - _series(samples))
+        kept.samples |= made
+        refused = set()
+        for key, samples in made.items():
+            shown = [self._show(*one) for one in samples]
+            if not all(shown):
+                refused.add(key)
+        # What a budget keeps out is tried again in each pass.
+        rest = found.sources.keys() - refused if refused else ()
+        kept.sources = {key: found.sources[key] for key in rest} if refused else found.sources
+        self._kept[families] = kept
+        found.clock.now = found.now
+
+    def _show(self, name: str, labels: Labels, value: float | Age) -> bool:
+        """Set a gauge; returns whether no budget kept it out."""
+        series = self.store.series(catalog.family(name), labels)
+        if isinstance(series, Reading):
+            series.set(value)
+        return series is not None
+
+    def _drop(self, series: Iterable[tuple[str, Labels]]) -> None:
+        for name, labels in series:
+            self.store.drop(catalog.family(name), labels)
+
+
+def _series(samples: Iterable[Sample]) -> set[tuple[str, Labels]]:
+    return {(name, labels) for name, labels, _ in samples}
 
 
 def _of_none(labels: Labels, dags: set[str]) -> bool:

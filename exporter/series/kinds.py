@@ -7,7 +7,7 @@ timer's values are only appended to a list, and turned into buckets when someone
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .number import parse_number
 
@@ -74,6 +74,53 @@ class Gauge:
         """Forget what was not said again since the last but one call; returns whether nothing is left."""
         self.older, self.values = self.values, {}
         return not self.older
+
+
+class Age(NamedTuple):
+    """Seconds since `moment` as of what `clock` says, or parts of `unit` seconds; none before it."""
+
+    moment: float
+    unit: float
+    clock: Clock
+
+    def seconds(self) -> float:
+        """The value of a gauge that shows it."""
+        return max(0.0, self.clock.now - self.moment) / self.unit
+
+
+def age(moment: float | None, clock: Clock, unit: float = 1.0) -> Age | float:
+    """The age of what may have no time, and is no age old then."""
+    return Age(moment, unit, clock) if moment is not None else 0.0
+
+
+class Clock:
+    """The moment as of which ages are shown: those of what was not looked at since do not grow."""
+
+    __slots__ = ("now",)
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+
+class Reading(Gauge):
+    """A gauge that no senders set: the last number, or an age that grows with its clock and is not set again."""
+
+    __slots__ = ("found",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.found: float | Age = 0
+
+    @property
+    def value(self) -> float:
+        """What was found last."""
+        found = self.found
+        return found.seconds() if isinstance(found, Age) else found
+
+    def set(self, value: float | Age, sender: Hashable = None) -> None:
+        """Say what was found."""
+        del sender
+        self.found = value
 
 
 class Histogram:

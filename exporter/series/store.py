@@ -6,7 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from .budget import overflow
-from .kinds import Counter, Gauge, Histogram
+from .kinds import Counter, Gauge, Histogram, Reading
 from .labels import render
 from .summary import Summary
 
@@ -27,10 +27,11 @@ _ENDLESS = ("mapping", "custom", "unmapped")
 class Family:
     """All series of one metric."""
 
-    __slots__ = ("beyond", "metric", "series", "unborn")
+    __slots__ = ("_sent", "beyond", "metric", "series", "unborn")
 
-    def __init__(self, metric: Metric) -> None:
+    def __init__(self, metric: Metric, *, sent: bool = True) -> None:
         self.metric = metric
+        self._sent = sent
         self.series: dict[Labels, Series] = {}
         self.unborn: dict[Series, float | None] = {}
         """Counters and histograms that no scrape has shown as 0 yet, or only since the time given."""
@@ -39,7 +40,7 @@ class Family:
 
     def add(self, labels: Labels) -> Series:
         """Make a series that is not there."""
-        series = _new(self.metric, labels)
+        series = _new(self.metric, labels, sent=self._sent)
         if not isinstance(series, Gauge):
             self.unborn[series] = None
         self.series[labels] = series
@@ -47,13 +48,14 @@ class Family:
 
 
 class SeriesStore:
-    """All families by their exposed name, within their budgets."""
+    """All families by their exposed name, within their budgets; `sent`: its gauges may have several senders."""
 
-    def __init__(self, budget: Budget) -> None:
+    def __init__(self, budget: Budget, *, sent: bool = True) -> None:
         self.families: dict[str, Family] = {}
         self.budget = budget
         self.bad_values = 0
         self.corrected = 0
+        self._sent = sent
         self._folding = threading.Lock()
 
     def __len__(self) -> int:
@@ -75,12 +77,12 @@ class SeriesStore:
         if refusal is not None:
             return self.shared(metric, refusal)
         if family is None:
-            family = self.families[metric.family] = Family(metric)
+            family = self.families[metric.family] = Family(metric, sent=self._sent)
         return family.add(labels)
 
     def shared(self, metric: Metric, refusal: str) -> Series:
         """Return the series of all that a budget keeps out, which no budget counts; made where it is new."""
-        family = self.families.setdefault(metric.family, Family(metric))
+        family = self.families.setdefault(metric.family, Family(metric, sent=self._sent))
         labels = overflow(refusal)
         if labels not in family.series:
             family.beyond.add(labels)
@@ -130,10 +132,11 @@ class SeriesStore:
                         yield series
 
 
-def _new(metric: Metric, labels: Labels) -> Series:
+def _new(metric: Metric, labels: Labels, *, sent: bool) -> Series:
     text = render(labels)
     if metric.kind == "counter":
         return Counter(f"{metric.family}{{{text}}} " if text else f"{metric.family} ")
     if metric.kind == "gauge":
-        return Gauge(f"{metric.family}{{{text}}} " if text else f"{metric.family} ", metric.note.policy)
+        start = f"{metric.family}{{{text}}} " if text else f"{metric.family} "
+        return Gauge(start, metric.note.policy) if sent else Reading(start)
     return Summary(text, metric.quantiles) if metric.kind == "summary" else Histogram(text, metric.buckets)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import operator
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from typing_extensions import override
@@ -12,16 +13,26 @@ from typing_extensions import override
 from windsock import teams
 from windsock.exporter.database import slo
 from windsock.exporter.database.dialects import moment
+from windsock.exporter.database.matching import matching
 from windsock.exporter.database.query import Query
 from windsock.exporter.database.rows import Dag
+from windsock.exporter.database.snapshot import Parts
+from windsock.exporter.series.kinds import Clock, age
 from windsock.exporter.series.labels import labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from windsock.exporter.database.query import Pass
     from windsock.exporter.database.snapshot import Sample
+    from windsock.exporter.series.labels import Labels
 
+_Source = tuple["Dag | None", "float | None", "Labels"]
+"""What a DAG's series are made of: the DAG (None of a stale one), when it was parsed, and the labels of its info."""
+_PARSED = 6
+"""The place of `last_parsed_time` in a row."""
+_MANY = 200
+"""DAGs for so many of which the tags of all are read."""
 # What a DAG without a schedule has: 3.x `timetable_summary`, 2.11 `schedule_interval` (JSON).
 _NO_SCHEDULE = frozenset({None, "", "None", "null"})
 
@@ -40,64 +51,85 @@ class Dags(Query):
     )
     shared = True
 
+    def __init__(self) -> None:
+        self._clock = Clock()
+        self._rows: Mapping[str, tuple[Any, ...]] | None = None
+        self._read: Mapping[str, Dag] = {}
+        self._facts: Mapping[str, teams.DagFacts] = {}
+        self._sources: Mapping[str, _Source] = {}
+        self._by: tuple[Any, ...] = ()
+        """The settings, the tags and the columns that all this was made with."""
+
     @override
-    def collect(self, look: Pass) -> Iterator[Sample]:
-        schedule = look.schema.either("dag", "timetable_summary", "schedule_interval")
-        stale = look.schema.either("dag", "is_stale", "is_active")
+    def collect(self, look: Pass) -> Parts:
+        rows, before = self._select(look), self._rows
+        modern = look.schema.has("dag", "is_stale")
+        if before is not None and look.facts.tagged is not None:
+            read_tags(look, rows.keys() - before.keys())  # new ones: their team depends on them
+        by = look.settings, look.facts.tags, modern
+        same = before is not None and all(map(operator.is_, by, self._by))
+        before = before or {}
+        moved = [dag_id for dag_id, row in rows.items() if before.get(dag_id) != row] if same else list(rows)
+        gone = before.keys() - rows.keys()
+        dags, facts, sources = dict(self._read), dict(self._facts), dict(self._sources)
+        for dag_id in (*gone, *moved):
+            dags.pop(dag_id, None)
+            facts.pop(dag_id, None)
+            sources.pop(dag_id, None)
+        for dag_id in moved:
+            _, owners, paused, flag, schedule, due, when, *most = rows[dag_id]
+            if bool(flag) == modern:
+                sources[dag_id] = None, None, ()
+                continue
+            scheduled = _plain(schedule) not in _NO_SCHEDULE
+            dag = Dag(dag_id, owners or "", bool(paused), scheduled, moment(due), sum(most))
+            # The same object where nothing but the time of parsing is new: what was made of it stays.
+            dags[dag_id] = dag = kept if (kept := self._read.get(dag_id)) == dag else dag
+            facts[dag_id] = teams.DagFacts(dag_id, teams.owners_of(dag.owner), look.facts.tags.get(dag_id, ()))
+            sources[dag_id] = dag, moment(when), _info(dag, facts[dag_id], look)
+        if not same or facts != self._facts:
+            look.facts.promised = slo.promises(look.settings.slo, facts.values(), look.route)
+        self._rows, self._read, self._facts, self._sources, self._by = rows, dags, facts, sources, by
+        look.facts.dags = dags
+        if moved or gone:
+            look.facts.known = frozenset(rows)
+            look.facts.parsed = {dag_id: row[_PARSED] for dag_id, row in rows.items()}
+        return Parts(sources, self._samples, self._clock, look.now)
+
+    @staticmethod
+    def _select(look: Pass) -> dict[str, tuple[Any, ...]]:
+        """All rows by DAG id."""
         failures = "max_consecutive_failed_dag_runs"
-        limited = (failures,) if look.schema.has("dag", failures) else ()
-        dags = look.schema.table(
-            "dag",
-            *limited,
+        names = (
             "dag_id",
             "owners",
             "is_paused",
-            stale,
-            schedule,
+            look.schema.either("dag", "is_stale", "is_active"),
+            look.schema.either("dag", "timetable_summary", "schedule_interval"),
             "next_dagrun_create_after",
             "last_parsed_time",
-        ).c
-        rows = look.execute(
-            sa.select(
-                dags.dag_id,
-                dags.owners,
-                dags.is_paused,
-                dags[stale],
-                dags[schedule],
-                dags.next_dagrun_create_after,
-                dags.last_parsed_time,
-                *(dags[name] for name in limited),
-            )
+            *((failures,) if look.schema.has("dag", failures) else ()),
         )
-        found: dict[str, Dag] = {}
-        parsed: dict[str, float | None] = {}
-        for dag_id, owners, paused, flag, schedule_text, due, when, *most in rows:
-            if bool(flag) == (stale == "is_stale"):
-                yield "airflow_db_dag_stale", labels(dag_id=dag_id), 1
-                continue
-            scheduled = _plain(schedule_text) not in _NO_SCHEDULE
-            found[dag_id] = Dag(dag_id, owners or "", bool(paused), scheduled, moment(due), sum(most))
-            parsed[dag_id] = moment(when)
-        look.facts.dags = found
-        look.facts.known = frozenset(row[0] for row in rows)
-        if look.facts.tagged is not None and found.keys() - look.facts.tagged:
-            read_tags(look)  # new ones: their team depends on them
-        look.facts.tagged = frozenset(found)
-        facts = {dag.dag_id: _facts(dag, look) for dag in found.values()}
-        look.facts.promised = slo.promises(look.settings.slo, facts.values(), look.route)
-        for dag in found.values():
-            key = labels(dag_id=dag.dag_id)
-            yield "airflow_db_dag_info", _info(dag, facts[dag.dag_id], look), 1
-            yield "airflow_db_dag_paused", key, int(dag.paused)
-            if dag.paused and dag.scheduled:
-                yield "airflow_db_dag_paused_with_schedule", key, 1
-            if (when := parsed[dag.dag_id]) is not None:
-                yield "airflow_db_dag_last_parsed_timestamp_seconds", key, when
-            yield "airflow_db_dag_schedule_lag_seconds", key, 0 if dag.paused else look.age(dag.next_due)
+        dags = look.schema.table("dag", *names).c
+        return {row[0]: row for row in look.execute(sa.select(*(dags[name] for name in names)))}
+
+    def _samples(self, dag_id: str, source: _Source) -> Iterator[Sample]:
+        dag, parsed, info = source
+        key = labels(dag_id=dag_id)
+        if dag is None:
+            yield "airflow_db_dag_stale", key, 1
+            return
+        yield "airflow_db_dag_info", info, 1
+        yield "airflow_db_dag_paused", key, int(dag.paused)
+        if dag.paused and dag.scheduled:
+            yield "airflow_db_dag_paused_with_schedule", key, 1
+        if parsed is not None:
+            yield "airflow_db_dag_last_parsed_timestamp_seconds", key, parsed
+        yield "airflow_db_dag_schedule_lag_seconds", key, age(None if dag.paused else dag.next_due, self._clock)
 
 
 class Tags(Query):
-    """Tags change when a file is parsed, not between two passes; those of a new DAG are read with it."""
+    """Tags change when a file is parsed: those of the DAGs that were parsed since are read; of a new one with it."""
 
     name = "tags"
     every = 4
@@ -105,8 +137,14 @@ class Tags(Query):
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
-        read_tags(look)
-        look.facts.tagged = None
+        facts = look.facts
+        if facts.tagged is None:
+            read_tags(look, None)
+        else:
+            # Airflow writes both in one transaction. Without a time there is no telling.
+            before = facts.tagged
+            read_tags(look, [one for one, when in facts.parsed.items() if when is None or before.get(one) != when])
+        facts.tagged = facts.parsed
         yield from ()
 
 
@@ -126,17 +164,23 @@ class ImportErrors(Query):
             yield "airflow_db_import_error_timestamp_seconds", found, moment(when) or 0
 
 
-def read_tags(look: Pass) -> None:
-    """Read the tags of all DAGs."""
-    tags = look.schema.table("dag_tag", "dag_id", "name").c
+def read_tags(look: Pass, dag_ids: Collection[str] | None) -> None:
+    """Read the tags of these DAGs; None: of all."""
+    tags = look.schema.table("dag_tag", "dag_id", "name")
+    columns = [tags.c.dag_id, tags.c.name]
+    many = dag_ids is None or len(dag_ids) > _MANY
+    keys = [(dag_id,) for dag_id in dag_ids or ()]
+    rows = look.execute(sa.select(*columns)) if many else matching(look.session, tags, ("dag_id",), keys, columns)
     found: defaultdict[str, list[str]] = defaultdict(list)
-    for dag_id, name in look.execute(sa.select(tags.dag_id, tags.name)):
+    for dag_id, name in rows:
         found[dag_id].append(name)
-    look.facts.tags = {dag_id: tuple(sorted(names)) for dag_id, names in found.items()}
-
-
-def _facts(dag: Dag, look: Pass) -> teams.DagFacts:
-    return teams.DagFacts(dag.dag_id, teams.owners_of(dag.owner), look.facts.tags.get(dag.dag_id, ()))
+    made = {dag_id: tuple(sorted(names)) for dag_id, names in found.items()}
+    if not many:
+        asked = frozenset(dag_ids or ())
+        there = look.facts.parsed.keys() - asked
+        made |= {dag_id: names for dag_id, names in look.facts.tags.items() if dag_id in there}
+    if made != look.facts.tags:
+        look.facts.tags = made
 
 
 def _info(dag: Dag, facts: teams.DagFacts, look: Pass) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from typing_extensions import override
@@ -10,13 +10,16 @@ from typing_extensions import override
 from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.history import KEPT
 from windsock.exporter.database.query import Query
-from windsock.exporter.database.rows import Run
+from windsock.exporter.database.rows import Dag, Run
 from windsock.exporter.database.schema import ACTIVE_RUNS, FINISHED_RUNS
+from windsock.exporter.database.snapshot import Parts
+from windsock.exporter.series.kinds import Clock, age
 from windsock.exporter.series.labels import labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from windsock.exporter.database.history import Past
     from windsock.exporter.database.ledger import Ledger
     from windsock.exporter.database.query import Pass
     from windsock.exporter.database.snapshot import Sample
@@ -40,9 +43,12 @@ class Runs(Query):
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._clock = Clock()
+        self._read: dict[int, tuple[Sequence[Any], Run]] = {}
+        """The rows of the last pass, and what was made of them, by id."""
 
     @override
-    def collect(self, look: Pass) -> Iterator[Sample]:
+    def collect(self, look: Pass) -> Parts:
         table, columns = Run.columns(look.schema)
         runs = table.c
         if self._ledger.high is None:
@@ -57,21 +63,28 @@ class Runs(Query):
         wanted = sorted(run_id for run_id in followed.union(look.watched) if run_id <= high)
         if wanted:
             branches.append(every.where(runs.id.in_(wanted), ended))
-        look.facts.runs = found = tuple(Run.read(row) for row in look.execute(sa.union_all(*branches)))
+        before, read = self._read, {}
+        for row in look.execute(sa.union_all(*branches)):
+            kept = before.get(row[0])
+            read[row[0]] = kept if kept is not None and kept[0] == row else (row, Run.read(row))
+        self._read = read
+        look.facts.runs = found = tuple([run for _, run in read.values()])
         look.facts.active = active = tuple(run for run in found if run.state in ACTIVE_RUNS)
         self._ledger.see(
             [run for run in found if run.state in ACTIVE_RUNS or run.id > high or run.id in followed], look
         )
-        counts: dict[tuple[str, str], int] = {}
-        ages: dict[tuple[str, str], float] = {}
+        sources: dict[tuple[str, str], tuple[int, float | None]] = {}
         for run in active:
             key = run.dag_id, run.state
-            counts[key] = counts.get(key, 0) + 1
+            count, oldest = sources.get(key, (0, None))
             since = run.start if run.state == "running" else run.queued
-            ages[key] = max(ages.get(key, 0), look.age(since))
-        for (dag_id, state), count in counts.items():
-            yield "airflow_db_dag_runs", labels(dag_id=dag_id, state=state), count
-            yield "airflow_db_dag_run_oldest_age_seconds", labels(dag_id=dag_id, state=state), ages[dag_id, state]
+            sources[key] = count + 1, since if oldest is None or (since is not None and since < oldest) else oldest
+        return Parts(sources, self._samples, self._clock, look.now)
+
+    def _samples(self, of: tuple[str, str], source: tuple[int, float | None]) -> Iterator[Sample]:
+        key = labels(dag_id=of[0], state=of[1])
+        yield "airflow_db_dag_runs", key, source[0]
+        yield "airflow_db_dag_run_oldest_age_seconds", key, age(source[1], self._clock)
 
 
 class Sweep(Query):
@@ -121,11 +134,12 @@ class PastRuns(Query):
     )
 
     def __init__(self) -> None:
+        self._clock = Clock()
         self._chunk = _MOST_DAGS
         self._first = True
 
     @override
-    def collect(self, look: Pass) -> Iterator[Sample]:
+    def collect(self, look: Pass) -> Parts:
         look.needs("dags", "runs")
         history = look.facts.history
         history.forget(look.facts.known)
@@ -137,28 +151,39 @@ class PastRuns(Query):
         while due and (look.left() > look.settings.metadata.timeout / 2 or len(due) <= _READ_AGAIN):
             chunk, due = due[: self._chunk], due[self._chunk :]
             self._read(look, chunk)
-        active: dict[str, list[float]] = {}
+        active: dict[str, tuple[Run, ...]] = {}
         for run in look.facts.active:
-            active.setdefault(run.dag_id, []).append(run.due)
-        for dag_id, dag in look.facts.dags.items():
-            past = history.dags.get(dag_id)
-            if past is None:
-                continue
-            key = labels(dag_id=dag_id)
-            if past.last_success is not None:
-                yield "airflow_db_dag_last_success_timestamp_seconds", key, past.last_success.end or 0
-            yield "airflow_db_dag_last_run_state", labels(dag_id=dag_id, state=past.last.state), 1
-            yield "airflow_db_dag_last_run_timestamp_seconds", key, past.last.end or 0
-            yield "airflow_db_dag_consecutive_failures", key, past.failures
-            if past.usual is not None:
-                yield "airflow_db_dag_run_usual_seconds", key, past.usual
-            if past.pause is not None and dag.scheduled and not dag.paused:
-                yield "airflow_db_dag_success_pause_seconds", key, past.pause
-                awaited = [*active.get(dag_id, ()), *([dag.next_due] if dag.next_due is not None else [])]
-                yield "airflow_db_dag_success_lag_seconds", key, look.age(past.unmet(awaited))
-            if dag.paused and 0 < dag.most_failures <= past.failures:
-                yield "airflow_db_dag_paused_by_failures", key, 1
-        yield from self._ratios(look)
+            active[run.dag_id] = (*active.get(run.dag_id, ()), run)
+        over, pasts = look.now - _OVER, history.dags
+        sources = {
+            dag_id: (past, dag, active.get(dag_id), past.ended > over)
+            for dag_id, dag in look.facts.dags.items()
+            if (past := pasts.get(dag_id)) is not None
+        }
+        return Parts(sources, self._samples, self._clock, look.now)
+
+    def _samples(self, dag_id: str, source: tuple[Past, Dag, tuple[Run, ...] | None, bool]) -> Iterator[Sample]:
+        past, dag, active, lately = source
+        key = labels(dag_id=dag_id)
+        if past.last_success is not None:
+            yield "airflow_db_dag_last_success_timestamp_seconds", key, past.last_success.end or 0
+        yield "airflow_db_dag_last_run_state", labels(dag_id=dag_id, state=past.last.state), 1
+        yield "airflow_db_dag_last_run_timestamp_seconds", key, past.last.end or 0
+        yield "airflow_db_dag_consecutive_failures", key, past.failures
+        if past.usual is not None:
+            yield "airflow_db_dag_run_usual_seconds", key, past.usual
+        if past.pause is not None and dag.scheduled and not dag.paused:
+            yield "airflow_db_dag_success_pause_seconds", key, past.pause
+            awaited = [*(run.due for run in active or ()), *([dag.next_due] if dag.next_due is not None else [])]
+            yield "airflow_db_dag_success_lag_seconds", key, age(past.unmet(awaited), self._clock)
+        if dag.paused and 0 < dag.most_failures <= past.failures:
+            yield "airflow_db_dag_paused_by_failures", key, 1
+        running = [run.start for run in active or () if run.state == "running"]
+        if past.usual and running:
+            oldest = min((start for start in running if start is not None), default=None)
+            yield "airflow_db_dag_run_usual_ratio", key, age(oldest, self._clock, past.usual)
+        elif past.usual and lately:
+            yield "airflow_db_dag_run_usual_ratio", key, 0
 
     def _read(self, look: Pass, chunk: Sequence[str]) -> None:
         history = look.facts.history
@@ -199,21 +224,6 @@ class PastRuns(Query):
                 else:
                     rest.append(dag_id)
         return rest
-
-    @staticmethod
-    def _ratios(look: Pass) -> Iterator[Sample]:
-        oldest: dict[str, float] = {}
-        for run in look.facts.active:
-            if run.state == "running":
-                oldest[run.dag_id] = max(oldest.get(run.dag_id, 0), look.age(run.start))
-        for dag_id in look.facts.dags:
-            past = look.facts.history.dags.get(dag_id)
-            if past is None or not past.usual:
-                continue
-            if dag_id in oldest:
-                yield "airflow_db_dag_run_usual_ratio", labels(dag_id=dag_id), oldest[dag_id] / past.usual
-            elif past.last.end is not None and look.age(past.last.end) < _OVER:
-                yield "airflow_db_dag_run_usual_ratio", labels(dag_id=dag_id), 0
 
     @staticmethod
     def _statement(look: Pass, dag_ids: Sequence[str]) -> sa.sql.Executable:

@@ -11,6 +11,8 @@ from typing_extensions import override
 from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.query import Query
 from windsock.exporter.database.schema import FINISHED, UNFINISHED
+from windsock.exporter.database.snapshot import Parts
+from windsock.exporter.series.kinds import Clock, age
 from windsock.exporter.series.labels import labels
 
 if TYPE_CHECKING:
@@ -48,8 +50,11 @@ class Unfinished(Query):
         "airflow_db_executor_task_instances",
     )
 
+    def __init__(self) -> None:
+        self._clock = Clock()
+
     @override
-    def collect(self, look: Pass) -> Iterator[Sample]:
+    def collect(self, look: Pass) -> Parts:
         scheduled = look.schema.either("task_instance", "scheduled_dttm", "updated_at")
         table = look.schema.tasks(
             "dag_id",
@@ -73,31 +78,39 @@ class Unfinished(Query):
             .where(table.state.in_(UNFINISHED))
             .group_by(*group)
         )
-        counts: defaultdict[tuple[str, str], int] = defaultdict(int)
-        queues: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        sources: dict[tuple[str, ...], tuple[int, float | None]] = {}
         slots: defaultdict[tuple[str, str], float] = defaultdict(float)
-        ages: dict[tuple[str, str], float] = {}
         waits: defaultdict[str, dict[str, float]] = defaultdict(dict)
         for dag_id, state, pool, queue, executor, number, taken, oldest in rows:
-            counts[dag_id, state] += number
             slots[pool, state] += float(taken or 0)
+            begun = moment(oldest)
+            count, first = sources.get((dag_id, state), (0, None))
+            sources[dag_id, state] = count + number, _earlier(first, begun)
             if state == "scheduled":
                 slots[pool, "tasks"] += number
+                if begun is not None:
+                    waits[pool][dag_id] = max(waits[pool].get(dag_id, 0), look.age(begun))
             if state in {"queued", "running"}:
-                queues[executor or "default", queue or "", state] += number
-            if oldest is not None:
-                age = look.age(moment(oldest))
-                ages[dag_id, state] = max(ages.get((dag_id, state), 0), age)
-                if state == "scheduled":
-                    waits[pool][dag_id] = max(waits[pool].get(dag_id, 0), age)
+                key = executor or "default", queue or "", state
+                sources[key] = sources.get(key, (0, None))[0] + number, None
         look.facts.slots, look.facts.waits = slots, waits
-        for (dag_id, state), number in counts.items():
-            yield "airflow_db_task_instances", labels(dag_id=dag_id, state=state), number
-        for (dag_id, state), age in ages.items():
-            yield "airflow_db_task_instance_oldest_age_seconds", labels(dag_id=dag_id, state=state), age
-        for (executor, queue, state), number in queues.items():
-            found = labels(executor=executor, queue=queue, state=state)
-            yield "airflow_db_executor_task_instances", found, number
+        return Parts(sources, self._samples, self._clock, look.now)
+
+    def _samples(self, of: tuple[str, ...], source: tuple[int, float | None]) -> Iterator[Sample]:
+        number, oldest = source
+        if len(of) > len(("dag_id", "state")):
+            executor, queue, state = of
+            key = labels(executor=executor, queue=queue, state=state)
+            yield "airflow_db_executor_task_instances", key, number
+            return
+        key = labels(dag_id=of[0], state=of[1])
+        yield "airflow_db_task_instances", key, number
+        if oldest is not None:
+            yield "airflow_db_task_instance_oldest_age_seconds", key, age(oldest, self._clock)
+
+
+def _earlier(one: float | None, other: float | None) -> float | None:
+    return min(one, other) if one is not None and other is not None else other if one is None else one
 
 
 class Finished(Query):

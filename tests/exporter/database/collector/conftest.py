@@ -17,7 +17,7 @@ from windsock.exporter.series.exposition import TEXT, render
 from windsock.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 SAMPLE = re.compile(r"([a-zA-Z_:][a-zA-Z0-9_:]*(?:\{.*\})?) (\S+)")
 
@@ -59,8 +59,8 @@ def make_empty() -> Callable[[Any], str]:
 class Look:
     """A collector whose passes are made by hand."""
 
-    def __init__(self, url: str, **settings: Any) -> None:
-        self.collector = collector.Collector(Settings.model_validate(settings), url)
+    def __init__(self, url: str, purposes: Sequence[str] = (collector.COLLECTOR,), **settings: Any) -> None:
+        self.collector = collector.Collector(Settings.model_validate(settings), url, purposes=purposes)
 
     def __call__(self, *, everything: bool = False) -> dict[str, float]:
         """Make a pass; returns what is exposed from the database."""

@@ -1,0 +1,291 @@
+"""A collector that has looked before shows what one does that looks for the first time, whatever has happened since."""
+
+from __future__ import annotations
+
+import random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from windsock.exporter.database.collector import KEPT_INTERVALS
+from windsock.exporter.database.metrics import runs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from real.tables import Database
+
+NOW = 1_790_000_000.0
+INTERVAL = 15.0
+TEAMS = {"pay": {"match": {"tag": "team:pay"}}}
+PROMISES = {"*": {"fresh_within": "1h"}}
+STATES = ["scheduled", "queued", "running", "deferred", "success", "failed", None]
+
+
+class Airflow:
+    """A few DAGs to which anything may happen; `step` does some of it."""
+
+    def __init__(self, database: Database, seed: int) -> None:
+        self.database, self.dice, self.now = database, random.Random(seed), NOW
+        self.dags: list[str] = []
+        self.runs: dict[int, str] = {}
+        self.states: dict[int, str] = {}
+        self.names = self.highest = 0
+        for _ in range(6):
+            self.appear()
+        for _ in range(40):
+            self.finished()
+        self.events: list[Callable[[], None]] = [
+            self.appear,
+            self.vanish,
+            self.rename,
+            self.tag,
+            self.parse,
+            self.pause,
+            self.go_stale,
+            self.fall_due,
+            self.finished,
+            self.begin,
+            self.begin,
+            self.end,
+            self.end,
+            self.clear,
+            self.start,
+            self.work,
+            self.work,
+        ]
+
+    def step(self) -> None:
+        self.now += INTERVAL
+        with self.database.together():
+            for event in self.dice.choices(self.events, k=self.dice.randrange(6)):
+                event()
+
+    def any(self) -> str:
+        return self.dice.choice(self.dags)
+
+    def update(self, dag_id: str, **values: Any) -> None:
+        self.database.update("dag", {"dag_id": dag_id}, **values)
+
+    def appear(self) -> None:
+        self.names += 1
+        self.dags.append(f"dag_{self.names}")
+        self.database.dag(self.dags[-1], last_parsed_time=self.now, next_dagrun_create_after=self.now + 20)
+        self.tag(self.dags[-1])
+
+    def vanish(self) -> None:
+        if len(self.dags) > 2:
+            dag_id = self.any()
+            self.dags.remove(dag_id)
+            for table in ("dag_tag", "task_instance", "dag_run", "dag"):
+                self.database.execute(f"DELETE FROM {table} WHERE dag_id = :dag_id", dag_id=dag_id)
+            self.runs = {number: of for number, of in self.runs.items() if of != dag_id}
+
+    def rename(self) -> None:
+        """To Airflow that is another DAG, without runs."""
+        dag_id, self.names = self.any(), self.names + 1
+        self.update(dag_id, **{"is_stale": True} if self.database.modern else {"is_active": False})
+        self.dags.remove(dag_id)
+        self.runs = {number: of for number, of in self.runs.items() if of != dag_id}
+        self.appear()
+
+    def tag(self, dag_id: str | None = None) -> None:
+        dag_id = dag_id or self.any()
+        self.database.execute("DELETE FROM dag_tag WHERE dag_id = :dag_id", dag_id=dag_id)
+        for name in self.dice.sample(["team:pay", "a", "b"], self.dice.randrange(4)):
+            self.database.insert("dag_tag", {"dag_id": dag_id, "name": name})
+        self.parse(dag_id)
+
+    def parse(self, dag_id: str | None = None) -> None:
+        at = self.now - self.dice.random()
+        self.update(dag_id or self.any(), last_parsed_time=at, owners=self.dice.choice(["ann", "bob"]))
+
+    def pause(self) -> None:
+        self.update(self.any(), is_paused=self.dice.random() < 0.5)
+
+    def go_stale(self) -> None:
+        stale = self.dice.random() < 0.5
+        self.update(self.any(), **{"is_stale": stale} if self.database.modern else {"is_active": not stale})
+
+    def fall_due(self) -> None:
+        self.update(self.any(), next_dagrun_create_after=self.now + self.dice.uniform(-100, 100))
+
+    def finished(self) -> None:
+        """Between two passes, without one that saw it begin."""
+        end, state = self.now - self.dice.uniform(0, INTERVAL), self.dice.choice(["success", "success", "failed"])
+        self._create(state, end - 60, start_date=end - self.dice.uniform(1, 50), end_date=end)
+
+    def begin(self) -> None:
+        number = self._create("running", self.now - 9, queued_at=self.now - 8, start_date=self.now - 7)
+        for task in range(self.dice.randrange(1, 4)):
+            self.database.task(number, self.runs[number], f"t{task}", None)
+
+    def _create(self, state: str, due: float, **times: float) -> int:
+        self.highest = number = self.highest + 1
+        self.runs[number], self.states[number] = self.any(), state
+        self.database.run(number, self.runs[number], state, due, **times)
+        return number
+
+    def end(self) -> None:
+        for number in self._some("running"):
+            self._move(number, self.dice.choice(["success", "failed"]), end_date=self.now - 1)
+
+    def clear(self) -> None:
+        for number in self._some("success", "failed"):
+            self._move(number, "queued", queued_at=self.now - 5, start_date=None, end_date=None)
+
+    def start(self) -> None:
+        for number in self._some("queued"):
+            self._move(number, "running", start_date=self.now - self.dice.random())
+
+    def _move(self, number: int, state: str, **times: float | None) -> None:
+        self.states[number] = state
+        self.database.update("dag_run", {"id": number}, state=state, **times)
+
+    def work(self) -> None:
+        for number in self._some():
+            state, since = self.dice.choice(STATES), self.now - self.dice.uniform(0, INTERVAL)
+            times = dict.fromkeys(("queued_dttm", "start_date", "updated_at"), since)
+            times |= {"scheduled_dttm": since} if self.database.modern else {}
+            self.database.update("task_instance", {"run_id": f"run_{number}"}, state=state, **times)
+
+    def _some(self, *states: str) -> list[int]:
+        found = [number for number in self.runs if not states or self.states[number] in states]
+        return self.dice.sample(found[-8:], min(2, len(found)))  # of the latest: they are still looked at
+
+
+def gauges(eye: Any) -> dict[str, float]:
+    found = {name: value for name, value in eye.shown("airflow_db_").items() if "airflow_db_table_" not in name}
+    kinds = {
+        family.metric.family: family.metric.kind
+        for store in eye.collector.stores()
+        for family in store.families.values()
+    }
+    return {name: value for name, value in found.items() if kinds.get(name.partition("{")[0]) == "gauge"}
+
+
+@pytest.fixture
+def world(database, monkeypatch):
+    # A few DAGs would all be read anew in each pass.
+    monkeypatch.setattr(runs, "_READ_AGAIN", 0)
+    return lambda seed: Airflow(database, seed)
+
+
+@pytest.fixture
+def fresh(database, look):
+    """What a collector shows that knows nothing of the past, and leads beside the other one."""
+
+    def show() -> dict[str, float]:
+        eye = look(database.url, purposes=["fresh"], teams=TEAMS, slo=PROMISES)
+        eye.collector.look(everything=True)
+        found = gauges(eye)
+        eye.collector.session.close()
+        return found
+
+    return show
+
+
+def passes(eye: Any) -> dict[str, float]:
+    """Tags are read after the pass that found a DAG parsed."""
+    for _ in range(2):
+        eye.collector.look(everything=True)
+    assert eye.collector.failing() == {}
+    return gauges(eye)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_after_any_changes_it_shows_what_a_first_look_does(database, world, look, fresh, clock, seed):
+    airflow = world(seed)
+    eye = look(database.url, teams=TEAMS, slo=PROMISES)
+    for _ in range(12):
+        airflow.step()
+        clock(airflow.now)
+        assert passes(eye) == fresh()
+
+
+@pytest.mark.parametrize("table", ["dag", "dag_tag", "dag_run", "task_instance"])
+def test_what_changed_while_a_query_failed_is_made_up_for(database, world, look, fresh, clock, table):
+    airflow = world(50)
+    eye = look(database.url, teams=TEAMS, slo=PROMISES)
+    for _ in range(3):
+        airflow.step()
+        clock(airflow.now)
+        passes(eye)
+        airflow.step()
+        clock(airflow.now)
+        airflow.parse()
+        database.execute(f"ALTER TABLE {table} RENAME TO hidden")
+        try:
+            eye.collector.look(everything=True)  # sees whose tags may be new
+            eye.collector.look(everything=True)
+            assert eye.collector.failing()
+        finally:
+            database.execute(f"ALTER TABLE hidden RENAME TO {table}")
+        airflow.step()
+        clock(airflow.now)
+        eye.collector.look(everything=True)
+        assert passes(eye) == fresh()
+
+
+def test_what_its_query_could_not_renew_for_too_long_goes_and_comes_back_whole(database, world, look, fresh, clock):
+    airflow = world(60)
+    eye = look(database.url, teams=TEAMS, slo=PROMISES)
+    clock(airflow.now)
+    before = passes(eye)
+    late = 'airflow_db_dag_schedule_lag_seconds{dag_id="dag_1"}'
+    database.update("dag", {"dag_id": "dag_1"}, next_dagrun_create_after=airflow.now - 100, is_paused=False)
+    assert passes(eye)[late] == 100
+    database.execute("ALTER TABLE dag RENAME TO hidden")
+    try:
+        clock(airflow.now + INTERVAL)
+        eye.collector.look(everything=True)
+        # As of the last pass that found it.
+        assert gauges(eye)[late] == 100
+        clock(airflow.now + (KEPT_INTERVALS + 1) * INTERVAL)
+        eye.collector.look(everything=True)
+        assert not [name for name in gauges(eye) if "_dag_info" in name or "_schedule_lag" in name]
+    finally:
+        database.execute("ALTER TABLE hidden RENAME TO dag")
+    eye.collector.look(everything=True)
+    found = passes(eye)
+    assert found == fresh()
+    assert found[late] == 100 + (KEPT_INTERVALS + 1) * INTERVAL
+    assert {name for name in found if "_dag_info" in name} == {name for name in before if "_dag_info" in name}
+
+
+def test_a_new_leader_shows_what_happened_while_it_did_not_lead(database, world, look, fresh, clock):
+    airflow = world(70)
+    first, second = (look(database.url, teams=TEAMS, slo=PROMISES) for _ in range(2))
+    for leader, other in ((first, second), (second, first), (first, second)):
+        airflow.step()
+        clock(airflow.now)
+        other.collector.session.close()
+        assert passes(leader) == fresh()
+        if database.server.name != "sqlite":  # where every exporter leads
+            other.collector.look()
+            assert gauges(other) == {}
+
+
+def test_what_a_budget_kept_out_comes_in_when_there_is_room(database, look, clock):
+    clock(NOW)
+    for number in range(4):
+        database.dag(f"dag_{number}", next_dagrun_create_after=NOW - number)
+    eye = look(database.url, exporter={"budgets": {"metric": 3}})
+    eye.collector.look(everything=True)
+    assert sum("_dag_paused{" in name for name in gauges(eye)) == 3
+    database.execute("DELETE FROM dag WHERE dag_id = 'dag_1'")
+    eye.collector.look(everything=True)
+    assert sorted(name for name in gauges(eye) if "_dag_schedule_lag" in name) == [
+        f'airflow_db_dag_schedule_lag_seconds{{dag_id="dag_{number}"}}' for number in (0, 2, 3)
+    ]
+
+
+def test_settings_that_change_are_followed_by_what_did_not(database, look, clock):
+    clock(NOW)
+    database.dag("orders", last_parsed_time=NOW)
+    database.insert("dag_tag", {"dag_id": "orders", "name": "team:pay"})
+    eye, other = look(database.url), look(database.url, purposes=["other"], teams=TEAMS, slo=PROMISES)
+    assert not [name for name in passes(eye) if 'team="pay"' in name]
+    eye.collector.use(other.collector.settings)
+    assert passes(eye) == passes(other)
+    assert [name for name in gauges(eye) if 'team="pay"' in name]
