@@ -1,8 +1,8 @@
 """Sockets in, batches of datagrams out.
 
 On Linux many datagrams come with one system call (recvmmsg); elsewhere one by one. A batch that is not full is followed
-by a sleep: the kernel's buffer holds far more than what arrives meanwhile, and each batch wakes two threads, so few
-large ones cost far less than many small ones.
+by a short sleep: the kernel's buffer holds far more than what arrives meanwhile, and few large batches cost less than
+half of many small ones.
 """
 
 from __future__ import annotations
@@ -19,21 +19,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-_CALL = 512
-"""Datagrams that one system call takes at most."""
-_CALLS = 16
-"""So many make a batch, or fewer that fetched so many bytes:"""
-_ENOUGH = 4 << 20
-PAUSE = 0.003
-"""Seconds for which any socket may go unread, so that more comes at once; a large buffer may longer, up to:"""
-_LONGEST = 0.02
-_FILLED = 300e6
-"""Bytes a second at which a buffer fills during the pause: 780,000 small datagrams, each of which Linux counts as 768
-bytes and the buffer as half of that."""
+BATCH = 512
 _LARGEST = 65_536
 _SLOT = 1024
-"""Bytes of a datagram that stand side by side with those of the others; what is longer goes on elsewhere. So a call
-that takes Airflow's lines touches half a MiB, not a page of memory each."""
+"""Bytes of a datagram that stand side by side with those of the others; what is longer goes on elsewhere. So a batch
+of Airflow's lines touches half a MiB, not a page of memory each."""
 # Not a power of two: else the beginnings of all slots would share the same few cache lines.
 _STRIDE = _SLOT + 64
 _NAME = 32
@@ -42,7 +32,7 @@ _SK_MEMINFO_RMEM_ALLOC = 0
 _SK_MEMINFO_DROPS = 8
 
 Batch = dict["Hashable", list[bytes]]
-"""Lines by their sender."""
+"""Datagrams by their sender."""
 # Where the address stands in the kernel's `sockaddr`, in words of four bytes; those of a UNIX socket have none.
 _ADDRESS = {socket.AF_INET: slice(1, 2), socket.AF_INET6: slice(2, 6)}
 
@@ -78,28 +68,12 @@ class Datagrams:
         self._sock = sock
         self._reader = _recvmmsg(sock) if sys.platform == "linux" else None
 
-    def read(self) -> tuple[Batch, int, bool]:
-        """Datagrams that are there now, up to 8,192, their bytes, and whether there may be more."""
+    def read(self) -> Batch:
+        """Up to `BATCH` datagrams that are there now."""
+        if self._reader is not None:
+            return self._reader.read()
         batch: Batch = {}
-        fill = self._reader.fill if self._reader is not None else self._fill
-        size = 0
-        for _ in range(_CALLS):
-            try:
-                lengths = fill(batch)
-            except OSError:
-                if not batch:
-                    raise
-                break  # it will be there again for the next batch; this one must not be lost
-            size += sum(lengths)
-            if len(lengths) < _CALL:
-                return batch, size, False
-            if size > _ENOUGH:
-                break
-        return batch, size, True
-
-    def _fill(self, batch: Batch) -> list[int]:
-        lengths: list[int] = []
-        for _ in range(_CALL):
+        for _ in range(BATCH):
             try:
                 datagram, address = self._sock.recvfrom(_LARGEST, socket.MSG_DONTWAIT)
             except OSError as error:
@@ -107,14 +81,7 @@ class Datagrams:
                     raise
                 break
             batch.setdefault(address[0] if isinstance(address, tuple) else "", []).append(datagram)
-            lengths.append(len(datagram))
-        return lengths
-
-    def pause(self) -> float:
-        """Seconds for which the socket may go unread, by its buffer; of a UNIX socket it is some ten datagrams."""
-        if self._sock.family == socket.AF_UNIX:
-            return PAUSE
-        return min(max(PAUSE, self.buffer_bytes() / _FILLED), _LONGEST)
+        return batch
 
     def kernel_drops(self) -> int:
         """Datagrams that the kernel dropped since the socket was opened: its buffer was full (Linux 4.12 or newer)."""
@@ -137,21 +104,21 @@ class Datagrams:
 
 
 class _Recvmmsg:
-    """The call, and the memory that it reads one socket's datagrams into."""
+    """The memory that one socket's batches are read into, and the call."""
 
     def __init__(self, sock: socket.socket, libc: ctypes.CDLL) -> None:
         self._fd = sock.fileno()
         self._call = libc.recvmmsg
         # ctypes' own memory is filled with zeros, and so resident, 32 MiB of it; of this only what datagrams touch is.
         self._data, self._rest = (
-            mmap.mmap(-1, size * _CALL, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for size in (_STRIDE, _LARGEST)
+            mmap.mmap(-1, size * BATCH, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) for size in (_STRIDE, _LARGEST)
         )
         self._held = [ctypes.c_char.from_buffer(memory) for memory in (self._data, self._rest)]
-        self._names = (ctypes.c_char * (_NAME * _CALL))()
-        self._iovecs = (Iovec * (2 * _CALL))()
-        self._headers = (Mmsghdr * _CALL)()
+        self._names = (ctypes.c_char * (_NAME * BATCH))()
+        self._iovecs = (Iovec * (2 * BATCH))()
+        self._headers = (Mmsghdr * BATCH)()
         data, rest, names, iovecs = map(ctypes.addressof, (*self._held, self._names, self._iovecs))
-        for index in range(_CALL):
+        for index in range(BATCH):
             self._iovecs[2 * index] = Iovec(data + index * _STRIDE, _SLOT)
             self._iovecs[2 * index + 1] = Iovec(rest + index * _LARGEST, _LARGEST - _SLOT)
             self._headers[index].hdr.name = names + index * _NAME
@@ -165,17 +132,16 @@ class _Recvmmsg:
         words = memoryview(self._names).cast("B").cast("I")
         where = range(_NAME // 4)[_ADDRESS.get(sock.family, slice(0))]
         self._address = [words[word :: _NAME // 4] for word in where]
-        self._starts = [index * _STRIDE for index in range(_CALL)]
+        self._starts = [index * _STRIDE for index in range(BATCH)]
 
-    def fill(self, batch: Batch) -> list[int]:
-        """Add what one call finds to `batch`; returns the length of each datagram."""
+    def read(self) -> Batch:
         ctypes.memmove(self._headers, self._fresh, len(self._fresh))
-        count = self._call(self._fd, self._headers, _CALL, socket.MSG_DONTWAIT, None)
+        count = self._call(self._fd, self._headers, BATCH, socket.MSG_DONTWAIT, None)
         if count <= 0:
             code = ctypes.get_errno()
             if count < 0 and code not in (errno.EAGAIN, errno.EINTR, errno.ECONNREFUSED):
                 raise OSError(code, os.strerror(code))
-            return []
+            return {}
         data = self._data
         lengths = self._lengths[:count].tolist()
         datagrams = [data[start : start + length] for start, length in zip(self._starts, lengths, strict=False)]
@@ -187,12 +153,12 @@ class _Recvmmsg:
         # Nearly always there is one sender, and to compare the memory costs a tenth of looking at each.
         columns = [words[:count].tobytes() for words in self._address]
         if all(column == column[:4] * count for column in columns):
-            batch.setdefault(b"".join(column[:4] for column in columns), []).extend(datagrams)
-            return lengths
+            return {b"".join(column[:4] for column in columns): datagrams}
+        batch: Batch = {}
         for index, datagram in enumerate(datagrams):
             sender = b"".join(column[4 * index : 4 * index + 4] for column in columns)
             batch.setdefault(sender, []).append(datagram)
-        return lengths
+        return batch
 
 
 def _recvmmsg(sock: socket.socket) -> _Recvmmsg | None:

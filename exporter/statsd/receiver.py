@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, cast
 from windsock.exporter.process.crowd import Crowd
 from windsock.exporter.process.worker import Worker
 
-from .datagrams import PAUSE, Datagrams
+from .datagrams import BATCH, Datagrams
 from .line import LONGEST_LINE
 from .storage import Storage
 from .stream import Stream
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from windsock.exporter.series.own import OwnMetrics
     from windsock.exporter.series.rate import RateWindow
 
-    from .datagrams import Batch
     from .ingest import Ingest
     from .listener import Listener
     from .relay import Relay
@@ -35,6 +34,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_PAUSE = 0.003
 _WAIT = 0.5
 _DRAIN = 1.0
 _STREAM_READ = 65_536
@@ -66,7 +66,6 @@ class Receiver(Worker):
         self.woke = time.monotonic()
         """When the thread last looked for something to read."""
         self._since = self.woke
-        self._pause = min((one.datagrams.pause() if one.datagrams else PAUSE for one in self.listeners), default=PAUSE)
         self._own = own
         self._stopping = threading.Event()
         self._selector = selectors.DefaultSelector()
@@ -111,7 +110,7 @@ class Receiver(Worker):
                     if error.errno in _NO_FILES and key.fileobj is listener.sock:
                         self._rest(listener)
             if not busy:
-                time.sleep(self._pause)
+                time.sleep(_PAUSE)
             if time.monotonic() - ticked >= 1:
                 ticked = time.monotonic()
                 self._tick(ticked)
@@ -182,12 +181,15 @@ class Receiver(Worker):
         self._selector.register(connection, selectors.EVENT_READ, listener)
 
     def _read_batch(self, listener: Listener, source: Datagrams) -> bool:
-        batch, size, more = source.read()
+        batch = source.read()
         if not batch:
             return False
-        self._received[listener.url].value += sum(map(len, batch.values()))
+        count = sum(map(len, batch.values()))
+        self._received[listener.url].value += count
+        more = count == BATCH
         since = listener.lag.since(self._since, more=more)
-        self._take(listener, batch, size, since)
+        for sender, datagrams in batch.items():
+            self._take(listener, datagrams, sender, since)
         return more
 
     def _read_stream(self, listener: Listener, sock: socket.socket) -> bool:
@@ -207,20 +209,18 @@ class Receiver(Worker):
         lines = stream.take(data)
         if len(stream.rest) > LONGEST_LINE:
             # Its beginning is as much too long, and who stores it counts that.
-            self.storage.put({stream.sender: [stream.rest]}, len(stream.rest), listener.lag, since)
+            self.storage.put([stream.rest], stream.sender, listener.lag, since)
             stream.skip()
-        self._take(listener, {stream.sender: lines}, len(data), since)
+        self._take(listener, lines, stream.sender, since)
         return more
 
-    def _take(self, listener: Listener, batch: Batch, size: int, since: float) -> None:
-        for sender, lines in list(batch.items()):
-            if self._refuses(listener, sender):
-                self._refused[listener.url].value += len(lines)
-                del batch[sender]
-            elif self.relay is not None:
-                self.relay.offer(lines)
-        if batch:
-            self.storage.put(batch, size, listener.lag, since)
+    def _take(self, listener: Listener, lines: list[bytes], sender: Hashable, since: float) -> None:
+        if self._refuses(listener, sender):
+            self._refused[listener.url].value += len(lines)
+            return
+        if self.relay is not None:
+            self.relay.offer(lines)
+        self.storage.put(lines, sender, listener.lag, since)
 
     def _refuses(self, listener: Listener, sender: Hashable) -> bool:
         return self.senders is not None and listener.remote and not self.senders.allows(sender)
@@ -259,7 +259,7 @@ class Receiver(Worker):
         stream = self._streams.pop(sock)
         self._crowd.remove(sock)
         if stream.rest:
-            self._take(listener, {stream.sender: [stream.rest]}, len(stream.rest), self._since)
+            self._take(listener, [stream.rest], stream.sender, self._since)
         sock.close()
 
     def _drain(self) -> None:

@@ -372,7 +372,7 @@ def test_datagrams_of_all_sizes_come_as_they_were_sent(family, host):
             for datagram in sent:
                 sender.sendto(datagram, inbox.getsockname())
             read = []
-            while batch := source.read()[0]:
+            while batch := source.read():
                 (of_one_sender,) = batch.values()
                 read += of_one_sender
             assert read == sent
