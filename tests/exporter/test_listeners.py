@@ -140,6 +140,22 @@ class TestUdp:
         becomes(service, 100)
         assert scrape(service)[DROPS] == 0
 
+    def test_what_waited_is_stored_in_the_order_in_which_it_came(self, held, serve, becomes, eventually):
+        """What one sender said is stored together only as far as no other spoke in between: the last word counts."""
+        service = serve("udp://127.0.0.1:0")
+        go_on = held(service)
+        received = service.own.counter("windsock_datagrams_total", listener="udp://127.0.0.1:0")
+        for number in range(6):
+            source = f"127.0.0.{2 + number // 2 % 2}"
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+                sender.bind((source, 0))
+                sender.sendto(b"airflow.dagbag_size:%d|g" % number, ("127.0.0.1", port(service)))
+                sender.sendto(LINE, ("127.0.0.1", port(service)))
+            eventually(lambda sent=2 * number + 2: received.value == sent)
+        go_on.set()
+        becomes(service, 6)
+        becomes(service, 5, "airflow_dagbag_size")
+
     def test_a_queue_that_is_full_leaves_the_rest_to_the_kernel(self, held, serve, scrape, eventually, monkeypatch):
         monkeypatch.setattr(storage, "_MOST_WAITING", 50_000)
         service = serve("udp://127.0.0.1:0", statsd={"read_buffer": "4KiB"})
