@@ -287,7 +287,7 @@ def report(found: dict[str, Any], options: argparse.Namespace) -> None:
         f"\n{options.datagrams:,} datagrams at {options.rate:,.0f}/s, one at a time; load before: {found['load']:.2f}"
     )
     print(f"  {'':34}{'windsock':>14}{'statsd_exporter':>18}{'ratio':>12}  bar")
-    print(row("CPU µs a datagram", ours["cpu_us"], peer["cpu_us"], ".2f", "≤ 0.5"))
+    print(row("CPU µs a datagram", ours["cpu_us"], peer["cpu_us"], ".2f", "≤ 0.3"))
     print(row("sent a second", ours["rate"], peer["rate"]))
     print(row("lost", ours["lost"], peer["lost"], bar="0, every kernel drop counted"))
     print(row("  dropped by the kernel", ours["kernel"], peer["kernel"]))

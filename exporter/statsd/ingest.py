@@ -122,7 +122,7 @@ class Ingest:
                 if append is not None and len(value) <= LONGEST:
                     timed += times
                     append(value)
-                    if times > 1:  # hardly ever, and to make a range takes a fifth of what a timer does
+                    if times > 1:  # hardly ever, and a range costs a sixth of all that a timer does
                         for _ in range(times - 1):
                             append(value)
                     continue

@@ -27,8 +27,7 @@ _MOST_WAITING = 64 << 20
 _ENTRY = 64
 """What Python needs for a datagram beside its text."""
 _PAUSE = 0.02
-"""Seconds for which what is read may wait: to be woken for every few hundred known datagrams takes as long as storing
-a third of them."""
+"""Seconds for which what is read may wait: to store fifty times a second takes a quarter less than after each read."""
 _AT_ONCE = 16
 """Reads that are stored together."""
 _TICK = 1.0
