@@ -233,13 +233,13 @@ class Airflow:
         self.api("PATCH", f"/dags/{quote(dag_id)}", {"is_paused": paused})
 
     def wait(self, ask: Callable[[], Any], timeout: float, what: str, every: float = 0.3) -> Any:
-        """Ask until the answer is true, with so many seconds between; connection and HTTP errors are no answer yet."""
+        """Ask until the answer is true, with so many seconds between; what is away or locked is no answer yet."""
         end = time.monotonic() + timeout
         while True:
             problem = ""
             try:
                 found = ask()
-            except OSError as error:
+            except (OSError, sa.exc.OperationalError) as error:
                 found, problem = None, f" ({error})"
             if found:
                 return found
