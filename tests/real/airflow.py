@@ -121,7 +121,8 @@ class Airflow:
     def python(self, code: str, timeout: float = 300) -> str:
         """Run Python code in Airflow's environment, away from the repository; returns its standard output."""
         done = subprocess.run(
-            [self.place / "bin" / "python", "-c", code],
+            # What it imports stays: looking for garbage in it takes a quarter of its time.
+            [self.place / "bin" / "python", "-c", f"import gc; gc.disable()\n{code}"],
             env=self._environment(self.variables),
             cwd=self.folder,
             capture_output=True,
