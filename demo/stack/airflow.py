@@ -74,7 +74,8 @@ def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, s
             "execution_api_retries": PATIENCE,
             "execution_api_retry_wait_max": 1,  # seconds
         },
-        "dag_processor": {"dag_bundle_storage_path": home / "bundles"},
+        # What a user puts into the folder of DAGs is there soon; the default is five minutes.
+        "dag_processor": {"dag_bundle_storage_path": home / "bundles", "refresh_interval": 5},
     }
     return {
         "AIRFLOW_HOME": str(home),
