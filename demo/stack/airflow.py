@@ -34,7 +34,7 @@ def _home(folder: Folder) -> Path:
 
 
 def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, str]:
-    """The variables that `airflow standalone`, and every other command of this Airflow, is started with."""
+    """The variables that its components, and every other command of this Airflow, are started with."""
     home, url = _home(folder), addresses.url("airflow")
     options: dict[str, dict[str, Any]] = {
         "core": {
@@ -80,7 +80,7 @@ def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, s
     return {
         "AIRFLOW_HOME": str(home),
         AIRFLOW_URLS[0]: database(folder),
-        # `airflow standalone` looks for `airflow` there.
+        # Tasks look for `airflow` there.
         "PATH": f"{venv / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         "WINDSOCK_CONFIG": str(folder.settings),
         # Nothing of the demo stays behind, nor is delivered by another installation's callbacks.
