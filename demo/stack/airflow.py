@@ -34,7 +34,7 @@ def _home(folder: Folder) -> Path:
 
 
 def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, str]:
-    """The variables that `airflow standalone`, and every other command of this Airflow, is started with."""
+    """The variables that its components, and every other command of this Airflow, are started with."""
     home, url = _home(folder), addresses.url("airflow")
     options: dict[str, dict[str, Any]] = {
         "core": {
@@ -74,12 +74,13 @@ def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, s
             "execution_api_retries": PATIENCE,
             "execution_api_retry_wait_max": 1,  # seconds
         },
-        "dag_processor": {"dag_bundle_storage_path": home / "bundles"},
+        # What a user puts into the folder of DAGs is there soon; the default is five minutes.
+        "dag_processor": {"dag_bundle_storage_path": home / "bundles", "refresh_interval": 5},
     }
     return {
         "AIRFLOW_HOME": str(home),
         AIRFLOW_URLS[0]: database(folder),
-        # `airflow standalone` looks for `airflow` there.
+        # Tasks look for `airflow` there.
         "PATH": f"{venv / 'bin'}:/usr/local/bin:/usr/bin:/bin",
         "WINDSOCK_CONFIG": str(folder.settings),
         # Nothing of the demo stays behind, nor is delivered by another installation's callbacks.

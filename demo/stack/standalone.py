@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 COMPONENTS = ("scheduler", "dag-processor", "api-server", "triggerer")
 MODULES = (
     "airflow.api_fastapi.app",
@@ -51,8 +52,12 @@ def main() -> NoReturn:
     sys.path.remove(str(Path.cwd()))  # `python -m` has put it there; `airflow` does without
     if sys.argv[1:] != ["standalone"]:
         _airflow(*sys.argv[1:])
+    # A title must not be written over the environment, which the doctor reads.
+    os.environ["SPT_NOENV"] = "1"
     warm(MODULES)
-    names = {_fork("db", "migrate"): "db migrate"}
+    importlib.import_module("setproctitle").getproctitle()
+    del os.environ["SPT_NOENV"]
+    _fork("db", "migrate")
     _, status = os.wait()
     if status:
         sys.exit("airflow: the database can't be made")
@@ -66,12 +71,12 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     first, status = os.wait()
-    del names[first]
+    print(f"airflow {names.pop(first)} has ended: so do the others", flush=True)  # noqa: T201  the part's log
     end()
     with suppress(ChildProcessError):
         while True:
             os.wait()
-    sys.exit(os.waitstatus_to_exitcode(status) or "airflow: a component has ended")
+    sys.exit(os.waitstatus_to_exitcode(status) or 1)
 
 
 def warm(modules: Iterable[str]) -> None:
@@ -93,12 +98,14 @@ def _fork(*arguments: str) -> int:
     sys.stdout.flush()
     child = os.fork()
     if not child:
+        # As it would be seen had it been started by itself.
+        importlib.import_module("setproctitle").setproctitle(f"{AIRFLOW} {' '.join(arguments)}")
         _airflow(*arguments)
     return child
 
 
 def _airflow(*arguments: str) -> NoReturn:
-    sys.argv = [str(Path(sys.executable).with_name("airflow")), *arguments]
+    sys.argv = [AIRFLOW, *arguments]
     sys.exit(importlib.import_module("airflow.__main__").main())
 
 

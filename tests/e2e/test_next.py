@@ -104,8 +104,7 @@ def stack(tmp_path_factory):
     made = environments.airflow(NEXT)
     shutil.copytree(made, place / ".windsock" / made.name, symlinks=True, copy_function=os.link)
     (place / "windsock.yaml").write_text(CONFIG)
-    variables = {"AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5"}
-    up = Up(place, ["--airflow", NEXT, "--config", str(place / "windsock.yaml")], variables)
+    up = Up(place, ["--airflow", NEXT, "--config", str(place / "windsock.yaml")], {})
     try:
         up.line("What happens:", timeout=300)
         assert "installing" not in up.text

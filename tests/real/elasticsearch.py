@@ -48,8 +48,6 @@ class Elasticsearch(Server):
 
     def up(self) -> None:
         variables = shipping.environment(self.folder / "state", self.version)
-        # It does not live long enough for the second compiler's work to pay: a start takes a third less of a processor.
-        variables["ES_JAVA_OPTS"] += " -XX:TieredStopAtLevel=1"
         self.start("env", *(f"{key}={value}" for key, value in variables.items()), *self.become)
         end = time.monotonic() + self.patience
         while self.ask("GET", "_cluster/health?wait_for_status=yellow&timeout=5s").get("status") not in {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import os
 import select
@@ -39,12 +40,14 @@ MODULES = {
 }
 """What the components of a major version, and the processes of its tasks, import anyway."""
 
-# Nothing is imported that reads DAGs or loads plugins: a component does that in its own environment.
-SERVER = """
-import json, os, signal, sys
+# Nothing is imported that reads DAGs or loads plugins, nor windsock: a component does that in its own environment.
+_IMPORTS = """from __future__ import annotations
+import gc, importlib, json, os, signal, sys
+from contextlib import suppress
+"""
+_SERVE = """
 answers = os.fdopen(os.dup(1), "w")
 os.dup2(2, 1)
-from windsock.demo.stack.standalone import warm
 warm(json.loads(sys.argv[1]))
 from airflow.__main__ import main
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is gone at once
@@ -63,11 +66,12 @@ for line in sys.stdin:
         os.environ.clear()
         os.environ.update(asked["environ"])
         sys.argv = asked["arguments"]
-        if "gunicorn" in asked["arguments"][0]:
+        if asked["arguments"][0] == "gunicorn":
             from gunicorn.app.wsgiapp import run as main
         sys.exit(main())
     print(child, file=answers, flush=True)
 """
+SERVER = _IMPORTS + inspect.getsource(standalone.warm) + _SERVE
 
 
 class Component:

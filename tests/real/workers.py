@@ -22,6 +22,7 @@ TOGETHER = (
     ("tests/e2e/",),
     ("tests/exporter/reconciler/",),
     ("tests/exporter/database/",),
+    ("tests/dashboards/preview/", "tests/dashboards/test_prometheus.py"),
     ("tests/examples/",),
     ("tests/packaging/",),
 )

@@ -20,6 +20,8 @@ from real.hostile import Hostile, Silent
 from real.server import free_port
 from real.waiting import until
 
+from windsock.storms import MEANWHILE
+
 DAGS = Path(__file__).parent / "dags"
 BUDGET = 10
 WAYS = {
@@ -121,8 +123,10 @@ def test_nothing_is_lost_and_each_arrives_once(broken):
         place.inbox.wait_for(lambda m, name=name: f"broken.{name}" in m.text, 120)
     assert broken.flush()[1]["delivered"] == 0
     time.sleep(4)  # two of Alertmanager's group intervals
-    assert len(set(storms.values()) - {None}) == 1
+    # Who is so late that the storm is over is told alone, or with what else fails at that moment.
+    late = {name for name, storm in storms.items() if storm and storm.endswith(f"/{MEANWHILE}")}
+    assert len({storm for name, storm in storms.items() if storm and name not in late}) == 1
     told = [m.text for m in place.inbox.messages() if "Over: " not in m.text]
-    assert {name: sum(text.startswith(f"broken.{name} failed: ") for text in told) for name in broken.names} == {
-        name: int(not storms.get(name)) for name in broken.names
-    }
+    counts = {name: sum(text.startswith(f"broken.{name} failed: ") for text in told) for name in broken.names}
+    assert all(counts.pop(name) <= 1 for name in late)
+    assert counts == {name: int(not storms.get(name)) for name in counts}

@@ -62,8 +62,12 @@ import airflow
 at_start = sorted(name for name in sys.modules if name.startswith("windsock"))
 try:
     from airflow.dag_processing.dagbag import DagBag
+    from airflow.sdk import DAG, task
+    from airflow.providers.standard.operators.empty import EmptyOperator
 except ImportError:
     from airflow.models.dagbag import DagBag
+    from airflow.decorators import task
+    from airflow.operators.empty import EmptyOperator
 
 def names(callbacks):
     kind = type(callbacks).__name__
@@ -79,7 +83,8 @@ def of(dag):
         "shared": names(dag.default_args.get("on_failure_callback")),
     }
 
-# Each as the process that parses a file: a child of one that has loaded Airflow and nothing else.
+# Each as the process that parses a file: a child of one that has loaded Airflow, of which the DAGs take some, and
+# nothing else.
 for case, environ in json.loads(CASES).items():
     sys.stdout.flush()
     child = os.fork()
