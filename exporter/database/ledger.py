@@ -50,7 +50,9 @@ class Followed:
     left: float = 0.0
     """When it was seen to have finished."""
     settled: bool = False
-    """Whether all its task instances were read since, and none was at work."""
+    """Whether all its task instances were read since, and none was at work: none ends any more."""
+    failed: bool = False
+    """Whether one of them was failed when they were read."""
 
     @property
     def whole(self) -> bool:
@@ -119,9 +121,9 @@ class Ledger:
             followed = self.followed[run.id] = Followed(run, before)
             self._count(followed, look)
 
-    def settle(self, followed: Followed, look: Pass, *, busy: bool) -> None:
-        """Its task instances were read, and one of them is `busy`: a finished run is followed longer then."""
-        followed.read = True
+    def settle(self, followed: Followed, look: Pass, *, busy: bool, failed: bool) -> None:
+        """Its task instances were read; one of them is `busy`: a finished run is followed longer then. One `failed`."""
+        followed.read, followed.failed = True, failed
         followed.before = None
         followed.settled = followed.finished is not None and not busy
         # A clock that is set back must not keep it.

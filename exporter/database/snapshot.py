@@ -10,6 +10,8 @@ from windsock.exporter.series.budget import Budget
 from windsock.exporter.series.kinds import Counter, Histogram, Reading
 from windsock.exporter.series.store import SeriesStore
 
+from .changes import changed
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -102,7 +104,7 @@ class Snapshot:
     def _renew(self, families: tuple[str, ...], found: Parts) -> None:
         kept = self._kept.get(families) or _Kept()
         before = kept.sources
-        made = {key: tuple(found.make(key, one)) for key, one in found.sources.items() if before.get(key) != one}
+        made = {key: tuple(found.make(key, found.sources[key])) for key in changed(found.sources, before)}
         # First what goes: it leaves room within the budgets.
         for key in kept.samples.keys() - found.sources.keys():
             self._drop(_series(kept.samples.pop(key)))

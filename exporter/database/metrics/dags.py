@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from windsock import teams
 from windsock.exporter.database import slo
+from windsock.exporter.database.changes import changed
 from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.matching import matching
 from windsock.exporter.database.query import Query
@@ -69,7 +70,7 @@ class Dags(Query):
         by = look.settings, look.facts.tags, modern
         same = before is not None and all(map(operator.is_, by, self._by))
         before = before or {}
-        moved = [dag_id for dag_id, row in rows.items() if before.get(dag_id) != row] if same else list(rows)
+        moved = changed(rows, before) if same else list(rows)
         gone = before.keys() - rows.keys()
         dags, facts, sources = dict(self._read), dict(self._facts), dict(self._sources)
         for dag_id in (*gone, *moved):

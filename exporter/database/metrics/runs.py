@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from typing_extensions import override
 
+from windsock.exporter.database.changes import changed
 from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.history import KEPT
+from windsock.exporter.database.matching import among
 from windsock.exporter.database.query import Query
 from windsock.exporter.database.rows import Dag, Run
 from windsock.exporter.database.schema import ACTIVE_RUNS, FINISHED_RUNS
@@ -44,8 +46,10 @@ class Runs(Query):
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._clock = Clock()
-        self._read: dict[int, tuple[Sequence[Any], Run]] = {}
-        """The rows of the last pass, and what was made of them, by id."""
+        self._rows: dict[int, Sequence[Any]] = {}
+        """Those of the last pass, by id."""
+        self._runs: dict[int, Run] = {}
+        """What was made of them."""
 
     @override
     def collect(self, look: Pass) -> Parts:
@@ -62,13 +66,12 @@ class Runs(Query):
         followed = set(self._ledger.followed)
         wanted = sorted(run_id for run_id in followed.union(look.watched) if run_id <= high)
         if wanted:
-            branches.append(every.where(runs.id.in_(wanted), ended))
-        before, read = self._read, {}
-        for row in look.execute(sa.union_all(*branches)):
-            kept = before.get(row[0])
-            read[row[0]] = kept if kept is not None and kept[0] == row else (row, Run.read(row))
-        self._read = read
-        look.facts.runs = found = tuple([run for _, run in read.values()])
+            branches.append(every.where(among(look.session, runs.id, wanted), ended))
+        rows = {row[0]: row for row in look.execute(sa.union_all(*branches))}
+        made = {run_id: Run.read(rows[run_id]) for run_id in changed(rows, self._rows)}
+        read = {**self._runs, **made}
+        self._rows, self._runs = rows, {run_id: read[run_id] for run_id in rows}
+        look.facts.runs = found = tuple(self._runs.values())
         look.facts.active = active = tuple(run for run in found if run.state in ACTIVE_RUNS)
         self._ledger.see(
             [run for run in found if run.state in ACTIVE_RUNS or run.id > high or run.id in followed], look
@@ -143,7 +146,7 @@ class PastRuns(Query):
         look.needs("dags", "runs")
         history = look.facts.history
         history.forget(look.facts.known)
-        due = history.due(look.facts.dags, _READ_AGAIN)
+        due = history.due(look.facts.dags.keys(), _READ_AGAIN)
         if self._first and len(due) > _READ_AGAIN:
             self._first = False  # once: where it takes too long, reading by DAG comes to an end
             due = self._recent(look, due)
@@ -154,16 +157,19 @@ class PastRuns(Query):
         active: dict[str, tuple[Run, ...]] = {}
         for run in look.facts.active:
             active[run.dag_id] = (*active.get(run.dag_id, ()), run)
-        over, pasts = look.now - _OVER, history.dags
-        sources = {
-            dag_id: (past, dag, active.get(dag_id), past.ended > over)
-            for dag_id, dag in look.facts.dags.items()
-            if (past := pasts.get(dag_id)) is not None
-        }
+        dags, pasts, over = look.facts.dags, history.dags, look.now - _OVER
+        lately = {dag_id for dag_id, past in pasts.items() if past.ended > over}
+        # All in C: there may be thousands.
+        of_each = zip(
+            map(pasts.get, dags), dags.values(), map(active.get, dags), map(lately.__contains__, dags), strict=True
+        )
+        sources = dict(zip(dags, of_each, strict=True))
         return Parts(sources, self._samples, self._clock, look.now)
 
-    def _samples(self, dag_id: str, source: tuple[Past, Dag, tuple[Run, ...] | None, bool]) -> Iterator[Sample]:
+    def _samples(self, dag_id: str, source: tuple[Past | None, Dag, tuple[Run, ...] | None, bool]) -> Iterator[Sample]:
         past, dag, active, lately = source
+        if past is None:
+            return
         key = labels(dag_id=dag_id)
         if past.last_success is not None:
             yield "airflow_db_dag_last_success_timestamp_seconds", key, past.last_success.end or 0
