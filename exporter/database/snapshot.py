@@ -10,7 +10,7 @@ from windsock.exporter.series.budget import Budget
 from windsock.exporter.series.kinds import Counter, Histogram, Reading
 from windsock.exporter.series.store import SeriesStore
 
-from .changes import changed
+from .changes import changed, lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -103,10 +103,16 @@ class Snapshot:
 
     def _renew(self, families: tuple[str, ...], found: Parts) -> None:
         kept = self._kept.get(families) or _Kept()
-        before = kept.sources
-        made = {key: tuple(found.make(key, found.sources[key])) for key in changed(found.sources, before)}
+        if found.sources is not kept.sources:
+            self._remake(kept, found)
+            self._kept[families] = kept
+        found.clock.now = found.now
+
+    def _remake(self, kept: _Kept, found: Parts) -> None:
+        moved = changed(found.sources, kept.sources)
+        made = {key: tuple(found.make(key, found.sources[key])) for key in moved}
         # First what goes: it leaves room within the budgets.
-        for key in kept.samples.keys() - found.sources.keys():
+        for key in lost(kept.samples, found.sources, sum(key not in kept.samples for key in moved)):
             self._drop(_series(kept.samples.pop(key)))
         for key, samples in made.items():
             self._drop(_series(kept.samples.get(key, ())) - _series(samples))
@@ -119,8 +125,6 @@ class Snapshot:
         # What a budget keeps out is tried again in each pass.
         rest = found.sources.keys() - refused if refused else ()
         kept.sources = {key: found.sources[key] for key in rest} if refused else found.sources
-        self._kept[families] = kept
-        found.clock.now = found.now
 
     def _show(self, name: str, labels: Labels, value: float | Age) -> bool:
         """Set a gauge; returns whether no budget kept it out."""

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from windsock import teams
 from windsock.exporter.database import slo
-from windsock.exporter.database.changes import changed
+from windsock.exporter.database.changes import changed, lost
 from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.matching import matching
 from windsock.exporter.database.query import Query
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from windsock.exporter.database.query import Pass
     from windsock.exporter.database.snapshot import Sample
     from windsock.exporter.series.labels import Labels
+    from windsock.settings import Settings
 
 _Source = tuple["Dag | None", "float | None", "Labels"]
 """What a DAG's series are made of: the DAG (None of a stale one), when it was parsed, and the labels of its info."""
@@ -55,24 +56,33 @@ class Dags(Query):
     def __init__(self) -> None:
         self._clock = Clock()
         self._rows: Mapping[str, tuple[Any, ...]] | None = None
-        self._read: Mapping[str, Dag] = {}
         self._facts: Mapping[str, teams.DagFacts] = {}
         self._sources: Mapping[str, _Source] = {}
-        self._by: tuple[Any, ...] = ()
+        self._settings: Settings | None = None
+        self._by: tuple[Any, ...] = (None,) * 3
         """The settings, the tags and the columns that all this was made with."""
 
     @override
     def collect(self, look: Pass) -> Parts:
-        rows, before = self._select(look), self._rows
+        rows, before = self._select(look), self._rows or {}
+        moved = changed(rows, before)
+        fresh = [dag_id for dag_id in moved if dag_id not in before]
+        gone = lost(before, rows, len(fresh))
+        if self._rows is not None and look.facts.tagged is not None:
+            read_tags(look, fresh)  # their team depends on them
+        by = look.settings, look.facts.tags, look.schema.has("dag", "is_stale")
+        if not all(map(operator.is_, by, self._by)):
+            moved = list(rows)
+        if moved or gone or self._rows is None:
+            self._take_in(look, rows, moved, gone)
+        self._rows, self._by = rows, by
+        return Parts(self._sources, self._samples, self._clock, look.now)
+
+    def _take_in(
+        self, look: Pass, rows: Mapping[str, tuple[Any, ...]], moved: Collection[str], gone: Collection[str]
+    ) -> None:
         modern = look.schema.has("dag", "is_stale")
-        if before is not None and look.facts.tagged is not None:
-            read_tags(look, rows.keys() - before.keys())  # new ones: their team depends on them
-        by = look.settings, look.facts.tags, modern
-        same = before is not None and all(map(operator.is_, by, self._by))
-        before = before or {}
-        moved = changed(rows, before) if same else list(rows)
-        gone = before.keys() - rows.keys()
-        dags, facts, sources = dict(self._read), dict(self._facts), dict(self._sources)
+        dags, facts, sources = dict(look.facts.dags), dict(self._facts), dict(self._sources)
         for dag_id in (*gone, *moved):
             dags.pop(dag_id, None)
             facts.pop(dag_id, None)
@@ -85,17 +95,14 @@ class Dags(Query):
             scheduled = _plain(schedule) not in _NO_SCHEDULE
             dag = Dag(dag_id, owners or "", bool(paused), scheduled, moment(due), sum(most))
             # The same object where nothing but the time of parsing is new: what was made of it stays.
-            dags[dag_id] = dag = kept if (kept := self._read.get(dag_id)) == dag else dag
+            dags[dag_id] = dag = kept if (kept := look.facts.dags.get(dag_id)) == dag else dag
             facts[dag_id] = teams.DagFacts(dag_id, teams.owners_of(dag.owner), look.facts.tags.get(dag_id, ()))
             sources[dag_id] = dag, moment(when), _info(dag, facts[dag_id], look)
-        if not same or facts != self._facts:
+        if facts != self._facts or look.settings is not self._settings:
             look.facts.promised = slo.promises(look.settings.slo, facts.values(), look.route)
-        self._rows, self._read, self._facts, self._sources, self._by = rows, dags, facts, sources, by
-        look.facts.dags = dags
-        if moved or gone:
-            look.facts.known = frozenset(rows)
-            look.facts.parsed = {dag_id: row[_PARSED] for dag_id, row in rows.items()}
-        return Parts(sources, self._samples, self._clock, look.now)
+        self._facts, self._sources, self._settings = facts, sources, look.settings
+        look.facts.dags, look.facts.known = dags, frozenset(rows)
+        look.facts.parsed = {dag_id: row[_PARSED] for dag_id, row in rows.items()}
 
     @staticmethod
     def _select(look: Pass) -> dict[str, tuple[Any, ...]]:

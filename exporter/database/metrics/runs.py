@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from operator import is_not, ne
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from typing_extensions import override
 
-from windsock.exporter.database.changes import changed
+from windsock.exporter.database.changes import changed, moved
 from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.history import KEPT
 from windsock.exporter.database.matching import among
@@ -19,7 +20,7 @@ from windsock.exporter.series.kinds import Clock, age
 from windsock.exporter.series.labels import labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from windsock.exporter.database.history import Past
     from windsock.exporter.database.ledger import Ledger
@@ -116,6 +117,7 @@ class Sweep(Query):
         yield from ()
 
 
+_Source = tuple["Past", "Dag", "tuple[Run, ...] | None", bool]
 _OVER = 600
 """Seconds for which it is said that a run is over: what is not there may be there again after a restart."""
 
@@ -140,6 +142,9 @@ class PastRuns(Query):
         self._clock = Clock()
         self._chunk = _MOST_DAGS
         self._first = True
+        self._found: tuple[Mapping[str, Any], ...] = {}, {}, {}, {}
+        """What the last pass found of each DAG: itself, its past, its active runs, and whether it has ended lately."""
+        self._sources: Mapping[str, _Source] = {}
 
     @override
     def collect(self, look: Pass) -> Parts:
@@ -157,19 +162,23 @@ class PastRuns(Query):
         active: dict[str, tuple[Run, ...]] = {}
         for run in look.facts.active:
             active[run.dag_id] = (*active.get(run.dag_id, ()), run)
-        dags, pasts, over = look.facts.dags, history.dags, look.now - _OVER
-        lately = {dag_id for dag_id, past in pasts.items() if past.ended > over}
-        # All in C: there may be thousands.
-        of_each = zip(
-            map(pasts.get, dags), dags.values(), map(active.get, dags), map(lately.__contains__, dags), strict=True
-        )
-        sources = dict(zip(dags, of_each, strict=True))
+        over = look.now - _OVER
+        lately = {dag_id: True for dag_id, past in history.dags.items() if past.ended > over}
+        found = look.facts.dags, dict(history.dags), active, lately
+        # Of thousands a few have changed, and what is made of the others is not even compared.
+        others = map(moved, found, self._found, (is_not, is_not, ne, ne))
+        sources = {**self._sources}
+        for dag_id in set().union(*others):
+            dag, past = look.facts.dags.get(dag_id), history.dags.get(dag_id)
+            if dag is None or past is None:
+                sources.pop(dag_id, None)
+            else:
+                sources[dag_id] = past, dag, active.get(dag_id), dag_id in lately
+        self._found, self._sources = found, sources
         return Parts(sources, self._samples, self._clock, look.now)
 
-    def _samples(self, dag_id: str, source: tuple[Past | None, Dag, tuple[Run, ...] | None, bool]) -> Iterator[Sample]:
+    def _samples(self, dag_id: str, source: _Source) -> Iterator[Sample]:
         past, dag, active, lately = source
-        if past is None:
-            return
         key = labels(dag_id=dag_id)
         if past.last_success is not None:
             yield "airflow_db_dag_last_success_timestamp_seconds", key, past.last_success.end or 0
