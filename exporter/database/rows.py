@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from sys import intern
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .dialects import moment
@@ -54,7 +55,9 @@ class Run(NamedTuple):
     def read(cls, row: Sequence[Any]) -> Run:
         """A run from a row of `columns`."""
         run_id, dag_id, name, state, queued, start, end, due = row
-        return cls(run_id, dag_id, name, state, moment(due) or 0, moment(queued), moment(start), moment(end))
+        # Thousands are kept, of which many have the same id and nearly all the same state.
+        dag, state = intern(dag_id), state and intern(state)
+        return cls(run_id, dag, name, state, moment(due) or 0, moment(queued), moment(start), moment(end))
 
 
 @dataclass(frozen=True)
