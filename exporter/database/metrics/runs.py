@@ -70,12 +70,17 @@ class Runs(Query):
             branches.append(every.where(among(look.session, runs.id, wanted), ended))
         rows = {row[0]: row for row in look.execute(sa.union_all(*branches))}
         made = {run_id: Run.read(rows[run_id]) for run_id in changed(rows, self._rows)}
-        read = {**self._runs, **made}
-        self._rows, self._runs = rows, {run_id: read[run_id] for run_id in rows}
+        known = {**self._runs, **made}
+        self._rows, self._runs = rows, {run_id: known[run_id] for run_id in rows}
         look.facts.runs = found = tuple(self._runs.values())
         look.facts.active = active = tuple(run for run in found if run.state in ACTIVE_RUNS)
+        # What is only watched is not counted.
+        watched = {one for one in look.watched if one <= high} - followed
         self._ledger.see(
-            [run for run in found if run.state in ACTIVE_RUNS or run.id > high or run.id in followed], look
+            {one.id: one for one in found if one.state in ACTIVE_RUNS or one.id not in watched}
+            if watched
+            else self._runs,
+            look,
         )
         sources: dict[tuple[str, str], tuple[int, float | None]] = {}
         for run in active:

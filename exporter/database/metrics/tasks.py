@@ -143,6 +143,8 @@ class Finished(Query):
         look.facts.failed = failed
         for one in followed:
             rows = found.get((one.run.dag_id, one.run.run_id), ())
+            if not rows and one.read and not one.failed and one.finished is None:
+                continue  # it works, and nothing new has ended
             busy = [self._take(one, row, look) for row in rows]
             self._ledger.settle(one, look, busy=any(busy), failed=any(row[4] == "failed" for row in rows))
         self._read = look.now
