@@ -19,6 +19,8 @@ def changed(now: Mapping[_Key, Any], before: Mapping[_Key, Any]) -> list[_Key]:
 
 def moved(now: Mapping[_Key, Any], before: Mapping[_Key, Any], differ: Callable[[Any, Any], bool]) -> list[_Key]:
     """The keys whose value is new or gone, or differs from that of before."""
+    if now is before:
+        return []
     found = list(compress(now, map(differ, now.values(), map(before.get, now))))
     return [*found, *lost(before, now, sum(key not in before for key in found))]
 

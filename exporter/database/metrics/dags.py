@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import operator
 from collections import defaultdict
+from operator import ne
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from windsock import teams
 from windsock.exporter.database import slo
-from windsock.exporter.database.changes import changed, lost
+from windsock.exporter.database.changes import changed, lost, moved
 from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.matching import matching
 from windsock.exporter.database.query import Query
@@ -55,12 +55,12 @@ class Dags(Query):
 
     def __init__(self) -> None:
         self._clock = Clock()
-        self._rows: Mapping[str, tuple[Any, ...]] = {}
-        self._written: Mapping[str, tuple[Any, ...]] = {}
+        self._before: tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]] = {}, {}, {}
+        """The rows, what is written, and the tags, of the last pass."""
         self._facts: Mapping[str, teams.DagFacts] = {}
         self._sources: Mapping[str, _Source] = {}
-        self._by: tuple[Any, ...] = (None,) * 3
-        """The settings, the tags and the columns that all this was made with."""
+        self._by: tuple[Any, Any] = None, None
+        """The settings and the columns that all this was made with."""
 
     @override
     def collect(self, look: Pass) -> Parts:
@@ -69,38 +69,36 @@ class Dags(Query):
         dags = look.schema.table("dag", "dag_id", "is_paused", stale, "next_dagrun_create_after").c
         found = look.execute(sa.select(dags.dag_id, dags.is_paused, dags[stale], dags.next_dagrun_create_after))
         rows = {row[0]: row for row in found}
-        moved = changed(rows, self._rows)
-        new = sum(dag_id not in self._rows for dag_id in moved)
-        if unread := [dag_id for dag_id in moved if dag_id not in facts.written]:
-            facts.written = {**facts.written, **_written(look, unread)}
+        before, written, tags = self._before
+        fresh = changed(rows, before)
+        gone = lost(before, rows, sum(dag_id not in before for dag_id in fresh))
+        if unread := [dag_id for dag_id in fresh if dag_id not in facts.written]:
+            read = _written(look, unread)
             if facts.tagged:
                 facts.tags = _with_tags(look, unread)  # their team depends on them
-        gone = lost(self._rows, rows, new)
-        by = look.settings, facts.tags, stale
-        if not all(map(operator.is_, by, self._by)):
-            moved = list(rows)
-        elif facts.written is not self._written:
-            moved = [*{*moved, *changed(facts.written, self._written)} & rows.keys()]
-        if moved or gone or look.settings is not self._by[0]:  # what is promised of DAGs that are not there
-            self._take_in(look, rows, moved, gone, modern=stale == "is_stale")
-        self._rows, self._written, self._by = rows, facts.written, by
+            facts.written = {**facts.written, **read}
+        touched = {*fresh, *moved(facts.written, written, ne), *moved(facts.tags, tags, ne)} & rows.keys()
+        by = look.settings, stale
+        if touched or gone or by != self._by:
+            self._take_in(look, rows, touched if by == self._by else rows.keys(), gone, modern=stale == "is_stale")
+        self._before, self._by = (rows, facts.written, facts.tags), by
         return Parts(self._sources, self._samples, self._clock, look.now)
 
     def _take_in(
         self,
         look: Pass,
         rows: Mapping[str, tuple[Any, ...]],
-        moved: Collection[str],
+        touched: Collection[str],
         gone: Collection[str],
         *,
         modern: bool,
     ) -> None:
         dags, facts, sources = dict(look.facts.dags), dict(self._facts), dict(self._sources)
-        for dag_id in (*gone, *moved):
+        for dag_id in (*gone, *touched):
             dags.pop(dag_id, None)
             facts.pop(dag_id, None)
             sources.pop(dag_id, None)
-        for dag_id in moved:
+        for dag_id in touched:
             _, paused, flag, due = rows[dag_id]
             _, when, owners, schedule, *most = look.facts.written.get(dag_id) or (dag_id, None, None, None)
             if bool(flag) == modern:
