@@ -225,7 +225,7 @@ class PastRuns(Query):
         most = int(KEPT * _MARGIN * len(due))
         if most > _MOST_RECENT or not look.schema.has("dag_run", "run_after"):
             return list(due)
-        table, columns = Run.columns(look.schema)
+        table, columns = Run.columns(look.schema, past=True)
         run_after = table.c.run_after
         # Of a small table this is nothing, and reading it by DAG takes no time.
         first = sa.select(run_after).order_by(run_after.desc()).offset(most).limit(1).scalar_subquery()
@@ -247,7 +247,7 @@ class PastRuns(Query):
 
     @staticmethod
     def _statement(look: Pass, dag_ids: Sequence[str]) -> sa.sql.Executable:
-        table, columns = Run.columns(look.schema)
+        table, columns = Run.columns(look.schema, past=True)
         runs = table.c
         order = (columns[-1].desc(), runs.id.desc())
         success = sa.case((runs.state == "success", 1), else_=0)
