@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from windsock.exporter.database.snapshot import Sample
     from windsock.exporter.series.labels import Labels
 
-_Source = tuple["Dag | None", "float | None", "Labels"]
-"""What a DAG's series are made of: the DAG (None of a stale one), when it was parsed, and the labels of its info."""
+_Source = tuple["Dag | None", "Labels"]
+"""What a DAG's series are made of: the DAG (None of a stale one), and the labels of its info."""
 _FAILURES = "max_consecutive_failed_dag_runs"
 _MANY = 200
 """DAGs for so many of which the rows of all are read."""
@@ -59,6 +59,8 @@ class Dags(Query):
         """The rows, what is written, and the tags, of the last pass."""
         self._facts: Mapping[str, teams.DagFacts] = {}
         self._sources: Mapping[str, _Source] = {}
+        self._shown: Mapping[Any, Any] = {}
+        """The same, and by the tuple of its id when each DAG was parsed."""
         self._by: tuple[Any, Any] = None, None
         """The settings and the columns that all this was made with."""
 
@@ -77,12 +79,18 @@ class Dags(Query):
             if facts.tagged:
                 facts.tags = _with_tags(look, unread)  # their team depends on them
             facts.written = {**facts.written, **read}
-        touched = {*fresh, *moved(facts.written, written, ne), *moved(facts.tags, tags, ne)} & rows.keys()
+        reread = moved(facts.written, written, ne)
+        rewritten = [one for one in reread if _said(facts.written.get(one)) != _said(written.get(one))]
+        touched = {*fresh, *moved(facts.tags, tags, ne), *rewritten} & rows.keys()
         by = look.settings, stale
         if touched or gone or by != self._by:
             self._take_in(look, rows, touched if by == self._by else rows.keys(), gone, modern=stale == "is_stale")
+        if touched or gone or by != self._by or reread:
+            # A part of its own: all are parsed again and again, and nothing else of them is new.
+            times = {(one,): facts.written[one][_PARSED] for one in facts.dags if one in facts.written}
+            self._shown = {**self._sources, **{key: when for key, when in times.items() if when is not None}}
         self._before, self._by = (rows, facts.written, facts.tags), by
-        return Parts(self._sources, self._samples, self._clock, look.now)
+        return Parts(self._shown, self._samples, self._clock, look.now)
 
     def _take_in(
         self,
@@ -100,24 +108,27 @@ class Dags(Query):
             sources.pop(dag_id, None)
         for dag_id in touched:
             _, paused, flag, due = rows[dag_id]
-            _, when, owners, schedule, *most = look.facts.written.get(dag_id) or (dag_id, None, None, None)
+            owners, schedule, *most = _said(look.facts.written.get(dag_id)) or (None, None)
             if bool(flag) == modern:
-                sources[dag_id] = None, None, ()
+                sources[dag_id] = None, ()
                 continue
             scheduled = _plain(schedule) not in _NO_SCHEDULE
             dag = Dag(dag_id, owners or "", bool(paused), scheduled, moment(due), sum(most))
-            # The same object where nothing but the time of parsing is new: what was made of it stays.
+            # The same object where it is as it was: what others made of it stays.
             dags[dag_id] = dag = kept if (kept := look.facts.dags.get(dag_id)) == dag else dag
             facts[dag_id] = teams.DagFacts(dag_id, teams.owners_of(dag.owner), look.facts.tags.get(dag_id, ()))
-            sources[dag_id] = dag, moment(when), _info(dag, facts[dag_id], look)
+            sources[dag_id] = dag, _info(dag, facts[dag_id], look)
         if facts != self._facts or look.settings is not self._by[0]:
             look.facts.promised = slo.promises(look.settings.slo, facts.values(), look.route)
         self._facts, self._sources = facts, sources
         look.facts.dags, look.facts.known = dags, frozenset(rows)
 
-    def _samples(self, dag_id: str, source: _Source) -> Iterator[Sample]:
-        dag, parsed, info = source
-        key = labels(dag_id=dag_id)
+    def _samples(self, of: str | tuple[str], source: Any) -> Iterator[Sample]:
+        if isinstance(of, tuple):
+            yield "airflow_db_dag_last_parsed_timestamp_seconds", labels(dag_id=of[0]), moment(source) or 0
+            return
+        dag, info = source
+        key = labels(dag_id=of)
         if dag is None:
             yield "airflow_db_dag_stale", key, 1
             return
@@ -125,8 +136,6 @@ class Dags(Query):
         yield "airflow_db_dag_paused", key, int(dag.paused)
         if dag.paused and dag.scheduled:
             yield "airflow_db_dag_paused_with_schedule", key, 1
-        if parsed is not None:
-            yield "airflow_db_dag_last_parsed_timestamp_seconds", key, parsed
         yield "airflow_db_dag_schedule_lag_seconds", key, age(None if dag.paused else dag.next_due, self._clock)
 
 
@@ -173,6 +182,11 @@ class ImportErrors(Query):
 
 _PARSED = 1
 """The place of the time in what is written."""
+
+
+def _said(written: Sequence[Any] | None) -> Sequence[Any]:
+    """What a file says itself, of what is written."""
+    return written[_PARSED + 1 :] if written is not None else ()
 
 
 def _written(look: Pass, dag_ids: Collection[str] | None) -> dict[str, tuple[Any, ...]]:
