@@ -40,7 +40,7 @@ class Parts(NamedTuple):
 
 
 class _Kept:
-    """Of some families: what their parts were made of, and the samples that were made."""
+    """Of some families: what their parts were made of, and the samples that were made and are shown."""
 
     __slots__ = ("samples", "sources")
 
@@ -113,14 +113,15 @@ class Snapshot:
         made = {key: tuple(found.make(key, found.sources[key])) for key in moved}
         # First what goes: it leaves room within the budgets.
         for key in lost(kept.samples, found.sources, sum(key not in kept.samples for key in moved)):
-            self._drop(_series(kept.samples.pop(key)))
+            self._drop(_gone(kept.samples.pop(key), ()))
         for key, samples in made.items():
-            self._drop(_series(kept.samples.get(key, ())) - _series(samples))
-        kept.samples |= made
+            self._drop(_gone(kept.samples.get(key, ()), samples))
         refused = set()
         for key, samples in made.items():
-            shown = [self._show(*one) for one in samples]
-            if not all(shown):
+            before = kept.samples.get(key, ())
+            shown = tuple([one for one in samples if one in before or self._show(*one)])
+            kept.samples[key] = shown
+            if len(shown) < len(samples):
                 refused.add(key)
         # What a budget keeps out is tried again in each pass.
         rest = found.sources.keys() - refused if refused else ()
@@ -138,8 +139,10 @@ class Snapshot:
             self.store.drop(catalog.family(name), labels)
 
 
-def _series(samples: Iterable[Sample]) -> set[tuple[str, Labels]]:
-    return {(name, labels) for name, labels, _ in samples}
+def _gone(before: Sequence[Sample], now: Sequence[Sample]) -> Iterable[tuple[str, Labels]]:
+    """The series that are no longer among the samples; most often none."""
+    there, here = [(name, labels) for name, labels, _ in before], [(name, labels) for name, labels, _ in now]
+    return set(there).difference(here) if there != here else ()
 
 
 def _of_none(labels: Labels, dags: set[str]) -> bool:
