@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 import socket
 import sys
 import time
@@ -53,7 +54,9 @@ def running(database: str | None) -> list[tuple[str, float]]:
     from windsock.settings import Settings  # noqa: PLC0415  as above
 
     listen = {"statsd": {"listen": ["udp://127.0.0.1:0"]}, "web": {"listen": "127.0.0.1:0"}}
-    settings = Settings.model_validate({"exporter": listen, "metadata": {"url": database, "interval": 1}})
+    settings = Settings.model_validate({"exporter": listen, "metadata": {"interval": 1}})
+    if database is not None:
+        os.environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] = database  # a file holds no secret
     with Service(settings, parts=parts.make(settings)) as service:
         time.sleep(5)
         found = [("idle", resident())]

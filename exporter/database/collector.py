@@ -32,6 +32,7 @@ from .snapshot import Snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Set as AbstractSet
 
     from windsock.exporter.series.store import SeriesStore
     from windsock.settings import Settings
@@ -223,6 +224,7 @@ class Collector:
         self._snapshot = Snapshot(self.settings.exporter.budgets)
         self._schedule = Schedule(metrics.make(Ledger()))
         self._succeeded: dict[str, float] = {}
+        self._learned: AbstractSet[str] = frozenset()
 
     def _lead(self) -> bool:
         """Take the lead or keep it; another exporter that has it makes this one a follower, which shows nothing."""
@@ -243,8 +245,9 @@ class Collector:
             if not self._ask(query, look):
                 break
         if "dags" in look.done:
-            for dag_id in look.facts.dags:
+            for dag_id in look.facts.dags.keys() - self._learned:
                 self.learn(dag_id)
+            self._learned = look.facts.dags.keys()
         self._drop_stale(look.now)
         self._up = not _ESSENTIAL.isdisjoint(look.done)
         self.answered = look.now if self._up else self.answered

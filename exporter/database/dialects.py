@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _TICKS = 1000  # SQLite's instructions between two looks at the clock
 
 
@@ -335,10 +334,10 @@ DIALECTS: dict[str, type[Dialect]] = {
 
 def moment(value: Any) -> float | None:
     """Seconds since 1970 of what a driver returns for a time: with its zone, or UTC without, or SQLite's text."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
     if value is None:
         return None
+    if isinstance(value, str):
+        value = datetime.fromisoformat(value)
     if value.tzinfo is None:
         value = value.replace(tzinfo=timezone.utc)
-    return float((value - _EPOCH).total_seconds())
+    return float(value.timestamp())

@@ -23,10 +23,10 @@ class Facts:
     known: frozenset[str] = frozenset()
     """All DAG ids, of the stale ones too."""
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    parsed: Mapping[str, Any] = field(default_factory=dict)
-    """When each DAG was parsed last, as the driver says it."""
-    tagged: Mapping[str, Any] | None = None
-    """When each DAG had been parsed last before its tags were read; None: they never were."""
+    tagged: bool = False
+    """Whether the tags could be read."""
+    written: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """By DAG: what Airflow writes when it parses the file; replaced where it is read anew."""
     promised: Mapping[str, Objective] = field(default_factory=dict)
     """By DAG: what slo in windsock.yaml promises; also of one that it names and that is not there."""
     runs: tuple[Run, ...] = ()

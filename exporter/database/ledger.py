@@ -18,7 +18,7 @@ from windsock.exporter.series.labels import labels
 from .schema import ACTIVE_RUNS, FINISHED_RUNS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from .query import Pass
     from .rows import Run
@@ -50,7 +50,9 @@ class Followed:
     left: float = 0.0
     """When it was seen to have finished."""
     settled: bool = False
-    """Whether all its task instances were read since, and none was at work."""
+    """Whether all its task instances were read since, and none was at work: none ends any more."""
+    failed: bool = False
+    """Whether one of them was failed when they were read."""
 
     @property
     def whole(self) -> bool:
@@ -73,27 +75,28 @@ class Ledger:
         """Runs up to this id were there before this process looked."""
         self.high = high
 
-    def see(self, runs: Iterable[Run], look: Pass) -> None:
-        """Take in all active runs, all that are new, and what became of the followed ones; count what finished."""
+    def see(self, runs: Mapping[int, Run], look: Pass) -> None:
+        """Take in all active runs, all that are new, and what became of the followed ones; count what finished.
+
+        By id. A run that is as it was is the very same object.
+        """
         high = self.high or 0
-        gone = set(self.followed)
-        for run in runs:
-            gone.discard(run.id)
-            followed = self.followed.get(run.id)
-            known = followed.run if followed is not None else None
+        for run_id, run in runs.items():
+            followed = self.followed.get(run_id)
             if followed is None:
-                before = None if run.id > high else min(self._seen or look.now, look.now)
-                followed = self.followed[run.id] = Followed(run, before)
+                before = None if run_id > high else min(self._seen or look.now, look.now)
+                followed = self.followed[run_id] = Followed(run, before)
+            elif followed.run is run:
+                continue
             followed.run = run
             if run.state in ACTIVE_RUNS:
-                followed.finished = None
-                if run is not known:
-                    look.facts.history.remove(run)
+                followed.finished, followed.settled = None, False
+                look.facts.history.remove(run)
             elif run.state in FINISHED_RUNS and followed.finished != (run.state, run.start):
                 self._count(followed, look)
-            self.high = max(self.high or 0, run.id)
-        for run_id in gone:
+        for run_id in self.followed.keys() - runs.keys():
             del self.followed[run_id]
+        self.high = max(high, *runs) if runs else self.high
         self._seen = look.now
 
     def sweep(self, runs: Iterable[tuple[int, Times]], floor: int) -> list[int]:
@@ -119,9 +122,9 @@ class Ledger:
             followed = self.followed[run.id] = Followed(run, before)
             self._count(followed, look)
 
-    def settle(self, followed: Followed, look: Pass, *, busy: bool) -> None:
-        """Its task instances were read, and one of them is `busy`: a finished run is followed longer then."""
-        followed.read = True
+    def settle(self, followed: Followed, look: Pass, *, busy: bool, failed: bool) -> None:
+        """Its task instances were read; one of them is `busy`: a finished run is followed longer then. One `failed`."""
+        followed.read, followed.failed = True, failed
         followed.before = None
         followed.settled = followed.finished is not None and not busy
         # A clock that is set back must not keep it.

@@ -48,6 +48,13 @@ def matching(  # noqa: PLR0913  the parts of one SELECT
     return rows
 
 
+def among(session: Session, column: ColumnElement[int], ids: Sequence[int]) -> ColumnElement[bool]:
+    """Whether `column` is one of `ids`, however many: where that is possible they are one parameter, not as many."""
+    if session.dialect.lateral:
+        return column == sa.any_(sa.cast(list(ids), ARRAY(sa.BigInteger)))
+    return column.in_(ids)
+
+
 def _among(columns: Sequence[ColumnElement[Any]], keys: Sequence[Sequence[str]]) -> ColumnElement[bool]:
     if len(columns) == 1:
         return columns[0].in_([key[0] for key in keys])

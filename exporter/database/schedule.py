@@ -38,7 +38,8 @@ class Schedule:
         self._unsupported.add(query.name)
 
     def forget(self) -> None:
-        """Try all queries again."""
+        """Try all queries again, those that were given up at once."""
+        self._due |= dict.fromkeys(self._unsupported, 0)
         self._unsupported = set()
 
     def put_off(self, query: Query) -> None:

@@ -10,6 +10,8 @@ from windsock.exporter.series.budget import Budget
 from windsock.exporter.series.kinds import Counter, Histogram, Reading
 from windsock.exporter.series.store import SeriesStore
 
+from .changes import changed, lost
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
@@ -38,7 +40,7 @@ class Parts(NamedTuple):
 
 
 class _Kept:
-    """Of some families: what their parts were made of, and the samples that were made."""
+    """Of some families: what their parts were made of, and the samples that were made and are shown."""
 
     __slots__ = ("samples", "sources")
 
@@ -101,24 +103,29 @@ class Snapshot:
 
     def _renew(self, families: tuple[str, ...], found: Parts) -> None:
         kept = self._kept.get(families) or _Kept()
-        before = kept.sources
-        made = {key: tuple(found.make(key, one)) for key, one in found.sources.items() if before.get(key) != one}
+        if found.sources is not kept.sources:
+            self._remake(kept, found)
+            self._kept[families] = kept
+        found.clock.now = found.now
+
+    def _remake(self, kept: _Kept, found: Parts) -> None:
+        moved = changed(found.sources, kept.sources)
+        made = {key: tuple(found.make(key, found.sources[key])) for key in moved}
         # First what goes: it leaves room within the budgets.
-        for key in kept.samples.keys() - found.sources.keys():
-            self._drop(_series(kept.samples.pop(key)))
+        for key in lost(kept.samples, found.sources, sum(key not in kept.samples for key in moved)):
+            self._drop(_gone(kept.samples.pop(key), ()))
         for key, samples in made.items():
-            self._drop(_series(kept.samples.get(key, ())) - _series(samples))
-        kept.samples |= made
+            self._drop(_gone(kept.samples.get(key, ()), samples))
         refused = set()
         for key, samples in made.items():
-            shown = [self._show(*one) for one in samples]
-            if not all(shown):
+            before = kept.samples.get(key, ())
+            shown = tuple([one for one in samples if one in before or self._show(*one)])
+            kept.samples[key] = shown
+            if len(shown) < len(samples):
                 refused.add(key)
         # What a budget keeps out is tried again in each pass.
         rest = found.sources.keys() - refused if refused else ()
         kept.sources = {key: found.sources[key] for key in rest} if refused else found.sources
-        self._kept[families] = kept
-        found.clock.now = found.now
 
     def _show(self, name: str, labels: Labels, value: float | Age) -> bool:
         """Set a gauge; returns whether no budget kept it out."""
@@ -132,8 +139,10 @@ class Snapshot:
             self.store.drop(catalog.family(name), labels)
 
 
-def _series(samples: Iterable[Sample]) -> set[tuple[str, Labels]]:
-    return {(name, labels) for name, labels, _ in samples}
+def _gone(before: Sequence[Sample], now: Sequence[Sample]) -> Iterable[tuple[str, Labels]]:
+    """The series that are no longer among the samples; most often none."""
+    there, here = [(name, labels) for name, labels, _ in before], [(name, labels) for name, labels, _ in now]
+    return set(there).difference(here) if there != here else ()
 
 
 def _of_none(labels: Labels, dags: set[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from typing_extensions import override
@@ -13,6 +13,8 @@ from windsock.exporter.database import slo
 from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.query import Query
 from windsock.exporter.database.rows import Missed
+from windsock.exporter.database.snapshot import Parts
+from windsock.exporter.series.kinds import Clock
 from windsock.exporter.series.labels import labels
 
 if TYPE_CHECKING:
@@ -33,8 +35,13 @@ class Deadlines(Query):
     # 3.0 has the table in another form, and no deadlines yet.
     optional = ("deadline", "deadline_time")
 
+    def __init__(self) -> None:
+        self._clock = Clock()
+        self._late: dict[tuple[Any, ...], Missed] = {}
+        """What was made of the rows of the last pass."""
+
     @override
-    def collect(self, look: Pass) -> Iterator[Sample]:
+    def collect(self, look: Pass) -> Parts:
         sign = look.schema.either("deadline", "missed", "callback_state")
         deadlines = look.schema.table("deadline", "id", "dagrun_id", "deadline_time", sign)
         runs, due_of = look.schema.runs("id", "dag_id", "run_id", "state")
@@ -50,21 +57,29 @@ class Deadlines(Query):
         )
         numbers: defaultdict[tuple[str, str], int] = defaultdict(int)
         first: dict[str, float] = {}
-        late = []
-        for dag_id, run_id, state, due, number, when, was_missed in look.execute(statement):
+        late: dict[tuple[Any, ...], Missed] = {}
+        for row in look.execute(statement):
+            dag_id, run_id, state, due, number, when, was_missed = row
             time = moment(when) or 0
             if was_missed and state != "success" and time > look.since:
                 # Drivers give UUIDs, texts with dashes and without.
-                late.append(Missed(dag_id, run_id, str(uuid.UUID(str(number))), time, moment(due) or 0))
+                late[row] = self._late.get(row) or Missed(
+                    dag_id, run_id, str(uuid.UUID(str(number))), time, moment(due) or 0
+                )
             if not was_missed:
                 first[dag_id] = min(first.get(dag_id, time), time)
             if not was_missed or time > remembered:
                 numbers[dag_id, "missed" if was_missed else "pending"] += 1
-        look.facts.missed = tuple(late)
-        for (dag_id, state), count in numbers.items():
-            yield "airflow_db_deadlines", labels(dag_id=dag_id, state=state), count
-        for dag_id, time in first.items():
-            yield "airflow_db_deadline_next_timestamp_seconds", labels(dag_id=dag_id), time
+        self._late = late
+        look.facts.missed = tuple(late.values())
+        return Parts({**numbers, **first}, self._samples, self._clock, look.now)
+
+    @staticmethod
+    def _samples(of: str | tuple[str, str], source: float) -> Iterator[Sample]:
+        if isinstance(of, str):
+            yield "airflow_db_deadline_next_timestamp_seconds", labels(dag_id=of), source
+        else:
+            yield "airflow_db_deadlines", labels(dag_id=of[0], state=of[1]), source
 
 
 class Assets(Query):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from operator import is_not, ne
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from typing_extensions import override
 
+from windsock.exporter.database.changes import changed, moved
 from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.history import KEPT
+from windsock.exporter.database.matching import among
 from windsock.exporter.database.query import Query
 from windsock.exporter.database.rows import Dag, Run
 from windsock.exporter.database.schema import ACTIVE_RUNS, FINISHED_RUNS
@@ -17,7 +20,7 @@ from windsock.exporter.series.kinds import Clock, age
 from windsock.exporter.series.labels import labels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from windsock.exporter.database.history import Past
     from windsock.exporter.database.ledger import Ledger
@@ -44,8 +47,10 @@ class Runs(Query):
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._clock = Clock()
-        self._read: dict[int, tuple[Sequence[Any], Run]] = {}
-        """The rows of the last pass, and what was made of them, by id."""
+        self._rows: dict[int, Sequence[Any]] = {}
+        """Those of the last pass, by id."""
+        self._runs: dict[int, Run] = {}
+        """What was made of them."""
 
     @override
     def collect(self, look: Pass) -> Parts:
@@ -62,16 +67,20 @@ class Runs(Query):
         followed = set(self._ledger.followed)
         wanted = sorted(run_id for run_id in followed.union(look.watched) if run_id <= high)
         if wanted:
-            branches.append(every.where(runs.id.in_(wanted), ended))
-        before, read = self._read, {}
-        for row in look.execute(sa.union_all(*branches)):
-            kept = before.get(row[0])
-            read[row[0]] = kept if kept is not None and kept[0] == row else (row, Run.read(row))
-        self._read = read
-        look.facts.runs = found = tuple([run for _, run in read.values()])
+            branches.append(every.where(among(look.session, runs.id, wanted), ended))
+        rows = {row[0]: row for row in look.execute(sa.union_all(*branches))}
+        made = {run_id: Run.read(rows[run_id]) for run_id in changed(rows, self._rows)}
+        known = {**self._runs, **made}
+        self._rows, self._runs = rows, {run_id: known[run_id] for run_id in rows}
+        look.facts.runs = found = tuple(self._runs.values())
         look.facts.active = active = tuple(run for run in found if run.state in ACTIVE_RUNS)
+        # What is only watched is not counted.
+        watched = {one for one in look.watched if one <= high} - followed
         self._ledger.see(
-            [run for run in found if run.state in ACTIVE_RUNS or run.id > high or run.id in followed], look
+            {one.id: one for one in found if one.state in ACTIVE_RUNS or one.id not in watched}
+            if watched
+            else self._runs,
+            look,
         )
         sources: dict[tuple[str, str], tuple[int, float | None]] = {}
         for run in active:
@@ -113,6 +122,7 @@ class Sweep(Query):
         yield from ()
 
 
+_Source = tuple["Past", "Dag", "tuple[Run, ...] | None", bool]
 _OVER = 600
 """Seconds for which it is said that a run is over: what is not there may be there again after a restart."""
 
@@ -137,13 +147,16 @@ class PastRuns(Query):
         self._clock = Clock()
         self._chunk = _MOST_DAGS
         self._first = True
+        self._found: tuple[Mapping[str, Any], ...] = {}, {}, {}, {}
+        """What the last pass found of each DAG: itself, its past, its active runs, and whether it has ended lately."""
+        self._sources: Mapping[str, _Source] = {}
 
     @override
     def collect(self, look: Pass) -> Parts:
         look.needs("dags", "runs")
         history = look.facts.history
         history.forget(look.facts.known)
-        due = history.due(look.facts.dags, _READ_AGAIN)
+        due = history.due(look.facts.dags.keys(), _READ_AGAIN)
         if self._first and len(due) > _READ_AGAIN:
             self._first = False  # once: where it takes too long, reading by DAG comes to an end
             due = self._recent(look, due)
@@ -154,15 +167,22 @@ class PastRuns(Query):
         active: dict[str, tuple[Run, ...]] = {}
         for run in look.facts.active:
             active[run.dag_id] = (*active.get(run.dag_id, ()), run)
-        over, pasts = look.now - _OVER, history.dags
-        sources = {
-            dag_id: (past, dag, active.get(dag_id), past.ended > over)
-            for dag_id, dag in look.facts.dags.items()
-            if (past := pasts.get(dag_id)) is not None
-        }
+        over = look.now - _OVER
+        lately = {dag_id: True for dag_id, past in history.dags.items() if past.ended > over}
+        found = look.facts.dags, dict(history.dags), active, lately
+        # Of thousands a few have changed, and what is made of the others is not even compared.
+        others = map(moved, found, self._found, (is_not, is_not, ne, ne))
+        sources = {**self._sources}
+        for dag_id in set().union(*others):
+            dag, past = look.facts.dags.get(dag_id), history.dags.get(dag_id)
+            if dag is None or past is None:
+                sources.pop(dag_id, None)
+            else:
+                sources[dag_id] = past, dag, active.get(dag_id), dag_id in lately
+        self._found, self._sources = found, sources
         return Parts(sources, self._samples, self._clock, look.now)
 
-    def _samples(self, dag_id: str, source: tuple[Past, Dag, tuple[Run, ...] | None, bool]) -> Iterator[Sample]:
+    def _samples(self, dag_id: str, source: _Source) -> Iterator[Sample]:
         past, dag, active, lately = source
         key = labels(dag_id=dag_id)
         if past.last_success is not None:
@@ -205,7 +225,7 @@ class PastRuns(Query):
         most = int(KEPT * _MARGIN * len(due))
         if most > _MOST_RECENT or not look.schema.has("dag_run", "run_after"):
             return list(due)
-        table, columns = Run.columns(look.schema)
+        table, columns = Run.columns(look.schema, past=True)
         run_after = table.c.run_after
         # Of a small table this is nothing, and reading it by DAG takes no time.
         first = sa.select(run_after).order_by(run_after.desc()).offset(most).limit(1).scalar_subquery()
@@ -227,7 +247,7 @@ class PastRuns(Query):
 
     @staticmethod
     def _statement(look: Pass, dag_ids: Sequence[str]) -> sa.sql.Executable:
-        table, columns = Run.columns(look.schema)
+        table, columns = Run.columns(look.schema, past=True)
         runs = table.c
         order = (columns[-1].desc(), runs.id.desc())
         success = sa.case((runs.state == "success", 1), else_=0)

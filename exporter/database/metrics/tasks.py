@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from typing_extensions import override
 
 from windsock.exporter.database.dialects import moment
+from windsock.exporter.database.matching import among
 from windsock.exporter.database.query import Query
 from windsock.exporter.database.schema import FINISHED, UNFINISHED
 from windsock.exporter.database.snapshot import Parts
@@ -128,10 +129,12 @@ class Finished(Query):
         look.needs("runs")
         # A queued run has nothing new, and when it was cleared, nothing that did not end before.
         followed = [one for one in self._ledger.followed.values() if one.run.state != "queued"]
+        # Where nothing ends any more, only what is failed matters: it may be mended.
+        read = [one for one in followed if one.failed or not one.settled]
         found: defaultdict[tuple[str, str], list[Sequence[Any]]] = defaultdict(list)
         failed: dict[tuple[str, str, str], tuple[int, float | None]] = {}
-        if followed:
-            for row in look.execute(self._statement(look, followed)):
+        if read:
+            for row in look.execute(self._statement(look, read)):
                 found[row[0], row[1]].append(row)
                 if row[4] == "failed":
                     key = (row[0], row[1], row[2])
@@ -139,8 +142,11 @@ class Finished(Query):
                     failed[key] = number + 1, max(last or 0, moment(row[6] or row[9]) or 0) or None
         look.facts.failed = failed
         for one in followed:
-            busy = [self._take(one, row, look) for row in found[one.run.dag_id, one.run.run_id]]
-            self._ledger.settle(one, look, busy=any(busy))
+            rows = found.get((one.run.dag_id, one.run.run_id), ())
+            if not rows and one.read and not one.failed and one.finished is None:
+                continue  # it works, and nothing new has ended
+            busy = [self._take(one, row, look) for row in rows]
+            self._ledger.settle(one, look, busy=any(busy), failed=any(row[4] == "failed" for row in rows))
         self._read = look.now
         yield from ()
 
@@ -151,12 +157,13 @@ class Finished(Query):
         tasks = look.schema.tasks(*names)
         columns = [tasks.c[name] for name in names]
         same = sa.and_(tasks.c.dag_id == runs.c.dag_id, tasks.c.run_id == runs.c.run_id)
-        whole = runs.c.id.in_([one.run.id for one in followed if one.whole])
+        whole = among(look.session, runs.c.id, [one.run.id for one in followed if one.whole])
+        going_on = among(look.session, runs.c.id, [one.run.id for one in followed if not one.settled])
         # After a clock that was ahead for a pass nothing would be late: all is read once more, and counted once.
         since = self._read if self._read <= look.now else 0.0
         late = sa.or_(tasks.c.end_date >= look.bind(since - _LATE), tasks.c.end_date.is_(None))
-        wanted = runs.c.id.in_([one.run.id for one in followed])
-        worth = sa.or_(whole, tasks.c.state == "failed", sa.and_(tasks.c.state.in_(FINISHED), late))
+        wanted = among(look.session, runs.c.id, [one.run.id for one in followed])
+        worth = sa.or_(whole, tasks.c.state == "failed", sa.and_(tasks.c.state.in_(FINISHED), late, going_on))
         if look.session.dialect.lateral:
             # OFFSET 0 keeps the planner from any other way than the index, whatever it believes of the number of rows.
             inner = sa.select(*columns).select_from(tasks).where(same, worth).correlate(runs).offset(0).lateral("found")

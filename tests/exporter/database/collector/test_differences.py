@@ -186,9 +186,7 @@ def fresh(database, look):
 
 
 def passes(eye: Any) -> dict[str, float]:
-    """Tags are read after the pass that found a DAG parsed."""
-    for _ in range(2):
-        eye.collector.look(everything=True)
+    eye.collector.look(everything=True)
     assert eye.collector.failing() == {}
     return gauges(eye)
 
@@ -216,7 +214,6 @@ def test_what_changed_while_a_query_failed_is_made_up_for(database, world, look,
         airflow.parse()
         database.execute(f"ALTER TABLE {table} RENAME TO hidden")
         try:
-            eye.collector.look(everything=True)  # sees whose tags may be new
             eye.collector.look(everything=True)
             assert eye.collector.failing()
         finally:
@@ -289,3 +286,28 @@ def test_settings_that_change_are_followed_by_what_did_not(database, look, clock
     eye.collector.use(other.collector.settings)
     assert passes(eye) == passes(other)
     assert [name for name in gauges(eye) if 'team="pay"' in name]
+
+
+def info(eye: Any, dag_id: str) -> str:
+    return next(name for name in gauges(eye) if name.startswith(f'airflow_db_dag_info{{dag_id="{dag_id}"'))
+
+
+def test_what_a_file_says_is_known_within_four_passes_and_that_of_a_new_dag_at_once(database, look, clock):
+    clock(NOW)
+    database.dag("old", owners="ann", last_parsed_time=NOW)
+    eye = look(database.url, teams=TEAMS)
+    eye.collector.look()
+    with database.together():
+        database.update("dag", {"dag_id": "old"}, owners="bob", last_parsed_time=NOW + 1, is_paused=True)
+        database.dag("new", owners="eve", last_parsed_time=NOW + 1)
+        for dag_id in ("old", "new"):
+            database.insert("dag_tag", {"dag_id": dag_id, "name": "team:pay"})
+    eye.collector.look()
+    assert gauges(eye)['airflow_db_dag_paused{dag_id="old"}'] == 1
+    assert 'owner="eve"' in info(eye, "new")
+    assert 'team="pay"' in info(eye, "new")
+    for _ in range(3):
+        eye.collector.look()
+    assert 'owner="bob"' in info(eye, "old")
+    assert 'team="pay"' in info(eye, "old")
+    assert gauges(eye)['airflow_db_dag_last_parsed_timestamp_seconds{dag_id="old"}'] == NOW + 1

@@ -279,10 +279,9 @@ def test_one_dag_with_too_long_a_history_does_not_stop_the_others(pg_database, l
         "CREATE VIEW dag_run AS SELECT * FROM real_run "
         "WHERE dag_id <> 'b' OR (SELECT pg_sleep(CASE WHEN dag_id = 'b' THEN 60 ELSE 0 END)) IS NULL"
     )
-    for _ in range(6):
-        found = eye()
-    assert {name[-4:-2] for name in found if "last_success" in name} == {'"a', '"c', '"d'}
-    assert errors(eye)['{query="history",reason="timeout"}'] >= 2
+    # On a busy machine a pass may have no time left for it.
+    until(lambda: {name[-4:-2] for name in eye() if "last_success" in name} == {'"a', '"c', '"d'})
+    until(lambda: eye() and errors(eye).get('{query="history",reason="timeout"}', 0) >= 2)
 
 
 def test_a_budget_holds_for_the_database_too(pg_database, look):
