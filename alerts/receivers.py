@@ -66,8 +66,9 @@ def notes(settings: Settings) -> Iterator[str]:
             yield f"{channel}: alertmanager.yml has {known.receiver}, which needs Alertmanager {known.since} or later"
     if secrets(settings) and not Path(settings.alertmanager.secrets_dir).is_absolute():
         yield (
-            "alertmanager.secrets_dir is relative: Alertmanager looks for tokens beside alertmanager.yml, and for other files,"
-            " such as PagerDuty's keys, where it was started: start it in the folder of its file, or give an absolute path"
+            "alertmanager.secrets_dir is relative: Alertmanager looks for tokens beside alertmanager.yml, and for the"
+            " keys of PagerDuty and others where it was started: start it in the folder of its file, or give an"
+            " absolute path"
         )
 
 
