@@ -66,7 +66,7 @@ class Plan:
         """
         try:
             tasks = [task.get("__var", task) for task in serialized["dag"]["tasks"]]
-            defaults = serialized.get("client_defaults", {}).get("tasks", {})
+            defaults = (serialized.get("client_defaults") or {}).get("tasks", {})
             pauses = {
                 str(task["task_id"]): _pause({**defaults, **task, **task.get("partial_kwargs", {})}) for task in tasks
             }
