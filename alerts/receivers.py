@@ -6,6 +6,7 @@ lower case.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from windsock import channels, teams
@@ -63,6 +64,12 @@ def notes(settings: Settings) -> Iterator[str]:
         yield from known.notes(_section(settings, channel), told, settings.alertmanager.version)
         if known.since and not at_least(settings.alertmanager.version, known.since):
             yield f"{channel}: alertmanager.yml has {known.receiver}, which needs Alertmanager {known.since} or later"
+    if secrets(settings) and not Path(settings.alertmanager.secrets_dir).is_absolute():
+        yield (
+            "alertmanager.secrets_dir is relative: Alertmanager looks for tokens beside alertmanager.yml, and for the"
+            " keys of PagerDuty and others where it was started: start it in the folder of its file, or give an"
+            " absolute path"
+        )
 
 
 def secrets(settings: Settings) -> dict[str, str]:

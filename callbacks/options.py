@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
 _SEVERITIES = ("critical", "warning", "info")
 
@@ -32,6 +33,8 @@ class Options:
     """Seconds within which a second failure of the same task on this host is not told."""
 
     def __post_init__(self) -> None:
+        if isinstance(self.channels, Mapping):
+            raise TypeError(f"{type(self).__name__} was called in a callback's place: attach {type(self).__name__}()")
         if isinstance(self.channels, str):
             object.__setattr__(self, "channels", (self.channels,))
         elif self.channels is not None:

@@ -38,7 +38,8 @@ _LOG_ID = "{dag_id}-{task_id}-{run_id}-{map_index}-{try_number}"
 def examine(settings: Settings) -> Iterator[Finding]:
     """Yield what is found. Raises SettingsError for a credential that can't be had here."""
     if settings.logs == Logs():
-        yield Finding("logs.unknown", "unseen", "Log shipping is not configured.", "See docs/logs.md.", "Logs")
+        mend = "See docs/logs.md, which `windsock docs` serves."
+        yield Finding("logs.unknown", "unseen", "Log shipping is not configured.", mend, "Logs")
         return
     yield from _airflow()
     server = Elasticsearch(settings, _TIMEOUT)

@@ -157,7 +157,8 @@ class _Alertmanager:
                     "delivery",
                     "critical" if every else "warning",
                     f"Of {found.tried[channel]:,} attempts to tell {channel} since its start {count:,} failed.",
-                    "`windsock doctor --send-test` asks the platform why: a wrong token or channel, a proxy, a limit.",
+                    "`windsock doctor --send-test` asks the platform why: a wrong token or channel, a proxy, a limit;"
+                    " Alertmanager's log says whether a secret's file is missing.",
                 )
 
     def _silences(self) -> Iterator[Finding]:

@@ -84,12 +84,17 @@ def _send(
         elif others is None and event.severity not in URGENT:
             works.append(lambda: Delivery("", f"nobody: severity {event.severity} is only recorded"))
         else:
-            works.append(lambda: Delivery("unconfigured", _NOBODY))
+            works.append(lambda: Delivery("unconfigured", _NOBODY if others is None else _nowhere(event.team, others)))
     if len(works) == 1:
         return works[0]()
     done = bounded.side_by_side(works, deadline)
     late = Delivery("timeout", "not done in time")
     return _both([found or late for found in done])
+
+
+def _nowhere(team: str, chosen: tuple[str, ...]) -> str:
+    """An author chose channels, and nobody is to be told there."""
+    return f"neither team {team} nor defaults has an address of what this callback chose: {', '.join(chosen)}"
 
 
 def _direct(  # noqa: PLR0913, PLR0917  a step of _send's, apart for its imports

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,9 +23,12 @@ class Pause(NamedTuple):
 
     def after(self, number: int) -> float:
         """Seconds from the end of the try with this number, the first is 1, to the next one."""
-        tries = max(0, number - 1)
-        # A power that can't be had is more than `most`.
-        return min(self.most, self.seconds * self.growth ** min(tries, 60)) if self.growth > 1 else self.seconds
+        if self.growth <= 0 or self.growth == 1:
+            return self.seconds
+        try:
+            return min(self.most, self.seconds * self.growth ** max(0, number - 1))
+        except OverflowError:
+            return self.most
 
 
 UNKNOWN = Pause(0.0)
@@ -62,7 +66,7 @@ class Plan:
         """
         try:
             tasks = [task.get("__var", task) for task in serialized["dag"]["tasks"]]
-            defaults = serialized.get("client_defaults", {}).get("tasks", {})
+            defaults = (serialized.get("client_defaults") or {}).get("tasks", {})
             pauses = {
                 str(task["task_id"]): _pause({**defaults, **task, **task.get("partial_kwargs", {})}) for task in tasks
             }
@@ -83,13 +87,14 @@ def _pause(task: Mapping[str, Any]) -> Pause:
     default = Pause()
     backoff = task.get("retry_exponential_backoff") or 0  # until 3.1 a bool, which means 2
     try:
-        return Pause(
+        pause = Pause(
             _seconds(task.get("retry_delay"), default.seconds),
             2.0 if backoff is True else float(backoff) or default.growth,
             _seconds(task.get("max_retry_delay"), default.most),
         )
     except (TypeError, ValueError):
         return UNKNOWN
+    return pause if all(map(math.isfinite, pause)) else UNKNOWN
 
 
 def _seconds(value: Any, default: float) -> float:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+
+_TYPED = re.compile(r"`([^`]+)`")
 
 
 class Html(str):
@@ -28,6 +32,11 @@ def text(value: Cell) -> Html:
 def code(value: str) -> Html:
     """A text that was sent, or that could be typed."""
     return Html(f"<code>{escape(value)}</code>") if value else Html("")
+
+
+def prose(value: str) -> Html:
+    """Sentences, in which what could be typed stands between backticks."""
+    return Html(_TYPED.sub(r"<code>\1</code>", escape(value)))
 
 
 def bullets(items: Iterable[Cell]) -> Html:

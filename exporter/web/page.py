@@ -66,13 +66,15 @@ def render(pipeline: Pipeline) -> str:
     with pipeline.rendering:
         for _ in pipeline.stores():
             pass  # brings its figures up to date
-    attention = [one.sentences for one in findings(pipeline)]
+    attention = [markup.prose(one.sentences) for one in findings(pipeline)]
     unmapped = list(_unmapped(pipeline))
     body = [
         _header(pipeline),
         markup.section("What needs attention", markup.bullets(attention)) if attention else "",
         markup.section("Overview", markup.facts(_overview(pipeline))),
-        markup.section("Beside StatsD", markup.facts(condition.facts(pipeline))),
+        markup.section(
+            "Beside StatsD", markup.facts((name, markup.prose(said)) for name, said in condition.facts(pipeline))
+        ),
         markup.section(
             "Listeners", markup.table(_LISTENER, (_listener(pipeline, one) for one in pipeline.listeners()))
         ),

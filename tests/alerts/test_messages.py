@@ -109,11 +109,10 @@ def test_the_newest_failure_comes_first_in_full(alertmanager, platforms, failed_
     assert lines[-1].startswith("• *load*, since 10:01: ValueError: old · <https://")
 
 
-def test_the_worst_texts_stay_bounded_and_are_no_markup(alertmanager, platforms, failed_task, eventually):
+@pytest.mark.parametrize(("said", "fences"), [("exception", 2), ("description", 0)])
+def test_the_worst_texts_stay_bounded_and_are_no_markup(alertmanager, platforms, failed_task, eventually, said, fences):
     hostile = "<!channel> @here <https://evil.example.org|click> ``` & *bold* \u202e\n" * 100
-    annotations = dict.fromkeys(
-        ("summary", "exception", "since", "until", "try", "map_index", "owner", "description"), hostile
-    )
+    annotations = dict.fromkeys(("summary", "since", "until", "try", "map_index", "owner", said), hostile)
     annotations |= dict.fromkeys(("reason", "stopped", "frequency", "impact", "log_tail"), hostile)
     annotations |= dict.fromkeys(("log_url", "run_url"), "https://x.example.org/|a>" + "y" * 360)
     annotations |= {"dashboard_url": "https://x.example.org/>b|", "runbook_url": "https://x.example.org/ <c"}
@@ -131,7 +130,7 @@ def test_the_worst_texts_stay_bounded_and_are_no_markup(alertmanager, platforms,
     message = eventually(lambda: titled(platforms, ", and 19 more"), "a message of all")[0]
     texts = [message[key] for key in ("title", "text", "fallback", "footer")]
     assert all("<!" not in text and "<https://evil" not in text for text in texts)
-    assert message["text"].count("```") == 2
+    assert message["text"].count("```") == fences
     assert "y" * 360 in message["text"]
     assert "|a>" not in message["text"]
     assert len(message["text"]) < 16_000

@@ -284,6 +284,13 @@ def test_channels_that_alertmanager_does_not_reach_are_noted():
     assert "webhook_configs" not in build.files(settings)["alertmanager.yml"]
 
 
+@pytest.mark.parametrize(("folder", "noted"), [("secrets", True), ("./s", True), ("/s", False)])
+def test_a_folder_of_secrets_that_is_another_one_for_each_channel_is_noted(folder, noted):
+    """Alertmanager looks for `credentials_file` beside its own file, for `routing_key_file` where it was started."""
+    settings = Settings(channels=CHANNELS, teams=TEAMS, defaults=DEFAULTS, alertmanager={"secrets_dir": folder})
+    assert any(line.startswith("alertmanager.secrets_dir is relative") for line in build.notes(settings)) is noted
+
+
 def test_channels_that_a_webhook_can_not_choose_are_noted():
     settings = Settings(
         channels={"slack": {"webhook": "${HOOK}"}}, teams={"a": {"slack": "#a"}}, defaults={"slack": "#b"}

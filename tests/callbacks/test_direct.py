@@ -48,7 +48,8 @@ def test_an_authors_choice_goes_before_the_severity(settings, event, soon, inbox
 
 def test_a_choice_that_nobody_configured_is_said(settings, event, soon):
     found = deliver(event(), settings(), soon(), Choice(channels=("webhook",)))
-    assert found.problem == "unconfigured"
+    said = "neither team pay nor defaults has an address of what this callback chose: webhook"
+    assert (found.problem, found.detail) == ("unconfigured", said)
     assert deliver(event(), settings(), soon(), Choice(channels=("alertmanager",))).problem == "unconfigured"
 
 

@@ -26,7 +26,7 @@ NOT_RUN = {
     "make demo": "tests/demo runs it: Airflow is installed, which takes minutes",
     "make build": "test_packages.py builds the packages, and installs each into an environment of its own",
     "mkdir ~/windsock-ops && cp dist/*.whl": "the same",
-    "pip freeze > constraints.txt": "into Airflow's own environment, which tests/real/environments.py makes",
+    "pip freeze | grep": "into Airflow's own environment, which tests/real/environments.py makes",
     "windsock alerts build --out alerts          #": "test_pages.py builds from this windsock.yaml",
     "windsock metadata grants": "tests/exporter/database makes the role on a real server",
     "windsock exporter --check-config": "tests/examples starts the exporter; its port is all hosts' here",

@@ -199,7 +199,10 @@ def test_a_pause_that_is_known_lies_before_the_next_try():
         ({"retry_delay": 60.0, "retry_exponential_backoff": 3.0, "max_retry_delay": 100.0}, 3, 100.0),
         ({"retry_delay": 60.0, "retry_exponential_backoff": True}, 5000, 86_400.0),
         ({"retry_delay": 60.0, "has_retry_policy": True}, 1, 0.0),
+        ({"retry_delay": 60.0, "retry_exponential_backoff": 1e300}, 3, 86_400.0),
+        ({"retry_delay": 60.0, "retry_exponential_backoff": 0.5}, 2, 30.0),
         ({"retry_delay": "soon"}, 1, 0.0),
+        ({"retry_delay": float("inf")}, 1, 0.0),
     ],
 )
 def test_the_pause_between_two_tries_is_the_authors(task, tried, seconds):
