@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
-import yaml
 
+from windsock import yaml_load
 from windsock.alerts import build
 from windsock.alerts.formats import FORMATS, GRAFANA, RULES
 from windsock.alerts.rules import RULES as ALERTS
@@ -18,13 +18,13 @@ SETTINGS = Settings(
     grafana={"folder": "On-call"},
 )
 PLAIN = build.files(SETTINGS)[build.RULES]
-GROUPS = yaml.safe_load(PLAIN)["groups"]
+GROUPS = yaml_load.load(PLAIN)["groups"]
 
 
 def made(form, name=RULES):
     text = FORMATS[form](PLAIN, SETTINGS)[name]
     assert text.startswith("# Made by `windsock alerts build` for Prometheus 2.53")
-    return yaml.safe_load(text)
+    return yaml_load.load(text)
 
 
 def test_the_operator_gets_the_same_groups_as_a_resource():
@@ -95,7 +95,7 @@ def test_beside_grafana_prometheus_records_what_the_alerts_read(tool, tmp_path):
     file.write_text(FORMATS["grafana"](build.files(plain)[build.RULES], plain)[RULES])
     done = tool("promtool", "check", "rules", file)
     assert done.returncode == 0, done.stdout + done.stderr
-    groups = yaml.safe_load(file.read_text())["groups"]
+    groups = yaml_load.load(file.read_text())["groups"]
     assert {key for group in groups for rule in group["rules"] for key in rule} <= {"record", "expr", "labels"}
     everything = [rule["record"] for group in GROUPS for rule in group["rules"] if "record" in rule]
     assert [rule["record"] for group in groups for rule in group["rules"]] == everything

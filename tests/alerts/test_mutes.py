@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-import yaml
 
+from windsock import yaml_load
 from windsock.alerts import build
 from windsock.exceptions import SettingsError
 from windsock.settings import Settings, load
@@ -17,7 +17,7 @@ HOLIDAYS = {"dates": ["2026-12-24", "2026-12-25"], "critical": True}
 
 
 def content(settings):
-    return yaml.safe_load(build.files(settings)[build.ALERTMANAGER])
+    return yaml_load.load(build.files(settings)[build.ALERTMANAGER])
 
 
 def test_amtool_takes_them_in_the_zone_of_the_team(tool, tmp_path):

@@ -10,6 +10,7 @@ import pytest
 import yaml
 from real import command
 
+from windsock import yaml_load
 from windsock.alerts import build
 from windsock.alerts.objectives import BROKEN, BUDGET, BURN, LEFT
 from windsock.alerts.slo import standings
@@ -26,7 +27,7 @@ def recorded(tool, tmp_path):
     """Let promtool say what series make of rules `without` some, evaluated each hour: (record, objective) to value."""
 
     def check(series, expected, at, interval, without=""):
-        groups = yaml.safe_load(build.files(Settings())[build.RULES])["groups"]
+        groups = yaml_load.load(build.files(Settings())[build.RULES])["groups"]
         records = [rule for group in groups for rule in group["rules"] if "record" in rule]
         rules = [rule for rule in records if ("objective" in rule["record"] or "runs_finished" in rule["record"])]
         rules = [rule for rule in rules if not without or without not in rule["record"]]

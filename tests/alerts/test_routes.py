@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-import yaml
 
-from windsock import storms
+from windsock import storms, yaml_load
 from windsock.alerts import build
 from windsock.exceptions import SettingsError
 from windsock.settings import Settings
@@ -36,7 +35,7 @@ def routed(tool, tmp_path):
         words = [f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels.items()]
         done = tool("amtool", "config", "routes", "test", "--config.file", file, *words)
         assert done.returncode == 0, done.stdout + done.stderr
-        receivers = {receiver["name"]: receiver for receiver in yaml.safe_load(file.read_text())["receivers"]}
+        receivers = {receiver["name"]: receiver for receiver in yaml_load.load(file.read_text())["receivers"]}
         return receivers[done.stdout.strip()]
 
     return find
@@ -157,7 +156,7 @@ def test_any_name_of_a_team_is_only_a_name(tool, tmp_path, team):
         (tmp_path / name).write_text(text)
     done = tool("amtool", "check-config", tmp_path / "alertmanager.yml")
     assert done.returncode == 0, done.stdout + done.stderr
-    names = [receiver["name"] for receiver in yaml.safe_load((tmp_path / "alertmanager.yml").read_text())["receivers"]]
+    names = [receiver["name"] for receiver in yaml_load.load((tmp_path / "alertmanager.yml").read_text())["receivers"]]
     assert len(set(names)) == len(names)
     assert {f"{team}/warning", f"{team}/critical"} <= set(names)
 
@@ -186,7 +185,7 @@ def test_every_channel_is_told_when_it_is_over():
     settings = Settings(channels=CHANNELS, teams=TEAMS, defaults=DEFAULTS)
     configs = [
         config
-        for receiver in yaml.safe_load(build.files(settings)[build.ALERTMANAGER])["receivers"]
+        for receiver in yaml_load.load(build.files(settings)[build.ALERTMANAGER])["receivers"]
         for kind, found in receiver.items()
         if kind.endswith("_configs")
         for config in found
@@ -196,7 +195,7 @@ def test_every_channel_is_told_when_it_is_over():
 
 
 def test_groups_and_times_are_those_of_the_design():
-    route = yaml.safe_load(build.files(Settings())[build.ALERTMANAGER])["route"]
+    route = yaml_load.load(build.files(Settings())[build.ALERTMANAGER])["route"]
     assert route["group_by"] == ["cluster", "alertname", "dag_id"]
     assert (route["group_wait"], route["group_interval"], route["repeat_interval"]) == ("5s", "1m", "12h")
     beside, meanwhile, storm = route["routes"][-3:]
@@ -219,7 +218,7 @@ def test_secrets_are_files_named_like_their_variables():
         "/run/secrets/pd_night": "${PD_NIGHT}",
         "/run/secrets/pd_payments": "${PD_PAYMENTS}",
     }
-    config = yaml.safe_load(text)
+    config = yaml_load.load(text)
     assert config["global"]["smtp_auth_password_file"] == "/run/secrets/smtp_password"
     slack = next(receiver for receiver in config["receivers"] if receiver["name"] == "growth/warning")["slack_configs"]
     assert slack[0]["api_url"] == "https://slack.com/api/chat.postMessage"

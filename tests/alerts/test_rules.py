@@ -11,7 +11,7 @@ import pytest
 import yaml
 from real import engines
 
-from windsock import catalog
+from windsock import catalog, yaml_load
 from windsock.alerts import build, coverage
 from windsock.alerts.promql import HEARD, SCRAPE, TEAMS, of_dags
 from windsock.alerts.rule import Rule
@@ -25,7 +25,7 @@ METRIC = re.compile(r"(?<![\w:])(?:airflow|windsock)_[a-z0-9_]*[a-z0-9](?![\w:*]
 
 
 def alerts_of(settings):
-    groups = yaml.safe_load(build.files(settings)[build.RULES])["groups"]
+    groups = yaml_load.load(build.files(settings)[build.RULES])["groups"]
     return {rule["alert"]: rule for group in groups for rule in group["rules"] if "alert" in rule}
 
 
@@ -47,9 +47,9 @@ def unit_test(tool, tmp_path):
 
     def run(alert, right, wrong, only):
         assert right in text
-        rules = needed(yaml.safe_load(text.replace(right, wrong)), alert)
+        rules = needed(yaml_load.load(text.replace(right, wrong)), alert)
         (tmp_path / "rules.yml").write_text(yaml.safe_dump(rules, sort_keys=False))
-        content = yaml.safe_load((coverage.TESTS / f"{alert}.yml").read_text())
+        content = yaml_load.load((coverage.TESTS / f"{alert}.yml").read_text())
         content["rule_files"] = ["rules.yml"]
         content["tests"] = [test for test in content["tests"] if test["name"].startswith(only)]
         assert content["tests"], only
@@ -177,7 +177,7 @@ def test_an_alert_of_a_new_dag_waits_for_the_record_of_its_team_where_somebody_k
 
 @pytest.mark.parametrize("alert", sorted(RESTARTS))
 def test_each_alert_is_tested_over_a_restart(alert):
-    tests = yaml.safe_load((coverage.TESTS / f"{alert}.yml").read_text())["tests"]
+    tests = yaml_load.load((coverage.TESTS / f"{alert}.yml").read_text())["tests"]
     restarted = [
         test
         for test in tests

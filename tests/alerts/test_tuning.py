@@ -7,6 +7,7 @@ import json
 import pytest
 import yaml
 
+from windsock import yaml_load
 from windsock.alerts import build, tuning
 from windsock.alerts.rules import GROUPS, RULES
 from windsock.alerts.unit_tests import needed
@@ -19,7 +20,7 @@ def settings(**rules):
 
 
 def rules_of(made):
-    groups = yaml.safe_load(build.files(made)[build.RULES])["groups"]
+    groups = yaml_load.load(build.files(made)[build.RULES])["groups"]
     return {rule.get("alert") or rule["record"]: rule for group in groups for rule in group["rules"]}
 
 
@@ -28,7 +29,7 @@ def fire(tool, tmp_path):
     """Assert that exactly the alerts with these labels fire, by promtool, which takes the whole of the rules, too."""
 
     def check(made, alert, series, expected, at="30m"):
-        whole = yaml.safe_load(build.files(made)[build.RULES])
+        whole = yaml_load.load(build.files(made)[build.RULES])
         (tmp_path / "whole.yml").write_text(build.files(made)[build.RULES])
         done = tool("promtool", "check", "rules", "--lint=all", "--lint-fatal", tmp_path / "whole.yml")
         assert done.returncode == 0, done.stdout + done.stderr

@@ -11,8 +11,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-import yaml
 
+from windsock import yaml_load
 from windsock.alerts import build, versions
 from windsock.exceptions import SettingsError
 from windsock.settings import Settings
@@ -28,7 +28,7 @@ NEWER = {"update_message", "post_updates_to_thread", "timeout", "url_file", "que
 def made(version, **rest):
     """alertmanager.yml for this version."""
     content = {**TOLD, **rest, "alertmanager": {"version": version, **rest.get("alertmanager", {})}}
-    return yaml.safe_load(build.files(Settings.model_validate(content))[build.ALERTMANAGER])
+    return yaml_load.load(build.files(Settings.model_validate(content))[build.ALERTMANAGER])
 
 
 def of(config, receiver, kind):
@@ -167,7 +167,7 @@ def test_an_amtool_that_is_too_old_is_named(windsock, tmp_path):
 def test_late_samples_are_waited_for_where_prometheus_can(tool, tmp_path):
     content = {"prometheus": {"query_offset": "90s", "version": "2.53"}}
     rules = build.files(Settings.model_validate(content))[build.RULES]
-    assert {group["query_offset"] for group in yaml.safe_load(rules)["groups"]} == {"90s"}
+    assert {group["query_offset"] for group in yaml_load.load(rules)["groups"]} == {"90s"}
     assert rules.startswith("# Made by `windsock alerts build` for Prometheus 2.53: ")
 
     old = Settings.model_validate({"prometheus": {"query_offset": "90s"}})

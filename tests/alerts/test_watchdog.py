@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import yaml
 
+from windsock import yaml_load
 from windsock.alerts import build
 from windsock.exceptions import SettingsError
 from windsock.settings import Settings
@@ -12,7 +12,7 @@ from windsock.settings import Settings
 
 def receiver(**alertmanager):
     text = build.files(Settings(alertmanager=alertmanager))[build.ALERTMANAGER]
-    return next(one for one in yaml.safe_load(text)["receivers"] if one["name"] == "watchdog")
+    return next(one for one in yaml_load.load(text)["receivers"] if one["name"] == "watchdog")
 
 
 def test_it_is_called_with_the_watchdog_and_with_nothing_else(alertmanagers, platforms, tmp_path, eventually):

@@ -8,10 +8,9 @@ import shutil
 import subprocess
 
 import pytest
-import yaml
 from click.testing import CliRunner
 
-from windsock import settings
+from windsock import settings, yaml_load
 from windsock.cli import windsock as command
 from windsock.exporter.reconciler.store import place
 
@@ -52,7 +51,7 @@ def test_alertmanager_accepts_its_configuration(container):
 
 
 def test_prometheus_puts_the_cluster_on_the_exporters_series(root):
-    prometheus = yaml.safe_load((root / "deploy/prometheus/prometheus.yml").read_text())
+    prometheus = yaml_load.load((root / "deploy/prometheus/prometheus.yml").read_text())
     config = settings.load(root / "deploy/windsock.yaml", environ={})
     (job,) = (job for job in prometheus["scrape_configs"] if job["job_name"] == "windsock")
     assert job["static_configs"] == [{"targets": ["exporter:9102"], "labels": {"cluster": config.cluster}}]
@@ -99,12 +98,12 @@ def test_the_exporter_runs_as_nobody_in_particular_on_a_read_only_system(root, s
 
 def test_grafana_is_provisioned_with_the_data_source_and_the_folder_of_dashboards(root, services, mounted):
     provisioning = root / "deploy/grafana/provisioning"
-    sources = yaml.safe_load((provisioning / "datasources/windsock.yaml").read_text())["datasources"]
+    sources = yaml_load.load((provisioning / "datasources/windsock.yaml").read_text())["datasources"]
     assert len({source["uid"] for source in sources}) == len(sources)
     assert [source["type"] for source in sources if source.get("isDefault")] == ["prometheus"]
-    scrape = yaml.safe_load((root / "deploy/prometheus/prometheus.yml").read_text())["global"]["scrape_interval"]
+    scrape = yaml_load.load((root / "deploy/prometheus/prometheus.yml").read_text())["global"]["scrape_interval"]
     assert sources[0]["jsonData"]["timeInterval"] == scrape
-    metrics, logs = yaml.safe_load((provisioning / "dashboards/windsock.yaml").read_text())["providers"]
+    metrics, logs = yaml_load.load((provisioning / "dashboards/windsock.yaml").read_text())["providers"]
     targets = {target: source for source, target, _ in mounted(services["grafana"])}
     assert list((root / targets[metrics["options"]["path"]]).glob("*.json"))
     board = root / targets[f"{logs['options']['path']}/airflow-logs.json"]
@@ -116,15 +115,15 @@ def test_grafana_is_provisioned_with_the_data_source_and_the_folder_of_dashboard
 
 def test_no_limit_that_matters_is_left_to_the_other_programs_default(root, services):
     provisioning = root / "deploy/grafana/provisioning"
-    sources = yaml.safe_load((provisioning / "datasources/windsock.yaml").read_text())["datasources"]
+    sources = yaml_load.load((provisioning / "datasources/windsock.yaml").read_text())["datasources"]
     # Grafana 12 cuts a variable's values at 40,000; the exporter's budget allows more.
     assert sources[0]["jsonData"]["seriesLimit"] == 0
 
-    prometheus = yaml.safe_load((root / "deploy/prometheus/prometheus.yml").read_text())
+    prometheus = yaml_load.load((root / "deploy/prometheus/prometheus.yml").read_text())
     (job,) = (job for job in prometheus["scrape_configs"] if job["job_name"] == "windsock")
     limits = ("sample_limit", "label_limit", "label_value_length_limit", "body_size_limit")
     assert {limit: job[limit] for limit in limits} == dict.fromkeys(limits, 0)
-    rules = yaml.safe_load((root / "alerts/generated/rules.yml").read_text())
+    rules = yaml_load.load((root / "alerts/generated/rules.yml").read_text())
     assert {group["limit"] for group in rules["groups"]} == {0}
 
     def flags(name):
@@ -133,7 +132,7 @@ def test_no_limit_that_matters_is_left_to_the_other_programs_default(root, servi
     assert {"query.max-samples", "query.timeout", "storage.tsdb.retention.time"} <= set(flags("prometheus"))
     assert int(flags("prometheus")["alertmanager.notification-queue-capacity"]) >= 2 * 10_000
     assert int(flags("alertmanager")["web.get-concurrency"]) >= 64
-    route = yaml.safe_load((root / "alerts/generated/alertmanager.yml").read_text())["route"]
+    route = yaml_load.load((root / "alerts/generated/alertmanager.yml").read_text())["route"]
     hours = [
         int(text.removesuffix("h")) for text in (flags("alertmanager")["data.retention"], route["repeat_interval"])
     ]

@@ -44,14 +44,6 @@ def elasticsearch_9():
     server.remove()
 
 
-@pytest.fixture
-def own_elasticsearch():
-    """One that a test may kill."""
-    server = Elasticsearch()
-    yield server
-    server.remove()
-
-
 class Shipping:
     """windsock.yaml, what `windsock logs` makes of it, and Filebeat with that."""
 

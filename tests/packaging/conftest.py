@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -13,6 +14,27 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+HELP = """
+import contextlib, io, json, sys
+import click
+from windsock.cli import windsock
+
+def paths(group, path=()):
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        yield (*path, name)
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from paths(command, (*path, name))
+
+shown = {}
+for path in paths(windsock):
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        windsock.main([*path, "--help"], prog_name="windsock", standalone_mode=False)
+    shown[" ".join(path)] = out.getvalue()
+print(json.dumps(shown))
+"""
+"""Prints what each command says of itself."""
 FOLDERS = ("exporter", "dashboards", "alerts", "logging", "callbacks", "demo")
 
 
@@ -133,3 +155,9 @@ def run_in():
         return result.stdout
 
     return run
+
+
+@pytest.fixture(scope="session")
+def helps(run_in):
+    """By command, `metadata once`, what it says of itself in an environment: all of them in one process."""
+    return lambda python: json.loads(run_in(python, HELP))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -11,27 +10,6 @@ import pytest
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-HELP = """
-import contextlib, io, json, sys
-import click
-from windsock.cli import windsock
-
-def paths(group, path=()):
-    context = click.Context(group)
-    for name in group.list_commands(context):
-        yield (*path, name)
-        command = group.get_command(context, name)
-        if isinstance(command, click.Group):
-            yield from paths(command, (*path, name))
-
-shown = {}
-for path in paths(windsock):
-    with contextlib.redirect_stdout(io.StringIO()) as out:
-        windsock.main([*path, "--help"], prog_name="windsock", standalone_mode=False)
-    shown[" ".join(path)] = out.getvalue()
-print(json.dumps(shown))
-"""
 
 
 @pytest.fixture(scope="session")
@@ -47,8 +25,8 @@ def plain(uv, wheel, tmp_path_factory) -> Path:
     return place / "bin"
 
 
-def test_every_command_has_help(plain, run_in):
-    shown = json.loads(run_in(plain / "python", HELP))
+def test_every_command_has_help(plain, helps):
+    shown = helps(plain / "python")
     assert {"up", "inbox", "dashboards build", "metadata once", "exporter import-mapping"} <= shown.keys()
     for path, text in shown.items():
         assert text.startswith(f"Usage: windsock {path}")

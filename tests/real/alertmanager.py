@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 import yaml
 
+from windsock import yaml_load
 from windsock.alerts import build
 from windsock.alerts.routes import RECORDED, WATCHDOG, Timing
 from windsock.storms import SIGNS
@@ -94,7 +95,7 @@ class Alertmanager(Server):
         self.peer_timeout = peer_timeout
         texts = build.files(settings, timing)
         if messages is not None:
-            config = yaml.safe_load(texts[build.ALERTMANAGER])
+            config = yaml_load.load(texts[build.ALERTMANAGER])
             for receiver in config["receivers"]:
                 if receiver["name"] not in {RECORDED, WATCHDOG}:
                     receiver["webhook_configs"] = [{"url": messages.url, "send_resolved": True}]

@@ -6,8 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
+from windsock import yaml_load
 from windsock.alerts import build as alerts
 from windsock.alerts.rules import RULES
 from windsock.dashboards import asking, targets
@@ -24,7 +23,7 @@ RANGE, SCRAPE = 600, 60
 
 def groups() -> list[dict[str, Any]]:
     """The groups of rules.yml, of no windsock.yaml."""
-    found: list[dict[str, Any]] = yaml.safe_load(alerts.files(Settings())[alerts.RULES])["groups"]
+    found: list[dict[str, Any]] = yaml_load.load(alerts.files(Settings())[alerts.RULES])["groups"]
     return found
 
 

@@ -18,7 +18,7 @@ from windsock.settings.units import parse_duration as seconds
 from .remote_write import PATH, STALE, body, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from windsock.catalog import Metric
 
@@ -120,6 +120,7 @@ class History:
         self._headers = dict(headers or {})
         self._http = requests.Session()
         self._http.headers.update(self._headers)
+        self._http.trust_env = False  # a proxy's variables would be looked up for each of thousands of queries
         self._before: dict[str, set[Labels]] = {}
         """By target and by rule: the series that it had."""
         self._alerts: dict[str, dict[Labels, _Alert]] = {}
@@ -128,13 +129,13 @@ class History:
         """What a target says, with these labels of it; None where it does not answer."""
         named = {"job": "windsock", **target}
         found = [({**labels, **named}, value) for labels, value in samples(text or "")]
-        self._append(at, f"target {sorted(target.items())}", found)
-        self.send(at, [({"__name__": "up", **named}, float(text is not None))])
+        up = [({"__name__": "up", **named}, float(text is not None))]
+        self._append(at, f"target {sorted(target.items())}", found, up)
 
     def forget(self, at: int, target: Mapping[str, str]) -> None:
         """The target is taken from the configuration: all its series end."""
-        self._append(at, f"target {sorted(target.items())}", [])
-        self.send(at, [({"__name__": "up", "job": "windsock", **target}, STALE)])
+        up = [({"__name__": "up", "job": "windsock", **target}, STALE)]
+        self._append(at, f"target {sorted(target.items())}", [], up)
 
     def evaluate(self, at: int, groups: list[dict[str, Any]], *, at_once: bool = True) -> list[dict[str, str]]:
         """Each rule, one after the other, as a group does; returns the labels of what fires.
@@ -191,11 +192,18 @@ class History:
         for first in range(0, len(series), 5000):
             write(self._to, body(series[first : first + 5000], at), self._headers)
 
-    def _append(self, at: int, whose: str, found: list[tuple[dict[str, str], float]]) -> None:
+    def _append(
+        self,
+        at: int,
+        whose: str,
+        found: list[tuple[dict[str, str], float]],
+        more: Sequence[tuple[dict[str, str], float]] = (),
+    ) -> None:
+        """Store what was found and the ends of what is gone; and `more`, which has no end."""
         now = {tuple(sorted(labels.items())) for labels, _ in found}
         gone = self._before.get(whose, set()) - now
         self._before[whose] = now
-        self.send(at, [*found, *((dict(labels), STALE) for labels in gone)])
+        self.send(at, [*found, *((dict(labels), STALE) for labels in gone), *more])
 
     def _get(self, path: str, **query: str) -> Any:
         answer = self._http.get(f"{self.url}{path}", params=query, timeout=60)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import urllib.error
 import urllib.request
@@ -35,7 +36,13 @@ def part(number: int, content: bytes) -> bytes:
 
 def labels(pairs: Mapping[str, str]) -> bytes:
     """A series' labels, its name among them as `__name__`; an empty one is none."""
-    return b"".join(part(1, part(1, k.encode()) + part(2, v.encode())) for k, v in sorted(pairs.items()) if v)
+    return _labels(tuple(sorted(pairs.items())))
+
+
+@functools.lru_cache(1 << 16)
+def _labels(pairs: tuple[tuple[str, str], ...]) -> bytes:
+    # The same series come minute by minute.
+    return b"".join(part(1, part(1, k.encode()) + part(2, v.encode())) for k, v in pairs if v)
 
 
 def sample(value: float, at: int) -> bytes:

@@ -31,4 +31,4 @@ def until(question: Callable[[], Any], seconds: float = 120.0, why: Callable[[],
         if waited > seconds:
             pytest.fail(f"still {last} after {seconds:g} s; {why()[-3000:]}")
         # Whoever asks all the time takes the processor that the answer needs.
-        time.sleep(min(1.0, max(0.02, waited / 20)))
+        time.sleep(min(1.0, max(0.05, waited / 10)))

@@ -137,6 +137,12 @@ def world(seed: int, modern: bool) -> dict[str, list[dict[str, Any]]]:
 
 
 def write(database: Any, world: dict[str, list[dict[str, Any]]]) -> None:
+    """Put the rows into a database, hundreds of them, in one transaction."""
+    with database.together():
+        _write(database, world)
+
+
+def _write(database: Any, world: dict[str, list[dict[str, Any]]]) -> None:
     made = {"created_at": NOW, "updated_at": NOW}
     for dag in world["dags"]:
         database.dag(**{key: value for key, value in dag.items() if key != "tags"})
