@@ -23,7 +23,7 @@ from . import news
 from .result import Delivery, count, took
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from contextlib import AbstractContextManager
 
     from windsock.events import Event
@@ -196,15 +196,18 @@ class DirectDelivery:
         claim: spool.Claim | spool.Entry,
         due: dict[Destination, spool.Entry],
         incident: Incident,
-        interrupted: set[Pair] | None = None,
+        interrupted: Collection[Pair] = (),
     ) -> Delivery:
-        """Send to each of `due` the entry that is given for it, and remember what became of `claim`."""
+        """Send to each of `due` the entry that is given for it, and remember what became of `claim`.
+
+        What was `interrupted` before may have arrived, whatever becomes of this attempt.
+        """
         entry = claim.entry if isinstance(claim, spool.Claim) else claim
         event = entry.event
         works: list[Work] = []
         for to, said in due.items():
             message = self.message(said, incident, to)
-            if said.id == entry.id and _pair(to) in (interrupted or ()):
+            if said.id == entry.id and _pair(to) in interrupted:
                 message = replace(message, notes=(_REPEAT, *message.notes))
             works.append((to, message, incident.known(news.key(to, event)).state))
         found = self.all(works)
@@ -219,14 +222,19 @@ class DirectDelivery:
                     told.ended = message.resolved
                     if told.first is None and not message.resolved:
                         told.first, told.state = message.event, dict(answer.state)
-        delivery = self._settle(claim, entry, answers)
+        begun = {*interrupted, *(_pair(to) for to, answer in answers.items() if answer.uncertain)}
+        delivery = self._settle(claim, entry, answers, begun)
         self.tally(works, found)
         return delivery
 
     def _settle(
-        self, claim: spool.Claim | spool.Entry, entry: spool.Entry, answers: dict[Destination, Answer]
+        self,
+        claim: spool.Claim | spool.Entry,
+        entry: spool.Entry,
+        answers: dict[Destination, Answer],
+        begun: set[Pair],
     ) -> Delivery:
-        """Remove, bury or put off an entry; returns that in words."""
+        """Remove, bury or put off an entry, of which `begun` may have arrived; returns that in words."""
         failed = {to: answer for to, answer in answers.items() if answer.problem}
         detail = "; ".join(f"{to}: {answer.detail}" for to, answer in failed.items())
         final = tuple(_pair(to) for to, answer in failed.items() if answer.final)
@@ -240,7 +248,7 @@ class DirectDelivery:
             for channel, _ in left:
                 count("dead", channel, entry.event.team, "no_spool")
         elif left:
-            self._put_off(claim, left, failed, detail)
+            self._put_off(claim, left, begun, failed, detail)
         else:
             claim.remove()
         if not failed:
@@ -255,17 +263,22 @@ class DirectDelivery:
         return f"not kept: {self.store.obstacle() or 'the disk did not take it'}"
 
     def _put_off(
-        self, claim: spool.Claim, left: tuple[Pair, ...], failed: dict[Destination, Answer], detail: str
+        self,
+        claim: spool.Claim,
+        left: tuple[Pair, ...],
+        begun: set[Pair],
+        failed: dict[Destination, Answer],
+        detail: str,
     ) -> None:
         attempts = claim.entry.attempts
         wait = max((answer.wait for answer in failed.values()), default=0.0)
         later = max(wait, min(_BACKOFF[0] * 2 ** min(attempts, 10), _BACKOFF[1]))
-        begun = tuple(_pair(to) for to, answer in failed.items() if answer.uncertain and not answer.final)
         for channel, _ in left:
             count("spooled", channel, claim.entry.event.team)
         with contextlib.suppress(OSError):
             until = self.until(claim.entry, later)
-            claim.update(pending=left, begun=begun, attempts=attempts + 1, not_before=until, problem=detail[:500])
+            doubtful = tuple(pair for pair in left if pair in begun)
+            claim.update(pending=left, begun=doubtful, attempts=attempts + 1, not_before=until, problem=detail[:500])
         claim.release()
 
     def message(self, entry: spool.Entry, incident: Incident, to: Destination) -> Message:

@@ -36,6 +36,20 @@ def test_nobody_knows_whether_it_arrived_so_it_comes_again_marked(only_slack, ev
     assert "This may be a repeat: its first delivery was interrupted." in again.text
 
 
+def test_what_may_have_arrived_is_marked_also_where_the_next_attempt_surely_did_not(
+    only_slack, event, soon, inbox, clock
+):
+    inbox.fault(platform="slack", kind="hang", count=1, accept=True, seconds=60)
+    deliver(event(), only_slack, soon(2))
+    inbox.fault(platform="slack", kind="status", status=503)
+    clock(61)
+    assert flush(only_slack, soon(2)).waiting == 1
+    inbox.clear()
+    clock(61)
+    assert flush(only_slack, soon()).delivered == 1
+    assert "This may be a repeat" in inbox.messages()[-1].text
+
+
 def test_a_look_at_what_waits_puts_it_off_no_further(only_slack, event, soon, inbox, clock):
     inbox.fault(platform="slack", kind="hang", count=1, seconds=30)
     deliver(event(), only_slack, soon(2))

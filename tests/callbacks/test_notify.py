@@ -42,6 +42,11 @@ def context_of(airflow, state, error=None, try_number=2, **facts):
     return context
 
 
+def test_the_class_in_a_callbacks_place_says_how_it_is_attached(airflow):
+    with pytest.raises(TypeError, match=r"attach Notify\(\)"):
+        Notify(context_of(airflow, "failed", ValueError("x")))
+
+
 @pytest.mark.parametrize(
     ("callback", "state", "name", "severity"),
     [
@@ -50,11 +55,6 @@ def context_of(airflow, state, error=None, try_number=2, **facts):
         (on_skipped, "skipped", "AirflowTaskSkipped", "warning"),
     ],
 )
-def test_the_class_in_a_callbacks_place_says_how_it_is_attached(airflow):
-    with pytest.raises(TypeError, match=r"attach Notify\(\)"):
-        Notify(context_of(airflow, "failed", ValueError("x")))
-
-
 def test_each_callback_has_an_alert_of_its_own_and_only_a_failure_pages(airflow, told, callback, state, name, severity):
     context = context_of(airflow, state, ValueError("x"))
     callback(context)

@@ -10,6 +10,8 @@ from windsock.airflow.versions import NEWEST, OLDEST
 
 FINISH = "airflow.ti.finish"
 FINISHED = 'airflow_ti_finish_total{dag_id="d",state="success",task_id="t"}'
+TRIES = 'airflow_dag_tries_finished_total{dag_id="d",state="success"}'
+"""What the exporter adds up of it in time."""
 PLAIN = ["airflow.ti.finish.d.t.success:1|c", "airflow.ti.finish:1|c"]
 INFLUX = ["airflow.ti.finish.d.t.success:1|c", "airflow.ti.finish,dag_id=d,task_id=t,state=success:1|c"]
 DATADOG = ["airflow.ti.finish.d.t.success:1|c\n", "airflow.ti.finish:1|c|#dag_id:d,task_id:t,state:success\n"]
@@ -70,7 +72,7 @@ class TestOneSeriesAFact:
         for _ in range(10):
             pipeline.feed(*PLAIN).wait(61)
         assert pipeline.airflow()[FINISHED] >= 11
-        assert set(pipeline.airflow()) == {FINISHED}
+        assert set(pipeline.airflow()) == {FINISHED, TRIES}
 
     def test_airflow_is_switched_to_a_dialect_with_tags(self, pipeline):
         pipeline.feed(*PLAIN * 3, batch=1).feed(*INFLUX, batch=1)
