@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import json
 import logging
 import resource
@@ -94,6 +95,7 @@ def exporter(  # noqa: PLR0913  one for each option
 
     logs.configure()
     _allow_files()
+    _collect_less()
     inherited = systemd.sockets(settings.exporter.web.listen)
     made = parts.make(settings)
     with (
@@ -163,6 +165,12 @@ def _allow_files() -> None:
     with contextlib.suppress(ValueError, OSError):
         now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, _FILES)), most))
+
+
+def _collect_less() -> None:
+    """Look for cycles among objects less often: what stores makes next to none, and it took a seventh of a new series."""
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 exporter.add_command(import_mapping)
