@@ -168,7 +168,7 @@ def _allow_files() -> None:
 
 
 def _collect_less() -> None:
-    """Look for cycles among objects less often: what stores makes next to none, and it took a seventh of a new series."""
+    """Look for cyclic garbage less often: there is next to none, and that took a seventh of what a new series costs."""
     gc.freeze()
     gc.set_threshold(50_000)
 
