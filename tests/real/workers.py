@@ -21,13 +21,16 @@ TOGETHER = (
     ("tests/callbacks/airflow/", "tests/exporter/plugin/test_airflow.py"),
     ("tests/e2e/",),
     ("tests/exporter/reconciler/",),
+    ("tests/doctor/test_faults.py",),
     ("tests/exporter/database/",),
+    ("tests/alerts/test_storms.py",),
+    ("tests/callbacks/test_hostile.py",),
     ("tests/dashboards/preview/", "tests/dashboards/test_prometheus.py"),
     ("tests/examples/",),
     ("tests/packaging/",),
 )
-"""Folders and files whose tests share servers or packages. The longest come first, so that no worker waits for the
-other's."""
+"""Folders and files whose tests share servers or packages, and files that wait for longest. The longest come first, so
+that no worker waits for the other's, and who waits is beside who works."""
 
 _OF_A_VERSION = "tests/callbacks/airflow/"
 """The group whose tests share an Airflow a version: those of one need not wait for those of the other."""
