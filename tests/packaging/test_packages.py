@@ -150,17 +150,15 @@ for name in sys.argv[1:]:
     run_in(installed, code, *sorted(wanted))
 
 
-def test_the_package_runs_as_a_module(installed):
-    result = subprocess.run(
-        [installed, "-I", "-m", "windsock", "--version"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=installed.parent,
-    )
+def _printed(program, *arguments):
+    command = [program, *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=program.parent)
     assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith("windsock, version ")
+    return result.stdout
+
+
+def test_the_package_runs_as_a_module(installed):
+    assert _printed(installed, "-I", "-m", "windsock", "--version").startswith("windsock, version ")
 
 
 def test_every_entry_point_loads(installed, run_in):
@@ -189,16 +187,7 @@ assert logging.getLogger().handlers is not None
 
 
 def test_the_command_helps(installed, helps):
-    result = subprocess.run(
-        [installed.with_name("windsock"), "--help"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        cwd=installed.parent,
-    )
-    assert result.returncode == 0, result.stderr
-    assert "Usage:" in result.stdout
+    assert "Usage:" in _printed(installed.with_name("windsock"), "--help")
     shown = helps(installed)
     assert set(COMMANDS) <= shown.keys()
     for path, text in shown.items():
