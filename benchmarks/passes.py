@@ -87,13 +87,15 @@ def measure(url: str, alertmanager: str, store: str, passes: int, *, shared: boo
         asked.append(0.0)
         if database is not None:
             database.renew()  # as when the collector's own thread has begun
-            database._woke = float("-inf")  # noqa: SLF001  a pass is due: intervals are not waited for
+            database.rhythm.begun = float("-inf")  # a pass is due: intervals are not waited for
         count, used, start = session.statements, time.thread_time(), time.perf_counter()
         reconciler.step()
         whole.append((time.perf_counter() - start) * 1000)
         cpu.append((time.thread_time() - used) * 1000)
         inside.append(sum(spent) * 1000)
         statements.append(session.statements - count)
+        while database is not None and database.read_on():
+            pass  # between two passes, a little at a time
     print(f"lasting         {len(reconciler.lasting()):8}  {reconciler.problem()}")
     for number, name in enumerate(("first", "second", "third")):
         print(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +27,7 @@ from .facts import Facts
 from .faults import Faults
 from .ledger import Ledger
 from .query import Pass
+from .rhythm import Rhythm
 from .schedule import Schedule
 from .session import Session
 from .snapshot import Snapshot
@@ -71,8 +73,8 @@ class Collector:
         engine, dialect = open_engine(url, self.timeout)
         self.purpose = purposes[0]
         self.where = redact(parse(url).render_as_string(hide_password=True))
-        self._behind = min(_BEHIND, self.interval / 10) if len(purposes) > 1 else 0.0
-        self.session = Session(engine, dialect, self.interval + self._behind + grace, self.timeout, purposes)
+        behind = min(_BEHIND, self.interval / 10) if len(purposes) > 1 else 0.0
+        self.session = Session(engine, dialect, self.interval + behind + grace, self.timeout, purposes)
         self.turn = threading.RLock()
         """Held for a pass, and by whoever uses the session after it."""
         self.learn: Callable[[str], None] = lambda _: None
@@ -89,10 +91,9 @@ class Collector:
         self._next = settings
         self._route = lru_cache(_FACTS_CACHED)(lambda facts: teams.route(facts, settings))
         self.faults = Faults(self.where, dialect, self.own)
-        self._stopping = threading.Event()
         self.thread = Worker("metadata", self._run)
-        self._woke = time.monotonic()
-        self._due_at = self._woke
+        self.rhythm = Rhythm(self.interval, behind)
+        self._last: Pass | None = None
         self.schema: schema.Schema | None = None
         """What the database has; None before the first pass."""
         self._opened = 0
@@ -121,7 +122,7 @@ class Collector:
 
     def stop(self) -> None:
         """End after the pass that may be going on, or leave the thread alone where the database holds it."""
-        self._stopping.set()
+        self.rhythm.end()
         if self.thread.is_alive():
             self.thread.join(self.timeout + 1)
 
@@ -146,6 +147,20 @@ class Collector:
         with self.turn:
             self._look(everything=everything)
             return self._state == "leads"
+
+    def read_on(self) -> bool:
+        """Read a little of what the last pass left; returns whether there is still more."""
+        with self.turn:
+            begun = time.monotonic()
+            unread = self._unread()
+            if unread and self._last is not None and self.leads(self.purpose):
+                done = self._last.done.difference(query.name for query in unread)
+                look = replace(self._last, now=time.time(), deadline=begun + self.timeout, done=done)
+                try:
+                    self._collect(look, unread)
+                except Exception as error:  # noqa: BLE001  as in a pass
+                    self._lost(error)
+            return self._rest(begun)
 
     def inquire(self, inquiry: Inquiry) -> bool:
         """Make a pass that answers `inquiry` too; returns whether it was answered: the lead may be lost.
@@ -178,25 +193,37 @@ class Collector:
         if self._next is not self.settings:
             self._take_over(self._next)
         started, before = time.monotonic(), self.session.statements
-        lately = inquiry is not None and started - self._woke < self.interval / 2 and self._schedule.passes > 0
+        lately = inquiry is not None and started - self.rhythm.begun < self.interval / 2 and self._schedule.passes > 0
         self.times, self.statements = {}, {}
         if not lately:
-            self._woke, self._due_at = started, started + self.interval + self._behind
-            self._schedule.passes += 1
+            self.rhythm.begin(started)
         look = None
         try:
             if self.session.leads or self._lead():
                 self._state = "starts" if self._state == "down" else self._state
-                look = self._pass(started + self.timeout, inquiry)
+                self._schedule.passes += not lately
+                look = self._pass(started + self.timeout, inquiry, everything=everything)
                 chosen = self._choose(inquiry, everything=everything, lately=lately)
                 self._collect(look, chosen)
         except Exception as error:  # noqa: BLE001  whatever the driver raises: the next pass tries again
             self._lost(error)
         if not lately:
-            self.own.set("windsock_metadata_leader", int(self._state == "leads" and self.leads(self.purpose)))
             self.own.set("windsock_metadata_collection_duration_seconds", round(time.monotonic() - started, 6))
             self.own.set("windsock_metadata_statements", self.session.statements - before)
+        self._last = look
+        self._rest(started)
         return look
+
+    def _unread(self) -> list[Query]:
+        return [query for query in self._schedule.queries if query.unfinished]
+
+    def _rest(self, begun: float) -> bool:
+        """Returns whether there is more to read."""
+        leads = self.leads(self.purpose)
+        unread = leads and bool(self._unread())
+        self.own.set("windsock_metadata_leader", int(leads and self._state == "leads"))
+        self.rhythm.rest(begun, unread=unread)
+        return unread
 
     def _take_over(self, settings: Settings) -> None:
         self.settings = settings
@@ -204,15 +231,14 @@ class Collector:
         self._snapshot.store.budget.limits = settings.exporter.budgets
 
     def _stuck(self) -> bool:
-        return time.monotonic() - self._woke > KEPT_INTERVALS * self.interval + self.timeout
+        return time.monotonic() - self.rhythm.begun > KEPT_INTERVALS * self.interval + self.timeout
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            left = self._due_at - time.monotonic()
-            if left > 0:
-                self._stopping.wait(left)
-            else:
+        while due := self.rhythm.wait():
+            if due == "pass":
                 self.look()
+            else:
+                self.read_on()
         with self.turn:
             self.session.close()
 
@@ -255,11 +281,11 @@ class Collector:
         if self.session.leads:
             # The transaction's locks on tables go; the lead is held to the next pass.
             self._lead()
-        if leads and self.leads(self.purpose):
-            # What the first pass finds is shown when it is complete.
+        if leads and self.leads(self.purpose) and (look.everything or self._schedule.passes > 1 or not self._unread()):
+            # What is found first is shown when it is complete, or as far as one interval went.
             self._state = "leads"
 
-    def _pass(self, deadline: float, inquiry: Inquiry | None) -> Pass:
+    def _pass(self, deadline: float, inquiry: Inquiry | None, *, everything: bool) -> Pass:
         if self.schema is None or self._opened != self.session.opened or self._schedule.passes % _LOOK_AGAIN == 0:
             self.schema = schema.look(self.session)
             self._opened = self.session.opened
@@ -277,6 +303,7 @@ class Collector:
             self._route,
             inquiry.since if inquiry is not None else now,
             inquiry.watched if inquiry is not None else (),
+            everything=everything,
             told=self.told(),
         )
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from collections.abc import Set as AbstractSet
 
     from .rows import Run
@@ -60,13 +60,18 @@ class History:
 
     def __init__(self) -> None:
         self.dags: dict[str, Past] = {}
-        self._read: dict[str, None] = {}
+        self._read: dict[str, bool] = {}
+        """Whether it could be read, by DAG; the one that was tried longest ago first."""
         self._holes: dict[str, None] = {}
 
-    def due(self, known: AbstractSet[str], again: int) -> list[str]:
-        """DAGs to read: those that never were, those that lost a run; else the `again` that were read longest ago."""
-        # In their order, but thousands are not gone through in each pass.
+    def due(self, known: AbstractSet[str], again: int, first: Collection[str] = ()) -> list[str]:
+        """DAGs to read: those that never were, those that lost a run; else the `again` that were read longest ago.
+
+        Of the new ones the `first` come first, the others in their order.
+        """
+        # Thousands are not gone through in each pass.
         new = [dag_id for dag_id in known if dag_id not in self._read] if known - self._read.keys() else []
+        new.sort(key=lambda dag_id: dag_id not in first)
         wanted = [*new, *self._holes]
         return wanted or list(self._read)[:again]
 
@@ -78,12 +83,16 @@ class History:
         for dag_id, rows in found.items():
             self._holes.pop(dag_id, None)
             self._read.pop(dag_id, None)
-            self._read[dag_id] = None
+            self._read[dag_id] = True
             self._set(dag_id, rows)
+
+    def has_read(self, dag_id: str) -> bool | None:
+        """Whether it ever was; None: not even tried."""
+        return self._read.get(dag_id)
 
     def knows(self, dag_id: str) -> bool:
         """Whether its latest finished runs are known."""
-        return dag_id in self._read and dag_id not in self._holes
+        return self._read.get(dag_id, False) and dag_id not in self._holes
 
     def last_success(self, dag_id: str) -> Run | None:
         """Of the runs that are known, the successful one that was due last."""
@@ -93,8 +102,7 @@ class History:
     def postpone(self, dag_id: str) -> None:
         """It could not be read: the others come first."""
         self._holes.pop(dag_id, None)
-        self._read.pop(dag_id, None)
-        self._read[dag_id] = None
+        self._read[dag_id] = self._read.pop(dag_id, False)
 
     def add(self, run: Run) -> None:
         """A run has finished."""

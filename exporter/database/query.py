@@ -45,6 +45,8 @@ class Pass:
     """Missed deadlines from then on are looked for."""
     watched: Collection[int] = ()
     """Ids of runs that are looked at whatever their state is."""
+    everything: bool = False
+    """Whether all is to be read at once, however long it takes."""
     told: bool = False
     """Whether Airflow itself says how tries end."""
     done: set[str] = field(default_factory=set)
@@ -94,6 +96,9 @@ class Query(ABC):
 
     shared: ClassVar[bool] = False
     """Whether who inquires needs it: then it is part of each pass, and of one between two intervals too."""
+
+    unfinished: bool = False
+    """Whether it left something unread that is to be read before the next pass, a little at a time."""
 
     optional: ClassVar[tuple[str, ...]] = ()
     """A table that not every Airflow has, and columns of it: where they are not there, nothing is to be said, and

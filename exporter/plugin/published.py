@@ -47,6 +47,19 @@ class Publisher(Collector):
     @override
     def look(self, *, everything: bool = False) -> bool:
         leads = super().look(everything=everything)
+        self._write()
+        return leads
+
+    @override
+    def read_on(self) -> bool:
+        unfinished = super().read_on()
+        if not unfinished:
+            self._write()
+        return unfinished
+
+    def _write(self) -> None:
+        if self.status() == "starts":
+            return  # a first scrape waits for all of it
         aside = self._file.with_suffix(".new")
         try:
             os.utime(self._lock.fileno())  # what looks old in a temporary folder is swept away some day
@@ -57,7 +70,6 @@ class Publisher(Collector):
         except OSError as error:
             # The next pass tries again; what is served grows old, and is not served for long.
             log.warning("%s: can't be written: %s", self._file, error.strerror or error)
-        return leads
 
 
 class Exposition:

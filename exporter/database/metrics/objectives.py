@@ -150,8 +150,12 @@ class Objectives(Query):
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
+        self.unfinished = False
         look.needs("dags", "runs", "history")
         for dag_id, objective in look.facts.promised.items():
+            if dag_id in look.facts.dags and not (known := look.facts.history.has_read(dag_id)):
+                self.unfinished |= known is None
+                continue  # no promise is broken because nothing is known
             key = labels(dag_id=dag_id)
             for name, goal in objective.goals().items():
                 yield "airflow_db_dag_objective_ratio", labels(dag_id=dag_id, objective=name), goal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from operator import is_not, ne
 from typing import TYPE_CHECKING, Any
 
@@ -28,13 +29,11 @@ if TYPE_CHECKING:
     from windsock.exporter.database.snapshot import Sample
 
 _READ_AGAIN = 10
-_MOST_DAGS = 200
 _SWEPT = 5000
-_MARGIN = 1.2
-"""More than KEPT for each DAG: some have more of the latest runs than others."""
-_MOST_RECENT = 24_000
-"""Runs that one pass reads of all DAGs together: a tenth of a second. Installations with more DAGs than that is enough
-for read theirs by DAG."""
+_DAGS_AT_ONCE = 25
+"""In one statement."""
+_AT_ONCE = 0.015
+"""Seconds after which the history of further DAGs is read on later: StatsD is heard by the same interpreter."""
 
 
 class Runs(Query):
@@ -145,25 +144,25 @@ class PastRuns(Query):
 
     def __init__(self) -> None:
         self._clock = Clock()
-        self._chunk = _MOST_DAGS
-        self._first = True
+        self._chunk = _DAGS_AT_ONCE
         self._found: tuple[Mapping[str, Any], ...] = {}, {}, {}, {}
         """What the last pass found of each DAG: itself, its past, its active runs, and whether it has ended lately."""
         self._sources: Mapping[str, _Source] = {}
 
     @override
     def collect(self, look: Pass) -> Parts:
+        self.unfinished = False  # where something can't be read, the next pass goes on
         look.needs("dags", "runs")
         history = look.facts.history
         history.forget(look.facts.known)
-        due = history.due(look.facts.dags.keys(), _READ_AGAIN)
-        if self._first and len(due) > _READ_AGAIN:
-            self._first = False  # once: where it takes too long, reading by DAG comes to an end
-            due = self._recent(look, due)
-        # At the start all are due; what half of the pass does not suffice for comes with the next ones.
-        while due and (look.left() > look.settings.metadata.timeout / 2 or len(due) <= _READ_AGAIN):
+        due = history.due(look.facts.dags.keys(), _READ_AGAIN, first=look.facts.promised)
+        enough = time.monotonic() + (look.settings.metadata.timeout / 2 if look.everything else _AT_ONCE)
+        while due:
             chunk, due = due[: self._chunk], due[self._chunk :]
             self._read(look, chunk)
+            if time.monotonic() > enough:
+                break
+        self.unfinished = bool(due)
         active: dict[str, tuple[Run, ...]] = {}
         for run in look.facts.active:
             active[run.dag_id] = (*active.get(run.dag_id, ()), run)
@@ -215,35 +214,6 @@ class PastRuns(Query):
             if len(chunk) == 1:
                 history.postpone(chunk[0])
             raise
-
-    @staticmethod
-    def _recent(look: Pass, due: Sequence[str]) -> list[str]:
-        """Read what the runs that were due last in all say of `due`, and return the DAGs of which they don't tell.
-
-        They come by the index on run_after, and nothing is sorted: a quarter of the time that it takes by DAG.
-        """
-        most = int(KEPT * _MARGIN * len(due))
-        if most > _MOST_RECENT or not look.schema.has("dag_run", "run_after"):
-            return list(due)
-        table, columns = Run.columns(look.schema, past=True)
-        run_after = table.c.run_after
-        # Of a small table this is nothing, and reading it by DAG takes no time.
-        first = sa.select(run_after).order_by(run_after.desc()).offset(most).limit(1).scalar_subquery()
-        latest = sa.select(*columns).where(run_after >= first, table.c.state.in_(FINISHED_RUNS))
-        rest: list[str] = []
-        # In parts, since the rows of all of them would be the largest thing that the process ever holds.
-        for start in range(0, len(due), _MOST_DAGS):
-            found: dict[str, list[Run]] = {dag_id: [] for dag_id in due[start : start + _MOST_DAGS]}
-            for row in look.execute(latest.where(table.c.dag_id.in_(list(found)))):
-                run = Run.read(row)
-                found[run.dag_id].append(run)
-            for dag_id, runs in found.items():
-                # The latest are all here; the last success may be older, and then it is not among them.
-                if len(runs) >= KEPT and any(run.state == "success" for run in runs):
-                    look.facts.history.replace((dag_id,), runs)
-                else:
-                    rest.append(dag_id)
-        return rest
 
     @staticmethod
     def _statement(look: Pass, dag_ids: Sequence[str]) -> sa.sql.Executable:

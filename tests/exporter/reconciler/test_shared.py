@@ -69,7 +69,7 @@ def test_one_pass_answers_both_in_two_thirds_of_the_statements(database, alertma
     exporter = Exporter(database.url, alertmanager.url, tmp_path)
     try:
         for _ in range(3):
-            exporter.collector._woke = float("-inf")  # an interval has passed
+            exporter.collector.rhythm.begun = float("-inf")  # an interval has passed
             exporter.reconciler.step()
         assert exporter.reconciler.problem() == ""
         assert len(exporter.reconciler.lasting()) == 4
@@ -78,7 +78,7 @@ def test_one_pass_answers_both_in_two_thirds_of_the_statements(database, alertma
         counts = []
         for _ in range(45):
             before = exporter.collector.session.statements
-            exporter.collector._woke = float("-inf")
+            exporter.collector.rhythm.begun = float("-inf")
             exporter.reconciler.step()
             counts.append(exporter.collector.session.statements - before)
         assert sorted(counts)[len(counts) // 2] <= APART * 2 / 3, counts
