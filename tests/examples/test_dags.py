@@ -11,10 +11,7 @@ import requests
 from real.airflow import Airflow
 from real.waiting import until
 
-from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.demo.inbox import Inbox
-from windsock.exporter.service import Service
-from windsock.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DAGS = {file.name: file.read_text() for file in sorted((EXAMPLES / "dags").glob("*.py"))}
@@ -65,16 +62,14 @@ class Ran:
     """How the messages in Slack's #payments begin."""
     mailed: set[str]
     metrics: str
-    """The exposition of an exporter that Airflow's StatsD lines go to."""
+    """The exposition of the exporter that Airflow's StatsD lines go to."""
 
 
-@pytest.fixture(scope="module", params=[NEWEST, OLDEST])
-def ran(request, tmp_path_factory):
-    version = request.param
+@pytest.fixture(scope="module")
+def ran(shared, tmp_path_factory):
+    version = shared.version
     dags = {name: text for name, text in DAGS.items() if ONLY.get(name, version[0]) == version[0]}
-    listen = {"statsd": {"listen": ["udp://127.0.0.1:0"]}, "web": {"listen": "127.0.0.1:0"}}
-    with Inbox() as inbox, Service(Settings.model_validate({"exporter": listen})) as exporter:
-        host, _, port = exporter.addresses()[0].removeprefix("udp://").rpartition(":")
+    with Inbox() as inbox:
         variables = {
             # The example as it stands, with the inbox in place of Slack and the mail server.
             "WINDSOCK_CONFIG": str(EXAMPLES / "windsock" / "direct.yaml"),
@@ -83,14 +78,11 @@ def ran(request, tmp_path_factory):
             "WINDSOCK__CHANNELS__EMAIL__SMARTHOST": inbox.addresses["smtp"],
             "WINDSOCK__CHANNELS__EMAIL__TLS": "false",
             "WINDSOCK__CALLBACKS__SPOOL__DIR": str(tmp_path_factory.mktemp("spool")),
-            "AIRFLOW__METRICS__STATSD_ON": "True",
-            "AIRFLOW__METRICS__STATSD_HOST": host,
-            "AIRFLOW__METRICS__STATSD_PORT": port,
-            "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",
         }
-        airflow = Airflow(version, dags, variables)
+        airflow = Airflow(version, dags, variables)  # never started: its process is a child of the other's
+        variables = {**shared.airflow.variables, **airflow.variables, "AIRFLOW_HOME": str(airflow.folder)}
         try:
-            printed = airflow.python(RUN + LATE[version[0]])
+            printed = shared.airflow.python(RUN + LATE[version[0]], variables)
         finally:
             airflow.remove()
         lines = [line.removeprefix("RESULT") for line in printed.splitlines() if line.startswith("RESULT")]
@@ -99,7 +91,7 @@ def ran(request, tmp_path_factory):
             {dag_id: state for line in lines for dag_id, state in json.loads(line).items()},
             {_beginning(message.text) for message in inbox.messages("slack", "#payments")},
             {_beginning(message.text) for message in inbox.messages("mail")},
-            arrived(exporter, "airflow_custom_orders_rejected_total"),
+            arrived(shared.exporter, "airflow_custom_orders_rejected_total"),
         )
 
 

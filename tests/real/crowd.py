@@ -1,4 +1,4 @@
-"""Processes that do the same at the same moment, as tasks of a run do: forked by one that has imported what they need."""
+"""Processes that do the same at the same moment, as tasks of a run: forked by one that has imported what it takes."""
 
 from __future__ import annotations
 

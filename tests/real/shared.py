@@ -177,7 +177,7 @@ def _airflow(version, place, exporter, postgres):
     database = postgres.create(f"shared_{version.replace('.', '_')}")
     running = Airflow(version, {}, variables, database, pages=pages)
     try:
-        running.start()
+        running.start("api", "scheduler", *(["dag-processor"] if version[0] == "3" else []))
         if version[0] == "3":
             running.sign_in("ada")
         yield running
