@@ -1,4 +1,4 @@
-"""The examples' DAGs, run by real Airflows: what is told to whom, and what is measured."""
+"""The examples in real Airflows: what their DAGs tell to whom, and measure, and whether each option is known."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 from real.airflow import Airflow
 from real.waiting import until
 
@@ -141,3 +142,18 @@ def test_each_example_says_what_it_is_for():
     assert len(DAGS) == 6
     for name, text in DAGS.items():
         assert text.startswith('"""'), name
+
+
+OPTIONS = """
+import json
+from airflow.configuration import conf
+print("UNKNOWN" + json.dumps([name for name in GIVEN if conf.get_default_value("metrics", name) is None]))
+"""
+
+
+def test_airflow_knows_each_option_of_the_helm_values(shared):
+    values = yaml.safe_load((EXAMPLES / "helm" / "values.yaml").read_text())
+    options = list(values["config"]["metrics"])
+    assert options
+    assert "UNKNOWN[]" in shared.airflow.python(f"GIVEN = {options!r}\n{OPTIONS}")
+    assert 'UNKNOWN["statsd_nothing"]' in shared.airflow.python(f"GIVEN = ['statsd_nothing']\n{OPTIONS}")
