@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from real.crowd import together
 
 from windsock import events
 from windsock.callbacks import recovery
@@ -166,8 +167,8 @@ def test_many_processes_at_once_leave_whole_marks(state):
         "    (recovery.mark_failed if n % 3 else recovery.mark_resolved)(event)\n"
         "    recovery.last(event)\n"
     )
-    running = [subprocess.Popen([sys.executable, "-c", script, str(number)]) for number in range(8)]
-    assert [process.wait(180) for process in running] == [0] * 8
+    modules = ("windsock.callbacks.recovery", "windsock.events")
+    together(modules, script, [(str(number),) for number in range(8)])
     assert len(marks(state)) == 5
     for mark in marks(state):
         assert set(json.loads(mark.read_text())) == set(recovery.Mark._fields)

@@ -7,6 +7,7 @@ import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from real.crowd import together
 from real.reconciling import sign
 
 from windsock.callbacks import recovery, spool
@@ -278,8 +279,9 @@ def test_many_processes_flush_the_same_spool(configure, event, alertmanager):
     for number in range(60):
         failure = spool.Entry("failed", event(run_id=str(number)), PENDING, created=time.time())
         spool.of(settings).put(failure, sync=False).release()
-    workers = [subprocess.Popen([sys.executable, "-c", FLUSHING], stdout=subprocess.PIPE, text=True) for _ in range(8)]
-    delivered = [int(worker.communicate(timeout=180)[0]) for worker in workers]
+    modules = ("windsock.settings", "windsock.callbacks.delivery.replay", "windsock.callbacks.delivery.alertmanager")
+    delivered = [int(line) for line in together(modules, FLUSHING, [()] * 8)]
+    assert len(delivered) == 8
     assert sum(delivered) == 60, "each by one process"
     assert len(failures(alertmanager)) == 60
     assert waiting(settings) == []

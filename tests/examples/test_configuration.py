@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import subprocess
@@ -12,11 +11,9 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
-from real import command, environments
+from real import command
 from real.server import find, free_port
 from real.waiting import until
-
-from windsock.airflow.versions import NEWEST, OLDEST
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 CONFIGURATIONS = {
@@ -180,25 +177,3 @@ def test_windsock_reads_each_variable_of_the_helm_values(tmp_path):
     shown = windsock("config", "show", cwd=tmp_path, variables=variables)
     assert shown.returncode == 0, shown.stderr
     assert [name for name in variables if f"${name}" not in shown.stdout] == []
-
-
-@pytest.mark.parametrize("version", [NEWEST, OLDEST])
-def test_airflow_knows_each_option_of_the_helm_values(version, tmp_path):
-    (values,) = documents("helm/values.yaml")
-    code = """
-import json, sys
-from airflow.configuration import conf
-options = json.loads(sys.argv[1])
-print("UNKNOWN" + json.dumps([name for name in options if conf.get_default_value("metrics", name) is None]))
-"""
-    done = subprocess.run(
-        [environments.airflow(version) / "bin" / "python", "-c", code, json.dumps(list(values["config"]["metrics"]))],
-        env={"AIRFLOW_HOME": str(tmp_path), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-        cwd=tmp_path,
-    )
-    assert done.returncode == 0, done.stderr[-2000:]
-    assert "UNKNOWN[]" in done.stdout

@@ -1,4 +1,4 @@
-"""The examples' DAGs, run by real Airflows: what is told to whom, and what is measured."""
+"""The examples in real Airflows: what their DAGs tell to whom, and measure, and whether each option is known."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 import requests
+import yaml
 from real.airflow import Airflow
 from real.waiting import until
 
-from windsock.airflow.versions import NEWEST, OLDEST
 from windsock.demo.inbox import Inbox
-from windsock.exporter.service import Service
-from windsock.settings import Settings
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 DAGS = {file.name: file.read_text() for file in sorted((EXAMPLES / "dags").glob("*.py"))}
@@ -65,16 +63,14 @@ class Ran:
     """How the messages in Slack's #payments begin."""
     mailed: set[str]
     metrics: str
-    """The exposition of an exporter that Airflow's StatsD lines go to."""
+    """The exposition of the exporter that Airflow's StatsD lines go to."""
 
 
-@pytest.fixture(scope="module", params=[NEWEST, OLDEST])
-def ran(request, tmp_path_factory):
-    version = request.param
+@pytest.fixture(scope="module")
+def ran(shared, tmp_path_factory):
+    version = shared.version
     dags = {name: text for name, text in DAGS.items() if ONLY.get(name, version[0]) == version[0]}
-    listen = {"statsd": {"listen": ["udp://127.0.0.1:0"]}, "web": {"listen": "127.0.0.1:0"}}
-    with Inbox() as inbox, Service(Settings.model_validate({"exporter": listen})) as exporter:
-        host, _, port = exporter.addresses()[0].removeprefix("udp://").rpartition(":")
+    with Inbox() as inbox:
         variables = {
             # The example as it stands, with the inbox in place of Slack and the mail server.
             "WINDSOCK_CONFIG": str(EXAMPLES / "windsock" / "direct.yaml"),
@@ -83,14 +79,11 @@ def ran(request, tmp_path_factory):
             "WINDSOCK__CHANNELS__EMAIL__SMARTHOST": inbox.addresses["smtp"],
             "WINDSOCK__CHANNELS__EMAIL__TLS": "false",
             "WINDSOCK__CALLBACKS__SPOOL__DIR": str(tmp_path_factory.mktemp("spool")),
-            "AIRFLOW__METRICS__STATSD_ON": "True",
-            "AIRFLOW__METRICS__STATSD_HOST": host,
-            "AIRFLOW__METRICS__STATSD_PORT": port,
-            "AIRFLOW__METRICS__STATSD_INFLUXDB_ENABLED": "True",
         }
-        airflow = Airflow(version, dags, variables)
+        airflow = Airflow(version, dags, variables)  # never started: its process is a child of the other's
+        variables = {**shared.airflow.variables, **airflow.variables, "AIRFLOW_HOME": str(airflow.folder)}
         try:
-            printed = airflow.python(RUN + LATE[version[0]])
+            printed = shared.airflow.python(RUN + LATE[version[0]], variables)
         finally:
             airflow.remove()
         lines = [line.removeprefix("RESULT") for line in printed.splitlines() if line.startswith("RESULT")]
@@ -99,7 +92,7 @@ def ran(request, tmp_path_factory):
             {dag_id: state for line in lines for dag_id, state in json.loads(line).items()},
             {_beginning(message.text) for message in inbox.messages("slack", "#payments")},
             {_beginning(message.text) for message in inbox.messages("mail")},
-            arrived(exporter, "airflow_custom_orders_rejected_total"),
+            arrived(shared.exporter, "airflow_custom_orders_rejected_total"),
         )
 
 
@@ -149,3 +142,18 @@ def test_each_example_says_what_it_is_for():
     assert len(DAGS) == 6
     for name, text in DAGS.items():
         assert text.startswith('"""'), name
+
+
+OPTIONS = """
+import json
+from airflow.configuration import conf
+print("UNKNOWN" + json.dumps([name for name in GIVEN if conf.get_default_value("metrics", name) is None]))
+"""
+
+
+def test_airflow_knows_each_option_of_the_helm_values(shared):
+    values = yaml.safe_load((EXAMPLES / "helm" / "values.yaml").read_text())
+    options = list(values["config"]["metrics"])
+    assert options
+    assert "UNKNOWN[]" in shared.airflow.python(f"GIVEN = {options!r}\n{OPTIONS}")
+    assert 'UNKNOWN["statsd_nothing"]' in shared.airflow.python(f"GIVEN = ['statsd_nothing']\n{OPTIONS}")

@@ -1,4 +1,4 @@
-"""Airflow's components, each forked by one process that has imported Airflow: half of what their start costs."""
+"""Airflow's components and commands, each forked by one process that has imported Airflow: half of a start's cost."""
 
 from __future__ import annotations
 
@@ -58,17 +58,24 @@ for line in sys.stdin:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.setsid()
         answers.close()
-        nothing, out = os.open("/dev/null", os.O_RDONLY), os.open(asked["out"], os.O_WRONLY | os.O_APPEND)
-        for number, file in enumerate((nothing, out, out)):
+        for number, name in enumerate(("/dev/null", asked["out"], asked["err"])):
+            file = os.open(name, os.O_WRONLY | os.O_APPEND if number else os.O_RDONLY)
             os.dup2(file, number)
-        os.close(nothing)
-        os.close(out)
+            os.close(file)
         os.environ.clear()
         os.environ.update(asked["environ"])
         sys.argv = asked["arguments"]
-        if asked["arguments"][0] == "gunicorn":
+        if sys.argv[0] == "gunicorn":
             from gunicorn.app.wsgiapp import run as main
-        sys.exit(main())
+        if sys.argv[0] == "python":
+            from airflow import settings
+            settings.configure_vars()  # of another folder of DAGs, or another database
+            settings.configure_orm()
+            exec(compile(sys.argv[1], "<python>", "exec"), {"__name__": "__main__"})
+        else:
+            main()
+        os.close(os.open(asked["done"], os.O_CREAT))
+        sys.exit()
     print(child, file=answers, flush=True)
 """
 SERVER = _IMPORTS + inspect.getsource(standalone.warm) + _SERVE
@@ -104,6 +111,7 @@ class Fork:
     def __init__(self, place: Path, major: str, folder: Path, environ: Mapping[str, str]) -> None:
         self._airflow = str(place / "bin" / "airflow")
         self._log = folder / "fork.out"
+        self._runs = 0
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 [place / "bin" / "python", "-c", SERVER, json.dumps(MODULES[major])],
@@ -118,9 +126,28 @@ class Fork:
 
     def start(self, arguments: Sequence[str], environ: Mapping[str, str], out: Path) -> Component:
         """Start `airflow …` with these variables and no others; what it prints is added to `out`."""
+        return self._ask(arguments, environ, out, out)
+
+    def run(self, arguments: Sequence[str], environ: Mapping[str, str], timeout: float) -> str:
+        """Run `airflow …`, or the code of `("python", code)`, to its end; returns its standard output."""
+        self._runs += 1
+        out, err = (self._log.with_name(f"run-{self._runs}.{kind}") for kind in ("out", "err"))
+        ended = self._ask(arguments, environ, out, err).ended(within=timeout)
+        assert ended, f"{arguments[0]} has not ended within {timeout:g} s"
+        said = out.read_text()
+        assert self._done(out).exists(), f"{' '.join(arguments)}: {said[-2000:]}{err.read_text()[-4000:]}"
+        return said
+
+    @staticmethod
+    def _done(out: Path) -> Path:
+        return out.with_suffix(".done")
+
+    def _ask(self, arguments: Sequence[str], environ: Mapping[str, str], out: Path, err: Path) -> Component:
         out.touch()
-        words = arguments if arguments[0] == "gunicorn" else (self._airflow, *arguments)
-        asked = {"arguments": words, "environ": dict(environ), "out": str(out)}
+        err.touch()
+        words = arguments if arguments[0] in ("gunicorn", "python") else (self._airflow, *arguments)
+        files = {"out": str(out), "err": str(err), "done": str(self._done(out))}
+        asked = {"arguments": words, "environ": dict(environ), **files}
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(json.dumps(asked), file=self._process.stdin, flush=True)

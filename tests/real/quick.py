@@ -19,7 +19,6 @@ LEFT_OUT = {
         "core/test_secrets_backends.py",
         "core/test_catalog.py::test_the_registry_of_the_installed_airflow_is_the_one_that_is_kept",
         "e2e",
-        "examples/test_configuration.py",
         "examples/test_dags.py",
         "exporter/otlp/test_airflow.py",
         "exporter/plugin",

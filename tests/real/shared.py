@@ -1,6 +1,6 @@
 """A real Airflow of each version, a real Alertmanager with windsock's routes, and the inbox at its end; an exporter.
 
-An Airflow takes half a minute of a processor to start: the tests of the callbacks and those of the plugin share it.
+An Airflow takes half a minute of a processor to start: tests of the callbacks, the plugin and the examples share it.
 Each module adds its DAGs, which see the configuration that the module gives them. What serves Airflow's pages is
 configured for the plugin, everything else for the callbacks.
 """
@@ -177,7 +177,7 @@ def _airflow(version, place, exporter, postgres):
     database = postgres.create(f"shared_{version.replace('.', '_')}")
     running = Airflow(version, {}, variables, database, pages=pages)
     try:
-        running.start()
+        running.start("api", "scheduler", *(["dag-processor"] if version[0] == "3" else []))
         if version[0] == "3":
             running.sign_in("ada")
         yield running

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 TOGETHER = (
     ("tests/logging/",),
-    ("tests/callbacks/airflow/", "tests/exporter/plugin/test_airflow.py"),
+    ("tests/callbacks/airflow/", "tests/exporter/plugin/test_airflow.py", "tests/examples/test_dags.py"),
     ("tests/e2e/",),
     ("tests/exporter/reconciler/",),
     ("tests/doctor/test_faults.py",),

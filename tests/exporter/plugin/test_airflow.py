@@ -162,7 +162,7 @@ from windsock.exporter.plugin.entry import WindsockPlugin
 print(sorted(name for name in set(sys.modules) - before if name.split(".")[0] != "windsock"))
 print(sorted(name for name in sys.modules if name.split(".")[0] == "windsock"))
 """
-        brought, own = here.airflow.python(code).splitlines()[-2:]
+        brought, own = here.airflow.fresh(code).splitlines()[-2:]
         assert brought == "[]"
         assert "settings" not in own
         assert "metadata" not in own

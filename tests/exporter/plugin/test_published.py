@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -9,63 +10,89 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from real.forking import Component
 from real.waiting import until
 
 from windsock.airflow.versions import NEWEST
 from windsock.exporter.plugin import published
 from windsock.settings import Settings
 
-WORKER = """
-import sys
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+WORKERS = """
+import json, os, signal, sys
 from windsock.exporter.plugin.published import Exposition, UnavailableError
 from windsock.settings import Settings
-exposition = Exposition(Settings.model_validate({"metadata": {"interval": "1s", "timeout": "2s"}}), sys.argv[1])
-for _ in sys.stdin:
-    try:
-        print(exposition.read().decode().replace("\\n", "\\\\n"), flush=True)
-    except UnavailableError as error:
-        print(f"unavailable: {error}", flush=True)
+import windsock.exporter.database.collector, sqlalchemy.dialects.postgresql.psycopg2
+
+def serve(url, temporary, pipe):
+    os.environ["TMPDIR"] = temporary
+    exposition = Exposition(Settings.model_validate({"metadata": {"interval": "1s", "timeout": "2s"}}), url)
+    with open(f"{pipe}.asked") as asked, open(f"{pipe}.said", "w") as said:
+        for _ in asked:
+            try:
+                print(exposition.read().decode().replace("\\n", "\\\\n"), file=said, flush=True)
+            except UnavailableError as error:
+                print(f"unavailable: {error}", file=said, flush=True)
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is gone at once
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        os.setsid()
+        serve(*json.loads(line))
+        sys.exit()
+    print(child, flush=True)
 """
+"""What forks them, as a web server does that has loaded Airflow before."""
 PASS = re.compile(r'windsock_metadata_last_success_timestamp_seconds\{query="runs"\} (\S+)')
 
 
 class Worker:
-    def __init__(self, url: str, temporary: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", WORKER, url],
-            env={**os.environ, "TMPDIR": temporary},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+    def __init__(self, server: subprocess.Popen[str], url: str, folder: Path) -> None:
+        pipe = folder.with_name(f"worker-{time.monotonic_ns()}")
+        os.mkfifo(f"{pipe}.asked")
+        os.mkfifo(f"{pipe}.said")
+        print(json.dumps((url, str(folder), str(pipe))), file=server.stdin, flush=True)
+        self.process = Component(int(server.stdout.readline()))
+        self._asked = Path(f"{pipe}.asked").open("w")  # noqa: SIM115  as long as the worker
+        self._said = Path(f"{pipe}.said").open()  # noqa: SIM115
 
     def read(self) -> str:
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        return self.process.stdout.readline().replace("\\n", "\n")
+        print(file=self._asked, flush=True)
+        return self._said.readline().replace("\\n", "\n")
 
-    def end(self, number: int = signal.SIGKILL) -> None:
-        self.process.send_signal(number)
-        self.process.wait(60)
-        self.process.stdin.close()
-        self.process.stdout.close()
+    def end(self) -> None:
+        self.process.signal(signal.SIGKILL)
+        assert self.process.ended(within=60)
+        self._asked.close()
+        self._said.close()
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-c", WORKERS]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as running:
+        yield running
 
 
 @pytest.fixture
-def workers(tmp_path):
+def workers(server, tmp_path):
     started: list[Worker] = []
 
     def start(url: str, number: int, folder: str = "one-host") -> list[Worker]:
         (tmp_path / folder).mkdir(exist_ok=True)
-        new = [Worker(url, str(tmp_path / folder)) for _ in range(number)]
+        new = [Worker(server, url, tmp_path / folder) for _ in range(number)]
         started.extend(new)
         return new
 
     yield start
     for one in started:
-        if one.process.poll() is None:
+        if not one.process.ended():
             one.end()
 
 
@@ -111,9 +138,9 @@ def test_of_several_hosts_one_leads(workers, url):
 def test_a_reader_that_hangs_is_told_from_one_that_works(workers, url):
     first, second = workers(url, 2)
     first.read()
-    first.process.send_signal(signal.SIGSTOP)
+    first.process.signal(signal.SIGSTOP)
     until(lambda: second.read().startswith("unavailable: the collector has not finished a pass"), why=second.read)
-    first.process.send_signal(signal.SIGCONT)
+    first.process.signal(signal.SIGCONT)
 
 
 def test_a_disk_that_is_full_is_survived(workers, url, tmp_path):
