@@ -200,6 +200,7 @@ def shipped(tmp_path, run_airflow, postgres, request):
         .splitlines()
         if line and not line.startswith("#")
     )
+    variables["AIRFLOW__CORE__PARALLELISM"] = "4"  # LocalExecutor forks so many workers before its first task
     if version[0] == "3":
         variables |= {"AIRFLOW__CORE__EXECUTOR": "LocalExecutor,pods.PodExecutor"}
         variables |= {"PYTHONPATH": str(DATA), "PODS": str(pods)}

@@ -55,6 +55,7 @@ def bucket():
     yield (
         read,
         {
+            "AIRFLOW__CORE__PARALLELISM": "2",  # LocalExecutor forks so many workers before its first task
             "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
             "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": "s3://logs/airflow",
             "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "store",
