@@ -83,7 +83,8 @@ class Shipping:
             return Counter(json.load(answer)["libbeat"].get("output", {}).get("events", {}))
 
     def until(self, ask: Callable[[], Any]) -> Any:
-        return until(ask, why=self.filebeat.log)
+        # Filebeat needs a second, and Elasticsearch writes a part of an index for each question.
+        return until(ask, why=self.filebeat.log, least=0.3)
 
     def arrived(self, count: int, pattern: str = "-*") -> list[dict[str, Any]]:
         """The documents, once there are `count` of them, and no more a moment later."""

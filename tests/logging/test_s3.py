@@ -8,6 +8,7 @@ from urllib.parse import quote
 import boto3
 import pytest
 from moto.server import ThreadedMotoServer
+from real.airflow import Airflow
 from real.server import free_port
 
 from windsock.airflow.versions import NEWEST
@@ -54,6 +55,7 @@ def bucket():
     yield (
         read,
         {
+            "AIRFLOW__CORE__PARALLELISM": "2",  # LocalExecutor forks so many workers before its first task
             "AIRFLOW__LOGGING__REMOTE_LOGGING": "True",
             "AIRFLOW__LOGGING__REMOTE_BASE_LOG_FOLDER": "s3://logs/airflow",
             "AIRFLOW__LOGGING__REMOTE_LOG_CONN_ID": "store",
@@ -64,17 +66,18 @@ def bucket():
     server.stop()
 
 
-def test_elasticsearch_is_asked_first_and_s3_for_what_is_not_there(tmp_path, elasticsearch, run_airflow, bucket):
+def test_elasticsearch_is_asked_first_and_s3_for_what_is_not_there(tmp_path, elasticsearch, bucket):
     read, variables = bucket
     shipping = Shipping(tmp_path, elasticsearch, "beside-s3", {})
     built = (tmp_path / "built" / "airflow-3.environment").read_text()
     variables |= dict(line.split("=", 1) for line in built.splitlines() if line and not line.startswith("#"))
-    airflow = run_airflow(f"{NEWEST}-s3", {"kept.py": DAG}, variables)
+    airflow = Airflow(f"{NEWEST}-s3", {"kept.py": DAG}, variables)
     shipping.logs.rmdir()
     configuration = (tmp_path / "built" / "filebeat.yml").read_text().replace(str(shipping.logs), str(airflow.logs))
     (shipping.filebeat.folder / "filebeat.yml").write_text(configuration)
-    shipping.filebeat.up()
     try:
+        airflow.start("api", "scheduler", "dag-processor")
+        shipping.filebeat.up()
         airflow.wait_for_dags("kept")
         run = airflow.trigger("kept")
         assert airflow.finish("kept", run) == "success"
@@ -100,3 +103,4 @@ def test_elasticsearch_is_asked_first_and_s3_for_what_is_not_there(tmp_path, ela
         assert lines == kept
     finally:
         shipping.filebeat.stop()
+        airflow.remove()

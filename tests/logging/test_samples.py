@@ -10,7 +10,7 @@ import pytest
 
 from windsock.airflow.versions import NEWEST, OLDEST
 
-from .conftest import unpack
+from .conftest import Shipping, unpack
 
 TASK = re.compile(
     r"dag_id=(?P<dag_id>[^/]+)/run_id=(?P<run_id>[^/]+)/task_id=(?P<task_id>[^/]+)/(map_index=(?P<map_index>\d+)/)?"
@@ -50,11 +50,28 @@ def plain_lines(path, text):
         yield {**identity(path), "timestamp": f"{date}.{fine}000Z", "level": level.lower(), "event": event}
 
 
-@pytest.mark.parametrize(("version", "form", "read"), [(NEWEST, "json", json_lines), (OLDEST, "text", plain_lines)])
-def test_every_line_arrives_once_as_the_one_that_it_is(version, form, read, ship):
-    shipping = ship(format=form)
-    unpack(version, shipping.logs)
-    shipping.filebeat.up()
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory, elasticsearch):
+    """`shipped(version)`: that Airflow's lines, on their way once for all tests."""
+    made = {}
+
+    def ship(version):
+        if version not in made:
+            form = "json" if version == NEWEST else "text"
+            folder = tmp_path_factory.mktemp("ship")
+            made[version] = Shipping(folder, elasticsearch, f"samples-{form}", {"format": form})
+            unpack(version, made[version].logs)
+            made[version].filebeat.up()
+        return made[version]
+
+    yield ship
+    for one in made.values():
+        one.filebeat.stop()
+
+
+@pytest.mark.parametrize(("version", "read"), [(NEWEST, json_lines), (OLDEST, plain_lines)])
+def test_every_line_arrives_once_as_the_one_that_it_is(version, read, shipped):
+    shipping = shipped(version)
     expected = []
     for file in sorted(shipping.logs.rglob("*.log*")):
         expected += list(read(str(file.relative_to(shipping.logs)), file.read_text()))
@@ -71,11 +88,9 @@ def test_every_line_arrives_once_as_the_one_that_it_is(version, form, read, ship
     )
 
 
-def test_the_order_of_one_field_is_the_order_of_the_file(ship):
-    shipping = ship()
-    unpack(NEWEST, shipping.logs)
+def test_the_order_of_one_field_is_the_order_of_the_file(shipped):
+    shipping = shipped(NEWEST)
     files = sorted(shipping.logs.glob("dag_id=*/**/attempt=*.log"))
-    shipping.filebeat.up()
     hits = shipping.arrived(sum(len(file.read_text().splitlines()) for file in shipping.logs.rglob("*.log*")) - 1)
     offsets = [hit["_source"]["offset"] for hit in hits]
     assert len(set(offsets)) == len(offsets)
@@ -85,11 +100,9 @@ def test_the_order_of_one_field_is_the_order_of_the_file(ship):
         assert [line["timestamp"] for line in by_offset] == sorted(line["timestamp"] for line in lines)
 
 
-def test_an_exception_can_be_searched_by_type_message_and_frame(ship, elasticsearch):
-    for version, form in ((NEWEST, "json"), (OLDEST, "text")):
-        shipping = ship(format=form)
-        unpack(version, shipping.logs)
-        shipping.filebeat.up()
+def test_an_exception_can_be_searched_by_type_message_and_frame(shipped, elasticsearch):
+    for version in (NEWEST, OLDEST):
+        shipping = shipped(version)
         shipping.arrived(500)
         query = {
             "query": {

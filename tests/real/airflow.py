@@ -346,6 +346,7 @@ class Airflow:
             "LANG": "C.UTF-8",
             "PATH": f"{self.place / 'bin'}:/usr/local/bin:/usr/bin:/bin",
             "PYTHONUNBUFFERED": "1",
+            "SPT_NOENV": "1",  # a title is not written over the environment, by which what is left behind is found
             **variables,
         }
 

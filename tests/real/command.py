@@ -1,7 +1,8 @@
 """`windsock …` in a process of its own, which does not have to import anything: most of what a start costs.
 
 A server that has imported all of windsock forks for each command. What is read from the environment, the working
-folder and standard input, what is printed and the exit code are those of `python -m windsock`.
+folder and standard input, what is printed and the exit code are those of `python -m windsock`. It ends as that does,
+but nothing that was imported is taken apart: most of what would be left of such a command.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 SERVER = """
-import contextlib, gc, importlib, json, os, pkgutil, sys, traceback
+import atexit, contextlib, gc, importlib, json, os, pkgutil, sys, threading, traceback
 import windsock, sqlalchemy.dialects.mysql.pymysql, sqlalchemy.dialects.postgresql.psycopg2, sqlalchemy.dialects.sqlite
 for found in pkgutil.walk_packages(windsock.__path__, "windsock.", onerror=lambda name: None):
     if not found.name.endswith("__main__"):
@@ -42,7 +43,22 @@ for line in sys.stdin:
         os.environ.update(asked["environ"])
         os.chdir(asked["cwd"])
         sys.argv = ["windsock", *asked["arguments"]]
-        main()
+        code = None
+        try:
+            main()
+        except SystemExit as end:
+            code = end.code
+        except BaseException:
+            traceback.print_exc()
+            code = 1
+        if not isinstance(code, int | None):
+            print(code, file=sys.stderr)
+            code = 1
+        threading._shutdown()
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code or 0)
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 _lock = threading.Lock()

@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from windsock.demo.stack import shipping
 from windsock.parts import ELASTICSEARCH
@@ -85,9 +86,16 @@ class Elasticsearch(Server):
         self.ask("DELETE", "_search/scroll", {"scroll_id": page["_scroll_id"]})
         return found
 
-    def count(self, index: str) -> int:
+    def delete(self, indices: str) -> None:
+        """Delete all indices of a pattern."""
+        allowed = {"persistent": {"action.destructive_requires_name": False}}
+        assert self.ask("PUT", "_cluster/settings", allowed)["acknowledged"]
+        assert self.ask("DELETE", indices)["acknowledged"]
+
+    def count(self, index: str, query: str = "*") -> int:
+        """How many documents of an index pattern match a query in Lucene's syntax."""
         self.ask("POST", f"{index}/_refresh")
-        return self.ask("GET", f"{index}/_count").get("count", 0)
+        return self.ask("GET", f"{index}/_count?q={quote(query)}").get("count", 0)
 
 
 class Filebeat:
