@@ -303,11 +303,12 @@ class TestWhereValuesComeFrom:
         assert settings.load(tmp_path / "third.yaml", environ).cluster == "third"
 
 
-class TestSchema:
-    @pytest.fixture(scope="class")
-    def schema(self):
-        return settings.Settings.model_json_schema(by_alias=True)
+@pytest.fixture(scope="module")
+def schema():
+    return settings.Settings.model_json_schema(by_alias=True)
 
+
+class TestSchema:
     def test_is_a_json_schema(self, schema):
         jsonschema.Draft202012Validator.check_schema(schema)
 
