@@ -74,8 +74,13 @@ def environment(venv: Path, folder: Folder, addresses: Addresses) -> dict[str, s
             "execution_api_retries": PATIENCE,
             "execution_api_retry_wait_max": 1,  # seconds
         },
-        # What a user puts into the folder of DAGs is there soon; the default is five minutes.
-        "dag_processor": {"dag_bundle_storage_path": home / "bundles", "refresh_interval": 5},
+        # What a user puts into the folder of DAGs is there soon; the default is five minutes. What nobody changes
+        # need not be parsed every half a minute.
+        "dag_processor": {
+            "dag_bundle_storage_path": home / "bundles",
+            "refresh_interval": 5,
+            "min_file_process_interval": 60,
+        },
     }
     return {
         "AIRFLOW_HOME": str(home),

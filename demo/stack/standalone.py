@@ -22,10 +22,12 @@ if TYPE_CHECKING:
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 COMPONENTS = ("scheduler", "dag-processor", "api-server", "triggerer")
 MODULES = (
+    "airflow.__main__",
     "airflow.api_fastapi.app",
     "airflow.api_fastapi.execution_api.app",
     "airflow.api_fastapi.execution_api.routes",
     "airflow.api_fastapi.execution_api.versions",
+    "airflow.cli.cli_parser",
     "airflow.cli.commands.api_server_command",
     "airflow.cli.commands.dag_processor_command",
     "airflow.cli.commands.scheduler_command",
@@ -35,16 +37,36 @@ MODULES = (
     "airflow.jobs.dag_processor_job_runner",
     "airflow.jobs.scheduler_job_runner",
     "airflow.jobs.triggerer_job_runner",
+    "airflow.migrations.db_types",
     "airflow.migrations.utils",
     "airflow.models.renderedtifields",
     "airflow.providers.standard.decorators.python",
+    "airflow.providers.standard.operators.empty",
+    "airflow.providers.standard.operators.trigger_dagrun",
+    "airflow.providers.standard.sensors.external_task",
     "airflow.sdk.execution_time.supervisor",
     "airflow.sdk.execution_time.task_runner",
+    "airflow.serialization.definitions.mappedoperator",
+    "airflow.timetables.trigger",
     "airflow.utils.db",
     "airflow.utils.serve_logs",
+    "alembic.command",
+    "mako.ext.pygmentplugin",
     "uvicorn",
+    "uvicorn.lifespan.on",
+    "uvicorn.loops.auto",
+    "uvicorn.loops.uvloop",
+    "uvicorn.protocols.http.auto",
+    "uvicorn.protocols.websockets.auto",
 )
 """What the components of 3.x, and the processes of its tasks, import anyway. None reads DAGs or loads plugins."""
+OURS = (
+    "windsock.callbacks.attach",
+    "windsock.callbacks.handlers",
+    "windsock.callbacks.sending",
+    "windsock.settings.sources",
+)
+"""What each DAG of the demo imports, each time that it is parsed and in each task."""
 
 
 def main() -> NoReturn:
@@ -54,7 +76,7 @@ def main() -> NoReturn:
         _airflow(*sys.argv[1:])
     # A title must not be written over the environment, which the doctor reads.
     os.environ["SPT_NOENV"] = "1"
-    warm(MODULES)
+    warm((*MODULES, *OURS))
     importlib.import_module("setproctitle").getproctitle()
     del os.environ["SPT_NOENV"]
     _fork("db", "migrate")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 import pytest
 
@@ -17,12 +18,20 @@ SETTINGS = Settings(
     prometheus={"version": "2.53", "query_offset": "30s"},
     grafana={"folder": "On-call"},
 )
-PLAIN = build.files(SETTINGS)[build.RULES]
-GROUPS = yaml_load.load(PLAIN)["groups"]
+
+
+@cache
+def plain():
+    return build.files(SETTINGS)[build.RULES]
+
+
+@cache
+def groups_of_prometheus():
+    return yaml_load.load(plain())["groups"]
 
 
 def made(form, name=RULES):
-    text = FORMATS[form](PLAIN, SETTINGS)[name]
+    text = FORMATS[form](plain(), SETTINGS)[name]
     assert text.startswith("# Made by `windsock alerts build` for Prometheus 2.53")
     return yaml_load.load(text)
 
@@ -31,17 +40,18 @@ def test_the_operator_gets_the_same_groups_as_a_resource():
     found = made("prometheus-rule")
     assert (found["apiVersion"], found["kind"]) == ("monitoring.coreos.com/v1", "PrometheusRule")
     assert re.fullmatch("[a-z0-9-]+", found["metadata"]["name"])
-    assert found["spec"] == {"groups": GROUPS}
+    assert found["spec"] == {"groups": groups_of_prometheus()}
 
 
 def test_vmalert_gets_no_key_that_it_does_not_know():
     found = made("vmalert")["groups"]
+    plain_groups = groups_of_prometheus()
     known = {"name", "interval", "limit", "eval_delay", "rules"}
     assert {key for group in found for key in group} == known
     delays = {group["name"]: group.get("eval_delay") for group in found}
-    assert delays == {group["name"]: group.get("query_offset") for group in GROUPS}
+    assert delays == {group["name"]: group.get("query_offset") for group in plain_groups}
     assert "30s" in delays.values()
-    assert [group["rules"] for group in found] == [group["rules"] for group in GROUPS]
+    assert [group["rules"] for group in found] == [group["rules"] for group in plain_groups]
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +107,7 @@ def test_beside_grafana_prometheus_records_what_the_alerts_read(tool, tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     groups = yaml_load.load(file.read_text())["groups"]
     assert {key for group in groups for rule in group["rules"] for key in rule} <= {"record", "expr", "labels"}
-    everything = [rule["record"] for group in GROUPS for rule in group["rules"] if "record" in rule]
+    everything = [rule["record"] for group in groups_of_prometheus() for rule in group["rules"] if "record" in rule]
     assert [rule["record"] for group in groups for rule in group["rules"]] == everything
 
 

@@ -303,15 +303,18 @@ class TestWhereValuesComeFrom:
         assert settings.load(tmp_path / "third.yaml", environ).cluster == "third"
 
 
+@pytest.fixture(scope="module")
+def schema():
+    return settings.Settings.model_json_schema(by_alias=True)
+
+
 class TestSchema:
-    SCHEMA = settings.Settings.model_json_schema(by_alias=True)
+    def test_is_a_json_schema(self, schema):
+        jsonschema.Draft202012Validator.check_schema(schema)
 
-    def test_is_a_json_schema(self):
-        jsonschema.Draft202012Validator.check_schema(self.SCHEMA)
-
-    def test_accepts_what_the_loader_accepts(self):
-        jsonschema.validate(yaml.safe_load(WHOLE), self.SCHEMA)
-        jsonschema.validate({}, self.SCHEMA)
+    def test_accepts_what_the_loader_accepts(self, schema):
+        jsonschema.validate(yaml.safe_load(WHOLE), schema)
+        jsonschema.validate({}, schema)
 
     @pytest.mark.parametrize(
         "wrong",
@@ -323,12 +326,12 @@ class TestSchema:
             "severity: [{match: {}}]",
         ],
     )
-    def test_refuses_what_the_loader_refuses(self, wrong):
+    def test_refuses_what_the_loader_refuses(self, schema, wrong):
         with pytest.raises(jsonschema.ValidationError):
-            jsonschema.validate(yaml.safe_load(wrong), self.SCHEMA)
+            jsonschema.validate(yaml.safe_load(wrong), schema)
 
-    def test_the_command_prints_it(self, command):
-        assert json.loads(command("config", "schema").stdout) == self.SCHEMA
+    def test_the_command_prints_it(self, command, schema):
+        assert json.loads(command("config", "schema").stdout) == schema
 
 
 class TestConfigShow:

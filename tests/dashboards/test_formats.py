@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-import hcl2
 import pytest
 import yaml
 from click.testing import CliRunner
@@ -67,6 +66,8 @@ def test_a_name_is_one_that_kubernetes_takes(tmp_path):
 
 @pytest.mark.parametrize("folder", ["Airflow", 'A "quoted" ${one} of 100%{x}'])
 def test_terraform_reads_the_json_beside_it(made, texts, folder):
+    import hcl2  # noqa: PLC0415  each worker imports all modules, and one needs it
+
     out = made("terraform", "--folder", folder)
     module = hcl2.loads((out / "windsock.tf").read_text())
     resources = {kind.strip('"'): body for one in module["resource"] for kind, body in one.items()}

@@ -7,6 +7,7 @@ from functools import cache
 
 import pytest
 from click.testing import CliRunner
+from real.boards import UIDS
 from real.grafana import TOKEN, Grafana, answer
 
 from windsock.cli import windsock
@@ -14,10 +15,9 @@ from windsock.dashboards import build
 from windsock.exceptions import SettingsError, UsageError, WindsockError
 from windsock.settings import Settings
 
-UIDS = [json.loads(text)["uid"] for text in build.files().values()]
 BUILD = build.files
 UID = "windsock-overview"
-TITLE = next(json.loads(text)["title"] for text in build.files().values() if json.loads(text)["uid"] == UID)
+TITLE = "Airflow overview"
 
 
 @pytest.fixture

@@ -12,6 +12,16 @@ from pathlib import Path
 import pytest
 
 
+def processes(place):
+    """Those that work below the stack's folder."""
+    found = []
+    for link in Path("/proc").glob("[0-9]*/cwd"):
+        with contextlib.suppress(OSError):
+            if link.readlink().is_relative_to(place):
+                found.append(int(link.parent.name))
+    return found
+
+
 class Up:
     """One `windsock up`, its output line by line."""
 
@@ -70,15 +80,8 @@ class Up:
         return code
 
     def left(self):
-        """The processes that work below the stack's folder."""
-        found = []
-        for link in Path("/proc").glob("[0-9]*/cwd"):
-            try:
-                if link.readlink().is_relative_to(self.place):
-                    found.append(int(link.parent.name))
-            except OSError:
-                pass
-        return [pid for pid in found if pid != self.process.pid]
+        """Its processes."""
+        return [pid for pid in processes(self.place) if pid != self.process.pid]
 
     def is_gone(self, within=120.0):
         """Whether no process is left after `within` seconds."""

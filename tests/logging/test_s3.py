@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from urllib.parse import quote
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from real.airflow import Airflow
 from real.server import free_port
 
@@ -36,6 +34,9 @@ kept()
 @pytest.fixture
 def bucket():
     """What reads a log out of a bucket, and the variables that have Airflow upload to it and delete its own files."""
+    import boto3  # noqa: PLC0415  each worker imports all modules, and one needs these
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415
+
     port = free_port()
     server = ThreadedMotoServer("127.0.0.1", port, verbose=False)
     server.start()

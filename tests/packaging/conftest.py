@@ -123,19 +123,28 @@ def uv() -> str:
     return str(beside) if beside.exists() else shutil.which("uv") or pytest.fail("uv is not installed: pip install uv")
 
 
-# The wheel from the sdist is the wheel, byte for byte: `test_the_two_wheels_are_the_same`.
-@pytest.fixture(scope="session", params=["wheel", "sdist"])
-def installed(request, uv, tmp_path_factory) -> Path:
-    """The Python of an environment that holds nothing but one of the packages and what it needs."""
-    package = request.getfixturevalue(request.param)
-    place = tmp_path_factory.mktemp("environment") / "venv"
-    for command in (
-        [uv, "venv", "--quiet", "--python", sys.executable, place],
-        [uv, "pip", "install", "--quiet", "--python", place, f"windsock[demo,otlp] @ {package.as_uri()}"],
-    ):
-        result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=place.parent)
-        assert result.returncode == 0, result.stderr
-    return place / "bin" / "python"
+@pytest.fixture(scope="session")
+def install(uv, tmp_path_factory):
+    """Makes an environment that holds nothing but one of the packages and what it needs; returns its Python."""
+
+    def run(package: Path, *options: str) -> Path:
+        place = tmp_path_factory.mktemp("environment") / "venv"
+        wanted = f"windsock[demo,otlp] @ {package.as_uri()}"
+        for command in (
+            [uv, "venv", "--quiet", "--python", sys.executable, place],
+            [uv, "pip", "install", "--quiet", *options, "--python", place, wanted],
+        ):
+            result = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False, cwd=place.parent)
+            assert result.returncode == 0, result.stderr
+        return place / "bin" / "python"
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def installed(install, wheel) -> Path:
+    """One for all; what the sdist installs is the same: `test_the_sdist_installs_what_the_wheel_installs`."""
+    return install(wheel)
 
 
 @pytest.fixture(scope="session")

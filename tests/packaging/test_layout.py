@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -18,6 +19,18 @@ def python_files(root, *places):
         for path in sorted((root / place).rglob("*.py")):
             if not any(part.is_symlink() for part in (path, *path.parents)) and "__pycache__" not in path.parts:
                 yield path
+
+
+@cache
+def read(path):
+    """Its imports, and the line of each text that is no docstring: a file is walked through once for all rules."""
+    nodes = list(ast.walk(ast.parse(path.read_text())))
+    told = {id(node.value) for node in nodes if isinstance(node, ast.Expr)}
+    texts = [node for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return (
+        [node for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)],
+        [(node.lineno, node.value) for node in texts if id(node) not in told],
+    )
 
 
 def test_every_folder_is_linked_into_the_package(root, folders):
@@ -46,7 +59,7 @@ def test_the_folders_do_not_import_one_another(root, folders):
     for folder in folders:
         for path in python_files(root, folder):
             others = [name for name in folders if name != folder and path.parent != root / "demo/stack/dags"]
-            for node in ast.walk(ast.parse(path.read_text())):
+            for node in read(path)[0]:
                 wrong += [f"{path.relative_to(root)}:{node.lineno}: {name}" for name in _imported(node, others)]
     assert not wrong, "across folders only the core is imported"
 
@@ -68,7 +81,7 @@ def test_a_relative_import_stays_in_its_folder(root, folders):
     for folder in folders:
         for path in python_files(root, folder):
             depth = len(path.relative_to(root / folder).parts)
-            for node in ast.walk(ast.parse(path.read_text())):
+            for node in read(path)[0]:
                 if isinstance(node, ast.ImportFrom) and node.level > depth:
                     wrong.append(f"{path.relative_to(root)}:{node.lineno}")
     assert not wrong
@@ -77,7 +90,7 @@ def test_a_relative_import_stays_in_its_folder(root, folders):
 def test_tests_import_the_package_by_its_name_only(root, folders):
     wrong = []
     for path in python_files(root, "tests"):
-        for node in ast.walk(ast.parse(path.read_text())):
+        for node in read(path)[0]:
             tops = set()
             if isinstance(node, ast.Import):
                 tops = {alias.name.split(".")[0] for alias in node.names}
@@ -108,13 +121,8 @@ def test_the_versions_of_airflow_are_spelled_in_one_place(root, folders):
     for path in python_files(root, "windsock", *folders, "scripts", "benchmarks", "tests"):
         if path == root / "windsock/airflow/versions.py":
             continue
-        tree = ast.parse(path.read_text())
-        told = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         spelled += [
-            f"{path.relative_to(root)}:{node.lineno}"
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in told
-            if NEWEST in node.value or OLDEST in node.value
+            f"{path.relative_to(root)}:{line}" for line, text in read(path)[1] if NEWEST in text or OLDEST in text
         ]
     assert not spelled, "NEWEST or OLDEST of windsock.airflow.versions is meant"
 

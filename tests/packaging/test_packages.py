@@ -157,6 +157,20 @@ def _printed(program, *arguments):
     return result.stdout
 
 
+def test_the_sdist_installs_what_the_wheel_installs(install, installed, sdist):
+    def held(python):
+        (place,) = python.parents[1].glob("lib/*/site-packages")
+        (record,) = place.glob("windsock-*.dist-info/RECORD")
+        # Each file with its digest; the command names its Python, and beside them is where the package came from.
+        others = (".pyc", "direct_url.json", "uv_build.json", "uv_cache.json")
+        rows = (row.split(",") for row in record.read_text().splitlines())
+        return {name: digest * (not name.startswith("..")) for name, digest, _ in rows if not name.endswith(others)}
+
+    there = held(install(sdist, "--no-deps"))
+    assert {"windsock/cli.py", "../../../bin/windsock"} <= there.keys()
+    assert there == held(installed)
+
+
 def test_the_package_runs_as_a_module(installed):
     assert _printed(installed, "-I", "-m", "windsock", "--version").startswith("windsock, version ")
 

@@ -296,7 +296,7 @@ class Airflow:
                 "executor": "LocalExecutor"
                 if self.major == "3" or "sqlite" not in self.database
                 else "SequentialExecutor",
-                "parallelism": 16,
+                "parallelism": 8,  # LocalExecutor forks so many workers at once
                 "fernet_key": "",
                 "unit_test_mode": False,
             },

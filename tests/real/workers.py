@@ -6,6 +6,9 @@ where all of them run in one worker. Other tests stay together by file.
 
 from __future__ import annotations
 
+import fcntl
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +17,7 @@ from xdist.scheduler.loadscope import LoadScopeScheduling
 from .environments import VERSIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 TOGETHER = (
     ("tests/logging/",),
@@ -53,6 +56,21 @@ def group(nodeid: str) -> str:
     place = next((places[0] for places in TOGETHER if file.startswith(places)), file)
     given = nodeid.partition("[")[2]
     return next((f"{place} {one}" for one in VERSIONS if one in given), place) if place == _OF_A_VERSION else place
+
+
+def _is_compiled() -> bool:
+    """Whether tests were collected in this tree before: those of this folder come last."""
+    return any((Path(__file__).parents[1] / "packaging" / "__pycache__").glob("*-pytest-*.pyc"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
+    """In a fresh tree collect in turn: the first worker compiles what all import, and the others read that."""
+    if not hasattr(session.config, "workerinput") or sys.dont_write_bytecode or _is_compiled():
+        return (yield)
+    with Path(__file__).open() as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        return (yield)
 
 
 class Scheduling(LoadScopeScheduling):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from datetime import datetime, timedelta, timezone
-from typing import Any
+from pathlib import Path
 
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.sdk import DAG
@@ -13,9 +13,13 @@ from airflow.sdk import DAG
 import windsock.callbacks
 
 
-def render(**context: Any) -> None:
-    """End without a word in the runs of even minutes; the next run's success resolves the alert."""
-    if context["data_interval_end"].minute % 2 == 0:
+def render() -> None:
+    """End without a word in the first run and in every other one after it; the success between resolves the alert."""
+    killed = Path(os.environ["AIRFLOW_HOME"], "reports_render.killed")
+    if killed.exists():
+        killed.unlink()
+    else:
+        killed.touch()
         os.kill(os.getpid(), signal.SIGKILL)
 
 

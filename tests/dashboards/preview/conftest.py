@@ -86,8 +86,9 @@ def settings(url: str, **more: Any) -> Settings:
 
 @pytest.fixture(scope="session")
 def texts(boards) -> dict[str, str]:
-    """The boards, and one with a panel of each kind."""
-    return {**{name: json.dumps(board) for name, board in boards.items()}, "sampler.json": json.dumps(sampler.BOARD)}
+    """The boards, one with a panel of each kind, and one with a few of those."""
+    made = {name: json.dumps(board) for name, board in boards.items()}
+    return {**made, "sampler.json": json.dumps(sampler.BOARD), **sampler.part("bars", "joined", "lines", "window")}
 
 
 @pytest.fixture(scope="session")
@@ -141,7 +142,7 @@ class Page:
         limit = time.monotonic() + 120
         while not self.browser.run(f"return Boolean({condition})"):
             assert time.monotonic() < limit, f"{condition}: {self.browser.run('return document.body.innerText')[:2000]}"
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def panels(self) -> list[dict[str, Any]]:
         """What each panel is, how it stands, and what it shows."""

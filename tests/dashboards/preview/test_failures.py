@@ -35,9 +35,10 @@ def shut(prometheus):
 
 
 @pytest.fixture(scope="module")
-def small(shut):
-    """A preview of a few panels, that asks through the door."""
-    with Preview(sampler.part("words", "lines", "joined", "alerts"), Source(settings(shut.url))) as preview:
+def small(shut, texts):
+    """A preview of a few panels beside the other boards, that asks through the door."""
+    boards = {**texts, **sampler.part("words", "lines", "joined", "alerts")}
+    with Preview(boards, Source(settings(shut.url))) as preview:
         yield preview
 
 
@@ -123,31 +124,28 @@ def hostile(path, at):
     return 200, json.dumps({"status": "success", "data": data}, separators=(",", ":")).encode()
 
 
-def test_a_hostile_label_is_a_text_everywhere(page, door, running, texts, end):
-    door.answer = lambda path: hostile(path, end)
-    with Preview(texts, Source(settings(door.url))) as preview:
-        page.open(preview, "sampler")
-        states = {one["title"]: one for one in page.panels()}
-        for title in ("words", "bars", "lines", "joined", "states", "alerts"):
-            assert HOSTILE in states[title]["text"], title
-        run = page.browser.run
-        # What plotly writes, which reads some HTML in texts.
-        assert HOSTILE in run(
-            "return [...document.querySelectorAll('.barchart svg text')].map((one) => one.textContent)"
-        )
-        # What a pointer shows, too.
-        run("document.querySelector('.state').dispatchEvent(new PointerEvent('pointermove', {bubbles: true}))")
-        assert HOSTILE in until(lambda: page.browser.texts("#tip"))[0]
-        run(HOVER)
-        page.browser.click("[data-variable=dag_id] summary")
-        assert HOSTILE in until(lambda: page.browser.texts("[data-variable=dag_id] .menu"))[0]
-        assert run("return document.querySelectorAll('#top img, main img').length") == 0
-        assert "taken" not in run("return document.title")
-        # A link of it stays one to a board, with the label in it as a value.
-        (link,) = run(LINKS)
-        assert link == ["/d/windsock-overview", HOSTILE]
-        assert not run("return [...document.links].filter((one) => one.protocol === 'javascript:').length")
-        assert not page.browser.errors()
+def test_a_hostile_label_is_a_text_everywhere(page, shut, small, end):
+    shut.answer, small.source.url = lambda path: hostile(path, end), shut.url
+    page.open(small, "sampler")
+    states = {one["title"]: one for one in page.panels()}
+    for title in ("words", "bars", "lines", "joined", "states", "alerts"):
+        assert HOSTILE in states[title]["text"], title
+    run = page.browser.run
+    # What plotly writes, which reads some HTML in texts.
+    assert HOSTILE in run("return [...document.querySelectorAll('.barchart svg text')].map((one) => one.textContent)")
+    # What a pointer shows, too.
+    run("document.querySelector('.state').dispatchEvent(new PointerEvent('pointermove', {bubbles: true}))")
+    assert HOSTILE in until(lambda: page.browser.texts("#tip"))[0]
+    run(HOVER)
+    page.browser.click("[data-variable=dag_id] summary")
+    assert HOSTILE in until(lambda: page.browser.texts("[data-variable=dag_id] .menu"))[0]
+    assert run("return document.querySelectorAll('#top img, main img').length") == 0
+    assert "taken" not in run("return document.title")
+    # A link of it stays one to a board, with the label in it as a value.
+    (link,) = run(LINKS)
+    assert link == ["/d/windsock-overview", HOSTILE]
+    assert not run("return [...document.links].filter((one) => one.protocol === 'javascript:').length")
+    assert not page.browser.errors()
 
 
 def test_a_hostile_value_that_is_chosen_stays_inside_of_its_matcher(page, door, running):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pytest
+from real.command import windsock
 
 from windsock.dashboards.preview import screenshot
 from windsock.dashboards.preview.screenshot import Shot, take
@@ -87,7 +88,8 @@ def test_a_chromium_that_does_not_start_is_named(running, tmp_path, monkeypatch)
     ],
 )
 def test_wrong_usage(prometheus, tmp_path, arguments, said):
-    done = run("--out", str(tmp_path), "--prometheus", prometheus, *arguments)
+    words = ("dashboards", "screenshot", "--out", tmp_path, "--prometheus", prometheus, *arguments)
+    done = windsock(*words, cwd=tmp_path, environ=os.environ)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(said)
     assert not list(tmp_path.iterdir())

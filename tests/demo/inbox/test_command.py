@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import requests
+from real.command import windsock
 
 COMMAND = [sys.executable, "-m", "windsock", "inbox"]
 ANY = ["--listen", "127.0.0.1:0", "--smtp-listen", "127.0.0.1:0"]
@@ -26,7 +29,7 @@ def _running(*options):
 
 
 def _fails(*options):
-    done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=120, check=False)
+    done = windsock("inbox", *options, cwd=Path.cwd(), environ=os.environ)
     assert "Traceback" not in done.stderr
     return done.returncode, done.stderr
 
