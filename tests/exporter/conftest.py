@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from real.statements import shared
 from real.tables import Database
 from real.waiting import until
 
 from windsock import settings
+from windsock.exporter.database import collector, engine
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.exporter.service import Service
 from windsock.exporter.statsd import ingest, learn
@@ -92,6 +94,13 @@ class Pipeline:
             for name, value in self.own().items()
             if name.startswith(tuple(f"windsock_{kind}_total" for kind in kinds))
         }
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _shared_statements() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collector, "open_engine", lambda *given: shared(engine.open_engine(*given)))
+        yield
 
 
 @pytest.fixture
