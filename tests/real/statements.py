@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Compiled:
-    """A `compiled_cache` of SQLAlchemy's, shared by the engines of one server: their dialects are equal, not the same."""
+    """A `compiled_cache` of SQLAlchemy's, shared by the engines of a server: their dialects are equal, not the same."""
 
     def __init__(self) -> None:
         self._made: dict[tuple[Any, ...], Any] = {}
