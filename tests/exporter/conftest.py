@@ -7,8 +7,6 @@ import gzip
 import os
 import re
 import signal
-import subprocess
-import sys
 from collections import Counter as Tally
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,10 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+from real import command
+from real.statements import shared
 from real.tables import Database
 from real.waiting import until
 
 from windsock import settings
+from windsock.exporter.database import collector, engine
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.exporter.service import Service
 from windsock.exporter.statsd import ingest, learn
@@ -94,6 +95,13 @@ class Pipeline:
         }
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _shared_statements() -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(collector, "open_engine", lambda *given: shared(engine.open_engine(*given)))
+        yield
+
+
 @pytest.fixture
 def clock(monkeypatch) -> SimpleNamespace:
     """The time as whoever stores lines sees it; add to `now`."""
@@ -165,15 +173,8 @@ class Program:
     """`windsock exporter` in its own process group."""
 
     def __init__(self, *arguments: str, environ: dict[str, str] | None = None, folder: Path) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "windsock", "exporter", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=(folder / "exporter.log").open("w"),
-            text=True,
-            start_new_session=True,
-            cwd=folder,
-            env={**{k: v for k, v in os.environ.items() if not k.startswith("WINDSOCK")}, **(environ or {})},
-        )
+        environ = {**{k: v for k, v in os.environ.items() if not k.startswith("WINDSOCK")}, **(environ or {})}
+        self.process = command.Running("exporter", *arguments, cwd=folder, environ=environ, log=folder / "exporter.log")
         self.log = folder / "exporter.log"
         self.greeting = self.process.stdout.readline()
 

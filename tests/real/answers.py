@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from typing import TYPE_CHECKING, Any
@@ -46,7 +47,7 @@ def of_boards(history: History, at: int, cluster: str, like: str = "") -> dict[s
     """
     found = {}
     server = asking.Server(Prometheus(urls=(history.url,)), SCRAPE)
-    for name, text in dashboards.files().items():
+    for name, text in _boards().items():
         board = json.loads(text)
         chosen = {**server.opened(board, RANGE, at, {"cluster": like or cluster}), "cluster": cluster}
         for target in targets.targets(board):
@@ -54,6 +55,11 @@ def of_boards(history: History, at: int, cluster: str, like: str = "") -> dict[s
             path = asking.path(target, expr, target.window or RANGE, at)
             found[f"{name}: {target}"] = history.lines(path)
     return found
+
+
+@functools.cache
+def _boards() -> dict[str, str]:
+    return dashboards.files()
 
 
 def without(label: str, answer: dict[Any, Any]) -> dict[Any, Any]:

@@ -6,12 +6,13 @@ target, `up`, the marker that ends what is gone. So two clusters have the same t
 
 from __future__ import annotations
 
+import http.client
+import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
 from zlib import crc32
-
-import requests
 
 from windsock.settings.units import parse_duration as seconds
 
@@ -118,9 +119,8 @@ class History:
         self.url = url
         self._to = write_to or f"{url}{PATH}"
         self._headers = dict(headers or {})
-        self._http = requests.Session()
-        self._http.headers.update(self._headers)
-        self._http.trust_env = False  # a proxy's variables would be looked up for each of thousands of queries
+        # Thousands of queries, of which a library would make more work than the server.
+        self._http = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
         self._before: dict[str, set[Labels]] = {}
         """By target and by rule: the series that it had."""
         self._alerts: dict[str, dict[Labels, _Alert]] = {}
@@ -175,9 +175,7 @@ class History:
 
     def lines(self, path: str) -> dict[Labels, dict[float, float]]:
         """Ask for `path` with a query, instant or not: the values by time of each series."""
-        answer = self._http.get(self.url + path, timeout=60)
-        assert answer.ok, answer.text
-        data = answer.json()["data"]
+        data = self._get(path)
         if data["resultType"] == "scalar":
             return {(): {float(data["result"][0]): float(data["result"][1])}}
         return {
@@ -206,6 +204,8 @@ class History:
         self.send(at, [*found, *((dict(labels), STALE) for labels in gone), *more])
 
     def _get(self, path: str, **query: str) -> Any:
-        answer = self._http.get(f"{self.url}{path}", params=query, timeout=60)
-        assert answer.ok, f"{query}: {answer.text}"
-        return answer.json()["data"]
+        self._http.request("GET", f"{path}?{urlencode(query)}" if query else path, headers=self._headers)
+        with self._http.getresponse() as answer:
+            text = answer.read()
+        assert answer.status == http.client.OK, f"{path} {query}: {text.decode()}"
+        return json.loads(text)["data"]

@@ -6,8 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +19,7 @@ from real.server import free_port
 from real.waiting import until
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
 
@@ -97,22 +96,18 @@ def test_a_database_that_is_not_there_is_named_without_its_password(config):
 @contextlib.contextmanager
 def exporter(path: str, **variables: str) -> Iterator[str]:
     """A running exporter; its address."""
-    environment = {name: text for name, text in os.environ.items() if not name.startswith(("WINDSOCK", "AIRFLOW"))}
+    environ = command.without_settings() | variables
     web = f"127.0.0.1:{free_port()}"
     listen = ["--web-listen", web, "--statsd-listen", f"udp://127.0.0.1:{free_port()}"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "windsock", "exporter", "--config", path, *listen],
-        env={**environment, **variables},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    log = Path(path).with_name("exporter.log")
+    process = command.Running("exporter", "--config", path, *listen, cwd=Path.cwd(), environ=environ, log=log)
     try:
         until(lambda: requests.get(f"http://{web}/-/healthy", timeout=60) is not None)
         yield web
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         process.wait(60)
+        process.stdout.close()
 
 
 def scraped(web: str, start: str) -> list[str]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import sqlalchemy as sa
 import yaml
+from real import command
 from real.alertmanager import FAST, Alertmanager, Messages
 from real.failures import fail, succeed
 from real.server import free_port
@@ -80,17 +79,18 @@ class Process:
         self.config = folder / f"{name}.yaml"
         self.config.write_text(yaml.safe_dump(settings))
         self.log = folder / f"{name}.log"
-        self.command = [sys.executable, "-m", "windsock", "reconcile", "--config", str(self.config), "--url", url]
+        self.command = ["reconcile", "--config", self.config, "--url", url]
         self.start()
 
     def start(self) -> None:
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(self.command, stdout=log, stderr=log, start_new_session=True)
+        environ = command.without_settings()
+        self.process = command.Running(*self.command, cwd=self.config.parent, environ=environ, log=self.log)
 
     def kill(self) -> None:
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(60)
+        self.process.stdout.close()
 
 
 @pytest.fixture

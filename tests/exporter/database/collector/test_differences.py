@@ -191,9 +191,8 @@ def passes(eye: Any) -> dict[str, float]:
     return gauges(eye)
 
 
-@pytest.mark.parametrize("seed", range(2))
-def test_after_any_changes_it_shows_what_a_first_look_does(database, world, look, fresh, clock, seed):
-    airflow = world(seed)
+def test_after_any_changes_it_shows_what_a_first_look_does(database, world, look, fresh, clock, chance):
+    airflow = world(chance)
     eye = look(database.url, teams=TEAMS, slo=PROMISES)
     for _ in range(12):
         airflow.step()
