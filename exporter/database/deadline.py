@@ -11,6 +11,7 @@ import contextlib
 import os
 import socket
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _SLACK = 2.0
 """Seconds beyond a statement's limit: a server that works ends it first, and says why."""
+_LOOK = 0.2
 
 
 class UnansweredError(WindsockError):
@@ -38,33 +40,48 @@ class Deadline:
     def __init__(self, engine: Engine, dialect: Dialect) -> None:
         self._dialect = dialect
         self._socket: socket.socket | None = None
+        self._lock = threading.Lock()
+        """Held to change what follows."""
+        self._until: float | None = None
+        """On the monotonic clock; None while nobody waits for the server."""
+        self._over = False
+        self._watched = False
         # Before SQLAlchemy's own questions to a new server, which may hang as well.
         sa.event.listen(engine, "connect", self._watch, insert=True)
 
     @contextlib.contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """Raise UnansweredError where what is done inside waits longer for the server."""
-        over = threading.Event()
-
-        def cut() -> None:
-            over.set()
-            with contextlib.suppress(OSError):  # it may just have ended
-                if self._socket is not None:
-                    self._socket.shutdown(socket.SHUT_RDWR)
-
-        timer = threading.Timer(seconds + _SLACK, cut)
-        timer.daemon = True
-        timer.start()
+        with self._lock:
+            self._over, self._until = False, time.monotonic() + seconds + _SLACK
+            if not self._watched:
+                threading.Thread(target=self._look, name="deadline", daemon=True).start()
+                self._watched = True
         try:
             yield
         except Exception as error:
-            if over.is_set():
+            if self._over:
                 raise UnansweredError(
                     f"no answer within {seconds + _SLACK:.3g} s, although the connection stood: it was cut"
                 ) from error
             raise
         finally:
-            timer.cancel()
+            with self._lock:
+                self._until = None
+
+    def _look(self) -> None:
+        """See to the statements of a pass: a thread for each would cost more than some of them."""
+        while True:
+            time.sleep(_LOOK)
+            with self._lock:
+                if self._until is None:
+                    self._watched = False
+                    return
+                if time.monotonic() > self._until and not self._over:
+                    self._over = True
+                    if self._socket is not None:
+                        with contextlib.suppress(OSError):  # it may just have ended
+                            self._socket.shutdown(socket.SHUT_RDWR)
 
     def forget(self) -> None:
         """The connection was given up."""
