@@ -180,6 +180,18 @@ def test_what_ends_after_a_pass_whose_clock_was_ahead_counts_once(pg_database, l
         assert counted(eye()) == {("task_instances", "d", "success"): 2}
 
 
+def test_what_a_new_run_s_worker_did_by_a_clock_that_is_behind_counts(pg_database, look, clock):
+    clock(NOW)
+    pg_database.dag("d")
+    eye = look(pg_database.url)
+    eye()
+    pg_database.run(1, "d", "running", NOW + 1, start_date=NOW + 2)
+    pg_database.task(1, "d", "one", "success", start_date=NOW - 70, end_date=NOW - 60)
+    for later in (15, 30):
+        clock(NOW + later)
+        assert counted(eye()) == {("task_instances", "d", "success"): 1}
+
+
 def test_a_failure_that_two_components_write_counts_once(pg_database, look, clock):
     clock(NOW)
     pg_database.dag("d")
