@@ -71,7 +71,7 @@ quick: .venv/installed ## Run the tests that need no Airflow, no database server
 	@echo "Next: make check, and make test before you ask for a review"
 
 test: test-programs environments $(AIRFLOW)/installed shipping tools ## Run all tests, on real parts; ARGS: what pytest is given
-	@$(BIN)/python -m pytest -n 4 --durations=20 $(ARGS)
+	@$(BIN)/python -m pytest -n 5 --durations=20 $(ARGS)
 	@echo "Next: make check"
 
 matrix: test-programs environments $(AIRFLOW)/installed ## Run the checks of docs/matrix.md on the oldest and the newest programs; ARGS="rules": only these

@@ -57,7 +57,7 @@ def test_it_is_shown_when_all_is_known_and_as_if_it_had_been_read_at_once(full, 
     assert not eye.collector.read_on()
     eye.collector.session.close()  # one collector leads
     at_once = look(full.url, slo=PROMISES)
-    at_once.collector.look(everything=True)
+    until(lambda: at_once.collector.look(everything=True))
     ages = ("airflow_db_table_", "airflow_db_dag_expected_")
     assert shown == {name: value for name, value in at_once.shown("airflow_db_").items() if not name.startswith(ages)}
 
@@ -116,7 +116,7 @@ def test_without_its_connection_it_waits_for_the_next_pass(full, look):
     eye()
     eye.collector.session.close()
     assert not eye.collector.read_on()
-    eye()
+    until(eye.collector.look)
     while eye.collector.read_on():
         pass
     assert named(eye.shown(), LAST_SUCCESS) == set(DAGS)
