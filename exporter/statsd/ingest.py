@@ -72,13 +72,14 @@ class Ingest:
 
     def feed(self, datagrams: Sequence[bytes], sender: Hashable = None) -> None:
         """Store what one sender's datagrams say. Never raises: what can't be stored is counted."""
-        self._lines.value += len(datagrams)
         if sender not in self._senders:
             sender = self._meet(sender)
         try:
             self._feed(datagrams, sender)
         except Exception as error:  # noqa: BLE001  the thread goes on; what failed is counted and logged
             self._fail(error)
+        # Last: a scrape that shows the lines shows what they say.
+        self._lines.value += len(datagrams)
 
     def tick(self) -> None:
         """Do what waits for time to pass; about once a second."""
