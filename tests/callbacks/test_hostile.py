@@ -1,6 +1,7 @@
 """The callback where everything around it is broken: bounded in time, silent towards the task."""
 
 import os
+import re
 import signal
 import socket
 import threading
@@ -143,7 +144,8 @@ def test_one_peer_that_accepts_is_enough(airflow3, alertmanager, hostile, config
     assert len(alertmanager.alerts()) == 1
     ((level, line),) = lines()
     assert level == "INFO"
-    assert f"delivered to 1 of 2 Alertmanagers ({broken}: no answer" in line
+    # The whole has its end, and so has each step of it; on a busy machine either may come first.
+    assert re.search(rf"delivered to 1 of 2 Alertmanagers \({broken}: (no answer within|TimeoutError: timed out)", line)
 
 
 def test_a_look_up_that_fails_does_not_stop_the_post(airflow3, alertmanager, refusing, configure, lines):

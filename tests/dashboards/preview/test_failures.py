@@ -77,19 +77,19 @@ def test_each_panel_says_what_is_wrong_and_recovers(opened, shut, small, monkeyp
     opened.until(ALL.format("error"))
     assert [said in panel["text"] for panel in opened.panels()] == [True] * 4, opened.panels()
     # So does what stands at the top of the alerts that it could mark.
-    assert said in opened.browser.texts("#top")[0]
+    until(lambda: said in opened.browser.texts("#top")[0])
     monkeypatch.undo()
     shut.answer, small.source.url = None, shut.url
     opened.browser.click("#refresh")
     opened.until(ALL.format("drawn"))
-    assert said not in opened.browser.texts("#top")[0]
+    until(lambda: said not in opened.browser.texts("#top")[0])
 
 
 def test_choices_without_values_say_why_and_get_them_later(page, shut, small):
     shut.answer = lambda _: (503, b"starting")
     page.open(small, "small")
     # Two of them, and the alerts.
-    assert page.browser.texts("#top")[0].count("Prometheus answers 503 starting") == 3
+    until(lambda: page.browser.texts("#top")[0].count("Prometheus answers 503 starting") == 3)
     shut.answer = None
     page.browser.click("#refresh")
     page.until(ALL.format("drawn"))
