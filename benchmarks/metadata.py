@@ -31,6 +31,7 @@ import sqlalchemy as sa
 from seed import seed
 
 from windsock.airflow.versions import NEWEST
+from windsock.exporter.commands import collect_less
 from windsock.exporter.database.collector import Collector
 from windsock.exporter.series.exposition import TEXT, render
 from windsock.settings import Settings
@@ -152,6 +153,7 @@ def measure(url: str, passes: int, *, plans: bool) -> dict[str, Any]:
         seen[statement] = parameters
 
     sa.event.listen(collector.session.engine, "before_cursor_execute", note)
+    collect_less()  # as the exporter does
     engine = sa.create_engine(url, future=True)
     whole: list[float] = []
     cpu: list[float] = []

@@ -95,7 +95,7 @@ def exporter(  # noqa: PLR0913  one for each option
 
     logs.configure()
     _allow_files()
-    _collect_less()
+    collect_less()
     inherited = systemd.sockets(settings.exporter.web.listen)
     made = parts.make(settings)
     with (
@@ -167,7 +167,7 @@ def _allow_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(now, min(most, _FILES)), most))
 
 
-def _collect_less() -> None:
+def collect_less() -> None:
     """Look for cyclic garbage less often: there is next to none, and that took a seventh of what a new series costs."""
     gc.freeze()
     gc.set_threshold(50_000)
