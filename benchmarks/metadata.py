@@ -171,9 +171,10 @@ def measure(url: str, passes: int, *, plans: bool) -> dict[str, Any]:
         statements.append(collector.session.statements - before)
         for name, seconds in collector.times.items() if len(whole) > 1 else ():
             queries.setdefault(name, []).append(seconds)
-        while collector.status() == "starts":
+        more = collector.status() == "starts"
+        while more:
             begun = time.perf_counter()
-            collector.read_on()
+            more = collector.read_on()
             steps.append(time.perf_counter() - begun)
     found = {}
     with engine.connect() as connection:

@@ -162,7 +162,8 @@ class PastRuns(Query):
             self._read(look, chunk)
             if time.monotonic() > enough:
                 break
-        self.unfinished = bool(due)
+        # What is only read once more has time until the next pass.
+        self.unfinished = bool(due and history.due(look.facts.dags.keys(), 0))
         active: dict[str, tuple[Run, ...]] = {}
         for run in look.facts.active:
             active[run.dag_id] = (*active.get(run.dag_id, ()), run)

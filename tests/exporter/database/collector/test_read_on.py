@@ -91,6 +91,17 @@ def test_what_fails_is_left_to_the_next_pass(full, look, monkeypatch):
     assert len(named(shown, LAST_SUCCESS)) < len(named(eye.shown(), LAST_SUCCESS)) == len(DAGS)
 
 
+def test_what_is_known_is_read_again_in_passes_only(full, look, monkeypatch):
+    eye = look(full.url)
+    eye()
+    while eye.collector.read_on():
+        pass
+    monkeypatch.setattr(runs, "_READ_AGAIN", 3)  # of which a statement takes one, and has no time for another
+    for _ in range(3):
+        eye()
+        assert not eye.collector.read_on()
+
+
 def test_nothing_is_said_of_a_dag_that_cannot_be_read(full, look, monkeypatch):
     statement = runs.PastRuns._statement
 
