@@ -155,15 +155,15 @@ class PastRuns(Query):
         look.needs("dags", "runs")
         history = look.facts.history
         history.forget(look.facts.known)
-        due = history.due(look.facts.dags.keys(), _READ_AGAIN, first=look.facts.promised)
+        # What is only read once more is one statement's, so that a DAG that can't be read fails one pass of many.
+        due = history.due(look.facts.dags.keys(), min(_READ_AGAIN, self._chunk), first=look.facts.promised)
         enough = time.monotonic() + (look.settings.metadata.timeout / 2 if look.everything else _AT_ONCE)
         while due:
             chunk, due = due[: self._chunk], due[self._chunk :]
             self._read(look, chunk)
             if time.monotonic() > enough:
                 break
-        # What is only read once more has time until the next pass.
-        self.unfinished = bool(due and history.due(look.facts.dags.keys(), 0))
+        self.unfinished = bool(due)
         active: dict[str, tuple[Run, ...]] = {}
         for run in look.facts.active:
             active[run.dag_id] = (*active.get(run.dag_id, ()), run)
