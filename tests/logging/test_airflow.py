@@ -96,8 +96,7 @@ def shown(airflow, dag, run, task, index, attempt):
     place = f"/dags/{dag}/dagRuns/{quote(run, safe='')}/taskInstances/{task}/logs/{attempt}"
     path = f"{place}?full_content=true&map_index={index}"
     if airflow.major == "3":
-        # Once, after the run had ended, it said of a moment that there was no such instance.
-        content = airflow.wait(lambda: airflow.api("GET", path), 180, f"the log of {task}")["content"]
+        content = airflow.api("GET", path)["content"]
         end = next(n for n, line in enumerate(content) if line["event"] == "::endgroup::")
         return [line["event"] for line in content[1:end]], content[end + 1 :]
     request = urllib.request.Request(f"{airflow.url}/api/v1{path}")
@@ -207,7 +206,7 @@ def shipped(tmp_path, run_airflow, postgres, request):
         dags = {"zoo.py": DAGS3, "in_a_pod.py": IN_A_POD}
     else:
         dags = {"zoo.py": DAGS2}
-    # On SQLite the API of 3.x answers 500 while tasks write; twice, when busy, it knew no such instance of `wait`.
+    # On SQLite the API of 3.x answers 500 while tasks write.
     database = postgres.create(f"logs{index.replace('.', '').replace('-', '')}")
     airflow = run_airflow(version, dags, variables, database)
     shipping.logs.rmdir()
