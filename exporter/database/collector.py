@@ -155,7 +155,7 @@ class Collector:
             unread = self._unread()
             if unread and self._last is not None and self.leads(self.purpose):
                 done = self._last.done.difference(query.name for query in unread)
-                look = replace(self._last, now=time.time(), deadline=begun + self.timeout, done=done)
+                look = replace(self._last, now=time.time(), deadline=begun + self.timeout, done=done, between=True)
                 try:
                     self._collect(look, unread)
                 except Exception as error:  # noqa: BLE001  as in a pass

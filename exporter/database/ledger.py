@@ -27,6 +27,8 @@ _LINGER = 60.0
 """Seconds for which a run is followed after it finished: its failures are told, and some task instances end later."""
 _BUSY = 3600.0
 """The same while one of its task instances is still at work."""
+PARTS = 5
+"""So many parts a sweep has; a run's id modulo this is the number of its part."""
 Mark = tuple[str, int | None, float | None]
 """A task instance's state, try, and the start of that try (its end where it never started)."""
 
@@ -69,7 +71,8 @@ class Ledger:
         """The highest id seen in dag_run; None before the first pass."""
         self._seen = 0.0
         self._counted: dict[int, Times] = {}
-        self._floor: int | None = None
+        self._floors: dict[int, int] = {}
+        """Of the last sweep of each part."""
 
     def begin(self, high: int) -> None:
         """Runs up to this id were there before this process looked."""
@@ -99,20 +102,23 @@ class Ledger:
         self.high = max(high, *runs) if runs else self.high
         self._seen = look.now
 
-    def sweep(self, runs: Iterable[tuple[int, Times]], floor: int) -> list[int]:
-        """Take in the id and the times of all finished runs above `floor`; returns those that finished unseen."""
-        first, before = self._floor is None, self._floor or 0
+    def sweep(self, runs: Iterable[tuple[int, Times]], floor: int, parts: Iterable[int]) -> list[int]:
+        """Take in the id and the times of all finished runs above `floor` that are of these parts.
+
+        Returns those that finished unseen.
+        """
         unseen = []
         for number, times in runs:
             counted = self._counted.get(number)
             if number in self.followed or (counted and counted[0] == times[0]):
                 continue
-            if counted or (number > before and not first):
+            before = self._floors.get(number % PARTS)
+            if counted or (before is not None and number > before):
                 unseen.append(number)
             else:
                 self._counted[number] = times
         self._counted = {number: times for number, times in self._counted.items() if number > floor}
-        self._floor = floor
+        self._floors |= dict.fromkeys(parts, floor)
         return unseen
 
     def enter(self, runs: Iterable[Run], look: Pass) -> None:

@@ -47,6 +47,8 @@ class Pass:
     """Ids of runs that are looked at whatever their state is."""
     everything: bool = False
     """Whether all is to be read at once, however long it takes."""
+    between: bool = False
+    """Whether it reads on what a pass has left."""
     told: bool = False
     """Whether Airflow itself says how tries end."""
     done: set[str] = field(default_factory=set)

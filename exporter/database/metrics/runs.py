@@ -12,6 +12,7 @@ from typing_extensions import override
 from windsock.exporter.database.changes import changed, moved
 from windsock.exporter.database.dialects import moment
 from windsock.exporter.database.history import KEPT
+from windsock.exporter.database.ledger import PARTS
 from windsock.exporter.database.matching import among
 from windsock.exporter.database.query import Query
 from windsock.exporter.database.rows import Dag, Run
@@ -32,6 +33,8 @@ _READ_AGAIN = 10
 _SWEPT = 5000
 _DAGS_AT_ONCE = 25
 """In one statement."""
+_DAGS_IN_A_PASS = 10
+"""Where that leaves some unread: a first pass has the other queries to ask as well, and then costs little more."""
 _AT_ONCE = 0.015
 """Seconds after which the history of further DAGs is read on later: StatsD is heard by the same interpreter."""
 
@@ -104,15 +107,22 @@ class Sweep(Query):
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._part = 0
+        """The next."""
 
     @override
     def collect(self, look: Pass) -> Iterator[Sample]:
+        self.unfinished = False  # where it fails, the next pass goes on
         look.needs("runs")
+        parts = range(PARTS) if look.everything else (self._part,)
         floor = (self._ledger.high or 0) - _SWEPT
         table = look.schema.table("dag_run", "id", "state", "start_date", "end_date").c
-        finished = table.state.in_(FINISHED_RUNS)
-        rows = look.execute(sa.select(table.id, table.start_date, table.end_date).where(table.id > floor, finished))
-        unseen = self._ledger.sweep([(number, (moment(start), moment(end))) for number, start, end in rows], floor)
+        swept = table.id > floor, (table.id % PARTS).in_(parts), table.state.in_(FINISHED_RUNS)
+        rows = look.execute(sa.select(table.id, table.start_date, table.end_date).where(*swept))
+        finished = [(number, (moment(start), moment(end))) for number, start, end in rows]
+        unseen = self._ledger.sweep(finished, floor, parts)
+        self._part = (parts[-1] + 1) % PARTS
+        self.unfinished = self._part > 0
         if unseen:
             runs, columns = Run.columns(look.schema)
             statement = sa.select(*columns).where(runs.c.id.in_(unseen), runs.c.state.in_(FINISHED_RUNS))
@@ -157,11 +167,13 @@ class PastRuns(Query):
         history.forget(look.facts.known)
         # What is only read once more is one statement's, so that a DAG that can't be read fails one pass of many.
         due = history.due(look.facts.dags.keys(), min(_READ_AGAIN, self._chunk), first=look.facts.promised)
+        apart = len(due) > self._chunk and not (look.everything or look.between)
         enough = time.monotonic() + (look.settings.metadata.timeout / 2 if look.everything else _AT_ONCE)
         while due:
-            chunk, due = due[: self._chunk], due[self._chunk :]
+            at_once = min(_DAGS_IN_A_PASS, self._chunk) if apart else self._chunk
+            chunk, due = due[:at_once], due[at_once:]
             self._read(look, chunk)
-            if time.monotonic() > enough:
+            if apart or time.monotonic() > enough:
                 break
         self.unfinished = bool(due)
         active: dict[str, tuple[Run, ...]] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from real.waiting import until
 
+from windsock.exporter.database import ledger
 from windsock.exporter.database.history import KEPT
 from windsock.exporter.database.metrics import runs
 
@@ -33,6 +34,8 @@ def full(database, monkeypatch, clock):
     monkeypatch.setattr(runs, "_DAGS_AT_ONCE", 1)
     monkeypatch.setattr(runs, "_AT_ONCE", 0.0)
     monkeypatch.setattr(runs, "_READ_AGAIN", 0)
+    for module in (runs, ledger):  # what the sweep has left is read on, too
+        monkeypatch.setattr(module, "PARTS", 1)
     return database
 
 
@@ -74,6 +77,17 @@ def test_the_next_pass_shows_what_is_known_and_no_promise_broken_that_is_not(ful
     again = look(full.url, purposes=["again"], slo={**PROMISES, "a": {"fresh_within": "2d"}})
     again()
     assert named(again(), FRESH) < {"a", *PROMISES}
+
+
+def test_a_pass_that_leaves_some_unread_reads_few(full, look, monkeypatch):
+    monkeypatch.setattr(runs, "_DAGS_AT_ONCE", 3)
+    monkeypatch.setattr(runs, "_DAGS_IN_A_PASS", 1)
+    monkeypatch.setattr(runs, "_AT_ONCE", 60.0)  # there is time for all of them
+    eye = look(full.url)
+    eye()
+    assert eye.collector.status() == "starts"
+    assert len(named(eye(), LAST_SUCCESS)) == 2
+    assert named(eye(), LAST_SUCCESS) == set(DAGS)  # the other three are one statement's
 
 
 def test_what_fails_is_left_to_the_next_pass(full, look, monkeypatch):
