@@ -316,9 +316,9 @@ class Airflow:
                 "secret_key": secrets.token_hex(),
             }
             options["api_auth"] = {"jwt_secret": secrets.token_hex(64)}
-            # On a busy machine the API server's first answers take longer than the default of 5 s.
-            # A supervisor that has not seen its task's end waits that long before it looks again (5 s by default), and a
-            # deferral that is over first fails: see findings/short-deferral-fails.sh.
+            # On a busy machine the API server's first answers take longer than the default of 5 s. And so long a
+            # supervisor that missed its task's end waits before it looks again, and a deferral that is over by then can
+            # fail: findings/short-deferral-fails.sh.
             options["workers"] = {"execution_api_timeout": 60, "min_heartbeat_interval": 1}
             options["dag_processor"] = {
                 "dag_bundle_storage_path": self.folder / "bundles",
