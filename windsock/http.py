@@ -51,11 +51,14 @@ class Reply(NamedTuple):
 class NoReplyError(OSError):
     """No whole answer came; the message says why, without what may be a secret: an address' path, a header."""
 
-    def __init__(self, cause: Exception, *, sent: bool) -> None:
-        """`sent`: the server was reached, so that it may have taken the request."""
+    def __init__(self, cause: Exception, seconds: float, *, sent: bool) -> None:
+        """`sent`: the server was reached, so that it may have taken the request. It had `seconds`."""
         self.sent = sent
         self.timed_out = isinstance(cause, TimeoutError)
-        super().__init__(clean(f"{type(cause).__name__}: {_reason(cause)}").removesuffix(": "))
+        if self.timed_out:  # as those say who wait no longer than that for the whole
+            super().__init__(f"no answer within {seconds:.3g} s")
+        else:
+            super().__init__(clean(f"{type(cause).__name__}: {_reason(cause)}").removesuffix(": "))
 
 
 class Client(NamedTuple):
@@ -91,7 +94,7 @@ class Client(NamedTuple):
             if answer.length and len(content) <= self.limit:
                 raise http.client.IncompleteRead(content, answer.length)
         except (OSError, http.client.HTTPException, ValueError) as error:
-            raise NoReplyError(error, sent=sent) from None
+            raise NoReplyError(error, seconds, sent=sent) from None
         finally:
             if connection is not None:
                 connection.close()

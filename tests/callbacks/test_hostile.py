@@ -145,7 +145,7 @@ def test_one_peer_that_accepts_is_enough(airflow3, alertmanager, hostile, config
     ((level, line),) = lines()
     assert level == "INFO"
     # The whole has its end, and so has each step of it; on a busy machine either may come first.
-    assert re.search(rf"delivered to 1 of 2 Alertmanagers \({broken}: (no answer within|TimeoutError: timed out)", line)
+    assert re.search(rf"delivered to 1 of 2 Alertmanagers \({broken}: no answer within", line)
 
 
 def test_a_look_up_that_fails_does_not_stop_the_post(airflow3, alertmanager, refusing, configure, lines):

@@ -127,7 +127,7 @@ def test_an_alertmanager_that_too_many_ask_at_once_is_asked_again(event, to_aler
         config = to_alertmanager(f"http://127.0.0.1:{server.server_port}").alertmanager
         assert Client(config).match(storms.patterns(event()), 20) == []
         busy_for[0] = 1000
-        with pytest.raises(OSError, match=r"Limit of concurrent|no answer within|timed out"):
+        with pytest.raises(OSError, match=r"Limit of concurrent|no answer within"):
             Client(config).match(storms.patterns(event()), 2)
         server.shutdown()
 

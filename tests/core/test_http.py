@@ -73,6 +73,16 @@ def test_half_an_answer_is_none(serve):
     assert caught.value.sent
 
 
+def test_who_does_not_answer_may_have_taken_it():
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        pytest.raises(NoReplyError, match=r"^no answer within 0\.2 s$") as caught,
+    ):
+        Client().request(f"http://127.0.0.1:{server.getsockname()[1]}", None, {}, 0.2)
+    assert caught.value.sent
+    assert caught.value.timed_out
+
+
 def test_nobody_there_may_have_taken_it():
     with pytest.raises(NoReplyError, match=r"^ConnectionRefusedError: ") as caught:
         get("http://127.0.0.1:1/")
