@@ -323,8 +323,9 @@ class Airflow:
             options["dag_processor"] = {
                 "dag_bundle_storage_path": self.folder / "bundles",
                 "refresh_interval": 5,
-                # A new or changed file is parsed at once; each time more takes half a second of a processor.
-                "min_file_process_interval": 600,
+                # A new or changed file is parsed at once; each time more takes half a second of a processor. A callback
+                # of a run that comes while its file is parsed waits for the next time.
+                "min_file_process_interval": 60,
             }
         else:
             options["api"] = {"auth_backends": "airflow.api.auth.backend.basic_auth,airflow.api.auth.backend.session"}
@@ -334,7 +335,7 @@ class Airflow:
                 "base_url": self.url,
                 "secret_key": secrets.token_hex(),
             }
-            options["scheduler"] |= {"dag_dir_list_interval": 5, "min_file_process_interval": 600}
+            options["scheduler"] |= {"dag_dir_list_interval": 5, "min_file_process_interval": 60}
         return {
             f"AIRFLOW__{section.upper()}__{key.upper()}": str(value)
             for section, values in options.items()
