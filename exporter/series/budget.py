@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from .labels import Labels
 
 _BUDGETS = ("series", "bytes", "metric", "dag", "label_names", "label")
-# What stands in a line beside the metric's name, the labels' names and their values: braces, quotes, `le`, the number.
-_LINE, _LABEL = 30, 4
+# What stands in a line beside the metric's name and the labels: braces, `le`, the number.
+_LINE = 30
 # A series holds its labels, its text and what they were made of; a histogram's lines are more than that.
 _HELD = 3
 # A metric's heading names it twice; and what Python needs for a metric of its own.
@@ -31,32 +31,31 @@ class Budget:
         self.bytes = 0
         # Not a `Counter`: it asks Python for each key that it does not have, and here each is new at first.
         self.metrics: dict[str, int] = {}
-        self.dags: dict[str, int] = {}
         self.labels: dict[str, dict[str, int]] = {}
+        """Series by a label's name and value."""
 
-    def admit(self, metric: Metric, labels: Labels) -> str | None:
-        """Count a new series in, or return the budget that keeps it out."""
-        size = _size(metric, labels) + (0 if metric.family in self.metrics else _heading(metric))
-        refusal = self._refusal(metric.family, labels, size)
+    def admit(self, metric: Metric, labels: Labels, text: str) -> str | None:
+        """Count a new series in, or return the budget that keeps it out. `text` are its labels as they are exposed."""
+        known = self.metrics.get(metric.family, 0)
+        size = _size(metric, text) + (0 if known else _heading(metric))
+        refusal = self._refusal(known, labels, size)
         if refusal is not None:
             self.overflows[refusal] += 1
             return refusal
         self.series += 1
         self.bytes += size
-        self.metrics[metric.family] = self.metrics.get(metric.family, 0) + 1
+        self.metrics[metric.family] = known + 1
         for name, value in labels:
             values = self.labels.get(name)
             if values is None:
                 values = self.labels[name] = {}
             values[value] = values.get(value, 0) + 1
-            if name == "dag_id":
-                self.dags[value] = self.dags.get(value, 0) + 1
         return None
 
-    def release(self, metric: Metric, labels: Labels) -> None:
+    def release(self, metric: Metric, labels: Labels, text: str) -> None:
         """Count a series out that was admitted."""
         self.series -= 1
-        self.bytes -= _size(metric, labels)
+        self.bytes -= _size(metric, text)
         _take(self.metrics, metric.family)
         if metric.family not in self.metrics:
             self.bytes -= _heading(metric)
@@ -64,29 +63,28 @@ class Budget:
             _take(self.labels[name], value)
             if not self.labels[name]:
                 del self.labels[name]
-            if name == "dag_id":
-                _take(self.dags, value)
 
-    def _refusal(self, family: str, labels: Labels, size: int) -> str | None:
-        if self.series >= self.limits.series:
+    def _refusal(  # noqa: PLR0911  one return for each budget
+        self, known: int, labels: Labels, size: int
+    ) -> str | None:
+        """`known` are the series of its metric."""
+        limits = self.limits
+        if self.series >= limits.series:
             return "series"
-        if self.bytes + size > self.limits.bytes:
+        if self.bytes + size > limits.bytes:
             return "bytes"
-        if self.metrics.get(family, 0) >= self.limits.metric:
+        if known >= limits.metric:
             return "metric"
-        return self._refusal_of_labels(labels)
-
-    def _refusal_of_labels(self, labels: Labels) -> str | None:
         names = len(self.labels)
         for name, value in labels:
-            if name == "dag_id" and self.dags.get(value, 0) >= self.limits.dag:
-                return "dag"
             values = self.labels.get(name)
             if values is None:
                 names += 1
-                if names > self.limits.label_names:
+                if names > limits.label_names:
                     return "label_names"
-            elif len(values) >= self.limits.label and value not in values:
+            elif name == "dag_id" and values.get(value, 0) >= limits.dag:
+                return "dag"
+            elif len(values) >= limits.label and value not in values:
                 return "label"
         return None
 
@@ -101,16 +99,16 @@ def refused_by(labels: Labels) -> str | None:
     return next((refusal for refusal in _BUDGETS if labels == overflow(refusal)), None)
 
 
-def _size(metric: Metric, labels: Labels) -> int:
+def _size(metric: Metric, text: str) -> int:
     # Its labels stand in one text, which is as wide as the widest of its letters.
-    text = len(metric.family) + _LINE + _width("".join(map("".join, labels))) + _LABEL * len(labels)
+    line = len(metric.family) + _LINE + _width(text)
     lines = 1
     # The buckets with +Inf, or the quantiles; the sum and the count.
     if metric.kind == "histogram":
         lines = len(metric.buckets) + 3
     elif metric.kind == "summary":
         lines = len(metric.quantiles.shown) + 2
-    return text * max(lines, _HELD)
+    return line * max(lines, _HELD)
 
 
 def _heading(metric: Metric) -> int:

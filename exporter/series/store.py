@@ -38,9 +38,9 @@ class Family:
         self.beyond: set[Labels] = set()
         """Series that no budget counts: what is beyond a budget shares them."""
 
-    def add(self, labels: Labels) -> Series:
-        """Make a series that is not there."""
-        series = _new(self.metric, labels, sent=self._sent)
+    def add(self, labels: Labels, text: str) -> Series:
+        """Make a series that is not there; `text` are its labels as `render` gives them."""
+        series = _new(self.metric, text, sent=self._sent)
         if not isinstance(series, Gauge):
             self.unborn[series] = None
         self.series[labels] = series
@@ -71,14 +71,15 @@ class SeriesStore:
         series = family.series.get(labels) if family is not None else None
         if series is not None:
             return series
-        refusal = self.budget.admit(metric, labels)
+        text = render(labels)
+        refusal = self.budget.admit(metric, labels, text)
         if refusal is not None and (metric.kind == "gauge" or (family is None and metric.source in _ENDLESS)):
             return None
         if refusal is not None:
             return self.shared(metric, refusal)
         if family is None:
             family = self.families[metric.family] = Family(metric, sent=self._sent)
-        return family.add(labels)
+        return family.add(labels, text)
 
     def shared(self, metric: Metric, refusal: str) -> Series:
         """Return the series of all that a budget keeps out, which no budget counts; made where it is new."""
@@ -86,7 +87,7 @@ class SeriesStore:
         labels = overflow(refusal)
         if labels not in family.series:
             family.beyond.add(labels)
-        return family.series.get(labels) or family.add(labels)
+        return family.series.get(labels) or family.add(labels, render(labels))
 
     def labels(self, metric: Metric) -> list[Labels]:
         """Those of each series that a metric has now, but for what is beyond a budget."""
@@ -102,7 +103,7 @@ class SeriesStore:
             if labels in family.beyond:
                 family.beyond.discard(labels)
             else:
-                self.budget.release(family.metric, labels)
+                self.budget.release(family.metric, labels, render(labels))
 
     def forget_empty(self, name: str) -> bool:
         """Forget a family without series that a line named, for there may be ever new ones; returns whether it was."""
@@ -132,8 +133,7 @@ class SeriesStore:
                         yield series
 
 
-def _new(metric: Metric, labels: Labels, *, sent: bool) -> Series:
-    text = render(labels)
+def _new(metric: Metric, text: str, *, sent: bool) -> Series:
     if metric.kind == "counter":
         return Counter(f"{metric.family}{{{text}}} " if text else f"{metric.family} ")
     if metric.kind == "gauge":

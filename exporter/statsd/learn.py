@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from .target import Rejected, Target
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Sequence
 
+    from windsock.exporter.series.labels import Labels
     from windsock.exporter.series.own import OwnMetrics
     from windsock.exporter.series.store import SeriesStore
 
@@ -38,6 +40,8 @@ _ENTRY, _TARGET = 300, 800
 _HELD_DATAGRAMS = 1000
 _HELD_BYTES = 8 << 20
 _TWIN_DUE = 1.0
+_EXACT = 2**53
+"""Below that a float holds each whole number."""
 _REVIEW_EVERY = 60.0
 
 
@@ -97,16 +101,17 @@ class Learner:
             self.actions.keep(datagram, action, _ENTRY + len(datagram))
 
     def _alike(self, alike: Alike, datagram: bytes, times: int) -> Action | None:
-        # `_replace` would take four times as long.
-        target = Target._make((alike.target.metric, alike.labels, *alike.target[2:]))
-        value, rate = alike.value, alike.rate
-        self._count_left_out(target)
+        target, labels, value, rate = alike.target, alike.labels, alike.value, alike.rate
+        if target.left_out:
+            self._count_left_out(target)
         if target.operation == "observe":
             head, _, rest = datagram.partition(b":")
             key = (head, rest.partition(b"|")[2]) if len(datagram) <= _KNOWN_BYTES else None
+            # `_replace` would take four times as long.
+            target = Target._make((target.metric, labels, *target[2:]))
             self._observe(target, key, value.encode(), times, rate)
             return None
-        return self._change(target, float(value), signed=False, rate=rate)
+        return self._change(target, labels, float(value), signed=False, rate=rate)
 
     def _count_left_out(self, target: Target) -> None:
         for _, why in target.left_out:
@@ -158,9 +163,8 @@ class Learner:
             # The sample of a line whose tags hold colons begins elsewhere: such a line is known only as a whole.
             simple = len(line) <= _KNOWN_BYTES and parse_number(value.decode(errors="replace")) is not None
             if target.operation == "observe" and not target.judged:
-                self._observe(
-                    target, (head, tail) if simple else None, value if simple else b"%r" % number, times, rate
-                )
+                key = (head, tail) if simple else None
+                self._observe(target, key, value if simple else b"%r" % number, times, rate)
                 return None
             if simple:
                 self._targets.keep((head, tail), (target, rate), _TARGET + len(line))
@@ -169,18 +173,19 @@ class Learner:
             factor = self._translator.parse_times.factor(file, number, time.monotonic())
             self._observe(target._replace(factor=factor), None, b"%r" % number, times, rate)
             return None
-        return self._change(target, number, signed=signed, rate=rate)
+        return self._change(target, target.labels, number, signed=signed, rate=rate)
 
-    def _change(self, target: Target, number: float, *, signed: bool, rate: float) -> Action:
+    def _change(self, target: Target, labels: Labels, number: float, *, signed: bool, rate: float) -> Action:
+        """Of the series with these labels; those of `target` may be another's."""
         number *= target.factor
-        if target.operation == "add" and number in (float("inf"), float("-inf")):
+        if target.operation == "add" and math.isinf(number):
             return self._reject(Rejected("sample_errors", "bad_value"), b"")
         if target.metric.kind == "counter" and number < 0:
             return self._reject(Rejected("sample_errors", "negative_counter"), b"")
-        series = self._series(target)
+        series = self._series(target, labels)
         if series is None:
             return self._reject(Rejected("sample_errors", "over_budget"), b"")
-        amount: float = int(number) if number == number // 1 and abs(number) < 2**53 else number
+        amount: float = int(number) if number.is_integer() and abs(number) < _EXACT else number
         if target.operation == "set":
             return CHANGE if signed and target.relative else SET, series, amount
         if target.metric.kind == "gauge":
@@ -188,7 +193,7 @@ class Learner:
         return ADD, series, amount if rate == 1 else number / rate
 
     def _observe(self, target: Target, key: tuple[bytes, bytes] | None, value: bytes, times: int, rate: float) -> None:
-        series = self._series(target)
+        series = self._series(target, target.labels)
         if not isinstance(series, Histogram):
             self._own.counter("windsock_sample_errors_total", reason="over_budget").value += times
             return
@@ -207,10 +212,10 @@ class Learner:
         if key is not None:
             self.timers.keep(key, append, _ENTRY + len(key[0]) + len(key[1]))
 
-    def _series(self, target: Target) -> Any:
+    def _series(self, target: Target, labels: Labels) -> Any:
         if target.ambiguous:
             self._ambiguous.value += 1
-        series = self._store.series(target.metric, target.labels)
+        series = self._store.series(target.metric, labels)
         if series is None and target.metric.family not in self._store.families:
             self._translator.forget(target.metric.family, None)
         return series

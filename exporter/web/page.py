@@ -173,7 +173,7 @@ def _cardinality(pipeline: Pipeline) -> Iterator[Html]:
     values = {name: len(found) for name, found in dict(budget.labels).items()}
     for title, unit, counts in (
         ("Metrics", "Series", budget.metrics),
-        ("DAGs", "Series", budget.dags),
+        ("DAGs", "Series", budget.labels.get("dag_id", {})),
         ("Labels", "Values", values),
     ):
         yield markup.table((title, unit), _most(counts))
