@@ -168,9 +168,9 @@ class PastRuns(Query):
         # What is only read once more is one statement's, so that a DAG that can't be read fails one pass of many.
         due = history.due(look.facts.dags.keys(), min(_READ_AGAIN, self._chunk), first=look.facts.promised)
         apart = len(due) > self._chunk and not (look.everything or look.between)
+        at_once = min(_DAGS_IN_A_PASS, self._chunk) if apart else self._chunk
         enough = time.monotonic() + (look.settings.metadata.timeout / 2 if look.everything else _AT_ONCE)
         while due:
-            at_once = min(_DAGS_IN_A_PASS, self._chunk) if apart else self._chunk
             chunk, due = due[:at_once], due[at_once:]
             self._read(look, chunk)
             if apart or time.monotonic() > enough:
