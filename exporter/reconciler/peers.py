@@ -98,11 +98,11 @@ class Peers:
                     look.other |= alert.get("annotations", {}).get(_INSTANCE) not in (None, self.instance)
         return look
 
-    def post(self, alerts: Sequence[dict[str, Any]]) -> dict[str, str]:
-        """Send them to all; returns the Alertmanagers that did not take them all, with what they said."""
+    def post(self, *parts: Sequence[dict[str, Any]]) -> dict[str, str]:
+        """Send them to all, part by part; returns the Alertmanagers that did not take them all, with what they said."""
         problems: dict[str, str] = {}
-        for start in range(0, len(alerts), _BATCH):
-            outcomes = self._client.post(alerts[start : start + _BATCH], self._timeout)
+        for batch in (part[start : start + _BATCH] for part in parts for start in range(0, len(part), _BATCH)):
+            outcomes = self._client.post(batch, self._timeout)
             problems |= {url: problem for url, problem in outcomes if problem is not None}
         return problems
 

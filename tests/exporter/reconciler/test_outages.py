@@ -356,7 +356,7 @@ def test_an_alertmanager_that_took_only_a_part_is_told_again(database, own_bench
     made.alertmanager.up()
     post = made.reconciler.peers.post
 
-    def only_the_sign(alerts: Any) -> dict[str, str]:
+    def only_the_sign(alerts: Any, *after: Any) -> dict[str, str]:
         return {**post(alerts[-1:]), made.alertmanager.url: "413 too much at once"}
 
     with monkeypatch.context() as patch:

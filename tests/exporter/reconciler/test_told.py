@@ -25,6 +25,24 @@ def test_a_failure_is_told_once_and_its_end_once(database, bench):
     made.told({"d": (1, 1)})
 
 
+def test_a_task_holds_its_run_back_until_alertmanager_knows_that_it_is_over(database, bench, monkeypatch):
+    fail(database)
+    made = bench(database)
+    made.step(2)
+    succeed(database)
+    client, seen = made.reconciler.peers._client, []
+    post = client.post
+
+    def look_after(*given):
+        outcomes = post(*given)
+        seen.append(made.firing())
+        return outcomes
+
+    monkeypatch.setattr(client, "post", look_after)
+    made.step()
+    assert seen == [[(TASK, "d", "run_1", "t")], []]
+
+
 def test_the_end_says_why_it_is_one_and_a_new_failure_does_not(database, bench):
     fail(database)
     made = bench(database)
