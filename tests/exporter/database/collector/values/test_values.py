@@ -188,6 +188,18 @@ def test_with_psycopg_3(pg_database, pgbouncer, look, random_world, through):
     assert eye.collector.failing()["tags"].startswith("schema: ")
 
 
+@pytest.mark.parametrize("driver", ["psycopg2", "psycopg"])
+@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York"])
+def test_whatever_the_servers_zone_is(pg_database, look, random_world, zone, driver):
+    pg_database.execute(f"ALTER DATABASE {pg_database.name} SET timezone TO '{zone}'")
+    rows = random_world.make(50, pg_database.modern)
+    random_world.write(pg_database, rows)
+    url = pg_database.url.replace("postgresql:", f"postgresql+{driver}:")
+    eye = look(url, teams={"pay": {"match": {"tag": "team:pay"}}})
+    assert_same(eye(everything=True), expected(rows, pg_database.modern))
+    assert eye.collector.failing() == {}
+
+
 @pytest.mark.parametrize("seed", range(2))
 def test_what_changes_between_passes_is_seen_and_what_is_gone_goes(database, look, random_world, chance, seed):
     rows = random_world.make(chance + seed, database.modern)
