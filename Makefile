@@ -67,7 +67,7 @@ current: test-programs .venv/installed ## Build the newest Prometheus, Alertmana
 	@echo "Next: make matrix"
 
 quick: .venv/installed ## Run the tests that need no Airflow, no database server and no minutes
-	@$(BIN)/python -m pytest -q --quick -n 2 $(ARGS)
+	@$(BIN)/python -m pytest -q --quick -n 4 $(ARGS)
 	@echo "Next: make check, and make test before you ask for a review"
 
 test: test-programs environments $(AIRFLOW)/installed shipping tools ## Run all tests, on real parts; ARGS: what pytest is given
