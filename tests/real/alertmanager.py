@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import Counter
+from datetime import datetime, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
@@ -139,6 +140,12 @@ class Alertmanager(Server):
         answer.raise_for_status()
         found: list[dict[str, Any]] = answer.json()
         return found
+
+    def end(self, **labels: str) -> None:
+        """End what is left of a test: every second it would go through each group of it, for as long as it runs."""
+        now = datetime.now(timezone.utc).isoformat()
+        left = self._all([f'{name}="{value}"' for name, value in labels.items()])
+        self.post(*({"labels": one["labels"], "endsAt": now} for one in left))
 
     def post(self, *alerts: dict[str, Any]) -> None:
         """Send alerts as another sender does."""

@@ -169,3 +169,5 @@ def bench(alertmanager, messages, cluster, tmp_path, monkeypatch) -> Iterator[Ca
     yield make
     for one in made:
         one.reconciler.close()
+        alertmanager.end(cluster=one.cluster)
+    messages.posts.clear()
