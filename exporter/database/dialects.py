@@ -136,6 +136,7 @@ class PostgreSQL(Dialect):
             # beside them takes ten (15, for 500,000 runs), and compiling one more than that.
             "max_parallel_workers_per_gather": "0",
             "jit": "off",
+            "datestyle": "ISO",  # in which `moment` reads them; a role may have another
         }
         local = [sa.func.set_config(name, value, True) for name, value in settings.items()]
         key = sa.func.hashtext(sa.func.current_schema())

@@ -7,14 +7,12 @@ import contextlib
 import shutil
 import tempfile
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import requests
 
 from .server import Server, find
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _ELEMENT = "element-6066-11e4-a52e-4f735466cecf"
 # As root, and on a machine without the network that Chromium's own services want.
@@ -121,6 +119,8 @@ class Browser:
         file.write_bytes(base64.b64decode(self._call("GET", "/screenshot")))
 
     def close(self) -> None:
+        if not Path(self._profile).exists():
+            return  # it is closed
         self._call("DELETE", "")
         self._driver.remove()
         shutil.rmtree(self._profile, ignore_errors=True)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from real.browser import Browser
+from real.workers import end_with_group
 
 from windsock.dashboards.preview.server import Preview
 from windsock.dashboards.preview.source import Source
@@ -107,6 +108,7 @@ def behind(door, texts) -> Iterator[Preview]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     found = Browser()
+    end_with_group(found.close)
     yield found
     found.close()
 

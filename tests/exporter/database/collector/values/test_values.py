@@ -189,9 +189,10 @@ def test_with_psycopg_3(pg_database, pgbouncer, look, random_world, through):
 
 
 @pytest.mark.parametrize("driver", ["psycopg2", "psycopg"])
-@pytest.mark.parametrize("zone", ["Asia/Kolkata", "America/New_York"])
-def test_whatever_the_servers_zone_is(pg_database, look, random_world, zone, driver):
+@pytest.mark.parametrize(("zone", "style"), [("Asia/Kolkata", "ISO"), ("America/New_York", "German")])
+def test_however_the_server_writes_times(pg_database, look, random_world, zone, style, driver):
     pg_database.execute(f"ALTER DATABASE {pg_database.name} SET timezone TO '{zone}'")
+    pg_database.execute(f"ALTER DATABASE {pg_database.name} SET datestyle TO '{style}'")
     rows = random_world.make(50, pg_database.modern)
     random_world.write(pg_database, rows)
     url = pg_database.url.replace("postgresql:", f"postgresql+{driver}:")
