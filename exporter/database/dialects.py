@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib
 import re
@@ -114,14 +115,16 @@ class PostgreSQL(Dialect):
     def prepare(self, connection: Connection, interval: float) -> None:
         del interval  # each transaction sets what it needs
         # Of thousands of rows a time is what a driver takes longest to make: it stays text until somebody asks for it.
+        # Where a tracer has wrapped the driver's connection that can't be had; `moment` takes either.
         raw: Any = connection.connection.dbapi_connection
-        if connection.dialect.driver == "psycopg":
-            text = importlib.import_module("psycopg.types.string").TextLoader
-            for oid in _TIMES:
-                raw.adapters.register_loader(oid, text)
-        else:
-            extensions = importlib.import_module("psycopg2.extensions")
-            extensions.register_type(extensions.new_type(_TIMES, "TIME", extensions.UNICODE), raw)
+        with contextlib.suppress(AttributeError, TypeError):
+            if connection.dialect.driver == "psycopg":
+                text = importlib.import_module("psycopg.types.string").TextLoader
+                for oid in _TIMES:
+                    raw.adapters.register_loader(oid, text)
+            else:
+                extensions = importlib.import_module("psycopg2.extensions")
+                extensions.register_type(extensions.new_type(_TIMES, "TIME", extensions.UNICODE), raw)
 
     @override
     def lead(self, connection: Connection, purposes: Sequence[str], interval: float, limit: float) -> Sequence[bool]:

@@ -6,6 +6,7 @@ import random
 from collections import Counter, defaultdict
 from typing import Any
 
+import psycopg2.extensions
 import pytest
 
 NOW = 1_790_000_000.0
@@ -199,6 +200,21 @@ def test_however_the_server_writes_times(pg_database, look, random_world, zone, 
     eye = look(url, teams={"pay": {"match": {"tag": "team:pay"}}})
     assert_same(eye(everything=True), expected(rows, pg_database.modern))
     assert eye.collector.failing() == {}
+
+
+def test_where_a_tracer_has_wrapped_the_drivers_connection(pg_database, look, random_world, monkeypatch):
+    register = psycopg2.extensions.register_type
+
+    def refuse(kind: Any, connection: Any = None) -> None:
+        if kind.name == "TIME":
+            raise TypeError("argument 2 must be a connection, cursor or None")
+        register(kind, connection)
+
+    monkeypatch.setattr("psycopg2.extensions.register_type", refuse)
+    rows = random_world.make(60, pg_database.modern)
+    random_world.write(pg_database, rows)
+    eye = look(pg_database.url, teams={"pay": {"match": {"tag": "team:pay"}}})
+    assert_same(eye(everything=True), expected(rows, pg_database.modern))
 
 
 @pytest.mark.parametrize("seed", range(2))
