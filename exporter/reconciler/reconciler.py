@@ -309,11 +309,11 @@ class Reconciler:
         # Not when the pass began: what starts further back than `group_wait` is told at once, before Alertmanager has
         # noticed that the task of a run holds it back.
         moment = datetime.now(timezone.utc)
-        alerts, after, done = self._tracker.due(look, moment)
+        (alerts, *after), done = self._tracker.due(look, moment)
         sign = self.peers.sign(self._memory.state["since"], moment, self.interval * _SIGNED)
         # Of two posts of an alert that goes on, Alertmanager keeps the later end: a sign far ahead has to end first.
         ended = [{**sign, "endsAt": sign["startsAt"]}] if self._ahead else []
-        problems = self.peers.post([*alerts, *ended, sign], after)
+        problems = self.peers.post([*alerts, *ended, sign], *after)
         self._took = set(self.settings.alertmanager.urls) - problems.keys()
         for url, problem in problems.items():
             self._say(f"alertmanager {url}", problem)

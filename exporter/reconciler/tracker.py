@@ -16,7 +16,7 @@ from .failure import ROUTING, Alert, Failure, Key
 from .peers import labels_of, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from windsock.settings import Settings
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Posts = list[dict[str, Any]]
+_HOLDERS = (DAG_RUN_FAILED, TASK_FAILED)
+"""What holds others back: a task its run, and both a missed deadline."""
 _RENEW = LIFETIME.total_seconds() / 2
 PATIENCE = 20.0
 """Seconds from a failure within which its callback may still tell of it, with the exception: Airflow writes the failure
@@ -143,12 +145,12 @@ class Tracker:
         self._signs = [sign for event in events for sign in storms.beacons(event, now)] + storms.marks(events, now)
         self._gathering = []
 
-    def due(self, look: Look, now: datetime) -> tuple[Posts, Posts, Callable[[], list[str]]]:
-        """Return what to post, what to post after it, and what to call once both were taken.
+    def due(self, look: Look, now: datetime) -> tuple[Sequence[Posts], Callable[[], list[str]]]:
+        """Return what to post, part by part, and what to call once it was taken.
 
-        That notes so, and returns the silent ones' DAGs. A task's end is posted after its run's: where Alertmanager
-        learns of both at once, it may let go of the run that the task holds back before it knows that it is over, and
-        tell people of a failure that has just ended (0.25 and 0.35 do, where a group falls due in that moment).
+        That notes so, and returns the silent ones' DAGs. What is held back ends in a part before that of its holder:
+        where Alertmanager learns of both ends at once, it may let go of a run before it knows that it is over, and tell
+        people of a failure that has just ended (0.25 and 0.35 do, where a group falls due in that moment).
         """
         at, cluster = now.timestamp(), self._settings.cluster
         lasting = [one for one in self.alerts.values() if one.over is None]
@@ -161,10 +163,9 @@ class Tracker:
         again = [one for _, one in over if restarted and one not in ended and at - (one.over or 0) < _AGAIN]
         posts = [*self._signs, *(one.event(cluster).alert(now) for one in firing)]
         self._signs = []
-        after: Posts = []
+        ends: dict[str, Posts] = {name: [] for name in _HOLDERS}
         for one in (*ended, *again):
-            part = after if one.key.alertname == TASK_FAILED else posts
-            part += _resolved(one, look.alerts.get(one.key, []), cluster, now)
+            ends.get(one.key.alertname, posts).extend(_resolved(one, look.alerts.get(one.key, []), cluster, now))
         fired = sum(not one.posted for one in firing)
         self.posted = {"fired": fired, "renewed": len(firing) - fired, "resolved": len(ended)}
 
@@ -182,7 +183,7 @@ class Tracker:
                 one.told = one.dirty = True
             return silent
 
-        return posts, after, done
+        return (posts, *ends.values()), done
 
     def dag(self, dag_id: str, view: View) -> DagFacts:
         """What a DAG is routed by."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from datetime import datetime, timezone
 
 import pytest
@@ -25,22 +26,26 @@ def test_a_failure_is_told_once_and_its_end_once(database, bench):
     made.told({"d": (1, 1)})
 
 
-def test_a_task_holds_its_run_back_until_alertmanager_knows_that_it_is_over(database, bench, monkeypatch):
+def test_what_is_held_back_ends_before_what_holds_it(database, bench, monkeypatch):
     fail(database)
+    missed = {"dagrun_id": 1, "deadline_time": time.time() - 100, "missed": True}
+    ids = {name: uuid.uuid4() for name in ("id", "callback_id")}
+    database.insert("deadline", {**missed, **ids, **dict.fromkeys(("created_at", "last_updated_at"), time.time())})
     made = bench(database)
     made.step(2)
+    assert [name for name, *_ in made.firing()] == ["AirflowDagRunFailed", "AirflowDeadlineMissed", TASK]
     succeed(database)
     client, seen = made.reconciler.peers._client, []
     post = client.post
 
     def look_after(*given):
         outcomes = post(*given)
-        seen.append(made.firing())
+        seen.append([name for name, *_ in made.firing()])
         return outcomes
 
     monkeypatch.setattr(client, "post", look_after)
     made.step()
-    assert seen == [[(TASK, "d", "run_1", "t")], []]
+    assert seen == [["AirflowDagRunFailed", TASK], [TASK], []]
 
 
 def test_the_end_says_why_it_is_one_and_a_new_failure_does_not(database, bench):
