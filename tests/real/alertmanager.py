@@ -128,7 +128,7 @@ class Alertmanager(Server):
 
     def alerts(self, **labels: str) -> list[dict[str, Any]]:
         """What fires, without what senders say to each other."""
-        found = self._all([f'{name}="{value}"' for name, value in labels.items()])
+        found = self._all(_equal(labels))
         return [alert for alert in found if alert["labels"]["alertname"] not in SIGNS]
 
     def signs(self) -> list[dict[str, Any]]:
@@ -144,9 +144,13 @@ class Alertmanager(Server):
     def end(self, **labels: str) -> None:
         """End what is left of a test: every second it would go through each group of it, for as long as it runs."""
         now = datetime.now(timezone.utc).isoformat()
-        left = self._all([f'{name}="{value}"' for name, value in labels.items()])
+        left = self._all(_equal(labels))
         self.post(*({"labels": one["labels"], "endsAt": now} for one in left))
 
     def post(self, *alerts: dict[str, Any]) -> None:
         """Send alerts as another sender does."""
         requests.post(f"{self.url}/api/v2/alerts", json=list(alerts), timeout=60).raise_for_status()
+
+
+def _equal(labels: dict[str, str]) -> list[str]:
+    return [f'{name}="{value}"' for name, value in labels.items()]

@@ -85,15 +85,15 @@ def test_a_pass_takes_no_more_statements_than_promised(large, look):
 def test_no_statement_starts_a_worker_or_is_compiled(large, postgres, look):
     """Where the planner takes both for free."""
     wide = sa.text("EXPLAIN SELECT sum(duration) FROM task_instance")
-    invitations = ("parallel_setup_cost", "min_parallel_table_scan_size", "jit_above_cost")
     with postgres.admin("postgres").connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        for name in invitations:
+        for name in ("parallel_setup_cost", "min_parallel_table_scan_size", "jit_above_cost"):
             connection.execute(sa.text(f"ALTER DATABASE large SET {name} TO 0"))
-    with postgres.admin("large").connect() as connection:
-        assert "Gather" in str(connection.execute(wide).all())
-    eye = look(large)
-    eye.collector.session.lead()
-    assert "Gather" not in str(eye.collector.session.execute(wide))
-    assert eye.collector.session.execute(sa.text("SHOW jit")) == [("off",)]
-    with postgres.admin("postgres").connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sa.text("ALTER DATABASE large RESET ALL"))
+        try:
+            with postgres.admin("large").connect() as usual:
+                assert "Gather" in str(usual.execute(wide).all())
+            session = look(large).collector.session
+            session.lead()
+            assert "Gather" not in str(session.execute(wide))
+            assert session.execute(sa.text("SHOW jit")) == [("off",)]
+        finally:
+            connection.execute(sa.text("ALTER DATABASE large RESET ALL"))

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg2.extensions
 import pytest
+import sqlalchemy as sa
 
 NOW = 1_790_000_000.0
 UNFINISHED = ["scheduled", "queued", "running", "restarting", "up_for_retry", "up_for_reschedule", "deferred"]
@@ -200,6 +201,8 @@ def test_however_the_server_writes_times(pg_database, look, random_world, zone, 
     eye = look(url, teams={"pay": {"match": {"tag": "team:pay"}}})
     assert_same(eye(everything=True), expected(rows, pg_database.modern))
     assert eye.collector.failing() == {}
+    (times,) = eye.collector.session.execute(sa.text("SELECT now(), now()::timestamp"))
+    assert [type(one) for one in times] == [str, str]  # nothing is made of one that nobody asks for
 
 
 def test_where_a_tracer_has_wrapped_the_drivers_connection(pg_database, look, random_world, monkeypatch):
