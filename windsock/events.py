@@ -25,6 +25,14 @@ DATA_CHECK_FAILED = "AirflowDataCheckFailed"
 ALERTNAMES = (TASK_FAILED, TASK_RETRYING, DAG_RUN_FAILED, TASK_SKIPPED, DEADLINE_MISSED, DATA_CHECK_FAILED)
 """The names of alert events; no Prometheus rule uses one of them."""
 
+HOLDERS = (DAG_RUN_FAILED, TASK_FAILED)
+"""What Alertmanager holds others back for: a missed deadline for its run, and both for a task.
+
+Ends are posted in this order, after those of all others and each in a request of its own. Where Alertmanager learns of
+both ends at once, it may let go of a run before it knows that it is over, and tell people of a failure that has just
+ended (0.25 and 0.35 do, where a group falls due in that moment).
+"""
+
 VERBS = {
     TASK_FAILED: " failed",
     TASK_RETRYING: " failed and is tried again",

@@ -1,6 +1,6 @@
 """From an alert event to whoever is to hear of it, and what became of it.
 
-With an Alertmanager it is posted there (`alertmanager`), without one the team's channels are told directly
+With an Alertmanager it is posted there (`alertmanager`, and `ends`), without one the team's channels are told directly
 (`direct`, and `resolution` of its end). What nobody took waits in the spool, and `flush` tries it again (`replay`).
 """
 
@@ -73,8 +73,7 @@ def _send(
     if central and not settings.alertmanager.urls:
         works.append(lambda: Delivery("unconfigured", NOT_CONFIGURED))
     elif central:
-        tell = alertmanager.fire if what == "failed" else alertmanager.end
-        works.append(lambda: tell(event, settings, deadline, choice.template))
+        works.append(lambda: _central(what, event, settings, deadline, choice.template))
     if direct:
         from windsock.destinations import URGENT, destinations  # noqa: PLC0415  not with an Alertmanager
 
@@ -95,6 +94,14 @@ def _send(
 def _nowhere(team: str, chosen: tuple[str, ...]) -> str:
     """An author chose channels, and nobody is to be told there."""
     return f"neither team {team} nor defaults has an address of what this callback chose: {', '.join(chosen)}"
+
+
+def _central(what: str, event: Event, settings: Settings, deadline: float, template: str | None) -> Delivery:
+    if what == "failed":
+        return alertmanager.fire(event, settings, deadline, template)
+    from . import ends  # noqa: PLC0415  a failure has no use for it
+
+    return ends.end(event, settings, deadline)
 
 
 def _direct(  # noqa: PLR0913, PLR0917  a step of _send's, apart for its imports

@@ -1,4 +1,4 @@
-"""To the Alertmanagers: they are where all senders meet, so nothing here counts, groups or threads.
+"""A failure, to the Alertmanagers: they are where all senders meet, so nothing here counts, groups or threads.
 
 An event is on disk before it is posted: a process that is killed in the middle leaves it to the next callback of its
 host, and the same alert posted twice is one.
@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock import storms
 from windsock.alertmanager import Alertmanager, BusyError, credentials
-from windsock.callbacks import bounded, spool, success
-from windsock.events import RECONCILING, TASK_FAILED, TASK_RETRYING, rfc3339, unix
+from windsock.callbacks import bounded, spool
 from windsock.exceptions import SettingsError
 from windsock.redaction import redact
 from windsock.teams import zone
@@ -68,54 +67,6 @@ def fire(event: Event, settings: Settings, deadline: float, template: str | None
     found = conclude(claim, settings, event, results)
     took(seconds, CHANNEL, event.team)
     return found
-
-
-def end(event: Event, settings: Settings, deadline: float, template: str | None = None) -> Delivery:
-    """End the alerts that the success `event` ends."""
-    del template
-    now = time.time()
-    try:
-        results, ended = resolve(event, settings, deadline, now)
-    except SettingsError as error:
-        claim = keep(settings, spool.Entry("resolved", event, PENDING, created=now))
-        return conclude(claim, settings, event, [("", error.problems[0])], "settings")
-    if all(problem is None for _, problem in results):
-        return Delivery("", f"{len(results)} Alertmanagers, {ended} alerts ended")
-    # Peers do not tell each other: an alert that one of them keeps would fire on.
-    claim = keep(settings, spool.Entry("resolved", event, PENDING, created=now))
-    partly = any(problem is None for _, problem in results)
-    found = conclude(claim, settings, event, [each for each in results if each[1] is not None])
-    return found._replace(problem="") if partly else found
-
-
-def resolve(event: Event, settings: Settings, deadline: float, before: float) -> tuple[list[PeerResult], int]:
-    """End the alerts that `event`, a success at the Unix time `before`, ends, at each peer by itself.
-
-    Raises SettingsError for a credential that can't be had here.
-    """
-    http = credentials(settings.alertmanager.http)
-
-    def at(url: str) -> tuple[PeerResult, int]:
-        client = Alertmanager(settings.alertmanager.model_copy(update={"urls": (url,)}), http)
-        try:
-            found = _ended(event, client, before, max(0.1, (deadline - time.monotonic()) / 3))
-        except OSError as error:
-            return (url, str(error).removeprefix(f"{url}: ")), 0
-        moment = rfc3339(datetime.fromtimestamp(before, timezone.utc))
-        until = {name: event.annotations[name] for name in ("until",) if name in event.annotations}
-        alerts = [
-            {"labels": one["labels"], "annotations": {**one["annotations"], **until}}
-            | {"startsAt": one["startsAt"], "endsAt": moment}
-            for one in found
-        ]
-        if not alerts:
-            return (url, None), 0
-        return client.post(alerts, max(0.0, deadline - time.monotonic()))[0], len(alerts)
-
-    urls = settings.alertmanager.urls
-    done = bounded.side_by_side([lambda url=url: at(url) for url in urls], deadline)  # type: ignore[misc]  # mypy's lambdas
-    late = [found or ((url, "no answer in time"), 0) for url, found in zip(urls, done, strict=True)]
-    return [result for result, _ in late], max((ended for _, ended in late), default=0)
 
 
 def post(client: Alertmanager, alerts: list[dict[str, Any]], deadline: float) -> list[PeerResult]:
@@ -261,34 +212,3 @@ def _described(event: Event, settings: Settings, template: str, seconds: float) 
 
     text = render(settings.callbacks.templates.get(template, template), Message(event), seconds)
     return replace(event, annotations={**event.annotations, **({"description": text} if text else {})})
-
-
-def _ended(event: Event, client: Alertmanager, before: float, seconds: float) -> list[dict[str, Any]]:
-    """Return the firing alerts that the success `event` ends. Raises OSError.
-
-    Where a reconciler works, other runs are its business: it has a policy for them, and would take an alert that ends
-    here for one that a person has resolved, for good.
-    """
-    ending = success.of(event, before)
-    own: list[dict[str, Any]] = []
-    others: list[dict[str, Any]] = []
-    for alert in client.find(_ends(event), seconds):
-        labels, began = alert["labels"], unix(alert["startsAt"])
-        if labels.get("alertname") not in _names(event) or before < began <= time.time():
-            continue
-        run_id = labels.get("run_id", "")
-        if ending.ends(run_id, alert["annotations"], began):
-            (own if run_id == event.run_id else others).append(alert)
-    if others and client.find({"alertname": RECONCILING, "cluster": event.cluster}, seconds):
-        return own
-    return own + others
-
-
-def _names(event: Event) -> tuple[str, ...]:
-    return (TASK_FAILED, TASK_RETRYING) if event.alertname == TASK_FAILED else (event.alertname,)
-
-
-def _ends(event: Event) -> dict[str, str]:
-    """The labels that an alert must have; one that is empty must be absent."""
-    names = {"task_id": event.task_id, "check": event.check}
-    return {"cluster": event.cluster, "dag_id": event.dag_id} | {name: value or "" for name, value in names.items()}

@@ -20,7 +20,7 @@ from windsock.exceptions import SettingsError
 from windsock.redaction import redact
 from windsock.text import line
 
-from . import alertmanager
+from . import alertmanager, ends
 from .alertmanager import CHANNEL, PENDING
 from .result import Flushed, count
 
@@ -134,7 +134,7 @@ class _Replay:
         """Raises OSError where nobody answers."""
         entry, config = claim.entry, self._settings.alertmanager
         if entry.kind == "resolved":
-            results, _ = alertmanager.resolve(entry.event, self._settings, self._deadline, entry.created)
+            results, _ = ends.resolve(entry.event, self._settings, self._deadline, entry.created)
             bad = [result for result in results if result[1] is not None]
             return self._concluded(claim, bad or results)
         client = Alertmanager(config, credentials(config.http))

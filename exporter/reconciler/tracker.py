@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from windsock import storms
-from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, LIFETIME, TASK_FAILED, TASK_RETRYING
+from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, HOLDERS, LIFETIME, TASK_FAILED, TASK_RETRYING
 from windsock.teams import DagFacts, owners_of, route, zone
 from windsock.times import clock_time
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 Posts = list[dict[str, Any]]
-_HOLDERS = (DAG_RUN_FAILED, TASK_FAILED)
-"""What holds others back: a task its run, and both a missed deadline."""
 _RENEW = LIFETIME.total_seconds() / 2
 PATIENCE = 20.0
 """Seconds from a failure within which its callback may still tell of it, with the exception: Airflow writes the failure
@@ -148,9 +146,7 @@ class Tracker:
     def due(self, look: Look, now: datetime) -> tuple[Sequence[Posts], Callable[[], list[str]]]:
         """Return what to post, part by part, and what to call once it was taken.
 
-        That notes so, and returns the silent ones' DAGs. What is held back ends in a part before that of its holder:
-        where Alertmanager learns of both ends at once, it may let go of a run before it knows that it is over, and tell
-        people of a failure that has just ended (0.25 and 0.35 do, where a group falls due in that moment).
+        That notes so, and returns the silent ones' DAGs.
         """
         at, cluster = now.timestamp(), self._settings.cluster
         lasting = [one for one in self.alerts.values() if one.over is None]
@@ -163,7 +159,7 @@ class Tracker:
         again = [one for _, one in over if restarted and one not in ended and at - (one.over or 0) < _AGAIN]
         posts = [*self._signs, *(one.event(cluster).alert(now) for one in firing)]
         self._signs = []
-        ends: dict[str, Posts] = {name: [] for name in _HOLDERS}
+        ends: dict[str, Posts] = {name: [] for name in HOLDERS}
         for one in (*ended, *again):
             ends.get(one.key.alertname, posts).extend(_resolved(one, look.alerts.get(one.key, []), cluster, now))
         fired = sum(not one.posted for one in firing)
