@@ -9,7 +9,8 @@ import pytest
 
 from windsock import alertmanager
 from windsock.alertmanager import Alertmanager
-from windsock.callbacks.delivery import alertmanager as delivery
+from windsock.callbacks.delivery import ends
+from windsock.callbacks.delivery.alertmanager import word
 from windsock.events import Event
 from windsock.http import Client, NoReplyError
 from windsock.settings import Settings
@@ -139,6 +140,6 @@ def test_an_alertmanager_that_is_busy_when_asked_what_fires_is_asked_again(serve
     url, _ = serve(answer("starting", "503 Service Unavailable"))
     settings = Settings.model_validate({"alertmanager": {"urls": [url]}})
     event = Event("AirflowTaskFailed", "prod", "orders", "r", task_id="load")
-    outcomes, ended = delivery.resolve(event, settings, time.monotonic() + 60, time.time())
+    outcomes, ended = ends.resolve(event, settings, time.monotonic() + 60, time.time())
     assert (outcomes, ended) == ([(url, "503 starting")], 0)
-    assert delivery.word(outcomes) == "server_error"
+    assert word(outcomes) == "server_error"

@@ -84,7 +84,8 @@ class MariaDB(Server):
         wait_for(self.admin(""))
 
     def url(self, database: str, user: str = "root") -> str:
-        return f"mysql://{user}@127.0.0.1:{self.port}/{database}"
+        # It speaks no TLS, for which PyMySQL reads all of the machine's certificates with each connection: 20 ms.
+        return f"mysql://{user}@127.0.0.1:{self.port}/{database}?ssl_disabled=true"
 
     def admin(self, database: str) -> sa.engine.Engine:
         url = self.url(database).replace("mysql:", "mysql+pymysql:")

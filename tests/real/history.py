@@ -6,6 +6,7 @@ target, `up`, the marker that ends what is gone. So two clusters have the same t
 
 from __future__ import annotations
 
+import functools
 import http.client
 import json
 import re
@@ -27,7 +28,7 @@ Labels = tuple[tuple[str, str], ...]
 Vector = dict[Labels, float]
 """What an instant query answers, by its labels."""
 
-_SAMPLE = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
+_SERIES = re.compile(r"(?P<name>[a-zA-Z_:][\w:]*)(?:\{(?P<labels>.*)\})?")
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _ESCAPED = {r"\\": "\\", r"\"": '"', r"\n": "\n"}
 
@@ -36,13 +37,20 @@ def samples(text: str) -> Iterator[tuple[dict[str, str], float]]:
     """What stands in an exposition, with the name as the label `__name__`."""
     for line in text.splitlines():
         if line and not line.startswith("#"):
-            found = _SAMPLE.fullmatch(line)
-            assert found, line
-            labels = {
-                name: re.sub(r"\\.", lambda mark: _ESCAPED[mark[0]], value)
-                for name, value in _LABEL.findall(found["labels"] or "")
-            }
-            yield {"__name__": found["name"], **labels}, float(found["value"])
+            series, _, value = line.rpartition(" ")
+            yield {**_series(series)}, float(value)
+
+
+@functools.lru_cache(1 << 16)
+def _series(text: str) -> dict[str, str]:
+    # The same ones come minute by minute.
+    found = _SERIES.fullmatch(text)
+    assert found, text
+    labels = {
+        name: re.sub(r"\\.", lambda mark: _ESCAPED[mark[0]], value)
+        for name, value in _LABEL.findall(found["labels"] or "")
+    }
+    return {"__name__": found["name"], **labels}
 
 
 VALUES = {
