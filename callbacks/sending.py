@@ -157,9 +157,14 @@ def _act(outcome: Outcome, settings: Settings, options: Options, deadline: float
             _unless_it_hangs(lambda: recovery.mark_resolved(event, place), seconds)
             _unless_it_hangs(lambda: delivery.flush(settings, deadline, _REPLAYED), deadline - time.monotonic())
         return result._replace(counts=False)
-    why = _unless_it_hangs(lambda: withheld(outcome, event, options, place), seconds) or ""
-    # Before it is sent: a process that is killed while it sends has failed all the same.
-    _unless_it_hangs(lambda: recovery.mark_failed(event, place, told=not why), seconds)
+
+    def remembered() -> str:
+        why = withheld(outcome, event, options, place)
+        # Before it is sent: a process that is killed while it sends has failed all the same.
+        recovery.mark_failed(event, place, told=not why)
+        return why
+
+    why = _unless_it_hangs(remembered, seconds)
     if why:
         return delivery.Delivery(_WITHHELD, why)
     result = delivery.deliver(event, settings, deadline, choice)
@@ -203,7 +208,7 @@ def ignored(problem: str) -> None:
 
 
 def _enriched(outcome: Outcome, enrich: Callable[[Outcome], Outcome] | None, seconds: float) -> Outcome:
-    if enrich is None:
+    if enrich is None or outcome.task_id is not None:  # of a task all is known, and a thread would do nothing
         return outcome
     try:
         return bounded.run(lambda: enrich(outcome), seconds)

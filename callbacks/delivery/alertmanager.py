@@ -166,7 +166,9 @@ def _placed(
     except Exception:  # noqa: BLE001  nothing that goes wrong here is worth an alert that is not sent
         return event, []
     with contextlib.suppress(Exception):
-        bounded.run(lambda: ongoing.remember(placed, settings, now), seconds * _KEEPING)
+        cause = storms.joinable(placed)
+        if cause is not None:
+            bounded.run(lambda: ongoing.remember(placed, cause, settings, now), seconds * _KEEPING)
     return placed, signs
 
 

@@ -63,11 +63,9 @@ def join(event: Event, settings: Settings, now: datetime) -> Event | None:
     return None
 
 
-def remember(event: Event, settings: Settings, now: datetime) -> None:
-    """Write down the storm that `event` was found to be part of, where others may join it. Never raises."""
-    cause = storms.joinable(event)
-    if cause is not None:
-        _write(_path(settings, event.team, cause), event.storm, event.annotations.get("first", ""), now.timestamp())
+def remember(event: Event, cause: str, settings: Settings, now: datetime) -> None:
+    """Write down the storm that `event` was found to be part of, which others may join by its `cause`. Never raises."""
+    _write(_path(settings, event.team, cause), event.storm, event.annotations.get("first", ""), now.timestamp())
 
 
 def _is_told(event: Event, settings: Settings) -> bool:
