@@ -48,7 +48,8 @@ def deliver(event: Event, settings: Settings, deadline: float, choice: Choice = 
 def resolve(event: Event, settings: Settings, deadline: float, choice: Choice = _BY_SETTINGS) -> Delivery:
     """Tell that what `event` is about succeeded: the alerts of its cluster, DAG and task end, as `success` says.
 
-    A task's success ends AirflowTaskFailed and AirflowTaskRetrying, every other event those of its own name.
+    A task's success ends AirflowTaskFailed, with the AirflowDagRunFailed that it held back, and AirflowTaskRetrying;
+    every other event ends those of its own name.
     """
     return _send("resolved", event, settings, deadline, choice)
 
