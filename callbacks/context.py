@@ -119,7 +119,7 @@ def read(context: Any, called: Kind | None = None) -> Outcome:
 
 def with_failed_tasks(outcome: Outcome, context: Mapping[str, Any]) -> Outcome:
     """Ask Airflow which tasks of a failed run failed, and which of them first: one request, which may take a while."""
-    if outcome.task_id is not None or outcome.kind != "failure" or outcome.reason != "task_failure":
+    if outcome.kind != "failure" or outcome.reason != "task_failure":
         return outcome
     found, first = compat.failed_tasks(context, outcome.dag.dag_id, outcome.run_id)
     tasks = tuple(words(task, _ID) for task in found[:_MANY])

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 TASK_FAILED = "AirflowTaskFailed"
 TASK_RETRYING = "AirflowTaskRetrying"
@@ -25,13 +25,8 @@ DATA_CHECK_FAILED = "AirflowDataCheckFailed"
 ALERTNAMES = (TASK_FAILED, TASK_RETRYING, DAG_RUN_FAILED, TASK_SKIPPED, DEADLINE_MISSED, DATA_CHECK_FAILED)
 """The names of alert events; no Prometheus rule uses one of them."""
 
-HOLDERS = (DAG_RUN_FAILED, TASK_FAILED)
-"""What Alertmanager holds others back for: a missed deadline for its run, and both for a task.
-
-Ends are posted in this order, after those of all others and each in a request of its own. Where Alertmanager learns of
-both ends at once, it may let go of a run before it knows that it is over, and tell people of a failure that has just
-ended (0.25 and 0.35 do, where a group falls due in that moment).
-"""
+_HOLDERS = (DAG_RUN_FAILED, TASK_FAILED)
+"""What Alertmanager holds others back for: a missed deadline for its run, and both for a task."""
 
 VERBS = {
     TASK_FAILED: " failed",
@@ -114,6 +109,19 @@ class Event:
             "endsAt": rfc3339(now if resolved else now + _LIFETIMES.get(self.alertname, LIFETIME)),
             **({"generatorURL": generator_url} if generator_url else {}),
         }
+
+
+def in_order(ends: Iterable[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """Return ends of alerts in parts, some of them empty, each to be posted in a request of its own, one after another.
+
+    What is held back comes before what holds it. Where Alertmanager learns of both ends at once, it may let go of a run
+    before it knows that it is over, and tell people of a failure that has just ended (0.25 and 0.35 do, where a group
+    falls due in that moment).
+    """
+    parts: dict[str, list[dict[str, Any]]] = {name: [] for name in ("", *_HOLDERS)}
+    for one in ends:
+        parts.get(one["labels"]["alertname"], parts[""]).append(one)
+    return list(parts.values())
 
 
 def rfc3339(moment: datetime) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from windsock.alertmanager import Alertmanager, credentials
 from windsock.callbacks import bounded, spool, success
-from windsock.events import DAG_RUN_FAILED, HOLDERS, RECONCILING, TASK_FAILED, TASK_RETRYING, rfc3339, unix
+from windsock.events import DAG_RUN_FAILED, RECONCILING, TASK_FAILED, TASK_RETRYING, in_order, rfc3339, unix
 from windsock.exceptions import SettingsError
 
 from .alertmanager import PENDING, conclude, keep
@@ -57,12 +57,13 @@ def resolve(event: Event, settings: Settings, deadline: float, before: float) ->
             return (url, str(error).removeprefix(f"{url}: ")), 0
         moment = rfc3339(datetime.fromtimestamp(before, timezone.utc))
         until = {name: event.annotations[name] for name in ("until",) if name in event.annotations}
-        parts: dict[str, Alerts] = {"": [], **{name: [] for name in HOLDERS}}
-        for one in found:
-            ended = {"annotations": {**one["annotations"], **until}, "startsAt": one["startsAt"], "endsAt": moment}
-            parts.get(one["labels"]["alertname"], parts[""]).append({"labels": one["labels"], **ended})
+        ends = [
+            {"labels": one["labels"], "annotations": {**one["annotations"], **until}}
+            | {"startsAt": one["startsAt"], "endsAt": moment}
+            for one in found
+        ]
         result: PeerResult = (url, None)
-        for part in filter(None, parts.values()):
+        for part in filter(None, in_order(ends)):
             result = client.post(part, max(0.0, deadline - time.monotonic()))[0]
             if result[1] is not None:
                 # What goes on firing keeps what holds it back; the spool tries both again.

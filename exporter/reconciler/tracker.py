@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from windsock import storms
-from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, HOLDERS, LIFETIME, TASK_FAILED, TASK_RETRYING
+from windsock.events import DAG_RUN_FAILED, DEADLINE_MISSED, LIFETIME, TASK_FAILED, TASK_RETRYING, in_order
 from windsock.teams import DagFacts, owners_of, route, zone
 from windsock.times import clock_time
 
@@ -159,9 +159,9 @@ class Tracker:
         again = [one for _, one in over if restarted and one not in ended and at - (one.over or 0) < _AGAIN]
         posts = [*self._signs, *(one.event(cluster).alert(now) for one in firing)]
         self._signs = []
-        ends: dict[str, Posts] = {name: [] for name in HOLDERS}
-        for one in (*ended, *again):
-            ends.get(one.key.alertname, posts).extend(_resolved(one, look.alerts.get(one.key, []), cluster, now))
+        first, *after = in_order(
+            post for one in (*ended, *again) for post in _resolved(one, look.alerts.get(one.key, []), cluster, now)
+        )
         fired = sum(not one.posted for one in firing)
         self.posted = {"fired": fired, "renewed": len(firing) - fired, "resolved": len(ended)}
 
@@ -179,7 +179,7 @@ class Tracker:
                 one.told = one.dirty = True
             return silent
 
-        return (posts, *ends.values()), done
+        return (posts + first, *after), done
 
     def dag(self, dag_id: str, view: View) -> DagFacts:
         """What a DAG is routed by."""

@@ -71,7 +71,7 @@ def test_build_says_what_it_can_not_write(windsock, tmp_path):
 
 def test_test_runs_all_three_programs(windsock, monkeypatch):
     """All unit tests of the rules, in the oldest Prometheus; `make matrix` runs them in the newest."""
-    monkeypatch.setenv("GOMAXPROCS", "1")  # a tenth less of a processor, and other tests have the second one
+    monkeypatch.setenv("GOMAXPROCS", "1")  # 8 % less of a processor, and other tests have the second one
     code, out, err = windsock("test", config=SETTINGS)
     assert code == 0, err
     assert [line.split(":")[1] for line in out.splitlines()] == [" ok"] * 3
