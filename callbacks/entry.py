@@ -22,9 +22,9 @@ _ID = "[0-9a-f]{32}"
 """What `new_id` returns: it is part of a file's name and of a mail's header."""
 
 
-@dataclass(frozen=True, repr=False)  # nobody prints one, and each method costs a callback time
+@dataclass(eq=False, repr=False)  # what else a dataclass can do costs a callback's process time
 class Entry:
-    """One thing to tell, and to whom."""
+    """One thing to tell, and to whom; nobody changes one that is made."""
 
     kind: Literal["failed", "resolved"]
     event: Event

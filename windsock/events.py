@@ -58,9 +58,12 @@ _PASSING = timedelta(hours=1)
 _LIFETIMES = {TASK_RETRYING: _PASSING, TASK_SKIPPED: _PASSING}
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False, repr=False)  # what else a dataclass can do costs a callback's process time
 class Event:
-    """One failure. `team` and `severity` come from `windsock.teams.route`, so that every sender computes the same."""
+    """One failure; nobody changes one that is made.
+
+    `team` and `severity` come from `windsock.teams.route`, so that every sender computes the same.
+    """
 
     alertname: str
     cluster: str
