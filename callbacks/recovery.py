@@ -15,6 +15,7 @@ import hashlib
 import json
 import os
 import time
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -129,7 +130,16 @@ def waited_for(look: Callable[[], bool]) -> bool:
 def ended(event: Event, created: float, place: Path | None = None) -> bool:
     """Whether a success since the Unix time `created` has ended the failure that `event` told of then."""
     successes = last(event, place).successes
-    return any(one.at > created and one.ends(event.run_id, event.annotations, created) for one in successes)
+    if any(one.at > created and one.ends(event.run_id, event.annotations, created) for one in successes):
+        return True
+    return event.alertname == DAG_RUN_FAILED and _goes_on(event, created, place)
+
+
+def _goes_on(event: Event, created: float, place: Path | None) -> bool:
+    """Whether the run was cleared: a try of the task that it failed of, begun since, has succeeded in it."""
+    task_id = event.annotations.get("failed_task")
+    successes = last(replace(event, alertname=TASK_FAILED, task_id=task_id), place).successes if task_id else ()
+    return any(one.run_id == event.run_id and (one.started or 0) > created for one in successes)
 
 
 class Here(NamedTuple):

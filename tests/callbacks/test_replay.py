@@ -221,6 +221,21 @@ def test_without_a_reconciler_this_hosts_own_marks_say_that_it_is_over(
     assert failures(alertmanager) == []
 
 
+@pytest.mark.parametrize(
+    ("began", "of", "told"),
+    [(60, {}, 0), (-60, {}, 1), (60, {"run_id": "r2"}, 1), (60, {"task_id": "other"}, 1)],
+    ids=["cleared", "a try that had begun before", "another run", "another task"],
+)
+def test_a_run_that_was_cleared_is_not_told_as_failed(to_alertmanager, event, soon, alertmanager, began, of, told):
+    run = {"alertname": "AirflowDagRunFailed", "task_id": None, "annotations": {"failed_task": "load"}}
+    deliver(event(**run), to_alertmanager(GONE), soon(3))
+    started = rfc3339(datetime.now(timezone.utc) + timedelta(seconds=began))
+    recovery.mark_resolved(event(annotations={"started_at": started}, **of))
+    found = flush(to_alertmanager(), soon())
+    assert (found.delivered, found.superseded) == (told, 1 - told)
+    assert len(failures(alertmanager)) == told
+
+
 def test_what_is_late_says_so(to_alertmanager, event, soon, alertmanager, age):
     deliver(event(), to_alertmanager(GONE), soon(3))
     age(3600)
