@@ -269,7 +269,7 @@ def copy(stack: Stack) -> Iterator[dict[str, Any]]:
 def spooled(stack: Stack) -> Iterator[tuple[spools.Spool, Any]]:
     spool = spools.of(stack.installation.settings())
     event = Event("AirflowTaskFailed", "prod", "orders_load", "r", task_id="load")
-    claim = spool.put(Entry("failed", event, (("slack", "#data"),)), sync=False)
+    claim = spool.put(Entry.new("failed", event, (("slack", "#data"),)), sync=False)
     claim.release()
     try:
         yield spool, claim

@@ -152,7 +152,7 @@ def decide(path: str) -> None:
 
 def entry(_: Path) -> Boundary:
     event = Event("AirflowTaskFailed", "c", "orders", "r", task_id="load", annotations={"summary": "s" * 300})
-    return Boundary((Entry("failed", event, (("slack", "#pay"),)).text().encode(), b"[]"), entry_of, (ValueError,))
+    return Boundary((Entry.new("failed", event, (("slack", "#pay"),)).text().encode(), b"[]"), entry_of, (ValueError,))
 
 
 def store_file(folder: Path) -> Boundary:

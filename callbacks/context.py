@@ -1,16 +1,14 @@
 """What Airflow hands to a callback, as plain values: its shape differs by version, by process and by what happened."""
 
-from __future__ import annotations
+# Annotations are values in this module: a named tuple would compile each text, in each callback's process.
 
+from collections.abc import Mapping
 from datetime import datetime
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from windsock.airflow import compat
 from windsock.teams import DagFacts, owners_of
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 Kind = Literal["failure", "retry", "success", "skipped", "deadline", "check"]
 

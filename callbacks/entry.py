@@ -1,14 +1,12 @@
 """An entry of the spool: one thing to tell, to whom, and how far that has come."""
 
-from __future__ import annotations
+# Annotations are values in this module: a named tuple would compile each text, in each callback's process.
 
-import json
 import os
 import re
-from dataclasses import asdict, dataclass, field
-from typing import Literal
+from typing import Any, Literal, NamedTuple
 
-from windsock.events import Event  # noqa: TC001  `record` reads the annotations at run time
+from windsock.events import Event
 
 from . import clock, record
 
@@ -22,27 +20,35 @@ _ID = "[0-9a-f]{32}"
 """What `new_id` returns: it is part of a file's name and of a mail's header."""
 
 
-@dataclass(eq=False, repr=False)  # what else a dataclass can do costs a callback's process time
-class Entry:
-    """One thing to tell, and to whom; nobody changes one that is made."""
+Pending = tuple[tuple[str, str], ...]
+"""Destinations: channel, and whom it is to tell."""
+
+
+class Entry(NamedTuple):
+    """One thing to tell, and to whom."""
 
     kind: Literal["failed", "resolved"]
     event: Event
-    pending: tuple[tuple[str, str], ...]
-    """Destinations (channel, to) that have not accepted it."""
-    begun: tuple[tuple[str, str], ...] = ()
+    pending: Pending
+    """Those that have not accepted it."""
+    id: str
+    boot: clock.Boot
+    """What the clock was when it was written."""
+    begun: Pending = ()
     """Those that are being tried, or of which nobody knows whether they have it."""
     template: str | None = None
     created: float = 0.0
     """Unix time of the failure's delivery."""
-    boot: clock.Boot = field(default_factory=clock.boot)
-    """What the clock was when it was written."""
     not_before: float = 0.0
     attempts: int = 0
     serial: int = 0
     """The run's failures on this host when it was written: what was told with a higher count says this too."""
     problem: str = ""
-    id: str = field(default_factory=new_id)
+
+    @classmethod
+    def new(cls, kind: Literal["failed", "resolved"], event: Event, pending: Pending, **given: Any) -> "Entry":
+        """Return one that is written now."""
+        return cls(kind, event, pending, new_id(), clock.boot(), **given)
 
     def age(self) -> float:
         """Seconds since it was `created`."""
@@ -50,7 +56,7 @@ class Entry:
 
     def text(self) -> str:
         """The file's content."""
-        return json.dumps(asdict(self), indent=1)
+        return record.text(self, indent=1)
 
 
 def entry_of(text: str | bytes) -> Entry:

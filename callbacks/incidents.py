@@ -9,10 +9,9 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
-import json
 import os
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from windsock.events import DAG_RUN_FAILED, TASK_FAILED, TASK_RETRYING, Event
@@ -134,7 +133,7 @@ class Incident:
         for told in self.told.values():
             told.at = 0.0 if clock.is_ahead(told.at) else told.at
             if told.latest is not None:
-                told.latest = replace(told.latest, created=clock.believed(told.latest.created), boot=clock.boot())
+                told.latest = told.latest._replace(created=clock.believed(told.latest.created), boot=clock.boot())
 
     def known(self, destination: str) -> Told:
         """What `destination` knows."""
@@ -156,7 +155,7 @@ def of(store: spool.Spool, event: Event, patience: float) -> Iterator[Incident]:
         incident.dag_id, incident.run_id = event.dag_id, event.run_id
         incident.believe()
         yield incident
-        spool.replace_file(store.runs / name, json.dumps(asdict(incident)))
+        spool.replace_file(store.runs / name, record.text(incident))
 
 
 def subject(event: Event) -> str:

@@ -44,10 +44,25 @@ def parse(kind: type[_Kind], text: str | bytes) -> _Kind:
     return found
 
 
+def text(value: Any, indent: int | None = None) -> str:
+    """Return a dataclass, or a named tuple, as the JSON that `parse` reads: an object, and so is each that it holds."""
+    return json.dumps(_plain(value), indent=indent)
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        value = vars(value)
+    elif hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {name: _plain(item) for name, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
 def _read(kind: Any, value: Any) -> Any:
     """Return `value`, one of JSON's, as `kind`. Raises ValueError, TypeError, KeyError."""
     if kind in _PLAIN:
-        return _plain(kind, value)
+        return _checked(kind, value)
     origin, parts = get_origin(kind), get_args(kind)
     if origin is UnionType:
         (other,) = (part for part in parts if part is not NoneType)
@@ -59,10 +74,10 @@ def _read(kind: Any, value: Any) -> Any:
         return {name: _read(parts[1], item) for name, item in _of(dict, value).items()}
     if isinstance(kind, type) and issubclass(kind, tuple):
         return kind(*_each(tuple(_types(kind).values()), _of(list, value)))
-    return tuple(_each(parts, _of(list, value))) if origin is tuple else _plain(kind, value)
+    return tuple(_each(parts, _of(list, value))) if origin is tuple else _checked(kind, value)
 
 
-def _plain(kind: Any, value: Any) -> Any:
+def _checked(kind: Any, value: Any) -> Any:
     if kind is float:
         fits = type(value) in (int, float) and TIMES[0] <= value <= TIMES[1]  # the floats of all records are times
     elif get_origin(kind) is Literal:

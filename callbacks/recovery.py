@@ -8,28 +8,22 @@ whatever can't be read or written is as if it were not there. `place` is FOLDER 
 without it windsock.yaml is read for it, which takes the longer the more teams it has.
 """
 
-from __future__ import annotations
+# Annotations are values in this module: a named tuple would compile each text, in each callback's process.
 
 import contextlib
 import hashlib
-import json
 import os
 import time
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from windsock.events import DAG_RUN_FAILED, DATA_CHECK_FAILED, TASK_FAILED, TASK_RETRYING
+from windsock.events import DAG_RUN_FAILED, DATA_CHECK_FAILED, TASK_FAILED, TASK_RETRYING, Event
 
 from . import bounded, clock, folder, occurrence, record
 from . import success as successes
-from .success import Success  # noqa: TC001  `record` reads the annotations at run time
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from pathlib import Path
-
-    from windsock.events import Event
+from .success import Success
 
 _LIMIT = 10_000
 """Marks of a host; beyond it the oldest go."""
@@ -138,7 +132,7 @@ def ended(event: Event, created: float, place: Path | None = None) -> bool:
 def _goes_on(event: Event, created: float, place: Path | None) -> bool:
     """Whether the run was cleared: a try of the task that it failed of, begun since, has succeeded in it."""
     task_id = event.annotations.get("failed_task")
-    successes = last(replace(event, alertname=TASK_FAILED, task_id=task_id), place).successes if task_id else ()
+    successes = last(event._replace(alertname=TASK_FAILED, task_id=task_id), place).successes if task_id else ()
     return any(one.run_id == event.run_id and (one.started or 0) > created for one in successes)
 
 
@@ -225,7 +219,7 @@ def _write(path: Path, mark: Mark) -> None:
 
     with contextlib.suppress(OSError):
         private(path.parent)
-        replace_file(path, json.dumps({**mark._asdict(), "tries": dict(mark.tries)}))
+        replace_file(path, record.text(mark))
         _prune(path.parent)
 
 

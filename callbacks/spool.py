@@ -16,7 +16,6 @@ import os
 import pwd
 import stat
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import clock, record
@@ -48,7 +47,7 @@ class Claim:
 
     def update(self, **changes: Any) -> None:
         """Replace the entry by a changed one, in one step and without letting go of it. Raises OSError."""
-        self.entry = replace(self.entry, **changes)
+        self.entry = self.entry._replace(**changes)
         descriptor = _write(self.path, self.entry.text(), sync=True)
         self.release()
         self._descriptor = descriptor
@@ -141,7 +140,7 @@ class Spool:
         written = max(entry.created, os.fstat(descriptor).st_mtime)
         if clock.is_ahead(written):
             clock.complain(f"{path}, which waits to be delivered,", written)
-            entry = replace(entry, created=clock.believed(entry.created), boot=clock.boot(), not_before=0.0)
+            entry = entry._replace(created=clock.believed(entry.created), boot=clock.boot(), not_before=0.0)
         return Claim(path, descriptor, entry)
 
     def bury(self, entry: Entry, reason: str) -> None:
@@ -153,7 +152,7 @@ class Spool:
                 (self.dead / _names(self.dead)[0]).unlink()
                 files, size = _weight(self.dead)
             if self._max_files:
-                dead = replace(entry, problem=reason[:500], begun=())
+                dead = entry._replace(problem=reason[:500], begun=())
                 os.close(_write(self.dead / _name(dead), dead.text(), sync=True))
 
     def bury_file(self, name: str) -> None:
@@ -167,7 +166,7 @@ class Spool:
         try:
             entry = entry_of(record.content(self.dead / name))
             # Without its number: what was told since must not stand for it.
-            fresh = replace(entry, created=time.time(), boot=clock.boot(), not_before=0.0, attempts=0, serial=0)
+            fresh = entry._replace(created=time.time(), boot=clock.boot(), not_before=0.0, attempts=0, serial=0)
             self.put(fresh, sync=True).release()
             (self.dead / name).unlink()
         except (OSError, ValueError):

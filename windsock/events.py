@@ -4,15 +4,13 @@ Alertmanager takes all labels as the identity of an alert, so whatever differs b
 failure (map index, try number, host, time, text) is an annotation.
 """
 
-from __future__ import annotations
+# Annotations are values in this module: a named tuple would compile each text, in each callback's process.
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 TASK_FAILED = "AirflowTaskFailed"
 TASK_RETRYING = "AirflowTaskRetrying"
@@ -58,12 +56,8 @@ _PASSING = timedelta(hours=1)
 _LIFETIMES = {TASK_RETRYING: _PASSING, TASK_SKIPPED: _PASSING}
 
 
-@dataclass(eq=False, repr=False)  # what else a dataclass can do costs a callback's process time
-class Event:
-    """One failure; nobody changes one that is made.
-
-    `team` and `severity` come from `windsock.teams.route`, so that every sender computes the same.
-    """
+class Event(NamedTuple):
+    """One failure. `team` and `severity` come from `windsock.teams.route`, so that every sender computes the same."""
 
     alertname: str
     cluster: str
@@ -73,7 +67,7 @@ class Event:
     deadline: str | None = None
     team: str = ""
     severity: str = ""
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = MappingProxyType({})
     check: str | None = None
     """The author's name for a check of data."""
     storm: str = ""

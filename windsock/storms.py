@@ -16,7 +16,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -149,7 +148,7 @@ def assume(event: Event, now: datetime) -> Event:
 def worded(event: Event, zone: str, now: datetime) -> Event:
     """Return `event` with the words for how often it happens, where it recurs; `zone` is that of its team."""
     said = recurrence.words(event.storm, event.annotations.get(recurrence.NOTE, ""), zone, now)
-    return replace(event, annotations={**event.annotations, recurrence.SAID: said}) if said else event
+    return event._replace(annotations={**event.annotations, recurrence.SAID: said}) if said else event
 
 
 def marks(events: Sequence[Event], now: datetime) -> list[dict[str, Any]]:
@@ -206,7 +205,7 @@ def _placed(
             first = f"{earliest.dag_id} at {earliest.since or f'{began:%H:%M} UTC'}"
         if storm:
             storms[event.team, cause] = storm, first
-            return join(replace(event, annotations=said), storm, first, now)
+            return join(event._replace(annotations=said), storm, first, now)
     number, since = recurrence.count(times, event.team, _key(event), now)
     note, storm = recurrence.note(number, since), ""
     if number >= recurrence.TIMES:
@@ -219,7 +218,7 @@ def _placed(
         storm, _ = storms.setdefault((event.team, MEANWHILE), (_label(now, MEANWHILE, _SECOND), ""))
     if storm:
         return _labelled(event, storm, {**said, recurrence.NOTE: note})
-    return replace(event, annotations={**event.annotations, recurrence.NOTE: note}) if number > 1 else event
+    return event._replace(annotations={**event.annotations, recurrence.NOTE: note}) if number > 1 else event
 
 
 def _follows(event: Event, crowd: Iterable[_Beacon], now: datetime) -> bool:
@@ -238,7 +237,7 @@ def _label(began: datetime, cause: str, rounded: timedelta = STEP) -> str:
 
 def _labelled(event: Event, storm: str, said: Mapping[str, str]) -> Event:
     """As Alertmanager will show it: without what is empty."""
-    return replace(event, storm=storm, annotations={name: text for name, text in said.items() if text})
+    return event._replace(storm=storm, annotations={name: text for name, text in said.items() if text})
 
 
 def _read(

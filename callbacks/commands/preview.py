@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,7 +99,7 @@ def _event(values: dict[str, Any]) -> Event:
         return Event(**values["event"])
     if "labels" not in values:
         return Event(**values)
-    names = {item.name for item in fields(Event)}
+    names = set(Event._fields)
     labels = {str(name): str(value) for name, value in values["labels"].items() if name in names}
     said = {str(name): str(value) for name, value in values.get("annotations", {}).items()}
     return Event(**{"run_id": "", **labels, "annotations": said})  # type: ignore[arg-type]  # checked by the caller

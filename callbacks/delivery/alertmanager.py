@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +50,7 @@ def fire(event: Event, settings: Settings, deadline: float, template: str | None
     """Post `event` to all peers; adopts the labels of an alert for the same failure, or joins a storm."""
     if template is not None:
         event = _described(event, settings, template, (deadline - time.monotonic()) * _RENDERING)
-    entry = spool.Entry("failed", event, PENDING, created=time.time())
+    entry = spool.Entry.new("failed", event, PENDING, created=time.time())
     try:
         claim = bounded.run(lambda: keep(settings, entry), (deadline - time.monotonic()) * _KEEPING)
     except TimeoutError:
@@ -184,7 +183,7 @@ def adopt(event: Event, alert: Mapping[str, Any]) -> Event:
         own = said
     found = {name: said[name] for name in storms.NOTES if name in said}
     routing = {name: labels.get(name, getattr(event, name)) for name in ("team", "severity")}
-    return replace(event, **routing, storm=labels.get("storm", ""), annotations={**own, **found})
+    return event._replace(**routing, storm=labels.get("storm", ""), annotations={**own, **found})
 
 
 def _looked(event: Event, client: Alertmanager, seconds: float, now: datetime) -> tuple[Event, list[dict[str, Any]]]:
@@ -213,4 +212,4 @@ def _described(event: Event, settings: Settings, template: str, seconds: float) 
     from windsock.callbacks.rendering.template import render  # noqa: PLC0415
 
     text = render(settings.callbacks.templates.get(template, template), Message(event), seconds)
-    return replace(event, annotations={**event.annotations, **({"description": text} if text else {})})
+    return event._replace(annotations={**event.annotations, **({"description": text} if text else {})})

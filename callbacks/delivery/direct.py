@@ -69,10 +69,12 @@ class DirectDelivery:
     def fire(self, event: Event, chosen: str | None, destinations: tuple[Destination, ...]) -> Delivery:
         """Tell `destinations` of a failure, or have it counted for their next message."""
         now = time.time()
-        entry = spool.Entry("failed", event, (), template=chosen or template(self.settings, event.team), created=now)
+        entry = spool.Entry.new(
+            "failed", event, (), template=chosen or template(self.settings, event.team), created=now
+        )
         due, held, view = list(destinations), [], Incident(failures=1)
         with contextlib.suppress(OSError), self.run(event) as incident:
-            entry = replace(entry, serial=incident.fail(subject(event), occurrence.of(event)))
+            entry = entry._replace(serial=incident.fail(subject(event), occurrence.of(event)))
             incident.due_at = event.annotations.get("due_at", "")
             view = incident
             if event.alertname == TASK_FAILED:
@@ -96,7 +98,7 @@ class DirectDelivery:
             self._count_held(held, event)
             return Delivery("", f"nobody at once: counted for the next message to {_names(held)}")
         pairs = tuple(map(_pair, due))
-        entry = replace(entry, pending=pairs, begun=pairs)
+        entry = entry._replace(pending=pairs, begun=pairs)
         delivery = self._attempt(self.keep(entry, claimed=True) or entry, dict.fromkeys(due, entry), view)
         self._count_held(held, event)
         return delivery
@@ -241,7 +243,7 @@ class DirectDelivery:
         done = {_pair(to) for to in answers if to not in failed}
         left = tuple(pair for pair in entry.pending if pair not in done and pair not in final)
         if final:
-            self.store.bury(replace(entry, id=entry.id[::-1], pending=final), detail)
+            self.store.bury(entry._replace(id=entry.id[::-1], pending=final), detail)
         for channel, _ in final:
             count("dead", channel, entry.event.team, "rejected")
         if not isinstance(claim, spool.Claim):
@@ -308,8 +310,8 @@ class DirectDelivery:
 
 def _later(entry: spool.Entry, to: Destination, until: float) -> spool.Entry:
     """An entry that waits until `until`, to tell one destination of all that has failed by then."""
-    fresh = spool.Entry("failed", entry.event, (_pair(to),), template=entry.template, created=entry.created)
-    return replace(fresh, boot=entry.boot, not_before=until, serial=entry.serial)
+    fresh = spool.Entry.new("failed", entry.event, (_pair(to),), template=entry.template, created=entry.created)
+    return fresh._replace(boot=entry.boot, not_before=until, serial=entry.serial)
 
 
 def _pair(to: Destination) -> Pair:

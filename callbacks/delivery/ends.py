@@ -31,12 +31,12 @@ def end(event: Event, settings: Settings, deadline: float) -> Delivery:
     try:
         results, ended = resolve(event, settings, deadline, now)
     except SettingsError as error:
-        claim = keep(settings, spool.Entry("resolved", event, PENDING, created=now))
+        claim = keep(settings, spool.Entry.new("resolved", event, PENDING, created=now))
         return conclude(claim, settings, event, [("", error.problems[0])], "settings")
     if all(problem is None for _, problem in results):
         return Delivery("", f"{len(results)} Alertmanagers, {ended} alerts ended")
     # Peers do not tell each other: an alert that one of them keeps would fire on.
-    claim = keep(settings, spool.Entry("resolved", event, PENDING, created=now))
+    claim = keep(settings, spool.Entry.new("resolved", event, PENDING, created=now))
     partly = any(problem is None for _, problem in results)
     found = conclude(claim, settings, event, [each for each in results if each[1] is not None])
     return found._replace(problem="") if partly else found

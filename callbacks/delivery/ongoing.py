@@ -14,7 +14,6 @@ import hashlib
 import json
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -72,7 +71,7 @@ def _is_told(event: Event, settings: Settings) -> bool:
     number, _, rest = event.annotations.get("try", "").partition(" ")
     before = f"{int(number) - 1} {rest}" if number.isdecimal() else ""
     told = recovery.last(event, spool.folder(settings)).tries
-    tries = (event, replace(event, annotations={**event.annotations, "try": before}))
+    tries = (event, event._replace(annotations={**event.annotations, "try": before}))
     return any(told.get(occurrence.of(one)) for one in tries)
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -187,7 +186,7 @@ class _Replay:
             return entry.event
         said = entry.event.annotations
         summary = f"delivered late, {age / 60:.0f} minutes after it happened: {said.get('summary', '')}"
-        return replace(entry.event, annotations={**said, "summary": summary})
+        return entry.event._replace(annotations={**said, "summary": summary})
 
 
 def _channels(entry: spool.Entry) -> list[str]:

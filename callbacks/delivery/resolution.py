@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from windsock.callbacks import incidents, spool, success
@@ -37,7 +36,8 @@ def end(direct: DirectDelivery, event: Event, destinations: tuple[Destination, .
     if not works:
         return Delivery("", "nobody: this host has told of no failure, or others of the run last")
     entries = [
-        spool.Entry("resolved", about, ((to.channel, to.to),), created=now, not_before=now) for to, about, _ in works
+        spool.Entry.new("resolved", about, ((to.channel, to.to),), created=now, not_before=now)
+        for to, about, _ in works
     ]
     claims = [direct.keep(entry, claimed=True) for entry in entries]
     messages: list[Work] = [
@@ -83,7 +83,7 @@ def _told(
     seen: set[str] = set()
     for run_id in incidents.runs_of(direct.store, event.dag_id):
         done, known = False, {}
-        with contextlib.suppress(OSError), direct.run(replace(event, run_id=run_id)) as incident:
+        with contextlib.suppress(OSError), direct.run(event._replace(run_id=run_id)) as incident:
             if ending.ends(run_id, {"due_at": incident.due_at}, incident.failed):
                 done = incident.mend(about, ending.at)
                 known = incident.told
@@ -96,5 +96,5 @@ def _told(
                 continue
             seen.add(name)
             said = {**first.annotations, "recovered": event.annotations.get("recovered", "")}
-            works.append((to, replace(first, annotations=said), dict(told.state)))
+            works.append((to, first._replace(annotations=said), dict(told.state)))
     return works[:_MOST], spared

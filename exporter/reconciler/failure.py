@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
 from windsock.events import Event
@@ -91,4 +91,4 @@ class Alert:
     def variant(self, cluster: str, labels: Mapping[str, str]) -> Event:
         """The same failure as another sender labelled it."""
         team, severity, storm = (labels.get(name, "") for name in ROUTING)
-        return replace(self.event(cluster), team=team, severity=severity, storm=storm)
+        return self.event(cluster)._replace(team=team, severity=severity, storm=storm)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -127,7 +126,7 @@ def test_what_ended_is_told_by_its_newest_end_with_a_count(alertmanager, failure
 
 
 def test_failed_runs_are_one_entry_and_what_has_no_run_is_each_its_own(alertmanager, told, failures):
-    runs = [dataclasses.replace(run, alertname="AirflowDagRunFailed", task_id=None) for run in failures("x", range(3))]
+    runs = [run._replace(alertname="AirflowDagRunFailed", task_id=None) for run in failures("x", range(3))]
     alertmanager.fire(*runs)
     message = told("slack", ": a run failed")
     assert slack_lines(message)[0].startswith("*The run*, ")

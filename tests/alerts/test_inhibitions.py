@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 
 import pytest
 
 from windsock.alerts import inhibitions
 from windsock.alerts.rules import RULES
+from windsock.events import Event
 from windsock.settings import Settings
 
 _clusters = (f"cluster-{number}" for number in itertools.count())
@@ -33,8 +33,8 @@ def silenced(alertmanager, cluster, eventually):
     def post(*alerts):
         plain = []
         for alert in alerts:
-            if dataclasses.is_dataclass(alert):
-                alertmanager.fire(dataclasses.replace(alert, cluster=cluster))
+            if isinstance(alert, Event):
+                alertmanager.fire(alert._replace(cluster=cluster))
                 plain.append(alert)
             else:
                 labels = {"cluster": cluster, "severity": "warning", **alert}
@@ -56,7 +56,7 @@ def silenced(alertmanager, cluster, eventually):
 
 
 def run_failed(failed_task, **given):
-    return dataclasses.replace(failed_task(alertname="AirflowDagRunFailed", **given), task_id=None)
+    return failed_task(alertname="AirflowDagRunFailed", **given)._replace(task_id=None)
 
 
 def test_a_failed_task_silences_its_run(silenced, failed_task):
@@ -180,7 +180,7 @@ def test_a_critical_task_does_not_silence_another_task(silenced, failed_task):
 
 def test_another_cluster_is_not_silenced(alertmanager, failed_task, eventually):
     one, two = next(_clusters), next(_clusters)
-    alertmanager.fire(failed_task(cluster=one), dataclasses.replace(run_failed(failed_task), cluster=two))
+    alertmanager.fire(failed_task(cluster=one), run_failed(failed_task)._replace(cluster=two))
     found = eventually(lambda: alertmanager.alerts(cluster=two), "the run's alert is there")
     assert not found[0]["status"]["inhibitedBy"]
 

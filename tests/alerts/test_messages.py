@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import re
 
 import pytest
@@ -67,7 +66,7 @@ def test_slack_says_what_failed_where_and_why_and_that_it_is_over(alertmanager, 
     assert platforms.posts[0].headers["Authorization"] == "Bearer xoxb-for-tests"
 
     why = {**event.annotations, "resolution": "a later run succeeded"}
-    alertmanager.resolve(dataclasses.replace(event, annotations=why))
+    alertmanager.resolve(event._replace(annotations=why))
     message = eventually(lambda: platforms.slack("#payments")[1:], "a message that it is over")[0]
     assert message["title"] == "Over: orders failed: ValueError: row 17 has no price (prod)"
     assert re.fullmatch(
@@ -220,7 +219,7 @@ def test_what_an_authors_template_says_stands_in_place_of_the_exception(
 
 
 def test_a_failed_run_is_told_without_a_task(alertmanager, platforms, failed_task, eventually):
-    run = dataclasses.replace(failed_task(alertname="AirflowDagRunFailed", team="default"), task_id=None)
+    run = failed_task(alertname="AirflowDagRunFailed", team="default")._replace(task_id=None)
     alertmanager.fire(run)
     text = eventually(lambda: platforms.slack("#data-alerts"), "a message")[0]["text"]
     assert text.startswith("*The run*, try 3 of 3, since 10:01")
@@ -342,7 +341,7 @@ def test_what_is_only_recorded_is_told_to_nobody(alertmanager, platforms, mails,
 
 
 def test_a_failed_run_comes_as_the_message_of_its_task(alertmanager, platforms, failed_task, eventually):
-    run = dataclasses.replace(failed_task(alertname="AirflowDagRunFailed"), task_id=None)
+    run = failed_task(alertname="AirflowDagRunFailed")._replace(task_id=None)
     alertmanager.fire(run, failed_task())
     eventually(lambda: platforms.slack("#payments"), "a message")
     alertmanager.fire(failed_task(dag_id="later"))

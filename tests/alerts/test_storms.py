@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -88,7 +87,7 @@ def storm(failed_task):
                 one = failed_task(
                     task, dag_id=f"dag_{number:04}", severity="critical", storm=label, annotations=annotations
                 )
-                yield dataclasses.replace(one), at
+                yield one, at
 
     return make
 
@@ -135,9 +134,7 @@ def grouped(alertmanager, name):
 def test_what_is_over_counts_each_dag_once_though_its_run_had_failed_too(alertmanager, storm, told):
     tasks = list(storm(3))
     runs = [
-        (dataclasses.replace(event, alertname=DAG_RUN_FAILED, task_id=None), at)
-        for event, at in tasks
-        if event.task_id == "load"
+        (event._replace(alertname=DAG_RUN_FAILED, task_id=None), at) for event, at in tasks if event.task_id == "load"
     ]
     fire(alertmanager, tasks)
     told("slack", "3 DAGs of payments failed within")
@@ -167,7 +164,7 @@ def test_who_could_not_ask_says_nothing_of_others_until_they_are_there(alertmana
 def test_what_all_of_them_share_is_behind_their_names(alertmanager, storm, told):
     kinds = ["Bash<b>"] * 6 + ["Python"] * 2
     alerts = [
-        (dataclasses.replace(event, annotations={**event.annotations, "hostname": "worker-3", "operator": kind}), at)
+        (event._replace(annotations={**event.annotations, "hostname": "worker-3", "operator": kind}), at)
         for kind, (event, at) in zip(kinds, storm(4), strict=True)
     ]
     fire(alertmanager, alerts[:6])
@@ -180,7 +177,7 @@ def test_what_all_of_them_share_is_behind_their_names(alertmanager, storm, told)
 def test_who_waits_for_them_is_below_their_names(alertmanager, storm, told):
     waiting = ["bills (asset)", "bills (asset)", "<b>report (waits for it)", "", *(f"other{n}" for n in range(5))]
     alerts = [
-        (dataclasses.replace(event, annotations={**event.annotations, "impact": waiting[number // 2]}), at)
+        (event._replace(annotations={**event.annotations, "impact": waiting[number // 2]}), at)
         for number, (event, at) in enumerate(storm(9))
     ]
     fire(alertmanager, alerts)
@@ -220,9 +217,9 @@ def test_what_recurs_says_how_often_and_since_when(alertmanager, failed_task, to
         assert told("slack", f"{number} times").payload["attachments"][0]["title"] == title
     assert "orders failed again and again: KeyError: … (prod)" in told("pagerduty", "again and again").text
     storm = "2026-11-28T04:35:02.120Z/3fa9c1d2/again"
-    one = dataclasses.replace(one, storm=storm)
+    one = one._replace(storm=storm)
     # Who joins it counts nothing.
-    bills = dataclasses.replace(one, dag_id="bills", annotations={"cause": "KeyError: …"})
+    bills = one._replace(dag_id="bills", annotations={"cause": "KeyError: …"})
     fire(alertmanager, [(one, now - timedelta(seconds=1)), (bills, now)])
     title = "2 DAGs of payments failed again and again, 40 times since 05:35: KeyError"
     assert title in told("slack", "2 DAGs").text

@@ -184,7 +184,7 @@ def test_what_is_no_file_where_callbacks_keep_theirs(tmp_path, monkeypatch, put)
     (mark,) = (store.folder / "marks").iterdir()
     mark.unlink()
     put(mark)
-    store.put(spool.Entry("failed", event, PENDING, created=time.time()), sync=False).release()
+    store.put(spool.Entry.new("failed", event, PENDING, created=time.time()), sync=False).release()
     assert bounded(lambda: flush(settings, time.monotonic() + 10, 100)).delivered == 1
     assert "orders" in taken[0]
     bounded(lambda: deliver(event, settings, time.monotonic() + 10))

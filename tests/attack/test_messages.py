@@ -122,7 +122,7 @@ def test_no_escape_of_a_file_reaches_a_terminal(configure):
     settings = configure()
     store = spool.of(settings)
     odd = event(ESCAPES, task_id=ESCAPES, annotations={"summary": ESCAPES, "log_url": f"https://x/{ESCAPES}"})
-    made = spool.Entry("failed", odd, (("slack", ESCAPES),), created=time.time(), problem=ESCAPES)
+    made = spool.Entry.new("failed", odd, (("slack", ESCAPES),), created=time.time(), problem=ESCAPES)
     store.put(made, sync=False).release()
     store.bury(made, ESCAPES)
     (name,) = store.names()

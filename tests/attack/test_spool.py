@@ -62,7 +62,7 @@ def soon(seconds=20.0):
 
 
 def entry(run_id="r1", to=("slack", "#pay"), created=None, **given):
-    return spool.Entry("failed", event(run_id), (to,), created=created or time.time(), **given)
+    return spool.Entry.new("failed", event(run_id), (to,), created=created or time.time(), **given)
 
 
 def put(settings, *entries):

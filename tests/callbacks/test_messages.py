@@ -6,7 +6,6 @@ A change of the texts is written down with `UPDATE_MESSAGES=1 pytest tests/callb
 import json
 import os
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -56,7 +55,7 @@ TASK = Event(
 
 
 def task(**annotations):
-    return replace(TASK, annotations={**TASK.annotations, **annotations})
+    return TASK._replace(annotations={**TASK.annotations, **annotations})
 
 
 SCENES = {
@@ -64,8 +63,7 @@ SCENES = {
     "mapped-task-failed": Message(task(map_index="417"), failures=500, tasks=(("load", 500),)),
     "several-tasks-failed": Message(TASK, failures=7, tasks=(("load", 5), ("check.rows", 2))),
     "task-killed": Message(
-        replace(
-            TASK,
+        TASK._replace(
             annotations={
                 "summary": "orders_daily: load failed: its process ended without a word",
                 "reason": "no heartbeat for 300 s; the worker says: killed, out of memory",
@@ -78,16 +76,14 @@ SCENES = {
         )
     ),
     "task-retrying": Message(
-        replace(
-            TASK,
+        TASK._replace(
             alertname="AirflowTaskRetrying",
             severity="warning",
             annotations={**TASK.annotations, "try": "1 of 3", "summary": "orders_daily: load failed, 2 tries are left"},
         )
     ),
     "run-failed": Message(
-        replace(
-            TASK,
+        TASK._replace(
             alertname="AirflowDagRunFailed",
             task_id=None,
             annotations={
@@ -101,8 +97,7 @@ SCENES = {
         )
     ),
     "deadline-missed": Message(
-        replace(
-            TASK,
+        TASK._replace(
             alertname="AirflowDeadlineMissed",
             task_id=None,
             deadline="0f8fad5b-d9cb-469f-a165-70867728950e",
@@ -117,8 +112,7 @@ SCENES = {
         )
     ),
     "data-check-failed": Message(
-        replace(
-            TASK,
+        TASK._replace(
             alertname="AirflowDataCheckFailed",
             run_id="",
             check="prices",
@@ -198,7 +192,7 @@ def test_the_subject_is_stable_and_one_line(event):
         for number in "12"
     ]
     assert len({letter["Subject"] for letter in mails}) == 1
-    nasty = email.compose(Message(replace(TASK, dag_id="d\r\nBcc: evil@example.org" + "x" * 500)), "a@b", ["c@d"])
+    nasty = email.compose(Message(TASK._replace(dag_id="d\r\nBcc: evil@example.org" + "x" * 500)), "a@b", ["c@d"])
     assert nasty["Bcc"] is None
     assert len(nasty["Subject"]) <= 150
 
@@ -233,7 +227,7 @@ def test_the_headline_counts(runs, failures, said):
     ],
 )
 def test_a_headline_without_an_exception_says_what_the_summary_knows(alertname, summary, said):
-    event = replace(task(exception="", summary=summary), alertname=alertname)
+    event = task(exception="", summary=summary)._replace(alertname=alertname)
     assert Message(event).title == f"{said} (prod)"
 
 
@@ -251,8 +245,8 @@ HUGE = ["x" * 10_000_000, "<&>`" * 100_000, "\n" * 100_000, "🛬" * 50_000, "\u
 @pytest.mark.parametrize("text", HUGE, ids=["10 MB", "markup", "lines", "emoji", "control", "accents"])
 def test_whatever_is_huge_arrives_within_the_limits(text, to_inbox, inbox):
     everywhere = dict.fromkeys(TASK.annotations, text) | {f"extra_{n}": text for n in range(100)} | {"log_tail": text}
-    event = replace(
-        TASK, dag_id="d" + text[:1000], task_id=text[:1000] or "t", run_id=text[:1000], annotations=everywhere
+    event = TASK._replace(
+        dag_id="d" + text[:1000], task_id=text[:1000] or "t", run_id=text[:1000], annotations=everywhere
     )
     started = time.process_time()
     shown = to_inbox(Message(event, failures=10**6, tasks=tuple((text[:500] + str(n), n) for n in range(50))), inbox)

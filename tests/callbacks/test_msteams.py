@@ -9,7 +9,6 @@ worst texts it kept within 28 KB.
 import json
 import shutil
 import subprocess
-from dataclasses import replace
 
 import pytest
 import yaml
@@ -82,7 +81,7 @@ def test_a_card_says_what_failed_where_and_why(tell, inbox):
     ("message", "color"),
     [
         (Message(TASK), "Attention"),
-        (Message(replace(TASK, severity="warning")), "Warning"),
+        (Message(TASK._replace(severity="warning")), "Warning"),
         (Message(TASK, resolved=True), "Good"),
     ],
 )
@@ -96,7 +95,7 @@ def test_the_colour_says_how_bad_it_is(tell, inbox, message, color):
 
 def test_nothing_of_a_task_is_markup(tell, inbox):
     bad = "**bold** [click](https://evil.example) <at>all</at> `x` # y"
-    tell(Message(replace(TASK, dag_id="my_*dag*", annotations={"summary": bad, "exception": bad, "note": bad})))
+    tell(Message(TASK._replace(dag_id="my_*dag*", annotations={"summary": bad, "exception": bad, "note": bad})))
     (shown,) = inbox.messages("msteams")
     assert shown.text.count(bad) == 3
     card = shown.payload["attachments"][0]["content"]
@@ -111,7 +110,7 @@ def test_whatever_is_huge_arrives_within_the_limit(tell, inbox, character):
     links = dict.fromkeys(("log_url", "run_url", "dashboard_url", "runbook_url"), "https://x.example/" + "y" * 480)
     huge = dict.fromkeys(names, character * 5000)
     tasks = tuple((f"{character}{number}" * 90, number) for number in range(1, 40))
-    event = replace(TASK, task_id=character * 250, annotations={**huge, **links})
+    event = TASK._replace(task_id=character * 250, annotations={**huge, **links})
     assert tell(Message(event, failures=99, tasks=tasks)).problem == ""
     (shown,) = inbox.messages("msteams")
     assert shown.size <= msteams.LIMIT

@@ -4,7 +4,6 @@ import json
 import subprocess
 import threading
 import urllib.parse
-from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -78,7 +77,7 @@ def test_an_alert_is_created_and_closed_by_its_alias(tell, server, event):
     failed = event(severity="critical")
     answer = tell(Message(failed, failures=3))
     assert (answer.problem, answer.detail) == ("", "HTTP 202: Request will be processed")
-    assert tell(Message(replace(failed, run_id="another"), resolved=True)).problem == ""
+    assert tell(Message(failed._replace(run_id="another"), resolved=True)).problem == ""
     (path, created), (closing, closed) = server.requests
     assert path == "/v2/alerts"
     assert created["message"].startswith("orders failed (")

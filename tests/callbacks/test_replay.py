@@ -292,7 +292,7 @@ def test_many_processes_flush_the_same_spool(configure, event, alertmanager):
     configure(alertmanager={"urls": [alertmanager.url]})
     settings = load(cwd=False)
     for number in range(60):
-        failure = spool.Entry("failed", event(run_id=str(number)), PENDING, created=time.time())
+        failure = spool.Entry.new("failed", event(run_id=str(number)), PENDING, created=time.time())
         spool.of(settings).put(failure, sync=False).release()
     modules = ("windsock.settings", "windsock.callbacks.delivery.replay", "windsock.callbacks.delivery.alertmanager")
     delivered = [int(line) for line in together(modules, FLUSHING, [()] * 8)]

@@ -91,7 +91,7 @@ def test_a_success_ends_what_is_in_a_storm(alertmanager, fail, event, to_alertma
     for dag_id in names(5):
         fail(dag_id)
     for dag_id in names(5):
-        done = dataclasses.replace(event(dag_id=dag_id), annotations={})
+        done = event(dag_id=dag_id)._replace(annotations={})
         assert resolve(done, to_alertmanager(), soon()).problem == ""
     assert alertmanager.alerts() == []
 
@@ -231,7 +231,7 @@ def test_a_task_that_fails_and_succeeds_in_turns_is_told_so_from_the_third_time_
             assert deliver(failed, settings, soon()).problem == ""
             if number < 3:
                 wait_for("firing", number)
-            assert resolve(dataclasses.replace(failed, annotations={}), settings, soon()).problem == ""
+            assert resolve(failed._replace(annotations={}), settings, soon()).problem == ""
             if number < 2:
                 wait_for("resolved", number)
         groups = [post["groupLabels"].get("storm", "") for post in messages.posts]

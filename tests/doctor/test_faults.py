@@ -253,7 +253,7 @@ def event() -> Event:
 def test_a_spool_that_nobody_empties(installation):
     settings = installation.settings()
     spool = spools.of(settings)
-    claim = spool.put(Entry("failed", event(), (("slack", "#data"),)), sync=False)
+    claim = spool.put(Entry.new("failed", event(), (("slack", "#data"),)), sync=False)
     claim.release()
     assert "callbacks.waiting" not in checks(settings)
     os.utime(claim.path, (0, time.time() - 900))
@@ -261,7 +261,7 @@ def test_a_spool_that_nobody_empties(installation):
     full = {"callbacks": {"spool": {"dir": str(installation.spool), "max_files": 1}}}
     assert "callbacks.full" in checks(installation.settings(**full))
     claim.path.unlink()
-    spool.bury(Entry("failed", event(), (("slack", "#data"),)), "channel_not_found")
+    spool.bury(Entry.new("failed", event(), (("slack", "#data"),)), "channel_not_found")
     assert "callbacks.dead" in checks(settings)
     (spool.dead / spool.dead_names()[0]).unlink()
     spool.folder.chmod(0o777)

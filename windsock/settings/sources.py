@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias, Union, get_args, get_origin
@@ -29,14 +28,14 @@ _ENV_PREFIX = "WINDSOCK__"
 _SHOWN = 80
 
 
-@dataclass(eq=False, repr=False)  # what else a dataclass can do costs a callback's process time
 class Source:
     """Plain values, and for each key where it came from (`windsock.yaml:12`, `$WINDSOCK__CLUSTER`, `--web-listen`)."""
 
-    values: dict[str, Any] = field(default_factory=dict)
-    origins: dict[Key, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
-    file: str | None = None
+    def __init__(self, values: dict[str, Any] | None = None, file: str | None = None) -> None:
+        self.values = values or {}
+        self.file = file
+        self.origins: dict[Key, str] = {}
+        self.problems: list[str] = []
 
     def origin(self, key: Key) -> str:
         """Where `key`, or what it stands in, came from."""
