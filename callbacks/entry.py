@@ -19,9 +19,8 @@ def new_id() -> str:
 _ID = "[0-9a-f]{32}"
 """What `new_id` returns: it is part of a file's name and of a mail's header."""
 
-
-Pending = tuple[tuple[str, str], ...]
-"""Destinations: channel, and whom it is to tell."""
+Pair = tuple[str, str]
+"""A destination: the channel, and whom it is to tell."""
 
 
 class Entry(NamedTuple):
@@ -29,12 +28,12 @@ class Entry(NamedTuple):
 
     kind: Literal["failed", "resolved"]
     event: Event
-    pending: Pending
-    """Those that have not accepted it."""
+    pending: tuple[Pair, ...]
+    """Destinations that have not accepted it."""
     id: str
     boot: clock.Boot
     """What the clock was when it was written."""
-    begun: Pending = ()
+    begun: tuple[Pair, ...] = ()
     """Those that are being tried, or of which nobody knows whether they have it."""
     template: str | None = None
     created: float = 0.0
@@ -46,7 +45,7 @@ class Entry(NamedTuple):
     problem: str = ""
 
     @classmethod
-    def new(cls, kind: Literal["failed", "resolved"], event: Event, pending: Pending, **given: Any) -> "Entry":
+    def new(cls, kind: Literal["failed", "resolved"], event: Event, pending: tuple[Pair, ...], **given: Any) -> "Entry":
         """Return one that is written now."""
         return cls(kind, event, pending, new_id(), clock.boot(), **given)
 

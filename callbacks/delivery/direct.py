@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from contextlib import AbstractContextManager
 
+    from windsock.callbacks.entry import Pair
     from windsock.events import Event
     from windsock.settings import Settings
 
@@ -42,7 +43,6 @@ _SAFE = 0.15
 _LATE = Answer("timeout", "no answer in time", uncertain=True)
 _REPEAT = "This may be a repeat: its first delivery was interrupted."
 
-Pair = tuple[str, str]
 Work = tuple[Destination, Message, "Mapping[str, str]"]
 """Whom to tell, what, and what the platform called its first message of the run."""
 

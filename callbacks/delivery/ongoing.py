@@ -11,15 +11,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from windsock import storms
-from windsock.callbacks import occurrence, recovery, spool
-from windsock.callbacks.record import parse
+from windsock.callbacks import occurrence, record, recovery, spool
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,7 +80,7 @@ def _path(settings: Settings, team: str, cause: str) -> Path:
 
 def _read(path: Path) -> _Ongoing | None:
     with contextlib.suppress(OSError, ValueError), path.open("rb") as file:
-        return parse(_Ongoing, file.read(_LARGEST))
+        return record.parse(_Ongoing, file.read(_LARGEST))
     return None
 
 
@@ -90,7 +88,7 @@ def _write(path: Path, storm: str, first: str, now: float) -> None:
     with contextlib.suppress(OSError):
         spool.private(path.parent)
         is_new = not path.exists()
-        spool.replace_file(path, json.dumps(_Ongoing(storm, first, now + storms.QUIET.total_seconds())))
+        spool.replace_file(path, record.text(_Ongoing(storm, first, now + storms.QUIET.total_seconds())))
         if is_new:
             _sweep(path.parent)
 
