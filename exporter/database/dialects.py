@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 _TICKS = 1000  # SQLite's instructions between two looks at the clock
-_TIMES = (1184, 1114)
-"""PostgreSQL's numbers of `timestamp with time zone` and of the one without."""
+_TEXTS = (1184, 1114, 2950)
+"""PostgreSQL's numbers of `timestamp with time zone`, of the one without, and of `uuid`."""
 
 
 class Dialect(ABC):
@@ -113,17 +113,17 @@ class PostgreSQL(Dialect):
     @override
     def prepare(self, connection: Connection, interval: float) -> None:
         del interval  # each transaction sets what it needs
-        # Of thousands of rows a time is what a driver takes longest to make: it stays text until somebody asks for it.
-        # Where a tracer has wrapped the driver's connection that can't be had; `moment` takes either.
+        # Of thousands of rows times and UUIDs are what a driver takes longest to make: they stay text until somebody
+        # asks for them. Where a tracer has wrapped the driver's connection that can't be had; `moment` takes either.
         raw: Any = connection.connection.dbapi_connection
         driver: Any = connection.dialect.dbapi
         with contextlib.suppress(AttributeError, TypeError):
             if connection.dialect.driver == "psycopg":
-                for oid in _TIMES:
+                for oid in _TEXTS:
                     raw.adapters.register_loader(oid, driver.types.string.TextLoader)
             else:
                 kinds = driver.extensions
-                kinds.register_type(kinds.new_type(_TIMES, "TIME", kinds.UNICODE), raw)
+                kinds.register_type(kinds.new_type(_TEXTS, "TEXT", kinds.UNICODE), raw)
 
     @override
     def lead(self, connection: Connection, purposes: Sequence[str], interval: float, limit: float) -> Sequence[bool]:

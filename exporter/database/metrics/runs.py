@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from operator import is_not, ne
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 from typing_extensions import override
@@ -131,6 +131,16 @@ class Sweep(Query):
         yield from ()
 
 
+class _Found(NamedTuple):
+    """What a pass found, by DAG."""
+
+    dags: Mapping[str, Dag]
+    pasts: Mapping[str, Past]
+    active: Mapping[str, tuple[Run, ...]]
+    lately: Mapping[str, float]
+    """When its last run ended, where that was lately."""
+
+
 _Source = tuple["Past", "Dag", "tuple[Run, ...] | None", bool]
 _OVER = 600
 """Seconds for which it is said that a run is over: what is not there may be there again after a restart."""
@@ -155,8 +165,8 @@ class PastRuns(Query):
     def __init__(self) -> None:
         self._clock = Clock()
         self._chunk = _DAGS_AT_ONCE
-        self._found: tuple[Mapping[str, Any], ...] = {}, {}, {}, {}
-        """What the last pass found of each DAG: itself, its past, its active runs, and whether it has ended lately."""
+        self._found = _Found({}, {}, {}, {})
+        """In the last pass."""
         self._sources: Mapping[str, _Source] = {}
 
     @override
@@ -179,11 +189,18 @@ class PastRuns(Query):
         active: dict[str, tuple[Run, ...]] = {}
         for run in look.facts.active:
             active[run.dag_id] = (*active.get(run.dag_id, ()), run)
-        over = look.now - _OVER
-        lately = {dag_id: True for dag_id, past in history.dags.items() if past.ended > over}
-        found = look.facts.dags, dict(history.dags), active, lately
         # Of thousands a few have changed, and what is made of the others is not even compared.
-        others = map(moved, found, self._found, (is_not, is_not, ne, ne))
+        before, pasts, over = self._found, dict(history.dags), look.now - _OVER
+        renewed = moved(pasts, before.pasts, is_not)
+        ended = {**before.lately, **{dag_id: pasts[dag_id].ended for dag_id in renewed if dag_id in pasts}}
+        lately = {dag_id: when for dag_id, when in ended.items() if when > over}
+        found = _Found(look.facts.dags, pasts, active, lately)
+        others = (
+            moved(found.dags, before.dags, is_not),
+            renewed,
+            moved(active, before.active, ne),
+            moved(lately, before.lately, ne),
+        )
         sources = {**self._sources}
         for dag_id in set().union(*others):
             dag, past = look.facts.dags.get(dag_id), history.dags.get(dag_id)

@@ -295,6 +295,35 @@ def info(eye: Any, dag_id: str) -> str:
     return next(name for name in gauges(eye) if name.startswith(f'airflow_db_dag_info{{dag_id="{dag_id}"'))
 
 
+def test_that_a_run_is_over_is_said_for_ten_minutes(pg_database, look, clock):
+    """More DAGs than a pass reads again: of most nothing has changed but the time."""
+    with pg_database.together():
+        for number in range(90):
+            dag_id, began = f"d{number // 3}", NOW - 600 * (number % 3)
+            if number % 3 == 0:
+                pg_database.dag(dag_id)
+            pg_database.run(number, dag_id, "success", began - 100, start_date=began - 90, end_date=began)
+    eye = look(pg_database.url)
+
+    def said():
+        return {series: value for series, value in eye(everything=True).items() if "usual_ratio" in series}
+
+    clock(NOW + 599)
+    assert list(said().values()) == [0] * 30
+    clock(NOW + 601)
+    assert said() == {}
+
+
+def test_what_somebody_changes_of_a_run_of_long_ago_is_seen(pg_database, look, clock):
+    pg_database.dag("d")
+    pg_database.run(1, "d", "success", NOW - 86_400, start_date=NOW - 86_000, end_date=NOW - 85_000)
+    eye, series = look(pg_database.url), 'airflow_db_dag_consecutive_failures{dag_id="d"}'
+    clock(NOW)
+    assert eye(everything=True)[series] == 0
+    pg_database.execute("UPDATE dag_run SET state = 'failed'")
+    assert eye()[series] == 1
+
+
 def test_what_a_file_says_is_known_within_four_passes_and_that_of_a_new_dag_at_once(database, look, clock):
     clock(NOW)
     database.dag("old", owners="ann", last_parsed_time=NOW)

@@ -201,8 +201,8 @@ def test_however_the_server_writes_times(pg_database, look, random_world, zone, 
     eye = look(url, teams={"pay": {"match": {"tag": "team:pay"}}})
     assert_same(eye(everything=True), expected(rows, pg_database.modern))
     assert eye.collector.failing() == {}
-    (times,) = eye.collector.session.execute(sa.text("SELECT now(), now()::timestamp"))
-    assert [type(one) for one in times] == [str, str]  # nothing is made of one that nobody asks for
+    (row,) = eye.collector.session.execute(sa.text("SELECT now(), now()::timestamp, gen_random_uuid()"))
+    assert [type(one) for one in row] == [str, str, str]  # nothing is made of one that nobody asks for
 
 
 def test_where_a_tracer_has_wrapped_the_drivers_connection(pg_database, look, random_world, monkeypatch):
