@@ -9,6 +9,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -357,11 +358,16 @@ def moment(value: Any) -> float | None:
     """Seconds since 1970 of what a driver returns for a time: with its zone, or UTC without; or the database's text."""
     if value is None:
         return None
-    if isinstance(value, str):
-        value = _time(value)
-    if value.tzinfo is None:
-        value = value.replace(tzinfo=timezone.utc)
-    return float(value.timestamp())
+    return _of_text(value) if isinstance(value, str) else _seconds(value)
+
+
+def _seconds(when: datetime) -> float:
+    return (when if when.tzinfo is not None else when.replace(tzinfo=timezone.utc)).timestamp()
+
+
+@lru_cache(8192)  # most of the texts that a pass reads the one before has read too
+def _of_text(text: str) -> float:
+    return _seconds(_time(text))
 
 
 def _padded(text: str) -> datetime:
