@@ -58,8 +58,12 @@ def resolve(event: Event, settings: Settings, deadline: float, before: float) ->
         moment = rfc3339(datetime.fromtimestamp(before, timezone.utc))
         until = {name: event.annotations[name] for name in ("until",) if name in event.annotations}
         ends = [
-            {"labels": one["labels"], "annotations": {**one["annotations"], **until}}
-            | {"startsAt": one["startsAt"], "endsAt": moment}
+            {
+                "labels": one["labels"],
+                "annotations": {**one["annotations"], **until},
+                "startsAt": one["startsAt"],
+                "endsAt": moment,
+            }
             for one in found
         ]
         result: PeerResult = (url, None)

@@ -115,8 +115,8 @@ def page(airflow, browser, run):
     else:
         browser.log_in(f"{airflow.url}/login/", "admin", "input[type=submit]", "DAGs")
         browser.open(f"{airflow.url}/dags/zoo/grid?dag_run_id={quote(run, safe='')}&task_id=talk&tab=logs")
-    browser.wait_for("in Kibana")
-    there = browser.wait_for("loaded")
+    browser.wait_for("loaded")
+    there = browser.wait_for("View logs in Kibana" if airflow.major == "3" else "View Logs in Kibana")
     browser.open("about:blank")  # it would ask Airflow every few seconds, for as long as the module's tests last
     return there
 
