@@ -86,9 +86,9 @@ def test_a_connection_that_stands_still_is_replaced_in_the_same_pass_and_counted
     begun = time.monotonic()
     with caplog.at_level(logging.INFO, "windsock"):
         collector.look()
-    assert time.monotonic() - begun < BOUND
-    # On a busy machine the server hears of the cut after it was asked for the lead, which that connection had.
-    until(lambda: "\nairflow_db_up 1\n" in shown(collector) or (collector.look() and False))
+        assert time.monotonic() - begun < BOUND
+        # On a busy machine the server hears of the cut after it was asked for the lead, which that connection had.
+        until(lambda: "\nairflow_db_up 1\n" in shown(collector) or (collector.look() and False))
     assert 'windsock_metadata_query_errors_total{query="dags",reason="connection"} 1' in shown(collector)
     assert ["no answer" in caplog.text, "query dags: works again" in caplog.text] == [True, True]
     assert way.accepted == 2
